@@ -1,0 +1,1 @@
+"""The rating model: text in, eight class probabilities out. Imports neither Django nor ``live``."""

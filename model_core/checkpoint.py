@@ -1,0 +1,84 @@
+"""A checkpoint folder: what Hugging Face reads, plus a ``starcast`` entry in its ``config.json``, checked on loading."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from model_core.errors import CheckpointError
+from model_core.labels import ID2LABEL, NUM_LABELS
+
+CONFIG_FILE: Final = "config.json"
+TOKENIZER_FILE: Final = "tokenizer.json"
+WEIGHTS_FILE: Final = "model.safetensors"
+ONNX_FILE: Final = "model.int8.onnx"
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """What serving must know of a checkpoint beside the architecture."""
+
+    name: str
+    version: str
+    max_tokens: int
+    head_share: float
+    """Share of the tokens of a too long text taken from its head; the rest are from its tail."""
+    prior: tuple[float, ...]
+    """Class frequencies of the training data: the answer to an empty text."""
+    temperature: float = 1.0
+    """Logits are divided by it before the softmax (Guo et al. 2017)."""
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """Hex digests of the other files of the folder; whatever is named here is verified before it is loaded."""
+
+    def __post_init__(self) -> None:
+        if len(self.prior) != NUM_LABELS or not math.isclose(sum(self.prior), 1.0, abs_tol=1e-3):
+            raise CheckpointError(f"the prior needs {NUM_LABELS} probabilities that sum to 1, not {self.prior}")
+        if not 3 <= self.max_tokens <= 4096 or not 0 <= self.head_share <= 1 or not self.temperature > 0:
+            raise CheckpointError("max_tokens, head_share or temperature of config.json is out of range")
+
+
+def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
+    """Read ``config.json``; return the Starcast part and the whole. Raises CheckpointError."""
+    try:
+        raw = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"no checkpoint in {folder}: {CONFIG_FILE} is missing") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {folder / CONFIG_FILE}: {error}") from error
+    labels = {int(index): str(label) for index, label in raw.get("id2label", {}).items()}
+    if labels != ID2LABEL:
+        raise CheckpointError(f"{folder} has the labels {labels}, where {ID2LABEL} are needed: fine-tune it first")
+    try:
+        part = dict(raw["starcast"])
+        config = CheckpointConfig(**{**part, "prior": tuple(part["prior"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder / CONFIG_FILE} has no valid 'starcast' entry ({error}): write it by python -m training.export"
+        ) from error
+    return config, raw
+
+
+def write_config(folder: Path, config: CheckpointConfig, architecture: Mapping[str, Any]) -> None:
+    """Write ``config.json``: the Hugging Face architecture with the Starcast part inside."""
+    content = {**architecture, "starcast": asdict(config)}
+    (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def verify_file(folder: Path, name: str, config: CheckpointConfig) -> Path:
+    """Return the path of one file of the checkpoint once its digest is the recorded one. Raises CheckpointError."""
+    path = folder / name
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: make it by python -m training.export {folder}")
+    expected = config.sha256.get(name)
+    if expected is not None and expected != sha256_of(path):
+        raise CheckpointError(f"{path} is not the file its config.json names (SHA-256 differs): fetch it again")
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

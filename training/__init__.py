@@ -1,0 +1,1 @@
+"""Reading the dataset, training, judging and exporting a rating model. Needs the ``train`` extra."""

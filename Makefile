@@ -1,0 +1,86 @@
+# `make help` lists what there is. Variables can be given on the command line: make run PORT=9000
+
+PYTHON ?= python3
+PORT ?= 8000
+HOST ?= 127.0.0.1
+DATA ?= data/aclImdb_v1.tar.gz
+CONFIG ?= training/configs/starcast.toml
+RUN ?= runs/starcast
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+CONSTRAINTS := project/constraints.txt
+BIOME := tests/js/node_modules/.bin/biome
+
+.DEFAULT_GOAL := help
+.PHONY: help run env secret test lint format types train eval export bench screenshots clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: .venv/serve secret ## Install what serving needs and serve on http://localhost:8000 (PORT=9000 for another port)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	@exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
+
+env: .venv/all secret ## Install everything: training, tests, linters
+
+test: env ## Run all tests (ARGS="-k socket" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: env ## Check style and formatting of Python, and of JavaScript where npm is installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME) && (cd tests/js && npm run --silent lint); \
+	else echo "npm is not installed: JavaScript is not linted"; fi
+
+format: env ## Format the Python code
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+types: env ## Check types with mypy
+	$(BIN)/mypy
+
+train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
+	$(BIN)/python -m training.finetune --data $(DATA) --config $(CONFIG) --run $(RUN) $(ARGS)
+
+export: env ## Export RUN's checkpoint to float16 safetensors and int8 ONNX beside it
+	$(BIN)/python -m training.export $(RUN)/checkpoint --output $(RUN)/export
+
+eval: env ## Judge the served model on the test set; DATA=archive ARGS="--limit 1000"
+	$(BIN)/python -m training.evaluate --data $(DATA) --split test --json $(ARGS)
+
+bench: .venv/serve ## Measure how long a text takes, alone and in batches
+	$(BIN)/python -m benchmarks.forward $(ARGS)
+
+screenshots: env ## Take the pictures of the README from the real page
+	$(BIN)/python -m tests.e2e.screenshots $(ARGS)
+
+clean: ## Remove the environment and everything generated
+	rm -rf .venv var build tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+secret: var/secret_key
+
+var/secret_key:
+	@mkdir -p var && umask 077 && $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))" > $@
+
+# One file a set of packages, made anew when what it lists changes.
+.venv/bin/python:
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" \
+	  || { echo "Starcast needs Python 3.11 to 3.13: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/serve: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing what serving needs into .venv ..."
+	@$(PIP) install -c $(CONSTRAINTS) -e .
+	@touch $@
+
+.venv/all: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing training, tests and linters into .venv ..."
+	@$(PIP) install -c $(CONSTRAINTS) -e '.[test]'
+	@touch .venv/serve $@
+
+$(BIOME): tests/js/package-lock.json
+	@cd tests/js && npm ci --silent --no-audit --no-fund
+	@touch $@

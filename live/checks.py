@@ -1,0 +1,66 @@
+"""System checks: wrong settings are said at start, with what to do, before anybody types."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from live.limits import get_limits
+from model_core.checkpoint import read_config
+from model_core.engine import EngineOptions
+from model_core.errors import CheckpointError
+from model_core.loading import BACKENDS
+
+
+@register()
+def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Check model, limits and origins as the settings name them."""
+    return [*_check_model(), *_check_limits(), *_check_origins()]
+
+
+def _check_model() -> list[CheckMessage]:
+    backend = settings.STARCAST_BACKEND
+    if backend not in BACKENDS:
+        hint = f"Set STARCAST_BACKEND to one of {', '.join(BACKENDS)}."
+        return [Error(f"There is no backend {backend!r}.", hint=hint, id="starcast.E001")]
+    if backend == "fake":
+        return []
+    try:
+        read_config(settings.STARCAST_CHECKPOINT)
+    except CheckpointError as error:
+        hint = "Set STARCAST_CHECKPOINT to a folder that training.export wrote."
+        return [Error(f"The checkpoint cannot be used: {error}", hint=hint, id="starcast.E002")]
+    return []
+
+
+def _check_limits() -> list[CheckMessage]:
+    try:
+        get_limits()
+        EngineOptions(**settings.STARCAST_ENGINE)
+    except (TypeError, ValueError) as error:
+        hint = "docs/configuration.md lists the limits with their defaults."
+        return [Error(f"A limit makes no sense: {error}", hint=hint, id="starcast.E003")]
+    return []
+
+
+def _check_origins() -> list[CheckMessage]:
+    return [
+        Error(
+            f"{origin!r} is no origin.",
+            hint="STARCAST_ORIGINS takes scheme and host alone, such as https://example.com.",
+            id="starcast.E004",
+        )
+        for origin in settings.STARCAST_ORIGINS
+        if not _is_origin(origin)
+    ]
+
+
+def _is_origin(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}" and bool(parts.netloc)

@@ -1,0 +1,64 @@
+"""``manage.py serve``: load the model, then serve HTTP and WebSockets with Daphne."""
+
+from typing import Any
+
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from live.engine import get_classifier
+from live.limits import get_limits
+from model_core.errors import CheckpointError
+from project.asgi import application
+
+_PING_INTERVAL_S = 20
+# Below the interval: in Daphne a second ping would replace the first one's timer.
+_PING_TIMEOUT_S = 10
+
+
+class Command(BaseCommand):
+    """The server of one process."""
+
+    help = "Load the model, then serve the page and the WebSocket."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take where to listen, and whether a proxy names the clients."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port; 0 takes a free one (default: %(default)s)")
+        parser.add_argument(
+            "--client-address-header",
+            metavar="NAME",
+            help="header in which your own proxy gives the client's address, such as X-Real-IP; "
+            "anybody can forge it where there is no proxy",
+        )
+
+    def handle(self, *, host: str, port: int, client_address_header: str | None, **_: Any) -> None:
+        """Say in three lines what is served, then serve until a signal comes."""
+        try:
+            info = get_classifier().info
+        except CheckpointError as error:
+            raise CommandError(str(error)) from error
+        limits = get_limits()
+
+        def announce() -> None:
+            (listening_on, listening_port), *_rest = server.listening_addresses
+            shown = "localhost" if listening_on in ("127.0.0.1", "0.0.0.0", "::") else listening_on  # noqa: S104
+            self.stdout.write(f"Starcast loaded {info.name} {info.version} ({info.backend}, {info.max_tokens} tokens)")
+            self.stdout.write(f"Serving http://{shown}:{listening_port}/")
+            self.stdout.write("Stop with Ctrl-C")
+            self.stdout.flush()
+
+        server = Server(
+            application=application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            ping_interval=_PING_INTERVAL_S,
+            ping_timeout=_PING_TIMEOUT_S,
+            websocket_max_message_size=limits.max_frame_bytes,
+            websocket_max_frame_size=limits.max_frame_bytes,
+            proxy_forwarded_address_header=client_address_header,
+            server_name="starcast",
+            ready_callable=lambda: announce() if server.listening_addresses else None,
+        )
+        server.run()
+        if not server.listening_addresses:
+            raise CommandError(f"cannot listen on {host}:{port}: is another program there? Try --port")

@@ -1,0 +1,38 @@
+"""A Hugging Face ELECTRA classifier in PyTorch: on a GPU, or where the checkpoint has no ONNX graph."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import ElectraForSequenceClassification
+
+from model_core.classifier import FloatArray
+from model_core.errors import CheckpointError
+
+
+class TorchBackend:
+    """Runs in float32 on a CPU, in float16 on CUDA."""
+
+    def __init__(self, folder: Path, pad_id: int, threads: int) -> None:
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._pad_id = pad_id
+        torch.set_num_threads(threads)
+        try:
+            model = ElectraForSequenceClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"transformers cannot load {folder}: {error}") from error
+        dtype = torch.float16 if self._device.type == "cuda" else torch.float32
+        self._model = model.to(device=self._device, dtype=dtype).eval()
+
+    @torch.inference_mode()
+    def logits(self, input_ids: Sequence[tuple[int, ...]]) -> FloatArray:
+        """Return logits [texts, 8] of one padded batch."""
+        width = max(map(len, input_ids))
+        ids = torch.full((len(input_ids), width), self._pad_id)
+        mask = torch.zeros((len(input_ids), width), dtype=torch.long)
+        for row, tokens in enumerate(input_ids):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        output = self._model(input_ids=ids.to(self._device), attention_mask=mask.to(self._device))
+        return np.asarray(output.logits.float().cpu().numpy())

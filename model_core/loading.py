@@ -1,0 +1,82 @@
+"""From a checkpoint folder to a classifier, with every reason not to start said in one line."""
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from model_core.checkpoint import (
+    ONNX_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    CheckpointConfig,
+    read_config,
+    sha256_of,
+    verify_file,
+)
+from model_core.classifier import Backend, Classifier, ModelInfo, TextClassifier
+from model_core.errors import CheckpointError
+from model_core.fake import FakeClassifier
+from model_core.tokenizer import TextTokenizer
+
+BackendName = Literal["onnx", "torch", "fake"]
+BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
+
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+
+
+def load_classifier(folder: Path, backend: BackendName = "onnx", threads: int = 2) -> Classifier:
+    """Load a checkpoint and run one text through it. Raises CheckpointError."""
+    if backend == "fake":
+        return FakeClassifier()
+    _refuse_pickles(folder)
+    config, _ = read_config(folder)
+    tokenizer = _load_tokenizer(folder, config)
+    weights, forward = _load_backend(folder, config, backend, tokenizer.pad_id, threads)
+    info = ModelInfo(
+        name=config.name,
+        version=config.version,
+        sha256=sha256_of(weights),
+        backend=backend,
+        max_tokens=config.max_tokens,
+        prior=config.prior,
+    )
+    classifier = TextClassifier(info, tokenizer, forward, config.temperature)
+    # The first pass allocates; the first visitor should not wait for it.
+    classifier.classify(["A film."])
+    return classifier
+
+
+def _load_backend(
+    folder: Path, config: CheckpointConfig, backend: BackendName, pad_id: int, threads: int
+) -> tuple[Path, Backend]:
+    """Return the verified file of weights and the backend that runs it."""
+    # Each backend is imported only when it is asked for: serving by ONNX must not need torch, nor torch ONNX.
+    if backend == "onnx":
+        weights = verify_file(folder, ONNX_FILE, config)
+        from model_core.backends.onnx import OnnxBackend
+
+        return weights, OnnxBackend(weights, threads)
+    weights = verify_file(folder, WEIGHTS_FILE, config)
+    try:
+        from model_core.backends.torch import TorchBackend
+    except ModuleNotFoundError as error:
+        raise CheckpointError(f"the torch backend needs {error.name}: install the extra 'torch'") from error
+    return weights, TorchBackend(folder, pad_id, threads)
+
+
+def _load_tokenizer(folder: Path, config: CheckpointConfig) -> TextTokenizer:
+    path = verify_file(folder, TOKENIZER_FILE, config)
+    try:
+        return TextTokenizer.from_file(path, config.max_tokens, config.head_share)
+    except Exception as error:  # The tokenizers library raises bare Exception on a damaged file.
+        raise CheckpointError(f"cannot load {path}: {error}") from error
+
+
+def _refuse_pickles(folder: Path) -> None:
+    if not folder.is_dir():
+        raise CheckpointError(f"no checkpoint folder {folder}: STARCAST_CHECKPOINT must name one")
+    pickles: list[Any] = [file.name for pattern in _PICKLES for file in folder.glob(pattern)]
+    if pickles and not (folder / WEIGHTS_FILE).exists() and not (folder / ONNX_FILE).exists():
+        raise CheckpointError(
+            f"{folder} holds only {pickles[0]}, a pickle, which can run code when it is loaded: "
+            "convert it to safetensors"
+        )

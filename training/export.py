@@ -1,0 +1,65 @@
+"""Turn a fine-tuned checkpoint into what serving loads: float16 safetensors (the source) and an int8 ONNX graph.
+
+``python -m training.export RUN/checkpoint --output model_core/checkpoints/NAME``
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+from safetensors.numpy import load_file, save_file
+
+from model_core.checkpoint import (
+    ONNX_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    read_config,
+    sha256_of,
+    write_config,
+)
+from model_core.errors import CheckpointError
+from training.onnx_graph import build_classifier
+
+
+def export(source: Path, output: Path) -> None:
+    """Write weights, graph, tokenizer and config with their digests to ``output``.
+
+    The graph is built from the rounded float16 weights, so that the shipped safetensors are its very source.
+    Raises CheckpointError, or ValueError for an architecture that the graph does not cover.
+    """
+    config, architecture = read_config(source)
+    output.mkdir(parents=True, exist_ok=True)
+    half = {name: tensor.astype(np.float16) for name, tensor in load_file(source / WEIGHTS_FILE).items()}
+    graph = build_classifier({name: tensor.astype(np.float32) for name, tensor in half.items()}, architecture)
+    save_file(half, output / WEIGHTS_FILE, metadata={"format": "pt"})
+    onnx.save(graph, output / ONNX_FILE)
+    if source.resolve() != output.resolve():
+        shutil.copyfile(source / TOKENIZER_FILE, output / TOKENIZER_FILE)
+    digests = {name: sha256_of(output / name) for name in (WEIGHTS_FILE, ONNX_FILE, TOKENIZER_FILE)}
+    architecture = {**architecture, "dtype": "float16"}
+    write_config(output, dataclasses.replace(config, sha256=digests), architecture)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser.add_argument("checkpoint", type=Path, help="folder that training.finetune wrote")
+    parser.add_argument("--output", type=Path, help="folder to write (default: the checkpoint's own)")
+    options = parser.parse_args(argv)
+    output = options.output or options.checkpoint
+    try:
+        export(options.checkpoint, output)
+    except (CheckpointError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps({file.name: file.stat().st_size for file in sorted(output.iterdir())}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -70,13 +70,21 @@ class FinetuneConfig:
             ("prefix_share", 0, 10),
             ("min_prefix_chars", 1, 1000),
             ("layer_decay", 0.1, 1),
+            ("weight_decay", 0, 1),
             ("warmup_share", 0, 0.9),
+            ("hidden_dropout", 0, 0.9),
+            ("attention_dropout", 0, 0.9),
             ("validation_share", 0, 0.5),
         ):
             if not low <= getattr(self, field) <= high:
                 raise ConfigError(f"{field} must lie in [{low}, {high}], not {getattr(self, field)}")
-        if self.learning_rate <= 0:
-            raise ConfigError(f"learning_rate must be above 0, not {self.learning_rate}")
+        if not 0 < self.learning_rate <= 1:
+            raise ConfigError(f"learning_rate must lie in (0, 1], not {self.learning_rate}")
+        if not self.max_grad_norm > 0:
+            raise ConfigError(f"max_grad_norm must be above 0, not {self.max_grad_norm}")
+        for field in ("budget_minutes", "save_minutes", "limit"):
+            if not getattr(self, field) >= 0:
+                raise ConfigError(f"{field} must be 0 or more, not {getattr(self, field)}")
 
 
 def add_config_arguments(parser: argparse.ArgumentParser, config_class: type[FinetuneConfig]) -> None:
@@ -93,8 +101,8 @@ def config_from_arguments(options: argparse.Namespace, config_class: type[Finetu
     values: dict[str, Any] = {}
     if options.config is not None:
         try:
-            values = tomllib.loads(options.config.read_text())
-        except (OSError, tomllib.TOMLDecodeError) as error:
+            values = tomllib.loads(options.config.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise ConfigError(f"{options.config}: {error}") from error
     fields = {field.name: field for field in dataclasses.fields(config_class)}
     if unknown := sorted(values.keys() - fields.keys()):

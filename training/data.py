@@ -5,11 +5,13 @@
 
 import argparse
 import hashlib
+import http.client
 import json
 import re
 import sys
 import tarfile
 import urllib.request
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ Split = Literal["train", "validation", "test"]
 
 _REVIEW_NAME = re.compile(r"aclImdb/(train|test)/(pos|neg)/(\d+)_(\d+)\.txt$")
 _URLS_NAME = re.compile(r"aclImdb/(train|test)/urls_(pos|neg)\.txt$")
-_STATED_RATING = re.compile(r"\b\d{1,2}(?:\.\d)?\s*(?:/|out of)\s*(?:10|ten)\b|\b\d{1,2}\s+stars?\b", re.IGNORECASE)
+_STATED_RATING = re.compile(r"\b\d{1,2}(?:\.\d)?\s*(?:/|out of)\s*(?:10|ten)\b", re.IGNORECASE)
 
 
 class DataError(Exception):
@@ -52,7 +54,7 @@ class Review:
 
     @property
     def states_rating(self) -> bool:
-        """Whether the text itself says a rating, such as "7/10" or "8 stars"."""
+        """Whether the text itself says a rating, such as "7/10" or "7 out of 10"."""
         return _STATED_RATING.search(self.text) is not None
 
 
@@ -109,18 +111,22 @@ def _members(path: Path, part: str) -> Iterator[tuple[str, str]]:
     """Yield (name, text) of the labelled files of one part, out of the archive or the folder."""
     if path.is_dir():
         root = path if path.name == "aclImdb" else path / "aclImdb"
-        for file in sorted(root.glob(f"{part}/urls_*.txt")) + sorted(root.glob(f"{part}/[pn]*/*.txt")):
-            yield f"aclImdb/{file.relative_to(root).as_posix()}", file.read_text(encoding="utf-8")
+        try:
+            for file in sorted(root.glob(f"{part}/urls_*.txt")) + sorted(root.glob(f"{part}/[pn]*/*.txt")):
+                yield f"aclImdb/{file.relative_to(root).as_posix()}", file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot read {path}: {error}") from error
         return
     try:
         with tarfile.open(path, "r:*") as archive:
             for member in archive:
                 name = member.name.removeprefix("./")
-                if _REVIEW_NAME.match(name) or _URLS_NAME.match(name):
-                    # The other part is only skipped over; gzip cannot seek.
-                    if f"/{part}/" in name and (file := archive.extractfile(member)) is not None:
-                        yield name, file.read().decode("utf-8")
-    except (OSError, tarfile.TarError, EOFError) as error:
+                # The other part is only skipped over; gzip cannot seek.
+                if not name.startswith(f"aclImdb/{part}/") or not (_REVIEW_NAME.match(name) or _URLS_NAME.match(name)):
+                    continue
+                if (content := archive.extractfile(member)) is not None:
+                    yield name, content.read().decode("utf-8")
+    except (OSError, tarfile.TarError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}. Fetch it by: python -m training.data fetch") from error
 
 
@@ -162,7 +168,10 @@ def _download(url: str, partial: Path, have: int, size: int) -> None:
             ):
                 while chunk := response.read(1 << 20):
                     progress.update(file.write(chunk))
-    except OSError as error:
+            if response.length:
+                # http.client takes an early end for the end: what came so far must not be thrown away for it.
+                raise ConnectionError(f"the connection ended {response.length} bytes early")
+    except (OSError, http.client.HTTPException) as error:
         raise DataError(f"cannot fetch {url}: {error}. What came so far is kept; run it again to resume") from error
 
 

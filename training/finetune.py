@@ -40,7 +40,8 @@ from training.initial import InitError, load_initial
 def finetune(config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review], run: Path) -> Path:
     """Train, resuming what ``run`` holds, and return the folder of the checkpoint."""
     torch.manual_seed(config.seed)
-    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device)
+    fastest = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(fastest if config.device == "auto" else config.device)
     model, raw_tokenizer = load_initial(config.init, config.hidden_dropout, config.attention_dropout)
     model = model.to(device)
     tokenizer = TextTokenizer(raw_tokenizer, config.max_tokens, config.head_share)
@@ -77,7 +78,7 @@ def finetune(config: FinetuneConfig, train: Sequence[Review], validation: Sequen
                 with autocast:
                     logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
                 loss = functional.cross_entropy(logits.float(), labels.to(device))
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
@@ -166,9 +167,7 @@ class RunProgress:
         self.mean_loss += (loss - self.mean_loss) / min(100, self.step)
 
 
-def _save_state(
-    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: RunProgress
-) -> None:
+def _save_state(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: RunProgress) -> None:
     """Write weights, moments and progress as one file, so that a run killed while saving keeps the older state."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
@@ -221,8 +220,10 @@ def _computes_in_bf16(config: FinetuneConfig, device: torch.device) -> bool:
     if config.precision != "auto":
         return config.precision == "bf16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported())
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - PyTorch has no public name for it
 
 
 def _describe_run(config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review]) -> dict[str, object]:
@@ -241,6 +242,11 @@ def _describe_run(config: FinetuneConfig, train: Sequence[Review], validation: S
     }
 
 
+def _spread(reviews: list[Review], count: int) -> list[Review]:
+    """At most ``count`` reviews, evenly from the whole list: it is sorted by sentiment."""
+    return reviews[:: max(1, len(reviews) // count)][:count]
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.finetune", description=__doc__)
@@ -253,8 +259,7 @@ def main(argv: list[str] | None = None) -> int:
         train = load_split(options.data, "train", config.validation_share)
         validation = load_split(options.data, "validation", config.validation_share)
         if config.limit:
-            step = max(1, len(train) // config.limit)
-            train, validation = train[::step][: config.limit], validation[: config.limit // 4]
+            train, validation = _spread(train, config.limit), _spread(validation, max(1, config.limit // 4))
         options.run.mkdir(parents=True, exist_ok=True)
         (options.run / "run.json").write_text(json.dumps(_describe_run(config, train, validation), indent=2) + "\n")
         checkpoint = finetune(config, train, validation, options.run)

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, ElectraConfig, ElectraForSequenceClassification
 
 from model_core.checkpoint import TOKENIZER_FILE
+from model_core.errors import one_line
 from model_core.labels import ID2LABEL, LABEL2ID
 
 WARM_START: Final = "minilm"
@@ -38,12 +39,20 @@ def load_initial(
     if init == WARM_START:
         return _from_minilm(options)
     try:
-        model = ElectraForSequenceClassification.from_pretrained(init, use_safetensors=True, **options)
+        # A head of other labels may give way to a new one of ours; the encoder must be there whole.
+        model, report = ElectraForSequenceClassification.from_pretrained(
+            init, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options
+        )
+        fresh = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
+        if lost := [name for name in fresh if not name.startswith("classifier.")]:
+            raise InitError(f"{init!r} is not an ELECTRA checkpoint: {len(lost)} weights such as {lost[0]} do not fit")
         if Path(init).is_dir() and (Path(init) / TOKENIZER_FILE).is_file():
             return model.float(), Tokenizer.from_file(str(Path(init) / TOKENIZER_FILE))
         return model.float(), AutoTokenizer.from_pretrained(init, use_fast=True).backend_tokenizer
-    except (OSError, ValueError) as error:
-        raise InitError(f"no ELECTRA checkpoint {init!r}: {error}") from error
+    except InitError:
+        raise
+    except Exception as error:  # The errors of transformers, tokenizers and safetensors share no base of their own.
+        raise InitError(f"no ELECTRA checkpoint {init!r}: {one_line(error)}") from error
 
 
 def _from_minilm(options: dict[str, Any]) -> tuple[ElectraForSequenceClassification, Tokenizer]:

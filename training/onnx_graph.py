@@ -83,9 +83,7 @@ def _embeddings(graph: _Graph, weights: Mapping[str, FloatArray], epsilon: float
     row_scales = graph.op("Gather", "words.row_scales", graph.constant("words.scales", scales[:, None]), "input_ids")
     word = graph.op("Mul", "words", graph.op("Cast", "words.float", rows, to=TensorProto.FLOAT), row_scales)
     # Every token is of segment 0, so its embedding joins the positions'.
-    positions = (
-        weights[f"{prefix}.position_embeddings.weight"] + weights[f"{prefix}.token_type_embeddings.weight"][:1]
-    )
+    positions = weights[f"{prefix}.position_embeddings.weight"] + weights[f"{prefix}.token_type_embeddings.weight"][:1]
     tokens = graph.op("Shape", "tokens", "input_ids", start=1)
     zero, one = (graph.constant(name, np.array([i], dtype=np.int64)) for i, name in enumerate(("zero", "one")))
     position = graph.op("Slice", "positions.used", graph.constant("positions", positions), zero, tokens, zero, one)

@@ -1,0 +1,177 @@
+/**
+ * Decides when which text goes out: one text under way, the newest waits, the newest always counts.
+ *
+ * There is no debounce. A key that finds nothing under way leaves at once; the others wait for the
+ * answer, so that the pace is the server's own.
+ */
+
+/**
+ * @typedef {object} Timers
+ * @property {(callback: () => void, ms: number) => unknown} set
+ * @property {(id: unknown) => void} clear
+ * @property {() => number} now Milliseconds on a clock that never goes back.
+ */
+
+/** @type {Timers} */
+export const browserTimers = {
+  set: (callback, ms) => setTimeout(callback, ms),
+  clear: (id) => clearTimeout(id),
+  now: () => performance.now(),
+};
+
+export const ANSWER_TIMEOUT_MS = 3_000;
+const RETRY_BASE_MS = 400;
+const RETRY_CAP_MS = 6_000;
+
+export class TextPacer {
+  #send;
+  #onTimeout;
+  #timers;
+  #random;
+
+  /** @type {string | null} */
+  #newest = null;
+  #isWaiting = false;
+  #isOnline = false;
+  #seq = 0;
+  #settledSeq = 0;
+  #failures = 0;
+  /** @type {{seq: number, sentAt: number} | null} */
+  #underWay = null;
+  #answerTimer = null;
+  #retryTimer = null;
+
+  /**
+   * @param {object} options
+   * @param {(seq: number, text: string) => void} options.send
+   * @param {() => void} options.onTimeout Called when a text stays without an answer.
+   * @param {Timers} options.timers
+   * @param {() => number} options.random Uniform in [0, 1).
+   */
+  constructor({ send, onTimeout, timers, random }) {
+    this.#send = send;
+    this.#onTimeout = onTimeout;
+    this.#timers = timers;
+    this.#random = random;
+  }
+
+  /** The number of the newest text sent. It keeps growing over reconnects. */
+  get seq() {
+    return this.#seq;
+  }
+
+  /** Whether the newest text has been answered with a prediction. */
+  get isSettled() {
+    return this.#newest !== null && !this.#isWaiting && this.#settledSeq === this.#seq;
+  }
+
+  /** @param {string} text The whole text so far. */
+  submit(text) {
+    if (text === this.#newest) return;
+    this.#newest = text;
+    this.#isWaiting = true;
+    this.#pump();
+  }
+
+  /** A session stands: the server knows nothing, so the text goes out again. */
+  connected() {
+    this.#isOnline = true;
+    this.#failures = 0;
+    this.#isWaiting = this.#newest !== null;
+    this.#pump();
+  }
+
+  /** Nothing goes out until `connected`; what is typed meanwhile waits. */
+  disconnected() {
+    this.#isOnline = false;
+    this.#release();
+    this.#stopRetry();
+  }
+
+  /**
+   * @param {number} seq
+   * @returns {number | null} Milliseconds from sending to this answer, where it was timed.
+   */
+  answered(seq) {
+    const elapsedMs =
+      this.#underWay?.seq === seq ? this.#timers.now() - this.#underWay.sentAt : null;
+    this.#failures = 0;
+    this.#settledSeq = Math.max(this.#settledSeq, seq);
+    if (this.#settles(seq)) this.#release();
+    this.#pump();
+    return elapsedMs;
+  }
+
+  /**
+   * @param {number | null | undefined} seq Which text failed; none named means the one under way.
+   * @param {boolean} isRetryable
+   */
+  failed(seq, isRetryable) {
+    if (!this.#settles(seq ?? this.#seq)) return;
+    this.#release();
+    if (isRetryable) {
+      this.#isWaiting = true;
+      this.#retryLater();
+    } else {
+      this.#pump();
+    }
+  }
+
+  /**
+   * Sends what waits without waiting any longer.
+   * @returns {boolean} Whether the newest text still lacks its answer.
+   */
+  hurry() {
+    if (!this.#isOnline || this.#newest === null) return false;
+    this.#stopRetry();
+    if (this.#isWaiting) this.#sendNewest();
+    return this.#settledSeq !== this.#seq;
+  }
+
+  #settles(seq) {
+    return this.#underWay !== null && seq >= this.#underWay.seq;
+  }
+
+  #pump() {
+    const isFree = this.#underWay === null && this.#retryTimer === null;
+    if (this.#isOnline && this.#isWaiting && isFree) this.#sendNewest();
+  }
+
+  #sendNewest() {
+    this.#release();
+    this.#isWaiting = false;
+    this.#seq += 1;
+    this.#underWay = { seq: this.#seq, sentAt: this.#timers.now() };
+    this.#answerTimer = this.#timers.set(() => this.#giveUpWaiting(), ANSWER_TIMEOUT_MS);
+    this.#send(this.#seq, this.#newest);
+  }
+
+  #giveUpWaiting() {
+    this.#release();
+    this.#isWaiting = true;
+    this.#pump();
+    this.#onTimeout();
+  }
+
+  #retryLater() {
+    const ceilingMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    const waitMs = ceilingMs * (0.5 + 0.5 * this.#random());
+    this.#stopRetry();
+    this.#retryTimer = this.#timers.set(() => {
+      this.#retryTimer = null;
+      this.#pump();
+    }, waitMs);
+  }
+
+  #stopRetry() {
+    this.#timers.clear(this.#retryTimer);
+    this.#retryTimer = null;
+  }
+
+  #release() {
+    this.#timers.clear(this.#answerTimer);
+    this.#answerTimer = null;
+    this.#underWay = null;
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * The messages of `starcast.v1`, both ways, with no socket and no DOM.
+ *
+ * @typedef {object} Limits
+ * @property {number} max_chars Unicode code points of text that the server takes.
+ * @property {number} max_message_bytes UTF-8 bytes of one whole message.
+ *
+ * @typedef {object} Session
+ * @property {"session.created"} type
+ * @property {number[]} labels
+ * @property {number[]} [prior] Class shares with nothing read yet, in the order of the labels.
+ * @property {{name: string, version: string, max_tokens: number}} model
+ * @property {number} heartbeat_interval_ms
+ * @property {Limits} limits
+ *
+ * @typedef {object} Prediction
+ * @property {"prediction"} type
+ * @property {number} seq
+ * @property {number[]} probabilities One for each label, sum 1.
+ * @property {number} stars The likeliest label.
+ * @property {number} expected_stars
+ * @property {[number, number]} interval Central 80 % interval in stars.
+ * @property {number} positive P(rating >= 7).
+ * @property {number} tokens Tokens of the text itself, 0 for an empty text.
+ * @property {boolean} truncated
+ * @property {boolean} [is_prior]
+ * @property {{queue: number, inference: number}} timing_ms
+ *
+ * @typedef {object} ServerError
+ * @property {string} code
+ * @property {string} message
+ * @property {number | null} [seq]
+ * @property {boolean} retryable
+ */
+
+export const SUBPROTOCOL = "starcast.v1";
+export const SOCKET_PATH = "/ws/v1/classify/";
+export const LABELS = Object.freeze([1, 2, 3, 4, 7, 8, 9, 10]);
+
+const FIRST_FINAL_CLOSE_CODE = 4500;
+const LAST_FINAL_CLOSE_CODE = 4999;
+const PROBABILITY_SUM_TOLERANCE = 0.01;
+// JSON writes a control character as six bytes, and nothing costs more per UTF-16 unit.
+const MAX_JSON_BYTES_PER_UNIT = 6;
+
+/** A message that does not follow the contract. */
+export class ProtocolError extends Error {}
+
+/**
+ * @param {number} seq
+ * @param {string} text
+ * @returns {string}
+ */
+export function textUpdate(seq, text) {
+  return JSON.stringify({ type: "text.update", seq, text });
+}
+
+/**
+ * @param {number} seq
+ * @returns {string}
+ */
+export function flush(seq) {
+  return JSON.stringify({ type: "flush", seq });
+}
+
+/**
+ * @param {string} id
+ * @returns {string}
+ */
+export function ping(id) {
+  return JSON.stringify({ type: "ping", id });
+}
+
+/**
+ * Reads one frame from the server.
+ * @param {unknown} frame
+ * @returns {Session | Prediction | {type: "pong"} | {type: "error", error: ServerError}
+ *   | {type: "session.closing", reason: string, retry_after_ms: number}}
+ * @throws {ProtocolError} for anything the contract does not know, unknown types among them.
+ */
+export function parse(frame) {
+  const message = parseObject(frame);
+  if (!Object.hasOwn(CHECKS, message.type)) {
+    throw new ProtocolError(`unknown message type ${JSON.stringify(message.type)}`);
+  }
+  if (!CHECKS[message.type](message)) {
+    throw new ProtocolError(`malformed ${message.type}`);
+  }
+  return message;
+}
+
+/**
+ * @param {number} code A WebSocket close code.
+ * @returns {boolean} Whether coming back would be refused again.
+ */
+export function isFinalClose(code) {
+  return code >= FIRST_FINAL_CLOSE_CODE && code <= LAST_FINAL_CLOSE_CODE;
+}
+
+/**
+ * @param {readonly number[]} labels
+ * @returns {boolean} Whether the server rates on the scale this page draws.
+ */
+export function areOurLabels(labels) {
+  return labels.length === LABELS.length && labels.every((label, i) => label === LABELS[i]);
+}
+
+/**
+ * Cuts a text to what the server takes. Counts code points as Python does, and never cuts one in two.
+ * @param {string} text
+ * @param {Limits} limits
+ * @returns {{text: string, isCut: boolean, chars: number}} chars: code points of the text returned
+ *   where it was cut, else 0, since nobody needs the count then.
+ */
+export function fitText(text, { max_chars: maxChars, max_message_bytes: maxBytes }) {
+  let end = unitsOfFirst(text, maxChars);
+  const roomBytes = maxBytes - textUpdate(Number.MAX_SAFE_INTEGER, "").length;
+  if (end * MAX_JSON_BYTES_PER_UNIT > roomBytes) {
+    end = unitsWithin(text, end, roomBytes);
+  }
+  if (end === text.length) return { text, isCut: false, chars: 0 };
+  const kept = text.slice(0, end);
+  return { text: kept, isCut: true, chars: [...kept].length };
+}
+
+function unitsOfFirst(text, maxChars) {
+  if (text.length <= maxChars) return text.length;
+  let end = 0;
+  for (let chars = 0; chars < maxChars && end < text.length; chars++) {
+    end += text.codePointAt(end) > 0xffff ? 2 : 1;
+  }
+  return end;
+}
+
+/**
+ * The longest cut, up to `end`, whose JSON fits, by bisection. It never ends inside a surrogate pair:
+ * JSON escapes half a pair as six bytes, so that where half a pair fits the whole of four does too.
+ */
+function unitsWithin(text, end, roomBytes) {
+  const encoder = new TextEncoder();
+  const fits = (units) =>
+    encoder.encode(JSON.stringify(text.slice(0, units))).length - 2 <= roomBytes;
+  if (fits(end)) return end;
+  let low = 0;
+  let high = end;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function parseObject(frame) {
+  if (typeof frame !== "string") throw new ProtocolError("a binary frame");
+  let message;
+  try {
+    message = JSON.parse(frame);
+  } catch (cause) {
+    throw new ProtocolError("a frame that is not JSON", { cause });
+  }
+  if (message === null || typeof message !== "object") {
+    throw new ProtocolError("a frame that is not an object");
+  }
+  return message;
+}
+
+const isNumber = Number.isFinite;
+const isText = (value) => typeof value === "string";
+const isShare = (value) => isNumber(value) && value >= 0 && value <= 1;
+const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
+
+function isDistribution(values) {
+  if (!Array.isArray(values) || values.length !== LABELS.length) return false;
+  const sum = values.reduce((total, value) => total + value, 0);
+  return values.every(isShare) && Math.abs(sum - 1) <= PROBABILITY_SUM_TOLERANCE;
+}
+
+const CHECKS = {
+  "session.created": (m) =>
+    Array.isArray(m.labels) &&
+    m.labels.every(isNumber) &&
+    (m.prior === undefined || isDistribution(m.prior)) &&
+    isText(m.model?.name) &&
+    isNumber(m.heartbeat_interval_ms) &&
+    isCount(m.limits?.max_chars) &&
+    isCount(m.limits?.max_message_bytes),
+  prediction: (m) =>
+    isCount(m.seq) &&
+    isDistribution(m.probabilities) &&
+    isNumber(m.stars) &&
+    isNumber(m.expected_stars) &&
+    Array.isArray(m.interval) &&
+    m.interval.length === 2 &&
+    m.interval.every(isNumber) &&
+    isShare(m.positive) &&
+    isCount(m.tokens),
+  pong: () => true,
+  error: (m) => isText(m.error?.code) && typeof m.error.retryable === "boolean",
+  "session.closing": (m) => isNumber(m.retry_after_ms) && m.retry_after_ms >= 0,
+};

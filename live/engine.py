@@ -32,11 +32,16 @@ def get_engine() -> Engine:
     return _engine[1]
 
 
-def _reset(*, setting: str, **_: Any) -> None:
+def reset() -> None:
+    """Forget engine and classifier; the next that is asked for is made from the settings as they are then."""
     global _engine
+    get_classifier.cache_clear()
+    _engine = None
+
+
+def _on_setting_changed(*, setting: str, **_: Any) -> None:
     if setting.startswith("STARCAST_"):
-        get_classifier.cache_clear()
-        _engine = None
+        reset()
 
 
-setting_changed.connect(_reset)
+setting_changed.connect(_on_setting_changed)

@@ -1,0 +1,92 @@
+"""Fixtures that several levels of tests share: a fake model in the process, and a real Daphne beside it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from channels.testing import WebsocketCommunicator
+
+import live.engine
+from model_core.errors import CheckpointError
+from model_core.fake import FakeClassifier
+from project.asgi import application
+from tests.servers import RunningServer, start_server
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CLASSIFY_PATH = "/ws/v1/classify/"
+
+
+def require_program(*names: str) -> str:
+    """Return the path of the first program that is there; skip by name, or fail where nothing may be skipped."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    message = f"{' or '.join(names)} is not installed"
+    if os.environ.get("STARCAST_REQUIRE_ALL"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def fresh_engine() -> Iterator[None]:
+    """No engine and no classifier before and after the test."""
+    live.engine.reset()
+    yield
+    live.engine.reset()
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> FakeClassifier:
+    """The model of this process, replaced by a fake one whose knobs a test can turn."""
+    classifier = FakeClassifier()
+    monkeypatch.setattr(live.engine, "load_classifier", lambda *_: classifier)
+    return classifier
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> None:
+    """A process whose checkpoint cannot be loaded."""
+
+    def fail(*_: object) -> None:
+        raise CheckpointError("gone")
+
+    monkeypatch.setattr(live.engine, "load_classifier", fail)
+
+
+@pytest.fixture
+async def socket(fake: FakeClassifier) -> AsyncIterator[WebsocketCommunicator]:
+    """A connection to the consumer that has been greeted."""
+    communicator = WebsocketCommunicator(application, CLASSIFY_PATH, subprotocols=["starcast.v1"])
+    connected, _ = await communicator.connect()
+    assert connected
+    assert (await communicator.receive_json_from())["type"] == "session.created"
+    yield communicator
+    await communicator.disconnect()
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Database and static files of the servers that tests start."""
+    folder = tmp_path_factory.mktemp("var")
+    environment = {**os.environ, "STARCAST_DATA_DIR": str(folder), "STARCAST_DEBUG": "1", "STARCAST_BACKEND": "fake"}
+    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=environment, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fake_server(data_dir: Path) -> Iterator[RunningServer]:
+    """A real Daphne on a free port, with the fake model."""
+    with start_server(data_dir, STARCAST_BACKEND="fake") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def real_server(data_dir: Path) -> Iterator[RunningServer]:
+    """A real Daphne on a free port, with the shipped model."""
+    with start_server(data_dir) as server:
+        yield server

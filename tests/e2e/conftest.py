@@ -1,0 +1,48 @@
+"""A real browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import require_program
+
+# The machine's Chromium is asked for nothing but the page: no updates, no look-ups of its own.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+RECORD_SHOWN_SEQ = """
+window.shownSeqs = [];
+new MutationObserver(() => window.shownSeqs.push(Number(document.documentElement.dataset.shownSeq)))
+  .observe(document, {attributes: true, subtree: true, attributeFilter: ["data-shown-seq"]});
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium. It ends with the module: its event loop would be in the way of asynchronous tests."""
+    path = require_program("chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page that records every number of an answer it shows, and must end without errors on its console."""
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.add_init_script(RECORD_SHOWN_SEQ)
+    yield page
+    page.close()
+    # A server that was stopped on purpose is a failed connection to the browser.
+    assert not [error for error in errors if "WebSocket connection" not in error]

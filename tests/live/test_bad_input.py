@@ -1,0 +1,137 @@
+"""Bad input over a real server: whatever comes, a clear answer in bounded time, and nobody else notices."""
+
+import json
+from typing import Any
+
+import psutil
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from tests.servers import RunningServer
+
+COMBINING = "é" + "́" * 19_000
+
+
+async def open_socket(server: RunningServer, **options: Any) -> ClientConnection:
+    socket = await connect(
+        server.ws, subprotocols=[Subprotocol("starcast.v1")], proxy=None, max_size=2**21, **options
+    )
+    assert json.loads(await socket.recv())["type"] == "session.created"
+    return socket
+
+
+async def ask(socket: ClientConnection, frame: str | bytes) -> dict[str, Any]:
+    await socket.send(frame)
+    return dict(json.loads(await socket.recv()))
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("", "bad_json"),
+        ("[" * 1_000 + "]" * 1_000, "bad_json"),
+        ('{"type":"text.update","text":"a","seq":' + "7" * 5_000 + "}", "bad_json"),
+        ("null", "bad_request"),
+        ("[]", "bad_request"),
+        ('{"type":"text.update","text":"a","seq":NaN}', "bad_request"),
+        ('{"type":"text.update","text":"a","seq":1e999}', "bad_request"),
+        ('{"type":"text.update","text":"a","seq":true}', "bad_request"),
+        ('{"type":"review"}', "unknown_type"),
+        (b"\x80\xff", "binary_not_supported"),
+        (json.dumps({"type": "text.update", "seq": 1, "text": "a" * 66_000}), "too_large"),
+        (json.dumps({"type": "text.update", "seq": 1, "text": "a" * 20_001}), "text_too_long"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "bytes",
+)
+async def test_bad_frames_get_their_error_and_the_next_text_its_answer(
+    fake_server: RunningServer, frame: str | bytes, code: str
+) -> None:
+    async with await open_socket(fake_server) as socket:
+        answer = await ask(socket, frame)
+        assert (answer["type"], answer["error"]["code"]) == ("error", code)
+        assert (await ask(socket, '{"type":"text.update","seq":9,"text":"A fine film"}'))["seq"] == 9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "   ", "\x00", "a\x00b", COMBINING, "​‌‍﻿", "‮evil‬", "😀" * 3_000,
+        "Отличный фильм", "<script>alert(1)</script>", "ﷺ" * 6_000, "a" * 20_000, "\n" * 20_000,
+    ],
+    ids=["empty", "spaces", "nul", "nul inside", "combining", "zero width", "bidi", "emoji", "cyrillic", "script",
+         "expanding", "one word", "line breaks"],
+)  # fmt: skip
+async def test_strange_texts_are_rated(real_server: RunningServer, text: str) -> None:
+    async with await open_socket(real_server) as socket:
+        frame = json.dumps({"type": "text.update", "seq": 1, "text": text}, ensure_ascii=False)
+        prediction = await ask(socket, frame)
+        assert prediction["type"] == "prediction"
+        assert sum(prediction["probabilities"]) == pytest.approx(1, abs=1e-4)
+        assert prediction["is_prior"] == (prediction["tokens"] == 0)
+        if not text.strip():
+            assert prediction["is_prior"]
+
+
+async def test_a_lone_surrogate_is_answered(real_server: RunningServer) -> None:
+    async with await open_socket(real_server) as socket:
+        assert (await ask(socket, '{"type":"text.update","seq":1,"text":"half \\ud800"}'))["type"] == "prediction"
+
+
+async def test_a_megabyte_closes_that_connection_and_no_other(fake_server: RunningServer) -> None:
+    async with await open_socket(fake_server) as other, await open_socket(fake_server) as socket:
+        # Daphne's WebSocket library drops a connection over the transport's limit without a word.
+        with pytest.raises(ConnectionClosed):
+            await ask(socket, json.dumps({"type": "text.update", "seq": 1, "text": "a" * 1_000_000}))
+        assert (await ask(other, '{"type":"text.update","seq":1,"text":"still here"}'))["seq"] == 1
+
+
+async def test_a_malformed_origin_is_a_bad_request(fake_server: RunningServer) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(fake_server.ws, additional_headers={"Origin": "http://["}, proxy=None)
+    assert refused.value.response.status_code == 400
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+async def test_a_foreign_origin_is_closed_with_a_reason(fake_server: RunningServer, origin: str) -> None:
+    async with connect(fake_server.ws, additional_headers={"Origin": origin}, proxy=None) as socket:
+        assert json.loads(await socket.recv())["error"]["code"] == "origin_refused"
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4520
+
+
+async def test_a_flood_is_rate_limited_while_another_typist_is_answered(fake_server: RunningServer) -> None:
+    async with await open_socket(fake_server) as other, await open_socket(fake_server) as flood:
+        for seq in range(1_500):
+            await flood.send(json.dumps({"type": "text.update", "seq": seq, "text": f"text {seq}"}))
+        assert (await ask(other, '{"type":"text.update","seq":1,"text":"me too"}'))["seq"] == 1
+        codes = set()
+        newest = -1
+        while newest < 1_499:
+            message = json.loads(await flood.recv())
+            if message["type"] == "error":
+                codes.add(message["error"]["code"])
+                newest = message["error"]["seq"]
+        assert codes == {"rate_limited"}
+
+
+async def test_coming_and_going_leaves_nothing_behind(fake_server: RunningServer) -> None:
+    process = psutil.Process(fake_server.process.pid)
+
+    async def come_and_go(times: int) -> None:
+        for seq in range(times):
+            async with await open_socket(fake_server) as socket:
+                await socket.send(json.dumps({"type": "text.update", "seq": seq, "text": "gone before the answer"}))
+
+    await come_and_go(50)
+    descriptors, threads = process.num_fds(), process.num_threads()
+    await come_and_go(300)
+    assert process.num_fds() <= descriptors + 5
+    assert process.num_threads() <= threads
+
+
+def test_the_server_logged_no_traceback(fake_server: RunningServer) -> None:
+    assert "Traceback" not in fake_server.logged()

@@ -1,0 +1,41 @@
+"""Wrong settings are found at start."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import checks
+from pytest_django.fixtures import Settings
+
+
+def found() -> list[str | None]:
+    return [message.id for message in checks.run_checks() if str(message.id).startswith("starcast.")]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        ("STARCAST_BACKEND", "tensorflow", "starcast.E001"),
+        ("STARCAST_CHECKPOINT", Path("no/such/folder"), "starcast.E002"),
+        ("STARCAST_LIMITS", {"max_frame_bytes": 1}, "starcast.E003"),
+        ("STARCAST_LIMITS", {"max_cahrs": 1}, "starcast.E003"),
+        ("STARCAST_ENGINE", {"max_batch": 0}, "starcast.E003"),
+        ("STARCAST_ORIGINS", ["example.com"], "starcast.E004"),
+        ("STARCAST_ORIGINS", ["https://example.com/"], "starcast.E004"),
+        ("STARCAST_ORIGINS", ["https://["], "starcast.E004"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_a_hint(
+    settings: Settings, setting: str, value: Any, expected: str
+) -> None:
+    setattr(settings, setting, value)
+    messages = [message for message in checks.run_checks() if message.id == expected]
+    assert messages
+    assert all(message.hint for message in messages)
+
+
+def test_the_fake_backend_needs_no_checkpoint(settings: Settings) -> None:
+    settings.STARCAST_BACKEND = "fake"
+    settings.STARCAST_CHECKPOINT = Path("no/such/folder")
+    settings.STARCAST_ORIGINS = ["https://example.com", "http://localhost:3000"]
+    assert found() == []

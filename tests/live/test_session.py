@@ -1,0 +1,197 @@
+"""The sequence contract, with a fake model that answers when a test says so."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from live.protocol import ErrorMessage, PredictionMessage, ProtocolError, TextUpdate
+from live.session import TypingSession
+from model_core.engine import Engine, EngineOptions
+from model_core.fake import FakeClassifier
+
+
+class Typist:
+    """A session with a record of what it sent."""
+
+    def __init__(self, classifier: FakeClassifier, options: EngineOptions | None = None) -> None:
+        self.classifier = classifier
+        self.engine = Engine(classifier, options)
+        self.sent: asyncio.Queue[PredictionMessage | ErrorMessage] = asyncio.Queue()
+        self.session = TypingSession(self.engine, self.sent.put)
+
+    def type(self, seq: int, text: str | None = None) -> None:
+        self.session.update(TextUpdate(type="text.update", seq=seq, text=text or f"text {seq}"))
+
+    async def prediction(self) -> PredictionMessage:
+        async with asyncio.timeout(10):
+            message = await self.sent.get()
+        assert isinstance(message, PredictionMessage), message
+        return message
+
+    async def error(self) -> ErrorMessage:
+        async with asyncio.timeout(10):
+            message = await self.sent.get()
+        assert isinstance(message, ErrorMessage), message
+        return message
+
+    async def model_has(self, batches: int) -> None:
+        """Return once the model thread has been given so many batches."""
+        async with asyncio.timeout(10):
+            while len(self.classifier.batches) < batches:
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def typist() -> AsyncIterator[Typist]:
+    typist = Typist(FakeClassifier(gate=threading.Event()))
+    yield typist
+    assert typist.classifier.gate is not None
+    typist.classifier.gate.set()
+    await typist.session.close()
+    await typist.engine.close()
+
+
+def let_go(typist: Typist) -> None:
+    assert typist.classifier.gate is not None
+    typist.classifier.gate.set()
+
+
+async def test_the_first_text_leaves_at_once_and_the_newest_takes_the_place_of_what_waits(typist: Typist) -> None:
+    typist.type(1)
+    await typist.model_has(1)
+    for seq in (2, 3, 4):
+        typist.type(seq)
+    let_go(typist)
+    first, last = await typist.prediction(), await typist.prediction()
+    assert (first.seq, first.skipped) == (1, 0)
+    assert (last.seq, last.skipped) == (4, 2)
+    assert typist.classifier.batches == [["text 1"], ["text 4"]]
+
+
+async def test_a_seq_that_does_not_increase_is_refused_and_changes_nothing(typist: Typist) -> None:
+    typist.type(5)
+    for seq in (5, 4, 0):
+        with pytest.raises(ProtocolError) as caught:
+            typist.type(seq)
+        assert (caught.value.code, caught.value.seq) == ("seq_not_increasing", seq)
+    let_go(typist)
+    assert (await typist.prediction()).seq == 5
+    typist.type(6)
+    assert (await typist.prediction()).seq == 6
+
+
+async def test_the_newest_text_is_answered_although_the_one_before_failed(typist: Typist) -> None:
+    typist.classifier.fail_on = "bad"
+    typist.type(1, "a bad text")
+    await typist.model_has(1)
+    typist.type(2)
+    typist.type(3)
+    let_go(typist)
+    error = (await typist.error()).error
+    assert (error.code, error.seq, error.retryable) == ("internal", 1, True)
+    last = await typist.prediction()
+    assert (last.seq, last.skipped) == (3, 1)
+
+
+async def test_the_text_itself_is_in_no_error_and_in_no_log(
+    typist: Typist, caplog: pytest.LogCaptureFixture
+) -> None:
+    typist.classifier.fail_on = "secret"
+    let_go(typist)
+    typist.type(1, "my secret review")
+    assert "secret" not in (await typist.error()).error.message
+    assert caplog.records
+    assert "secret review" not in caplog.text
+
+
+async def test_a_full_queue_answers_overloaded() -> None:
+    gate = threading.Event()
+    typist = Typist(FakeClassifier(gate=gate), EngineOptions(max_waiting=1))
+    others = [asyncio.create_task(typist.engine.classify("busy"))]
+    await typist.model_has(1)
+    others.append(asyncio.create_task(typist.engine.classify("waits")))
+    await asyncio.sleep(0)
+    typist.type(1)
+    error = (await typist.error()).error
+    assert (error.code, error.seq, error.retryable) == ("overloaded", 1, True)
+    gate.set()
+    await asyncio.gather(*others)
+    typist.type(2)
+    assert (await typist.prediction()).seq == 2
+    await typist.engine.close()
+
+
+async def test_a_model_that_hangs_answers_unavailable_within_the_deadline() -> None:
+    gate = threading.Event()
+    typist = Typist(FakeClassifier(gate=gate), EngineOptions(deadline_ms=30))
+    typist.type(1)
+    error = (await typist.error()).error
+    assert (error.code, error.seq, error.retryable) == ("model_unavailable", 1, True)
+    gate.set()
+    await typist.engine.close()
+
+
+async def test_a_flush_marks_the_answer_under_way_as_final(typist: Typist) -> None:
+    typist.type(1)
+    await typist.session.flush()
+    let_go(typist)
+    prediction = await typist.prediction()
+    assert (prediction.seq, prediction.is_final) == (1, True)
+    assert typist.sent.empty()
+
+
+async def test_a_flush_after_the_answer_answers_again_without_asking_the_model(typist: Typist) -> None:
+    let_go(typist)
+    typist.type(1)
+    first = await typist.prediction()
+    await asyncio.sleep(0)
+    await typist.session.flush()
+    again = await typist.prediction()
+    assert not first.is_final
+    assert again.is_final
+    assert again.probabilities == first.probabilities
+    assert len(typist.classifier.batches) == 1
+
+
+async def test_a_flush_with_nothing_to_answer_is_an_error(typist: Typist) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        await typist.session.flush()
+    assert caught.value.code == "bad_request"
+
+
+async def test_cancel_forgets_the_text_that_waits_and_answers_the_one_under_way(typist: Typist) -> None:
+    typist.type(1)
+    await typist.model_has(1)
+    typist.type(2)
+    typist.session.cancel()
+    let_go(typist)
+    assert (await typist.prediction()).seq == 1
+    typist.type(3)
+    assert (await typist.prediction()).skipped == 1
+
+
+async def test_closing_leaves_no_task_behind(typist: Typist) -> None:
+    before = asyncio.all_tasks()
+    session = TypingSession(typist.engine, typist.sent.put)
+    session.update(TextUpdate(type="text.update", seq=1, text="left alone"))
+    await typist.model_has(1)
+    await session.close()
+    let_go(typist)
+    await typist.engine.close()
+    assert asyncio.all_tasks() == before
+    assert typist.sent.empty()
+
+
+async def test_a_text_passed_over_before_a_failure_is_counted_by_the_next_prediction(typist: Typist) -> None:
+    typist.classifier.fail_on = "bad"
+    typist.type(1)
+    await typist.model_has(1)
+    typist.type(2)
+    typist.type(3, "a bad one")
+    let_go(typist)
+    assert (await typist.prediction()).seq == 1
+    assert (await typist.error()).error.seq == 3
+    typist.type(4)
+    assert (await typist.prediction()).skipped == 1

@@ -1,0 +1,64 @@
+"""The page and the health checks, in the process."""
+
+import json
+import threading
+
+import pytest
+from django.test import AsyncClient, Client
+from pytest_django.fixtures import Settings
+
+from model_core.fake import FakeClassifier
+from model_core.labels import STARS
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings: Settings) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+def test_the_page_has_a_meter_for_each_rating_before_any_script_runs() -> None:
+    html = Client().get("/").content.decode()
+    for stars in STARS:
+        assert f'data-stars="{stars}"' in html
+    assert html.count('role="meter"') == len(STARS)
+
+
+def test_the_page_allows_no_inline_code_and_no_frame() -> None:
+    response = Client().get("/")
+    policy = response["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    html = response.content.decode()
+    assert "<script>" not in html
+    assert "style=" not in html
+    assert " on" + "click=" not in html
+
+
+async def test_healthz_answers_without_a_model() -> None:
+    response = await AsyncClient().get("/healthz")
+    assert (response.status_code, json.loads(response.content)) == (200, {"status": "ok"})
+
+
+async def test_readyz_runs_the_model(fake: FakeClassifier) -> None:
+    response = await AsyncClient().get("/readyz")
+    assert response.status_code == 200
+    assert json.loads(response.content)["model"] == {"name": "fake", "version": "0"}
+    assert fake.batches == [["A film."]]
+
+
+async def test_readyz_turns_503_when_the_model_hangs(fake: FakeClassifier, settings: Settings) -> None:
+    settings.STARCAST_ENGINE = {**settings.STARCAST_ENGINE, "deadline_ms": 30}
+    fake.gate = threading.Event()
+    response = await AsyncClient().get("/readyz")
+    fake.gate.set()
+    assert response.status_code == 503
+    assert json.loads(response.content)["status"] == "unavailable"
+
+
+def test_a_foreign_host_is_refused() -> None:
+    assert Client(headers={"host": "evil.example"}).get("/healthz").status_code == 400

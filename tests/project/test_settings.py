@@ -1,0 +1,69 @@
+"""Settings as a process reads them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.servers import REPOSITORY
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("STARCAST_", "DJANGO_"))}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=REPOSITORY,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_deployment_with_tls_passes_the_deployment_checks(tmp_path: Path) -> None:
+    finished = manage(
+        "check", "--deploy", "--fail-level", "INFO",
+        STARCAST_HTTPS="1", STARCAST_BACKEND="fake", STARCAST_DATA_DIR=str(tmp_path),
+        STARCAST_SECRET_KEY="0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ-_",
+        STARCAST_ALLOWED_HOSTS="example.com",
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_without_a_secret_key_nothing_starts(tmp_path: Path) -> None:
+    finished = manage("check", STARCAST_BACKEND="fake", STARCAST_DATA_DIR=str(tmp_path))
+    assert finished.returncode != 0
+    assert "STARCAST_SECRET_KEY" in finished.stderr
+
+
+def test_migrations_are_complete(tmp_path: Path) -> None:
+    finished = manage(
+        "makemigrations", "--check", "--dry-run",
+        STARCAST_BACKEND="fake", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path),
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_redis_is_the_channel_layer_where_it_is_named(tmp_path: Path) -> None:
+    finished = manage(
+        "shell", "--no-imports", "-c",
+        "from channels.layers import get_channel_layer; print(type(get_channel_layer()).__name__)",
+        STARCAST_BACKEND="fake", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path),
+        STARCAST_REDIS_URL="redis://localhost:6379/0",
+    )  # fmt: skip
+    assert finished.stdout.strip() == "RedisPubSubChannelLayer", finished.stderr
+
+
+def test_the_configuration_page_lists_every_variable_and_no_other() -> None:
+    read = set(re.findall(r'env_\w+\(\s*"(STARCAST_\w+)"', (REPOSITORY / "project" / "settings.py").read_text()))
+    documented = set(re.findall(r"`(STARCAST_\w+)`", (REPOSITORY / "docs" / "configuration.md").read_text()))
+    assert read
+    assert documented - {"STARCAST_SECRET_KEY_FILE", "STARCAST_REQUIRE_ALL"} == read
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    sources = [file for folder in ("live", "model_core", "project") for file in (REPOSITORY / folder).rglob("*.py")]
+    readers = {file.name for file in sources if re.search(r"os\.(environ\b(?!\.setdefault)|getenv)", file.read_text())}
+    assert readers == {"env.py"}

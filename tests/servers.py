@@ -1,0 +1,64 @@
+"""Starting and stopping the real server as a process of its own."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class RunningServer:
+    """A server process and where it listens."""
+
+    process: subprocess.Popen[str]
+    port: int
+    announcement: list[str]
+    log: Path
+
+    @property
+    def http(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://localhost:{self.port}/ws/v1/classify/"
+
+    def logged(self) -> str:
+        return self.log.read_text()
+
+
+@contextlib.contextmanager
+def start_server(data_dir: Path, port: int = 0, **environment: str) -> Iterator[RunningServer]:
+    """Run ``manage.py serve`` until the block ends; it must then end by itself when asked to."""
+    variables = {**os.environ, "STARCAST_DATA_DIR": str(data_dir), "STARCAST_SECRET_KEY": "x" * 60, **environment}
+    log = data_dir / f"server-{os.urandom(4).hex()}.log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", "--port", str(port)],
+            cwd=REPOSITORY,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        announcement = [process.stdout.readline() for _ in range(3)]
+        match = re.search(r"http://[^:]+:(\d+)/", "".join(announcement))
+        assert match is not None, f"no address in {announcement}; log: {log.read_text()}"
+        yield RunningServer(process, int(match[1]), announcement, log)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.wait()

@@ -49,8 +49,11 @@ class _Consumer(AsyncWebsocketConsumer):
     channel_layer_alias = _NO_LAYER
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Call the handler directly: Channels' own dispatch first hops through the thread that closes old
-        database connections, where a slow query anywhere would hold every keystroke."""
+        """Call the handler directly.
+
+        Channels' own dispatch first hops through the thread that closes old database connections, where a slow
+        query anywhere would hold every keystroke.
+        """
         match message["type"]:
             case "websocket.receive":
                 await self.websocket_receive(message)

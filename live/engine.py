@@ -17,9 +17,7 @@ _engine: tuple[asyncio.AbstractEventLoop, Engine] | None = None
 @cache
 def get_classifier() -> Classifier:
     """The classifier that the settings name. Raises CheckpointError."""
-    return load_classifier(
-        settings.STARCAST_CHECKPOINT, settings.STARCAST_BACKEND, settings.STARCAST_MODEL_THREADS
-    )
+    return load_classifier(settings.STARCAST_CHECKPOINT, settings.STARCAST_BACKEND, settings.STARCAST_MODEL_THREADS)
 
 
 def get_engine() -> Engine:

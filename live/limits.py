@@ -56,7 +56,6 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
-    @property
     def is_full(self) -> bool:
         """Whether it has refilled, so that a new one would be the same."""
         return self._tokens + (time.monotonic() - self._updated) * self._per_s >= self._burst
@@ -93,9 +92,7 @@ class Admissions:
         if len(self._buckets) > self._SWEEP_ABOVE:
             self._sweep()
         factor = limits.address_factor
-        shared = self._buckets.setdefault(
-            address, TokenBucket(limits.messages_per_s * factor, limits.burst * factor)
-        )
+        shared = self._buckets.setdefault(address, TokenBucket(limits.messages_per_s * factor, limits.burst * factor))
         self._connections[address] += 1
         return Admission(address, (TokenBucket(limits.messages_per_s, limits.burst), shared))
 
@@ -109,7 +106,7 @@ class Admissions:
         self._buckets = {
             address: bucket
             for address, bucket in self._buckets.items()
-            if address in self._connections or not bucket.is_full
+            if address in self._connections or not bucket.is_full()
         }
 
 

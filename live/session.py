@@ -122,4 +122,3 @@ class TypingSession:
             model_version=self._engine.info.version,
             **rating_fields(answer.prediction),
         )
-

@@ -54,25 +54,35 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
         raise CheckpointError(f"no checkpoint in {folder}: {CONFIG_FILE} is missing") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot read {folder / CONFIG_FILE}: {error}") from error
-    labels = {int(index): str(label) for index, label in raw.get("id2label", {}).items()}
+    try:
+        labels = {int(index): str(label) for index, label in raw.get("id2label", {}).items()}
+        starcast = dict(raw.get("starcast", {}))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / CONFIG_FILE} is not the config of a classifier: {error}") from error
     # Hugging Face names labels LABEL_0, LABEL_1, … where nobody named them: eight of those are taken for our eight.
     if labels not in (ID2LABEL, {index: f"LABEL_{index}" for index in ID2LABEL}):
         raise CheckpointError(
             f"{folder} has {len(labels) or 'no'} labels {list(labels.values())}, where the {NUM_LABELS} ratings "
             f"{list(ID2LABEL.values())} are needed: fine-tune it by python -m training.finetune --init {folder}"
         )
+    positions = raw.get("max_position_embeddings", 512)
     part = {
         "name": folder.resolve().name,
         "version": "0",
-        "max_tokens": raw.get("max_position_embeddings", 512),
+        "max_tokens": positions,
         "head_share": DEFAULT_HEAD_SHARE,
         "prior": [1 / NUM_LABELS] * NUM_LABELS,
-        **raw.get("starcast", {}),
+        **starcast,
     }
     try:
-        return CheckpointConfig(**{**part, "prior": tuple(part["prior"])}), raw
+        config = CheckpointConfig(**{**part, "prior": tuple(part["prior"])})
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the 'starcast' entry of {folder / CONFIG_FILE} is not valid: {error}") from error
+    if config.max_tokens > positions:
+        raise CheckpointError(
+            f"max_tokens of {folder / CONFIG_FILE} is {config.max_tokens}, where the model has {positions} positions"
+        )
+    return config, raw
 
 
 def write_config(folder: Path, config: CheckpointConfig, architecture: Mapping[str, Any]) -> None:
@@ -85,7 +95,8 @@ def verify_file(folder: Path, name: str, config: CheckpointConfig) -> Path:
     """Return the path of one file of the checkpoint once its digest is the recorded one. Raises CheckpointError."""
     path = folder / name
     if not path.is_file():
-        raise CheckpointError(f"{path} is missing: make it by python -m training.export {folder}")
+        cure = f"make it by python -m training.export {folder}" if name == ONNX_FILE else "fetch the whole checkpoint"
+        raise CheckpointError(f"{path} is missing: {cure}")
     expected = config.sha256.get(name)
     if expected is not None and expected != sha256_of(path):
         raise CheckpointError(f"{path} is not the file its config.json names (SHA-256 differs): fetch it again")

@@ -106,7 +106,7 @@ class Engine:
         """Refuse what waits and let the model thread end with the batch it is in."""
         self._closed = True
         for waiting in self._take(len(self._waiting), self._waiting_tokens):
-            waiting.future.set_exception(ModelUnavailable("the engine is closed"))
+            _settle(waiting, ModelUnavailable("the engine is closed"))
         if self._worker is not None:
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -153,6 +153,8 @@ class Engine:
                 break
             self._waiting.popleft()
             self._waiting_tokens -= waiting.tokens
+            if waiting.future.done():
+                continue  # Cancelled or late a moment ago; its caller has not run yet.
             batch.append(waiting)
             tokens += waiting.tokens
         return batch
@@ -160,7 +162,8 @@ class Engine:
     def _classify(self, texts: list[str]) -> list[Prediction | EngineError]:
         """In the model thread: a text that makes the model fail must not take its neighbours with it."""
         try:
-            return list(self._classifier.classify(texts))
+            predictions = self._classifier.classify(texts)
+            return [prediction for _, prediction in zip(texts, predictions, strict=True)]
         except Exception:
             if len(texts) == 1:
                 # The text itself stays out of the log.

@@ -13,9 +13,14 @@ class EngineError(ModelCoreError):
     """The engine could not answer for one text. Trying again may succeed."""
 
 
-class Overloaded(EngineError):
+class Overloaded(EngineError):  # noqa: N818 - reads as what it says
     """So much work waits that this text would not be answered in time."""
 
 
-class ModelUnavailable(EngineError):
+class ModelUnavailable(EngineError):  # noqa: N818 - reads as what it says
     """The model did not answer within the deadline, or the engine is closed."""
+
+
+def one_line(error: Exception) -> str:
+    """What a library says, on one line: some explain themselves in whole paragraphs."""
+    return " ".join(str(error).split())

@@ -29,10 +29,13 @@ class FakeClassifier:
         self.gate = gate
         self.batches: list[list[str]] = []
         """Every batch that was asked for, in order."""
+        self.asked = threading.Semaphore(0)
+        """Released at each batch, before it waits for the gate."""
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
         """Rate texts; results in the order of the texts. Raises RuntimeError on a text that holds ``fail_on``."""
         self.batches.append(list(texts))
+        self.asked.release()
         if self.gate is not None:
             self.gate.wait()
         if self.fail_on is not None and any(self.fail_on in text for text in texts):

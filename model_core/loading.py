@@ -1,7 +1,7 @@
 """From a checkpoint folder to a classifier, with every reason not to start said in one line."""
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Final
 
 from model_core.checkpoint import (
     ONNX_FILE,
@@ -13,18 +13,19 @@ from model_core.checkpoint import (
     verify_file,
 )
 from model_core.classifier import Backend, Classifier, ModelInfo, TextClassifier
-from model_core.errors import CheckpointError
+from model_core.errors import CheckpointError, one_line
 from model_core.fake import FakeClassifier
 from model_core.tokenizer import TextTokenizer
 
-BackendName = Literal["onnx", "torch", "fake"]
-BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
+BACKENDS: Final = ("onnx", "torch", "fake")
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 
-def load_classifier(folder: Path, backend: BackendName = "onnx", threads: int = 2) -> Classifier:
-    """Load a checkpoint and run one text through it. Raises CheckpointError."""
+def load_classifier(folder: Path, backend: str = "onnx", threads: int = 2) -> Classifier:
+    """Load a checkpoint and run one text through it, by one of ``BACKENDS``. Raises CheckpointError."""
+    if backend not in BACKENDS:
+        raise CheckpointError(f"there is no backend {backend!r}; there are {', '.join(BACKENDS)}")
     if backend == "fake":
         return FakeClassifier()
     _refuse_pickles(folder)
@@ -41,12 +42,15 @@ def load_classifier(folder: Path, backend: BackendName = "onnx", threads: int = 
     )
     classifier = TextClassifier(info, tokenizer, forward, config.temperature)
     # The first pass allocates; the first visitor should not wait for it.
-    classifier.classify(["A film."])
+    try:
+        classifier.classify(["A film."])
+    except Exception as error:  # Whatever it is, such as a vocabulary larger than the model's embeddings.
+        raise CheckpointError(f"{folder} cannot rate a text: {one_line(error)}") from error
     return classifier
 
 
 def _load_backend(
-    folder: Path, config: CheckpointConfig, backend: BackendName, pad_id: int, threads: int
+    folder: Path, config: CheckpointConfig, backend: str, pad_id: int, threads: int
 ) -> tuple[Path, Backend]:
     """Return the verified file of weights and the backend that runs it."""
     # Each backend is imported only when it is asked for: serving by ONNX must not need torch, nor torch ONNX.
@@ -68,13 +72,13 @@ def _load_tokenizer(folder: Path, config: CheckpointConfig) -> TextTokenizer:
     try:
         return TextTokenizer.from_file(path, config.max_tokens, config.head_share)
     except Exception as error:  # The tokenizers library raises bare Exception on a damaged file.
-        raise CheckpointError(f"cannot load {path}: {error}") from error
+        raise CheckpointError(f"cannot load {path}: {one_line(error)}") from error
 
 
 def _refuse_pickles(folder: Path) -> None:
     if not folder.is_dir():
         raise CheckpointError(f"no checkpoint folder {folder}: STARCAST_CHECKPOINT must name one")
-    pickles: list[Any] = [file.name for pattern in _PICKLES for file in folder.glob(pattern)]
+    pickles = [file.name for pattern in _PICKLES for file in folder.glob(pattern)]
     if pickles and not (folder / WEIGHTS_FILE).exists() and not (folder / ONNX_FILE).exists():
         raise CheckpointError(
             f"{folder} holds only {pickles[0]}, a pickle, which can run code when it is loaded: "

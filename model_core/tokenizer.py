@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from model_core.text import clean_text
+from model_core.text import MAX_CHARS, clean_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class TextTokenizer:
     def encode(self, text: str) -> Encoding:
         """Clean and encode one text of any length and content."""
         ids = self._tokenizer.encode(clean_text(text), add_special_tokens=False).ids
-        truncated = len(ids) > self._room
-        if truncated:
+        too_long = len(ids) > self._room
+        if too_long:
             ids = ids[: self._head] + ids[len(ids) - (self._room - self._head) :]
-        return Encoding((self._cls, *ids, self._sep), len(ids), truncated)
+        return Encoding((self._cls, *ids, self._sep), len(ids), truncated=too_long or len(text) > MAX_CHARS)
 
     def save(self, path: Path) -> None:
         """Write the ``tokenizer.json``."""

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from model_core.classifier import Classifier
 from model_core.labels import STARS
-from model_core.loading import BackendName, load_classifier
+from model_core.loading import load_classifier
 from tests.reviews import REVIEWS
 from tests.servers import REPOSITORY, RunningServer
 from training.data import load_split
@@ -31,11 +31,11 @@ INT8_STARS_BOUND = 0.30
 
 
 @cache
-def classifier(backend: BackendName) -> Classifier:
+def classifier(backend: str) -> Classifier:
     return load_classifier(settings.STARCAST_CHECKPOINT, backend)
 
 
-def probabilities(backend: BackendName, texts: Sequence[str]) -> NDArray[np.float64]:
+def probabilities(backend: str, texts: Sequence[str]) -> NDArray[np.float64]:
     return np.array([prediction.probabilities for prediction in classifier(backend).classify(texts)])
 
 

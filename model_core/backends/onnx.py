@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 
 from model_core.classifier import FloatArray
-from model_core.errors import CheckpointError
+from model_core.errors import CheckpointError, one_line
 from model_core.labels import NUM_LABELS
 
 
@@ -22,7 +22,7 @@ class OnnxBackend:
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors share no base of their own.
-            raise CheckpointError(f"ONNX Runtime cannot load {path}: {error}") from error
+            raise CheckpointError(f"ONNX Runtime cannot load {path}: {one_line(error)}") from error
         if [output.shape[-1] for output in self._session.get_outputs()] != [NUM_LABELS]:
             raise CheckpointError(f"{path} does not answer with {NUM_LABELS} logits: export it again")
 

@@ -8,7 +8,7 @@ import torch
 from transformers import ElectraForSequenceClassification
 
 from model_core.classifier import FloatArray
-from model_core.errors import CheckpointError
+from model_core.errors import CheckpointError, one_line
 
 
 class TorchBackend:
@@ -19,9 +19,17 @@ class TorchBackend:
         self._pad_id = pad_id
         torch.set_num_threads(threads)
         try:
-            model = ElectraForSequenceClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"transformers cannot load {folder}: {error}") from error
+            model, report = ElectraForSequenceClassification.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, output_loading_info=True
+            )
+        except Exception as error:  # The errors of transformers and safetensors share no base of their own.
+            raise CheckpointError(f"transformers cannot load {folder}: {one_line(error)}") from error
+        if report["missing_keys"]:
+            # Hugging Face would start those at random, with no more than a warning.
+            raise CheckpointError(
+                f"{folder} is not a whole ELECTRA classifier, {len(report['missing_keys'])} weights are missing: "
+                f"fine-tune it by python -m training.finetune --init {folder}"
+            )
         dtype = torch.float16 if self._device.type == "cuda" else torch.float32
         self._model = model.to(device=self._device, dtype=dtype).eval()
 

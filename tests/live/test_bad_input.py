@@ -11,13 +11,11 @@ from websockets.typing import Subprotocol
 
 from tests.servers import RunningServer
 
-COMBINING = "é" + "́" * 19_000
+COMBINING = "e" + "\u0301" * 19_000
 
 
 async def open_socket(server: RunningServer, **options: Any) -> ClientConnection:
-    socket = await connect(
-        server.ws, subprotocols=[Subprotocol("starcast.v1")], proxy=None, max_size=2**21, **options
-    )
+    socket = await connect(server.ws, subprotocols=[Subprotocol("starcast.v1")], proxy=None, max_size=2**21, **options)
     assert json.loads(await socket.recv())["type"] == "session.created"
     return socket
 
@@ -57,7 +55,7 @@ async def test_bad_frames_get_their_error_and_the_next_text_its_answer(
 @pytest.mark.parametrize(
     "text",
     [
-        "", "   ", "\x00", "a\x00b", COMBINING, "​‌‍﻿", "‮evil‬", "😀" * 3_000,
+        "", "   ", "\x00", "a\x00b", COMBINING, "\u200b\u200c\u200d\ufeff", "\u202eevil\u202c", "😀" * 3_000,
         "Отличный фильм", "<script>alert(1)</script>", "ﷺ" * 6_000, "a" * 20_000, "\n" * 20_000,
     ],
     ids=["empty", "spaces", "nul", "nul inside", "combining", "zero width", "bidi", "emoji", "cyrillic", "script",

@@ -25,9 +25,7 @@ def found() -> list[str | None]:
         ("STARCAST_ORIGINS", ["https://["], "starcast.E004"),
     ],
 )
-def test_a_wrong_setting_is_named_with_a_hint(
-    settings: Settings, setting: str, value: Any, expected: str
-) -> None:
+def test_a_wrong_setting_is_named_with_a_hint(settings: Settings, setting: str, value: Any, expected: str) -> None:
     setattr(settings, setting, value)
     messages = [message for message in checks.run_checks() if message.id == expected]
     assert messages

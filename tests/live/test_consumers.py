@@ -161,9 +161,7 @@ async def test_twenty_malformed_messages_in_a_row_close_the_connection(socket: W
     assert (await socket.receive_output())["code"] == 4502
 
 
-async def test_a_flood_is_refused_by_seq_and_in_the_end_closed(
-    fake: FakeClassifier, settings: Settings
-) -> None:
+async def test_a_flood_is_refused_by_seq_and_in_the_end_closed(fake: FakeClassifier, settings: Settings) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 5}
     communicator = connection()
     await communicator.connect()
@@ -189,9 +187,7 @@ async def test_a_client_that_leaves_while_its_text_is_rated_leaves_nothing_behin
     await communicator.connect()
     await communicator.receive_json_from()
     await communicator.send_json_to({"type": "text.update", "seq": 1, "text": "gone"})
-    async with asyncio.timeout(10):
-        while not fake.batches:
-            await asyncio.sleep(0)
+    assert await asyncio.to_thread(fake.asked.acquire, timeout=10)
     await communicator.disconnect()
     fake.gate.set()
     await live.engine.get_engine().close()
@@ -200,9 +196,7 @@ async def test_a_client_that_leaves_while_its_text_is_rated_leaves_nothing_behin
     assert not caplog.records
 
 
-async def test_the_consumer_needs_no_channel_layer(
-    fake: FakeClassifier, settings: Settings
-) -> None:
+async def test_the_consumer_needs_no_channel_layer(fake: FakeClassifier, settings: Settings) -> None:
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "a.layer.that.cannot.be.Imported"}}
     communicator = connection()
     await communicator.connect()

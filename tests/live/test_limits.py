@@ -19,9 +19,9 @@ def test_a_bucket_gives_its_burst_at_once_and_refills_by_the_second(clock: list[
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
     clock[0] += 0.5
     assert [bucket.take() for _ in range(2)] == [True, False]
-    assert not bucket.is_full
+    assert not bucket.is_full()
     clock[0] += 60
-    assert bucket.is_full
+    assert bucket.is_full()
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
 
 

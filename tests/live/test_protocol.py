@@ -1,5 +1,6 @@
 """Parsing, checking and encoding of messages."""
 
+import contextlib
 import json
 
 import pytest
@@ -55,7 +56,7 @@ def test_what_is_no_object_is_a_bad_request(frame: str) -> None:
 @pytest.mark.parametrize("seq", ["true", "1.0", "1.5", "-1", "NaN", "1e999", "null", '"1"', str(MAX_SEQ + 1), "[]"])
 def test_seq_must_be_a_whole_number_that_json_keeps_exact(seq: str) -> None:
     with pytest.raises(ProtocolError) as caught:
-        parse_client_message('{"type":"text.update","text":"a","seq":%s}' % seq, LIMITS)
+        parse_client_message(f'{{"type":"text.update","text":"a","seq":{seq}}}', LIMITS)
     assert (caught.value.code, caught.value.param) == ("bad_request", "seq")
 
 
@@ -69,7 +70,7 @@ def test_text_must_be_a_string_and_the_error_names_the_seq(text: object) -> None
 @pytest.mark.parametrize("kind", ['"text.Update"', "null", "[]", "{}", "7"])
 def test_an_unknown_type_says_which_types_there_are(kind: str) -> None:
     with pytest.raises(ProtocolError, match=r"text\.update") as caught:
-        parse_client_message('{"type":%s}' % kind, LIMITS)
+        parse_client_message(f'{{"type":{kind}}}', LIMITS)
     assert caught.value.code == "unknown_type"
 
 
@@ -93,10 +94,9 @@ def test_a_message_is_measured_in_bytes_and_a_text_in_characters() -> None:
 
 @given(st.text() | st.from_regex(r'\{"type": ?"(text\.update|flush|ping)".{0,60}\}?', fullmatch=True))
 def test_any_frame_is_a_message_or_a_protocol_error(frame: str) -> None:
-    try:
-        parse_client_message(frame, LIMITS)
-    except ProtocolError as error:
-        assert error.message
+    # Any other exception fails the test.
+    with contextlib.suppress(ProtocolError):
+        assert parse_client_message(frame, LIMITS).type in frame
 
 
 def test_errors_say_whether_trying_again_may_help() -> None:

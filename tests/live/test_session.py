@@ -36,11 +36,9 @@ class Typist:
         assert isinstance(message, ErrorMessage), message
         return message
 
-    async def model_has(self, batches: int) -> None:
-        """Return once the model thread has been given so many batches."""
-        async with asyncio.timeout(10):
-            while len(self.classifier.batches) < batches:
-                await asyncio.sleep(0)
+    async def model_is_busy(self) -> None:
+        """Return once the model thread has been given a batch."""
+        assert await asyncio.to_thread(self.classifier.asked.acquire, timeout=10)
 
 
 @pytest.fixture
@@ -60,7 +58,7 @@ def let_go(typist: Typist) -> None:
 
 async def test_the_first_text_leaves_at_once_and_the_newest_takes_the_place_of_what_waits(typist: Typist) -> None:
     typist.type(1)
-    await typist.model_has(1)
+    await typist.model_is_busy()
     for seq in (2, 3, 4):
         typist.type(seq)
     let_go(typist)
@@ -85,7 +83,7 @@ async def test_a_seq_that_does_not_increase_is_refused_and_changes_nothing(typis
 async def test_the_newest_text_is_answered_although_the_one_before_failed(typist: Typist) -> None:
     typist.classifier.fail_on = "bad"
     typist.type(1, "a bad text")
-    await typist.model_has(1)
+    await typist.model_is_busy()
     typist.type(2)
     typist.type(3)
     let_go(typist)
@@ -95,9 +93,7 @@ async def test_the_newest_text_is_answered_although_the_one_before_failed(typist
     assert (last.seq, last.skipped) == (3, 1)
 
 
-async def test_the_text_itself_is_in_no_error_and_in_no_log(
-    typist: Typist, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_the_text_itself_is_in_no_error_and_in_no_log(typist: Typist, caplog: pytest.LogCaptureFixture) -> None:
     typist.classifier.fail_on = "secret"
     let_go(typist)
     typist.type(1, "my secret review")
@@ -110,7 +106,7 @@ async def test_a_full_queue_answers_overloaded() -> None:
     gate = threading.Event()
     typist = Typist(FakeClassifier(gate=gate), EngineOptions(max_waiting=1))
     others = [asyncio.create_task(typist.engine.classify("busy"))]
-    await typist.model_has(1)
+    await typist.model_is_busy()
     others.append(asyncio.create_task(typist.engine.classify("waits")))
     await asyncio.sleep(0)
     typist.type(1)
@@ -163,7 +159,7 @@ async def test_a_flush_with_nothing_to_answer_is_an_error(typist: Typist) -> Non
 
 async def test_cancel_forgets_the_text_that_waits_and_answers_the_one_under_way(typist: Typist) -> None:
     typist.type(1)
-    await typist.model_has(1)
+    await typist.model_is_busy()
     typist.type(2)
     typist.session.cancel()
     let_go(typist)
@@ -176,7 +172,7 @@ async def test_closing_leaves_no_task_behind(typist: Typist) -> None:
     before = asyncio.all_tasks()
     session = TypingSession(typist.engine, typist.sent.put)
     session.update(TextUpdate(type="text.update", seq=1, text="left alone"))
-    await typist.model_has(1)
+    await typist.model_is_busy()
     await session.close()
     let_go(typist)
     await typist.engine.close()
@@ -187,7 +183,7 @@ async def test_closing_leaves_no_task_behind(typist: Typist) -> None:
 async def test_a_text_passed_over_before_a_failure_is_counted_by_the_next_prediction(typist: Typist) -> None:
     typist.classifier.fail_on = "bad"
     typist.type(1)
-    await typist.model_has(1)
+    await typist.model_is_busy()
     typist.type(2)
     typist.type(3, "a bad one")
     let_go(typist)

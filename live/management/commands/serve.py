@@ -48,7 +48,7 @@ class Command(BaseCommand):
             self.stdout.write("Stop with Ctrl-C")
             self.stdout.flush()
 
-        server = Server(
+        server: Server = Server(
             application=application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
             ping_interval=_PING_INTERVAL_S,

@@ -2,6 +2,7 @@
 
 import logging
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -44,13 +45,16 @@ class PredictRequest(BaseModel):
 @require_POST
 async def predict(request: HttpRequest) -> HttpResponse:
     """Rate one text: ``{"text": "…"}`` to the fields of ``Rating``."""
+    limits = get_limits()
+    too_large = ProtocolError("too_large", f"a request may have {limits.max_message_bytes} bytes")
     try:
-        limits = get_limits()
         if len(request.body) > limits.max_message_bytes:
-            raise ProtocolError("too_large", f"a request may have {limits.max_message_bytes} bytes")
+            raise too_large
         body = PredictRequest.model_validate(load_json(request.body.decode("utf-8", "replace")))
         check_length(body.text, limits)
         answer = await get_engine().classify(body.text)
+    except RequestDataTooBig:
+        return _error(too_large)
     except ValidationError:
         return _error(ProtocolError("bad_request", 'the body must be an object with a "text"', param="text"))
     except ProtocolError as error:

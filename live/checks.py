@@ -1,5 +1,6 @@
 """System checks: wrong settings are said at start, with what to do, before anybody types."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from model_core.loading import BACKENDS
 @register()
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Check model, limits and origins as the settings name them."""
-    return [*_check_model(), *_check_limits(), *_check_origins()]
+    return [*_check_model(), *_check_limits(), *_check_origins(), *_check_data_dir()]
 
 
 def _check_model() -> list[CheckMessage]:
@@ -56,6 +57,14 @@ def _check_origins() -> list[CheckMessage]:
         for origin in settings.STARCAST_ORIGINS
         if not _is_origin(origin)
     ]
+
+
+def _check_data_dir() -> list[CheckMessage]:
+    folder = settings.DATA_DIR
+    if folder.is_dir() and os.access(folder, os.W_OK):
+        return []
+    hint = "Make the folder, or set STARCAST_DATA_DIR to one that this user may write to."
+    return [Error(f"The data folder {folder} is not there or cannot be written to.", hint=hint, id="starcast.E005")]
 
 
 def _is_origin(origin: str) -> bool:

@@ -114,20 +114,22 @@ class ClassifyConsumer(_Consumer):
         """Take one frame: store the text, and return."""
         if self._session is None or self._admission is None:
             return
+        # Whatever comes costs a token, also what turns out to be wrong.
+        within_rate = self._admission.take()
+        self._refused = max(0, self._refused + (-1 if within_rate else 1))
         try:
             if text_data is None:
                 raise ProtocolError("binary_not_supported", "send JSON in text frames")
             message = parse_client_message(text_data, self._limits)
-            await self._handle(message, self._session, self._admission)
             self._malformed = 0
+            if not within_rate:
+                seq = message.seq if isinstance(message, TextUpdate) else None
+                raise ProtocolError("rate_limited", "too many messages; slow down", seq=seq)
+            await self._handle(message, self._session)
         except ProtocolError as error:
             await self._count(error, self._session)
 
-    async def _handle(self, message: ClientMessage, session: TypingSession, admission: Admission) -> None:
-        if not admission.take():
-            seq = message.seq if isinstance(message, TextUpdate) else None
-            raise ProtocolError("rate_limited", "too many messages; slow down", seq=seq)
-        self._refused = 0
+    async def _handle(self, message: ClientMessage, session: TypingSession) -> None:
         match message:
             case TextUpdate():
                 session.update(message)
@@ -147,8 +149,6 @@ class ClassifyConsumer(_Consumer):
             session.refuse(error.seq)
         if error.malformed:
             self._malformed += 1
-        if error.code == "rate_limited":
-            self._refused += 1
         if self._malformed >= self._limits.max_malformed:
             await self.refuse(CLOSE_UNDECODABLE, "too_many_errors", "too many malformed messages in a row")
         elif self._refused >= self._limits.max_refused:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
+from model_core.text import MAX_CHARS
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -28,11 +30,13 @@ class Limits:
     max_malformed: int = 20
     """Malformed messages in a row before the connection is closed."""
     max_refused: int = 1_000
-    """Messages refused for the rate, in a row, before the connection is closed."""
+    """Messages beyond the rate, less those within it, before the connection is closed."""
 
     def __post_init__(self) -> None:
         if self.max_frame_bytes < self.max_message_bytes:
             raise ValueError("max_frame_bytes must be at least max_message_bytes")
+        if self.max_chars > MAX_CHARS:
+            raise ValueError(f"max_chars may be {MAX_CHARS} at the most: the model reads no more")
 
 
 class TokenBucket:

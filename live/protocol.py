@@ -260,7 +260,7 @@ def _as_bad_request(error: ValidationError, content: dict[str, Any]) -> Protocol
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     # The location starts with the tag of the union.
     param = ".".join(str(part) for part in first["loc"][1:])
-    seq = content.get("seq")
+    seq = content.get("seq") if content["type"] == "text.update" else None
     valid_seq = type(seq) is int and 0 <= seq <= MAX_SEQ
     return ProtocolError("bad_request", first["msg"], param or None, seq if valid_seq else None)
 

@@ -37,7 +37,8 @@ class TypingSession:
         self._engine = engine
         self._send = send
         self._newest_seq = -1
-        self._final_seq = -1
+        self._final_seq: int | None = None
+        self._rated_seq = -1
         self._waiting: TextUpdate | None = None
         self._skipped = 0
         self._answered: _Answered | None = None
@@ -69,7 +70,7 @@ class TypingSession:
         Raises ProtocolError before the first text, or where the newest was answered by an error.
         """
         if self._busy:
-            self._final_seq = self._newest_seq
+            self._final_seq = self._rated_seq if self._waiting is None else self._waiting.seq
         elif self._answered is not None and self._answered.seq == self._newest_seq:
             await self._send(self._prediction(self._answered, is_final=True))
         else:
@@ -80,6 +81,8 @@ class TypingSession:
         if self._waiting is not None:
             self._waiting = None
             self._skipped += 1
+        if self._final_seq is not None:
+            self._final_seq = self._rated_seq
 
     async def close(self) -> None:
         """Stop working; return when the task has ended."""
@@ -101,16 +104,25 @@ class TypingSession:
     async def _work(self) -> None:
         while (update := self._waiting) is not None:
             self._waiting = None
+            self._rated_seq = update.seq
             skipped, self._skipped = self._skipped, 0
             try:
                 answered = _Answered(update.seq, await self._engine.classify(update.text))
             except EngineError as error:
                 # These texts were passed over as well; the next prediction says so.
                 self._skipped += skipped
+                self._take_flush(update.seq)
                 await self._send(ErrorMessage(error=error_body(from_engine_error(error, update.seq))))
                 continue
             self._answered = answered
-            await self._send(self._prediction(answered, update.seq == self._final_seq, skipped))
+            await self._send(self._prediction(answered, self._take_flush(update.seq), skipped))
+
+    def _take_flush(self, seq: int) -> bool:
+        """Whether the answer to ``seq`` is the one that a flush waits for; it waits no longer then."""
+        is_final = self._final_seq is not None and seq >= self._final_seq
+        if is_final:
+            self._final_seq = None
+        return is_final
 
     def _prediction(self, answered: _Answered, is_final: bool, skipped: int = 0) -> PredictionMessage:
         answer = answered.answer

@@ -39,6 +39,14 @@ def env_int(name: str, default: int, minimum: int = 1) -> int:
     return number
 
 
+def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """Return one of ``choices``, whatever its case. Raises ImproperlyConfigured for anything else."""
+    value = os.environ.get(name, default).upper()
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
 def env_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """Return a comma-separated list, without empty entries."""
     value = os.environ.get(name)

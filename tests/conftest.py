@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from channels.testing import WebsocketCommunicator
@@ -22,10 +23,14 @@ CLASSIFY_PATH = "/ws/v1/classify/"
 
 def require_program(*names: str) -> str:
     """Return the path of the first program that is there; skip by name, or fail where nothing may be skipped."""
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    message = f"{' or '.join(names)} is not installed"
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        missing(f"{' or '.join(names)} is not installed")
+    return path
+
+
+def missing(message: str) -> NoReturn:
+    """Skip, saying what is missing, or fail where nothing may be skipped."""
     if os.environ.get("STARCAST_REQUIRE_ALL"):
         pytest.fail(message)
     pytest.skip(message)

@@ -6,16 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.conftest import require_program
-
-# The machine's Chromium is asked for nothing but the page: no updates, no look-ups of its own.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+from tests.e2e.chromium import ARGUMENTS, NAMES
 
 RECORD_SHOWN_SEQ = """
 window.shownSeqs = [];
@@ -27,7 +18,7 @@ new MutationObserver(() => window.shownSeqs.push(Number(document.documentElement
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium. It ends with the module: its event loop would be in the way of asynchronous tests."""
-    path = require_program("chromium", "chromium-browser", "google-chrome")
+    path = require_program(*NAMES)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

@@ -38,6 +38,7 @@ async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: FakeClassi
         ({"text": 7}, 400, "bad_request"),
         ({"text": "a" * 20_001}, 413, "text_too_long"),
         ({"text": "a" * 70_000}, 413, "too_large"),
+        ({"text": "a" * 3_000_000}, 413, "too_large"),
     ],
 )
 async def test_bad_input_gets_the_error_object(fake: FakeClassifier, body: Any, status: int, code: str) -> None:

@@ -20,6 +20,7 @@ def found() -> list[str | None]:
         ("STARCAST_LIMITS", {"max_frame_bytes": 1}, "starcast.E003"),
         ("STARCAST_LIMITS", {"max_cahrs": 1}, "starcast.E003"),
         ("STARCAST_ENGINE", {"max_batch": 0}, "starcast.E003"),
+        ("DATA_DIR", Path("no/such/folder"), "starcast.E005"),
         ("STARCAST_ORIGINS", ["example.com"], "starcast.E004"),
         ("STARCAST_ORIGINS", ["https://example.com/"], "starcast.E004"),
         ("STARCAST_ORIGINS", ["https://["], "starcast.E004"),

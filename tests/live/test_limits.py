@@ -67,6 +67,8 @@ def test_addresses_that_are_gone_and_refilled_are_forgotten(clock: list[float]) 
 def test_limits_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="max_frame_bytes"):
         Limits(max_message_bytes=10, max_frame_bytes=9)
+    with pytest.raises(ValueError, match="max_chars"):
+        Limits(max_chars=20_001)
 
 
 def test_clients_see_the_limits_they_can_act_on() -> None:

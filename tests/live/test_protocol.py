@@ -67,6 +67,12 @@ def test_text_must_be_a_string_and_the_error_names_the_seq(text: object) -> None
     assert (caught.value.code, caught.value.param, caught.value.seq) == ("bad_request", "text", 5)
 
 
+def test_only_a_text_update_is_answered_by_its_seq() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        parse_client_message('{"type":"ping","id":5,"seq":99}', LIMITS)
+    assert (caught.value.code, caught.value.seq) == ("bad_request", None)
+
+
 @pytest.mark.parametrize("kind", ['"text.Update"', "null", "[]", "{}", "7"])
 def test_an_unknown_type_says_which_types_there_are(kind: str) -> None:
     with pytest.raises(ProtocolError, match=r"text\.update") as caught:

@@ -157,6 +157,39 @@ async def test_a_flush_with_nothing_to_answer_is_an_error(typist: Typist) -> Non
     assert caught.value.code == "bad_request"
 
 
+async def test_a_flush_after_a_cancel_makes_the_text_under_way_the_final_one(typist: Typist) -> None:
+    typist.type(1)
+    await typist.model_is_busy()
+    typist.type(2)
+    typist.session.cancel()
+    await typist.session.flush()
+    let_go(typist)
+    prediction = await typist.prediction()
+    assert (prediction.seq, prediction.is_final) == (1, True)
+
+
+async def test_a_cancel_after_a_flush_makes_the_text_under_way_the_final_one(typist: Typist) -> None:
+    typist.type(1)
+    await typist.model_is_busy()
+    typist.type(2)
+    await typist.session.flush()
+    typist.session.cancel()
+    let_go(typist)
+    assert (await typist.prediction()).is_final
+    typist.type(3)
+    assert not (await typist.prediction()).is_final
+
+
+async def test_a_text_that_replaces_a_flushed_one_answers_the_flush(typist: Typist) -> None:
+    typist.type(1)
+    await typist.model_is_busy()
+    typist.type(2)
+    await typist.session.flush()
+    typist.type(3)
+    let_go(typist)
+    assert [(await typist.prediction()).is_final for _ in range(2)] == [False, True]
+
+
 async def test_cancel_forgets_the_text_that_waits_and_answers_the_one_under_way(typist: Typist) -> None:
     typist.type(1)
     await typist.model_is_busy()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from project.env import env_bool, env_int, env_list, env_path, env_secret, env_str
+from project.env import env_bool, env_choice, env_int, env_list, env_path, env_secret, env_str
 
 NAME = "STARCAST_TEST"
 
@@ -35,6 +35,14 @@ def test_a_typing_error_is_no_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, "0")
     with pytest.raises(ImproperlyConfigured, match="1 or more"):
         env_int(NAME, 1)
+
+
+def test_a_choice_is_one_of_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, "info")
+    assert env_choice(NAME, "WARNING", ("INFO", "WARNING")) == "INFO"
+    monkeypatch.setenv(NAME, "loud")
+    with pytest.raises(ImproperlyConfigured, match="one of INFO, WARNING"):
+        env_choice(NAME, "WARNING", ("INFO", "WARNING"))
 
 
 def test_a_list_is_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Measurements beside their peers. Nothing here is a test."""

@@ -4,6 +4,7 @@ import logging
 import secrets
 from typing import Any
 
+from autobahn.exception import Disconnected
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -47,6 +48,7 @@ class _Consumer(AsyncWebsocketConsumer):
     """Channels' consumer without what a socket of keystrokes must not depend on: channel layer and database."""
 
     channel_layer_alias = _NO_LAYER
+    closed = False
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler directly.
@@ -61,6 +63,21 @@ class _Consumer(AsyncWebsocketConsumer):
                 await self.connect()
             case "websocket.disconnect":
                 raise StopConsumer
+
+    async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
+        """Send one frame, unless the connection is closed by now."""
+        if self.closed:
+            return
+        try:
+            await super().send(text_data, bytes_data, close)
+        except Disconnected:
+            # The client left a moment ago, and Daphne has not told us yet.
+            self.closed = True
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close; what still comes from the client is then read by nobody."""
+        await super().close(code, reason)
+        self.closed = True
 
     async def accept_offered(self) -> bool:
         """Accept, echoing our subprotocol if it is offered. Returns whether this client can speak with us."""
@@ -112,7 +129,7 @@ class ClassifyConsumer(_Consumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Take one frame: store the text, and return."""
-        if self._session is None or self._admission is None:
+        if self.closed or self._session is None or self._admission is None:
             return
         # Whatever comes costs a token, also what turns out to be wrong.
         within_rate = self._admission.take()

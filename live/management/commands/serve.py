@@ -5,6 +5,7 @@ from typing import Any
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from twisted.internet import reactor
 
 from live.engine import get_classifier
 from live.limits import get_limits
@@ -57,8 +58,9 @@ class Command(BaseCommand):
             websocket_max_frame_size=limits.max_frame_bytes,
             proxy_forwarded_address_header=client_address_header,
             server_name="starcast",
-            ready_callable=lambda: announce() if server.listening_addresses else None,
         )
+        # Not Daphne's own ready_callable: that comes before the handlers of signals, which whoever reads this may send.
+        reactor.callWhenRunning(announce)
         server.run()
         if not server.listening_addresses:
             raise CommandError(f"cannot listen on {host}:{port}: is another program there? Try --port")

@@ -72,13 +72,16 @@ def read_reviews(path: Path, part: Literal["train", "test"]) -> list[Review]:
             films[match[2]] = [line.strip() for line in content.splitlines()]
     if not texts or films.keys() != {"pos", "neg"}:
         raise DataError(f"{path} holds no aclImdb/{part} reviews: the official aclImdb_v1.tar.gz is needed")
+    counts = Counter(sentiment for sentiment, _, _ in texts)
+    if counts != {sentiment: len(listed) for sentiment, listed in films.items()}:
+        raise DataError(f"{path} is damaged: the reviews of {part} are {dict(counts)}, and urls_*.txt list others")
     try:
         return [
             Review(part, number, stars, text, film=films[sentiment][number])
             for (sentiment, number, stars), text in sorted(texts.items())
         ]
     except IndexError as error:
-        raise DataError(f"{path} is damaged: urls_pos.txt or urls_neg.txt of {part} is too short") from error
+        raise DataError(f"{path} is damaged: a review of {part} has no line in urls_*.txt") from error
 
 
 def load_split(path: Path, split: Split, validation_share: float) -> list[Review]:
@@ -126,6 +129,9 @@ def _members(path: Path, part: str) -> Iterator[tuple[str, str]]:
                     continue
                 if (content := archive.extractfile(member)) is not None:
                     yield name, content.read().decode("utf-8")
+            # Damage may look like the end to tarfile; gzip's checksum comes last, and is compared when all is read.
+            while archive.fileobj is not None and archive.fileobj.read(1 << 20):
+                continue
     except (OSError, tarfile.TarError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}. Fetch it by: python -m training.data fetch") from error
 

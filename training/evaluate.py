@@ -1,15 +1,17 @@
-"""Judge a checkpoint as it is served: whole reviews, those that state a rating and the rest, and their beginnings.
+"""Judge a checkpoint as it is served: whole reviews, those that state a rating, their beginnings, and typing.
 
 ``python -m training.evaluate --data ARCHIVE --split test --json`` prints one JSON object.
 """
 
 import argparse
 import json
+import os
 import platform
 import random
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,19 +24,33 @@ from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
 from model_core.text import clean_text
+from training.baseline import fit_tfidf
+from training.config import FinetuneConfig
 from training.data import DataError, Review, fingerprint, load_split
 from training.metrics import Floats, accuracy_interval, rating_metrics
+from training.stability import stability_metrics
 
 PREFIX_TOKENS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+PROGRESS_PERCENT: Final = tuple(range(10, 101, 10))
 DEFAULT_CHECKPOINT: Final = Path("model_core/checkpoints/starcast-electra-6x384")
 
 _BATCH = 16
 _SAMPLE_SEED = 20_11
 
 
-def evaluate(classifier: Classifier, tokenizer: Tokenizer, reviews: Sequence[Review], prefixes: int) -> dict[str, Any]:
-    """Return the figures of whole reviews and of the beginnings of a sample of ``prefixes`` of them."""
-    probabilities = predict(classifier, [review.text for review in reviews], "full")
+@dataclass(frozen=True)
+class Scope:
+    """How much of a split is judged beyond the whole reviews; 0 leaves a part out."""
+
+    prefixes: int = 2_000
+    """Reviews whose beginnings are judged."""
+    typed: int = 50
+    """Reviews that are typed key by key."""
+
+
+def evaluate(classifier: Classifier, tokenizer: Tokenizer, reviews: Sequence[Review], scope: Scope) -> dict[str, Any]:
+    """Return the figures of whole reviews, of beginnings by tokens and by share, and of typing."""
+    probabilities = predict(classifier, [review.text for review in reviews], "whole reviews")
     stars = np.array([review.stars for review in reviews])
     stated = np.array([review.states_rating for review in reviews])
     full = rating_metrics(probabilities, stars)
@@ -43,16 +59,26 @@ def evaluate(classifier: Classifier, tokenizer: Tokenizer, reviews: Sequence[Rev
         "stated_rating": rating_metrics(probabilities[stated], stars[stated]) if stated.any() else None,
         "no_stated_rating": rating_metrics(probabilities[~stated], stars[~stated]) if not stated.all() else None,
     }
-    sample = random.Random(_SAMPLE_SEED).sample(list(reviews), min(prefixes, len(reviews)))
-    result["prefix"] = {
-        str(tokens): rating_metrics(
-            predict(
-                classifier, [first_tokens(tokenizer, review.text, tokens) for review in sample], f"{tokens} tokens"
-            ),
-            np.array([review.stars for review in sample]),
-        )
-        for tokens in (PREFIX_TOKENS if sample else ())
-    }
+    if sample := spread(reviews, scope.prefixes):
+        sample_stars = np.array([review.stars for review in sample])
+
+        def judge(title: str, beginnings: list[str]) -> dict[str, float]:
+            return rating_metrics(predict(classifier, beginnings, title), sample_stars)
+
+        result["prefix"] = {
+            str(tokens): judge(f"{tokens} tokens", [first_tokens(tokenizer, review.text, tokens) for review in sample])
+            for tokens in PREFIX_TOKENS
+        }
+        result["progress"] = {
+            str(percent): judge(f"{percent} %", [review.text[: len(review.text) * percent // 100] for review in sample])
+            for percent in PROGRESS_PERCENT
+        }
+        result["prefix_area"] = {
+            figure: float(np.mean([metrics[figure] for metrics in result["prefix"].values()]))
+            for figure in ("accuracy", "binary_accuracy", "nll", "ece")
+        }
+    if typists := spread(reviews, scope.typed):
+        result["typing"] = stability_metrics(classifier, typists)
     return result
 
 
@@ -74,9 +100,9 @@ def first_tokens(tokenizer: Tokenizer, text: str, tokens: int) -> str:
     return cleaned if len(offsets) <= tokens else cleaned[: offsets[tokens - 1][1]]
 
 
-def spread(reviews: Sequence[Review], limit: int) -> list[Review]:
-    """``limit`` reviews drawn at random, always the same; all of them where ``limit`` is 0."""
-    return random.Random(_SAMPLE_SEED).sample(list(reviews), limit) if 0 < limit < len(reviews) else list(reviews)
+def spread(reviews: Sequence[Review], count: int) -> list[Review]:
+    """``count`` reviews drawn at random, always the same; all of them where there are no more."""
+    return random.Random(_SAMPLE_SEED).sample(list(reviews), min(count, len(reviews)))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -88,31 +114,43 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--backend", choices=("onnx", "torch"), default="onnx", help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
     parser.add_argument("--limit", type=int, default=0, help="judge so many reviews, drawn at random (default: all)")
-    parser.add_argument("--prefixes", type=int, default=2_000, help="reviews whose beginnings are judged (%(default)s)")
+    parser.add_argument(
+        "--prefixes", type=int, default=Scope.prefixes, help="reviews whose beginnings are judged (%(default)s)"
+    )
+    parser.add_argument("--typed", type=int, default=Scope.typed, help="reviews typed key by key (%(default)s)")
+    parser.add_argument("--competitor", action="store_true", help="also fit and judge TF-IDF, on the same reviews")
     parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--output", type=Path, help="also write the JSON object here")
     options = parser.parse_args(argv)
+    scope = Scope(options.prefixes, options.typed)
     try:
-        reviews = spread(load_split(options.data, options.split, options.validation_share), options.limit)
+        reviews = load_split(options.data, options.split, options.validation_share)
+        reviews = spread(reviews, options.limit) if options.limit else reviews
         classifier = load_classifier(options.checkpoint, options.backend, options.threads)
         tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
+        tokenizer.no_truncation()
+        result = evaluate(classifier, tokenizer, reviews, scope)
+        if options.competitor:
+            train = load_split(options.data, "train", options.validation_share)
+            result["competitor"] = {
+                name: evaluate(fit_tfidf(train, prefix_share), tokenizer, reviews, scope)
+                for name, prefix_share in (("tfidf", 0.0), ("tfidf_prefix", FinetuneConfig.prefix_share))
+            }
     except (DataError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    tokenizer.no_truncation()
-    result = {
-        **evaluate(classifier, tokenizer, reviews, options.prefixes),
+    result |= {
         "split": options.split,
         "data_sha256": fingerprint(reviews),
         "model": {"name": classifier.info.name, "version": classifier.info.version, "sha256": classifier.info.sha256},
         "backend": options.backend,
-        "command": shlex.join(["python", "-m", "training.evaluate", *(argv or sys.argv[1:])]),
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "command": shlex.join(["python", "-m", "training.evaluate", *(sys.argv[1:] if argv is None else argv)]),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
     }
     if options.output is not None:
         options.output.write_text(json.dumps(_rounded(result), indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(_rounded(result)) if options.json else _table(result))
+    print(json.dumps(_rounded(result)) if options.json else table(result))
     return 0
 
 
@@ -123,14 +161,19 @@ def _rounded(value: Any) -> Any:
     return round(value, 5) if isinstance(value, float) else value
 
 
-def _table(result: dict[str, Any]) -> str:
+def table(result: dict[str, Any]) -> str:
+    """The figures for people: a row for each kind of text."""
     rows = {name: result[name] for name in ("full", "stated_rating", "no_stated_rating") if result[name]}
-    rows |= {f"first {tokens} tokens": metrics for tokens, metrics in result["prefix"].items()}
-    columns = ("reviews", "accuracy", "binary_accuracy", "within_one", "macro_f1", "mae", "qwk", "nll", "ece")
-    lines = [f"{'':18}" + "".join(f"{column:>16}" for column in columns)]
+    rows |= {f"first {tokens} tokens": metrics for tokens, metrics in result.get("prefix", {}).items()}
+    rows |= {f"first {percent} %": metrics for percent, metrics in result.get("progress", {}).items()}
+    for name, figures in result.get("competitor", {}).items():
+        rows[f"{name} full"] = figures["full"]
+        rows |= {f"{name} {tokens} tok.": metrics for tokens, metrics in figures.get("prefix", {}).items()}
+    columns = ("accuracy", "binary_accuracy", "within_one", "macro_f1", "mae", "qwk", "nll", "ece")
+    lines = [f"{'':22}{'reviews':>8}" + "".join(f"{column:>16}" for column in columns)]
     for name, metrics in rows.items():
-        cells = (f"{metrics[column]:16d}" if column == "reviews" else f"{metrics[column]:16.4f}" for column in columns)
-        lines.append(f"{name:18}" + "".join(cells))
+        lines.append(f"{name:22}{metrics['reviews']:8}" + "".join(f"{metrics[column]:16.4f}" for column in columns))
+    lines += [f"typing: {name} {value:.4g}" for name, value in result.get("typing", {}).items()]
     return "\n".join(lines)
 
 

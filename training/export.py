@@ -9,9 +9,12 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from model_core.checkpoint import (
@@ -22,7 +25,7 @@ from model_core.checkpoint import (
     sha256_of,
     write_config,
 )
-from model_core.errors import CheckpointError
+from model_core.errors import CheckpointError, one_line
 from training.onnx_graph import build_classifier
 
 
@@ -34,7 +37,7 @@ def export(source: Path, output: Path) -> None:
     """
     config, architecture = read_config(source)
     output.mkdir(parents=True, exist_ok=True)
-    half = {name: tensor.astype(np.float16) for name, tensor in load_file(source / WEIGHTS_FILE).items()}
+    half = {name: tensor.astype(np.float16) for name, tensor in _read_weights(source).items()}
     graph = build_classifier({name: tensor.astype(np.float32) for name, tensor in half.items()}, architecture)
     save_file(half, output / WEIGHTS_FILE, metadata={"format": "pt"})
     onnx.save(graph, output / ONNX_FILE)
@@ -43,6 +46,13 @@ def export(source: Path, output: Path) -> None:
     digests = {name: sha256_of(output / name) for name in (WEIGHTS_FILE, ONNX_FILE, TOKENIZER_FILE)}
     architecture = {**architecture, "dtype": "float16"}
     write_config(output, dataclasses.replace(config, sha256=digests), architecture)
+
+
+def _read_weights(source: Path) -> dict[str, NDArray[Any]]:
+    try:
+        return dict(load_file(source / WEIGHTS_FILE))
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"cannot read {source / WEIGHTS_FILE}: {one_line(error)}") from error
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -35,6 +36,9 @@ from training.batches import EpochPlan, ReviewDataset, collate
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
 from training.data import DataError, Review, fingerprint, load_split
 from training.initial import InitError, load_initial
+
+_FREE_TO_CHANGE = ("device", "save_minutes")
+"""Options that a run may resume with although they differ: they do not change what comes out."""
 
 
 def finetune(config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review], run: Path) -> Path:
@@ -104,7 +108,7 @@ def finetune(config: FinetuneConfig, train: Sequence[Review], validation: Sequen
 def schedule(share: float, warmup_share: float) -> float:
     """Learning rate at ``share`` of the run, relative to its peak: linear up, then linear down to zero."""
     if share < warmup_share:
-        return max(share, 1e-4) / warmup_share
+        return min(1.0, max(share, 1e-4) / warmup_share)
     return (1 - share) / (1 - warmup_share)
 
 
@@ -226,7 +230,7 @@ def _computes_in_bf16(config: FinetuneConfig, device: torch.device) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - PyTorch has no public name for it
 
 
-def _describe_run(config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review]) -> dict[str, object]:
+def _describe_run(config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review]) -> dict[str, Any]:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     return {
         "config": dataclasses.asdict(config),
@@ -240,6 +244,21 @@ def _describe_run(config: FinetuneConfig, train: Sequence[Review], validation: S
             "transformers": transformers.__version__,
         },
     }
+
+
+def _begin_run(run: Path, described: dict[str, Any]) -> None:
+    """Write ``run.json``. Raises ConfigError where the folder holds the state of another run, which would be mixed."""
+    path = run / "run.json"
+    if path.exists() and (run / "state").exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = [name for name, value in described["config"].items() if before["config"].get(name) != value]
+        changed = [name for name in changed if name not in _FREE_TO_CHANGE]
+        if before["train"] != described["train"]:
+            changed.append("data")
+        if changed:
+            raise ConfigError(f"{run} holds a run with another {', '.join(changed)}: give another --run, or remove it")
+    run.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
 def _spread(reviews: list[Review], count: int) -> list[Review]:
@@ -260,8 +279,7 @@ def main(argv: list[str] | None = None) -> int:
         validation = load_split(options.data, "validation", config.validation_share)
         if config.limit:
             train, validation = _spread(train, config.limit), _spread(validation, max(1, config.limit // 4))
-        options.run.mkdir(parents=True, exist_ok=True)
-        (options.run / "run.json").write_text(json.dumps(_describe_run(config, train, validation), indent=2) + "\n")
+        _begin_run(options.run, _describe_run(config, train, validation))
         checkpoint = finetune(config, train, validation, options.run)
     except (ConfigError, DataError, InitError) as error:
         print(f"error: {error}", file=sys.stderr)

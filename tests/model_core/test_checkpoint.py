@@ -1,0 +1,136 @@
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_core.checkpoint import (
+    ONNX_FILE,
+    WEIGHTS_FILE,
+    CheckpointConfig,
+    read_config,
+    sha256_of,
+    verify_file,
+    write_config,
+)
+from model_core.errors import CheckpointError
+from model_core.labels import ID2LABEL
+from tests.factories import tiny_config
+
+ARCHITECTURE = {"hidden_size": 32, "max_position_embeddings": 128, "id2label": {str(i): s for i, s in ID2LABEL.items()}}
+
+
+def write(folder: Path, content: object) -> Path:
+    (folder / "config.json").write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """The message of the CheckpointError, which must be one line."""
+    with pytest.raises(CheckpointError) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    config = tiny_config(sha256={"model.safetensors": "ab"})
+    write_config(tmp_path, config, ARCHITECTURE)
+    assert read_config(tmp_path)[0] == config
+    assert read_config(tmp_path)[1]["hidden_size"] == 32
+
+
+def test_a_folder_from_elsewhere_gets_defaults(tmp_path: Path) -> None:
+    config, _ = read_config(write(tmp_path, ARCHITECTURE))
+    assert config == CheckpointConfig(tmp_path.name, "0", max_tokens=128, head_share=0.25, prior=(0.125,) * 8)
+    assert config.temperature == 1
+
+
+def test_eight_labels_that_nobody_named_are_taken_for_the_ratings(tmp_path: Path) -> None:
+    content = {**ARCHITECTURE, "id2label": {str(index): f"LABEL_{index}" for index in range(8)}}
+    assert read_config(write(tmp_path, content))[0].name == tmp_path.name
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"0": "NEGATIVE", "1": "POSITIVE"},
+        {str(index): str(index + 1) for index in range(8)},
+        {str(7 - index): label for index, label in ID2LABEL.items()},
+        {},
+    ],
+    ids=["two", "other names", "other order", "none"],
+)
+def test_other_labels_are_refused_with_the_way_to_eight(tmp_path: Path, labels: dict[str, str]) -> None:
+    message = refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, "id2label": labels})))
+    assert f"python -m training.finetune --init {tmp_path}" in message
+
+
+def test_a_missing_config_is_said(tmp_path: Path) -> None:
+    assert "config.json is missing" in refusal(lambda: read_config(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[1, 2]", "null", '{"id2label": ["1"]}', '{"id2label": {"a": "b"}}', {**ARCHITECTURE, "starcast": [1]}],
+)
+def test_a_config_that_is_none_is_refused_by_its_path(tmp_path: Path, content: object) -> None:
+    assert str(tmp_path / "config.json") in refusal(lambda: read_config(write(tmp_path, content)))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"max_tokens": 2},
+        {"max_tokens": "many"},
+        {"head_share": 1.5},
+        {"temperature": 0},
+        {"prior": [0.5, 0.5]},
+        {"prior": [1] * 8},
+        {"prior": None},
+        {"max_token": 64},
+    ],
+    ids=str,
+)
+def test_a_starcast_entry_out_of_range_or_unknown_is_refused(tmp_path: Path, entry: dict[str, Any]) -> None:
+    assert refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, "starcast": entry})))
+
+
+def test_more_tokens_than_the_model_has_positions_are_refused(tmp_path: Path) -> None:
+    content = {**ARCHITECTURE, "starcast": {"max_tokens": 129}}
+    assert "128 positions" in refusal(lambda: read_config(write(tmp_path, content)))
+
+
+def test_the_digest_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\x00weights" * 100_000)
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(b"\x00weights" * 100_000).hexdigest()
+
+
+def test_a_file_with_the_recorded_digest_is_let_through(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS_FILE).write_bytes(b"weights")
+    config = tiny_config(sha256={WEIGHTS_FILE: sha256_of(tmp_path / WEIGHTS_FILE)})
+    assert verify_file(tmp_path, WEIGHTS_FILE, config) == tmp_path / WEIGHTS_FILE
+
+
+def test_a_file_that_is_not_named_is_let_through(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS_FILE).write_bytes(b"weights")
+    assert verify_file(tmp_path, WEIGHTS_FILE, tiny_config(sha256={ONNX_FILE: "0" * 64})) == tmp_path / WEIGHTS_FILE
+
+
+def test_a_file_of_another_digest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS_FILE).write_bytes(b"other weights")
+    config = tiny_config(sha256={WEIGHTS_FILE: hashlib.sha256(b"weights").hexdigest()})
+    assert "SHA-256 differs" in refusal(lambda: verify_file(tmp_path, WEIGHTS_FILE, config))
+
+
+def test_a_missing_graph_is_refused_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    message = refusal(lambda: verify_file(tmp_path, ONNX_FILE, tiny_config()))
+    assert f"python -m training.export {tmp_path}" in message
+
+
+def test_missing_weights_are_not_to_be_had_by_an_export(tmp_path: Path) -> None:
+    message = refusal(lambda: verify_file(tmp_path, WEIGHTS_FILE, tiny_config()))
+    assert f"{WEIGHTS_FILE} is missing" in message
+    assert "training.export" not in message

@@ -1,0 +1,86 @@
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from model_core.classifier import FloatArray, ModelInfo, Prediction, TextClassifier, softmax
+from model_core.tokenizer import TextTokenizer
+from tests.factories import TINY_PRIOR
+
+INFO = ModelInfo("tiny", "1", "0" * 64, "stub", 64, TINY_PRIOR)
+
+
+class StubBackend:
+    """Says for class 0 how many tokens a text has, for class 1 its first word, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, ...]] = []
+
+    def logits(self, input_ids: Sequence[tuple[int, ...]]) -> FloatArray:
+        self.asked += input_ids
+        return np.array([[len(ids), ids[1] / 10, 0, 0, 0, 0, 0, 0] for ids in input_ids], dtype=np.float32)
+
+
+def predict(tokenizer: TextTokenizer, *texts: str, temperature: float = 1.0) -> list[Prediction]:
+    return TextClassifier(INFO, tokenizer, StubBackend(), temperature).classify(texts)
+
+
+def test_texts_are_answered_in_their_order(tokenizer: TextTokenizer) -> None:
+    texts = ("good", "bad film", "", "the film was bad", "good")
+    together = predict(tokenizer, *texts)
+    assert together == [predict(tokenizer, text)[0] for text in texts]
+    assert [prediction.tokens for prediction in together] == [1, 2, 0, 4, 1]
+
+
+def test_a_text_that_says_nothing_gets_the_prior_and_no_pass(tokenizer: TextTokenizer) -> None:
+    backend = StubBackend()
+    predictions = TextClassifier(INFO, tokenizer, backend).classify(["", " \n", "\x00", "\u200b"])
+    assert predictions == [Prediction(TINY_PRIOR, tokens=0, truncated=False, is_prior=True)] * 4
+    assert backend.asked == []
+
+
+def test_a_text_with_words_is_not_marked_as_the_prior(tokenizer: TextTokenizer) -> None:
+    assert not predict(tokenizer, "good")[0].is_prior
+
+
+def test_no_texts_give_no_answers(tokenizer: TextTokenizer) -> None:
+    assert predict(tokenizer) == []
+
+
+def test_a_long_text_is_marked_as_truncated(tokenizer: TextTokenizer) -> None:
+    assert [prediction.truncated for prediction in predict(tokenizer, "good " * 62, "good " * 63)] == [False, True]
+
+
+def test_the_temperature_divides_the_logits(tokenizer: TextTokenizer) -> None:
+    [sharp], [flat] = predict(tokenizer, "good"), predict(tokenizer, "good", temperature=3.0)
+
+    def distance(prediction: Prediction) -> float:
+        return math.log(prediction.probabilities[0] / prediction.probabilities[7])
+
+    assert distance(sharp) == pytest.approx(3, rel=1e-5)
+    assert distance(flat) == pytest.approx(1, rel=1e-5)
+
+
+def test_a_prediction_sums_itself_up() -> None:
+    prediction = Prediction((0.02, 0.03, 0.04, 0.11, 0.1, 0.2, 0.4, 0.1), tokens=3, truncated=False)
+    assert prediction.stars == 9
+    assert prediction.expected_stars == pytest.approx(7.54)
+    assert prediction.interval == (4, 9)
+    assert prediction.positive == pytest.approx(0.8)
+
+
+@given(hnp.arrays(np.float32, (3, 8), elements=st.floats(-1e4, 1e4, width=32)))
+def test_softmax_sums_to_one_whatever_the_logits(logits: FloatArray) -> None:
+    probabilities = softmax(logits)
+    assert probabilities.dtype == np.float64
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-12)
+
+
+def test_softmax_is_the_ratio_of_exponentials() -> None:
+    probabilities = softmax(np.log(np.array([1, 3, 4], dtype=np.float64)))
+    np.testing.assert_allclose(probabilities, [1 / 8, 3 / 8, 1 / 2])

@@ -1,0 +1,147 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
+
+from model_core.text import MAX_CHARS
+from model_core.tokenizer import TextTokenizer
+from tests.factories import tiny_tokenizer
+
+VOCABULARY = tiny_tokenizer().get_vocab()
+CLS, SEP, UNKNOWN, GOOD, BAD = (VOCABULARY[piece] for piece in ("[CLS]", "[SEP]", "[UNK]", "good", "bad"))
+LETTERS = [VOCABULARY[letter] for letter in "bcdefghijklmnopqrstuvwxyz"]
+
+
+def letters(count: int) -> tuple[str, list[int]]:
+    """A text of one-letter words, and its ids."""
+    ids = [LETTERS[number % len(LETTERS)] for number in range(count)]
+    pieces = {number: piece for piece, number in VOCABULARY.items()}
+    return " ".join(pieces[number] for number in ids), ids
+
+
+def test_a_text_is_framed_by_cls_and_sep(tokenizer: TextTokenizer) -> None:
+    encoding = tokenizer.encode("Good good BAD")
+    assert encoding.input_ids == (CLS, GOOD, GOOD, BAD, SEP)
+    assert encoding.tokens == 3
+    assert not encoding.truncated
+
+
+def test_words_outside_the_vocabulary_are_spelled_in_pieces(tokenizer: TextTokenizer) -> None:
+    pieces = [VOCABULARY[piece] for piece in ("f", "##a", "##r")]
+    assert tokenizer.encode("far").input_ids == (CLS, *pieces, SEP)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \t\r\n",
+        "\x00",
+        "\x00" * 100_000,
+        "\u200b\u200b",  # zero-width spaces
+        "\u200e\u202e\u2066",  # bidirectional controls
+        "\u0301" * 100_000,  # combining marks on nothing
+        "<br /><br />",
+    ],
+    ids=["empty", "spaces", "NUL", "many NUL", "zero-width", "bidi", "combining marks", "line breaks"],
+)
+def test_a_text_that_says_nothing_has_no_tokens(tokenizer: TextTokenizer, text: str) -> None:
+    assert tokenizer.encode(text).input_ids == (CLS, SEP)
+    assert tokenizer.encode(text).tokens == 0
+
+
+@pytest.mark.parametrize("word", ["😀", "фильм", "ไทย"], ids=["emoji", "Cyrillic", "Thai"])
+def test_a_word_in_writing_that_the_vocabulary_lacks_is_one_unknown_token(tokenizer: TextTokenizer, word: str) -> None:
+    assert tokenizer.encode(f"good {word} bad").input_ids == (CLS, GOOD, UNKNOWN, BAD, SEP)
+
+
+def test_a_lone_surrogate_is_left_out_and_the_rest_is_read(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.encode("good \ud800 bad").input_ids == (CLS, GOOD, BAD, SEP)
+
+
+def test_accents_and_invisible_characters_do_not_change_a_word(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.encode("gòo\u200bd").input_ids == (CLS, GOOD, SEP)
+    assert tokenizer.encode("g\x00ood" + "\u0301" * 1000).input_ids == (CLS, GOOD, SEP)
+
+
+def test_a_br_tag_separates_words_and_costs_no_token(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.encode("good<br />bad").input_ids == (CLS, GOOD, BAD, SEP)
+
+
+def test_a_text_that_just_fits_is_whole_and_one_more_token_is_cut(tokenizer: TextTokenizer) -> None:
+    text, ids = letters(62)
+    assert tokenizer.encode(text).input_ids == (CLS, *ids, SEP)
+    assert not tokenizer.encode(text).truncated
+    longer = tokenizer.encode(text + " good")
+    assert longer.truncated
+    assert (len(longer.input_ids), longer.tokens) == (64, 62)
+
+
+def test_a_long_text_keeps_a_quarter_from_its_head_and_the_rest_from_its_tail() -> None:
+    text, ids = letters(25)
+    encoding = TextTokenizer(tiny_tokenizer(), max_tokens=10, head_share=0.25).encode(text)
+    assert encoding.input_ids == (CLS, *ids[:2], *ids[-6:], SEP)
+    assert (encoding.tokens, encoding.truncated) == (8, True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(3, 40), st.floats(0, 1), st.integers(0, 60))
+def test_any_length_is_cut_exactly(max_tokens: int, head_share: float, count: int) -> None:
+    text, ids = letters(count)
+    encoding = TextTokenizer(tiny_tokenizer(), max_tokens, head_share).encode(text)
+    room = max_tokens - 2
+    head = int(room * head_share)
+    expected = ids if count <= room else ids[:head] + ids[count - (room - head) :]
+    assert list(encoding.input_ids) == [CLS, *expected, SEP]
+    assert encoding.tokens == len(expected) == min(count, room)
+    assert encoding.truncated == (count > room)
+
+
+def test_of_a_megabyte_only_the_first_characters_are_read(tokenizer: TextTokenizer) -> None:
+    encoding = tokenizer.encode("good " * (MAX_CHARS // 5) + "bad " * 250_000)
+    assert set(encoding.input_ids) == {CLS, GOOD, SEP}
+    assert encoding.truncated
+
+
+def test_a_text_cut_for_its_characters_alone_counts_as_truncated_too(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.encode("good" + " " * MAX_CHARS + "bad").truncated
+    assert tokenizer.encode("good" + " " * MAX_CHARS + "bad").input_ids == (CLS, GOOD, SEP)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=()), max_size=300))
+def test_any_text_gives_valid_ids_within_the_limit(text: str) -> None:
+    encoding = TextTokenizer(tiny_tokenizer(), max_tokens=16, head_share=0.5).encode(text)
+    assert encoding.input_ids[0] == CLS
+    assert encoding.input_ids[-1] == SEP
+    assert len(encoding.input_ids) == encoding.tokens + 2 <= 16
+    assert all(0 <= number < len(VOCABULARY) for number in encoding.input_ids)
+
+
+def test_truncation_and_padding_set_in_the_file_do_not_apply(tmp_path: Path) -> None:
+    raw = tiny_tokenizer()
+    raw.enable_truncation(2)
+    raw.enable_padding(length=30)
+    raw.save(str(tmp_path / "tokenizer.json"))
+    encoding = TextTokenizer.from_file(tmp_path / "tokenizer.json", max_tokens=16, head_share=0.5).encode("good " * 5)
+    assert encoding.input_ids == (CLS, *[GOOD] * 5, SEP)
+
+
+def test_a_saved_tokenizer_encodes_the_same(tokenizer: TextTokenizer, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path / "tokenizer.json")
+    again = TextTokenizer.from_file(tmp_path / "tokenizer.json", tokenizer.max_tokens, head_share=0.25)
+    text = "The film was GOOD, far better than that! " * 10
+    assert again.encode(text) == tokenizer.encode(text)
+
+
+@pytest.mark.parametrize(("max_tokens", "head_share"), [(2, 0.5), (16, -0.1), (16, 1.1), (16, float("nan"))])
+def test_options_without_sense_are_refused(max_tokens: int, head_share: float) -> None:
+    with pytest.raises(ValueError, match="head_share"):
+        TextTokenizer(tiny_tokenizer(), max_tokens, head_share)
+
+
+def test_a_vocabulary_without_the_special_tokens_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no \[CLS\]"):
+        TextTokenizer(Tokenizer(models.WordPiece({"a": 0, "[UNK]": 1}, unk_token="[UNK]")), 16, 0.5)

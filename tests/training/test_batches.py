@@ -1,0 +1,122 @@
+import itertools
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_core.tokenizer import TextTokenizer
+from tests.factories import make_review, tiny_tokenizer
+from training.batches import Draw, EpochPlan, ReviewDataset, collate
+from training.config import FinetuneConfig
+from training.data import Review
+
+REVIEWS = [make_review(number, (1, 10)[number % 2], "x" * (5 + 37 * number % 1500)) for number in range(200)]
+"""Lengths of 5 to 1,500 characters, all over the place."""
+
+
+def config(**options: Any) -> FinetuneConfig:
+    return FinetuneConfig(**{"batch_size": 8, "prefix_share": 0.5, **options})
+
+
+def plan(reviews: list[Review] = REVIEWS, epoch: int = 0, first_batch: int = 0, **options: Any) -> list[list[Draw]]:
+    return list(EpochPlan(reviews, config(**options), epoch, first_batch))
+
+
+def draws(batches: list[list[Draw]]) -> list[Draw]:
+    return list(itertools.chain(*batches))
+
+
+def test_an_epoch_is_the_same_for_the_same_seed_and_number() -> None:
+    assert plan(seed=3, epoch=2) == plan(seed=3, epoch=2)
+
+
+def test_an_epoch_differs_by_seed_and_number() -> None:
+    assert plan(seed=3, epoch=2) != plan(seed=3, epoch=1)
+    assert plan(seed=3, epoch=2) != plan(seed=2, epoch=2)
+    assert plan(seed=1, epoch=12) != plan(seed=11, epoch=2)
+
+
+@pytest.mark.parametrize("first_batch", [1, 17, 37, 38])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_an_epoch_is_resumed_exactly_where_it_was_left(first_batch: int, weighted: bool) -> None:
+    whole = plan(weighted_sampler=weighted)
+    rest = EpochPlan(REVIEWS, config(weighted_sampler=weighted), epoch=0, first_batch=first_batch)
+    assert list(rest) == whole[first_batch:]
+    assert len(rest) == len(whole) - first_batch == 38 - first_batch
+
+
+def test_every_review_is_shown_whole_once_and_prefixes_come_on_top() -> None:
+    count = Counter(draws(plan()))
+    assert sum(count.values()) == 300
+    assert all(count[index, len(review.text)] >= 1 for index, review in enumerate(REVIEWS))
+
+
+def test_without_prefixes_an_epoch_is_every_review_once() -> None:
+    assert sorted(draws(plan(prefix_share=0))) == [(index, len(review.text)) for index, review in enumerate(REVIEWS)]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=20), st.integers(1, 200), st.integers(0, 1000))
+def test_a_prefix_is_neither_shorter_than_allowed_nor_longer_than_its_review(
+    lengths: list[int], shortest: int, seed: int
+) -> None:
+    reviews = [make_review(number, text="x" * length) for number, length in enumerate(lengths)]
+    for index, chars in draws(plan(reviews, min_prefix_chars=shortest, prefix_share=3, seed=seed)):
+        assert min(shortest, lengths[index]) <= chars <= lengths[index]
+
+
+def test_short_prefixes_are_as_frequent_as_long_ones() -> None:
+    reviews = [make_review(number, text="x" * 1000) for number in range(500)]
+    prefixes = [chars for _, chars in draws(plan(reviews, min_prefix_chars=10, prefix_share=2)) if chars < 1000]
+    assert sum(chars < 100 for chars in prefixes) / len(prefixes) == pytest.approx(0.5, abs=0.06)
+
+
+def test_like_lengths_share_a_batch() -> None:
+    batches = plan()
+    shown = sum(chars for _, chars in draws(batches))
+    padded = sum(len(batch) * max(chars for _, chars in batch) for batch in batches)
+    assert padded < 1.1 * shown
+
+
+def test_batches_are_not_in_the_order_of_their_lengths() -> None:
+    longest = [max(chars for _, chars in batch) for batch in plan()]
+    assert longest not in (sorted(longest), sorted(longest, reverse=True))
+
+
+def test_batches_are_full_but_for_the_last_one() -> None:
+    sizes = Counter(map(len, plan()))
+    assert sizes == {8: 37, 4: 1}
+
+
+@pytest.mark.parametrize(("weighted", "expected"), [(False, 0.05), (True, 0.5)])
+def test_the_weighted_sampler_evens_the_classes(weighted: bool, expected: float) -> None:
+    reviews = [make_review(number, 1 if number % 20 == 0 else 10) for number in range(2000)]
+    shown = draws(plan(reviews, weighted_sampler=weighted, prefix_share=1))
+    rare = sum(reviews[index].stars == 1 for index, _ in shown) / len(shown)
+    assert len(shown) == 4000
+    assert rare == pytest.approx(expected, abs=0.04)
+
+
+def test_an_item_is_the_beginning_of_its_review_and_its_class() -> None:
+    tokenizer = TextTokenizer(tiny_tokenizer(), max_tokens=16, head_share=0.5)
+    dataset = ReviewDataset([make_review(stars=1, text="bad"), make_review(stars=9, text="a good film")], tokenizer)
+    assert len(dataset) == 2
+    assert dataset[1, 11] == (tokenizer.encode("a good film").input_ids, 6)
+    assert dataset[1, 4] == (tokenizer.encode("a go").input_ids, 6)
+    assert dataset[0, 3] == (tokenizer.encode("bad").input_ids, 0)
+
+
+def test_a_batch_is_padded_and_masked() -> None:
+    ids, mask, labels = collate([((2, 5, 3), 7), ((2, 5, 6, 7, 3), 0)], pad_id=9)
+    assert ids.tolist() == [[2, 5, 3, 9, 9, 9, 9, 9], [2, 5, 6, 7, 3, 9, 9, 9]]
+    assert mask.tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0, 0, 0]]
+    assert labels.tolist() == [7, 0]
+    assert {ids.dtype, mask.dtype, labels.dtype} == {torch.int64}
+
+
+@pytest.mark.parametrize(("tokens", "width"), [(1, 8), (8, 8), (9, 16), (512, 512)])
+def test_widths_are_multiples_of_eight(tokens: int, width: int) -> None:
+    assert collate([(tuple(range(tokens)), 0)], pad_id=0)[0].shape == (1, width)

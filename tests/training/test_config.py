@@ -1,0 +1,143 @@
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
+
+RECIPES = Path(__file__).resolve().parents[2] / "training" / "configs"
+
+
+def parse(*arguments: str) -> FinetuneConfig:
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser, FinetuneConfig)
+    return config_from_arguments(parser.parse_args(arguments), FinetuneConfig)
+
+
+def write(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    assert parse() == FinetuneConfig()
+
+
+def test_a_file_sets_options(tmp_path: Path) -> None:
+    config = parse(
+        "--config", write(tmp_path, 'name = "étoile"\nepochs = 5\nlearning_rate = 2e-4\nweighted_sampler = true')
+    )
+    assert config == FinetuneConfig(name="étoile", epochs=5, learning_rate=2e-4, weighted_sampler=True)
+
+
+def test_flags_override_the_file(tmp_path: Path) -> None:
+    config = parse("--config", write(tmp_path, "epochs = 5\nseed = 3"), "--epochs", "2")
+    assert config == FinetuneConfig(epochs=2, seed=3)
+
+
+def test_each_kind_of_option_has_a_flag() -> None:
+    config = parse(
+        *("--max-tokens", "128"), *("--head-share", "0.5"), *("--weighted-sampler", "True"), *("--precision", "fp32")
+    )
+    assert config == FinetuneConfig(max_tokens=128, head_share=0.5, weighted_sampler=True, precision="fp32")
+    assert not parse("--weighted-sampler", "false").weighted_sampler
+
+
+def test_unknown_keys_are_refused_and_the_known_ones_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown option epoch, lr; known are name, init"):
+        parse("--config", write(tmp_path, "epoch = 5\nlr = 1"))
+
+
+def test_unknown_flags_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("--lr", "1")
+    assert "--lr" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("epochs", "three"),
+        ("epochs", True),
+        ("name", 7),
+        ("max_tokens", 4),
+        ("max_tokens", 513),
+        ("head_share", -0.1),
+        ("head_share", float("nan")),
+        ("batch_size", 0),
+        ("prefix_share", -1),
+        ("min_prefix_chars", 0),
+        ("weighted_sampler", "yes"),
+        ("learning_rate", 0),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("layer_decay", 0),
+        ("weight_decay", -0.1),
+        ("warmup_share", 1),
+        ("max_grad_norm", 0),
+        ("hidden_dropout", 1),
+        ("attention_dropout", -0.1),
+        ("validation_share", 0.6),
+        ("precision", "fp16"),
+        ("device", "tpu"),
+        ("budget_minutes", -1),
+        ("save_minutes", float("nan")),
+        ("limit", -1),
+    ],
+)
+def test_a_value_without_sense_is_refused_by_the_options_name(option: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=option):
+        FinetuneConfig(**{option: value})
+
+
+def test_a_whole_number_will_do_for_a_float() -> None:
+    config = FinetuneConfig(save_minutes=0, layer_decay=1)
+    assert config == FinetuneConfig(save_minutes=0.0, layer_decay=1.0)
+    assert isinstance(config.layer_decay, float)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "many"], "epochs"),
+        (["--weighted-sampler", "maybe"], "true or false"),
+        (["--head-share", "1.5"], "head_share"),
+        (["--device", "tpu"], "auto, cpu, cuda"),
+    ],
+)
+def test_a_flag_without_sense_is_refused(arguments: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse(*arguments)
+
+
+def test_a_file_that_is_missing_or_no_toml_is_refused_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml"):
+        parse("--config", str(tmp_path / "none.toml"))
+    with pytest.raises(ConfigError, match=r"recipe\.toml"):
+        parse("--config", write(tmp_path, "epochs: 3"))
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9toile"')
+    with pytest.raises(ConfigError, match=r"latin\.toml"):
+        parse("--config", str(tmp_path / "latin.toml"))
+
+
+def test_the_config_cannot_be_changed_once_made() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        FinetuneConfig().epochs = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_shipped_recipes_are_valid(recipe: Path) -> None:
+    assert parse("--config", str(recipe)).name.startswith("starcast")
+
+
+def test_help_names_every_option_and_its_default() -> None:
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser, FinetuneConfig)
+    text = " ".join(parser.format_help().split())
+    for field in dataclasses.fields(FinetuneConfig):
+        assert f"--{field.name.replace('_', '-')} VALUE default: {field.default}" in text

@@ -1,0 +1,344 @@
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE, read_config
+from model_core.loading import load_classifier
+from tests.factories import make_review, separable_reviews, tiny_model
+from training import finetune as module
+from training.config import ConfigError, FinetuneConfig
+from training.data import Review, fingerprint, load_split
+from training.finetune import RunProgress, finetune, main, parameter_groups, schedule
+
+TRAIN = separable_reviews(96, seed=1)
+VALIDATION = separable_reviews(32, seed=2)
+
+
+def config(initial: Path, **options: Any) -> FinetuneConfig:
+    defaults: dict[str, Any] = {
+        "init": str(initial),
+        "max_tokens": 32,
+        "batch_size": 8,
+        "learning_rate": 3e-3,
+        "precision": "fp32",
+        "device": "cpu",
+    }
+    return FinetuneConfig(**{**defaults, **options})
+
+
+def log_of(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def weights_of(checkpoint: Path) -> Mapping[str, torch.Tensor]:
+    weights: Mapping[str, torch.Tensor] = load_file(checkpoint / WEIGHTS_FILE)
+    return weights
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    expected, got = weights_of(one), weights_of(other)
+    assert expected.keys() == got.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(got[name], tensor, atol=1e-6, rtol=0)
+
+
+# Training
+
+
+@pytest.fixture(scope="module")
+def trained(initial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a training on reviews that one word tells apart."""
+    run = tmp_path_factory.mktemp("runs") / "separable"
+    finetune(config(initial, epochs=9, seed=4), TRAIN, VALIDATION, run)
+    return run
+
+
+def test_the_loss_falls_on_reviews_that_one_word_tells_apart(trained: Path) -> None:
+    losses = [entry["loss"] for entry in log_of(trained) if "loss" in entry]
+    assert len(losses) == 3  # 18 batches an epoch, a line for every 50
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.3 * math.log(8)  # Prefixes without the word that tells keep it from zero.
+
+
+def test_the_validation_accuracy_of_each_epoch_is_logged_and_rises(trained: Path) -> None:
+    accuracies = {int(e["epoch"]): e["validation_accuracy"] for e in log_of(trained) if "validation_accuracy" in e}
+    assert list(accuracies) == list(range(1, 10))
+    assert accuracies[9] >= 0.9
+
+
+def test_the_checkpoint_is_whole_and_rates_by_what_was_learned(trained: Path) -> None:
+    checkpoint = trained / "checkpoint"
+    assert {path.name for path in checkpoint.iterdir()} >= {"config.json", WEIGHTS_FILE, TOKENIZER_FILE}
+    assert {tensor.dtype for tensor in weights_of(checkpoint).values()} == {torch.float32}
+    great, awful = load_classifier(checkpoint, "torch", threads=1).classify(["the film was great", "an awful movie"])
+    assert (great.stars, awful.stars) == (10, 1)
+
+
+def test_the_checkpoint_tells_how_texts_are_cut_and_the_prior_of_its_data(initial: Path, tmp_path: Path) -> None:
+    reviews = [make_review(number, stars) for number, stars in enumerate((1, 1, 1, 4, 7, 10, 10, 10, 10, 2))]
+    options = config(initial, name="tuned", epochs=1, head_share=0.4)
+    written, architecture = read_config(finetune(options, reviews, [], tmp_path))
+    assert (written.name, written.max_tokens, written.head_share, written.temperature) == ("tuned", 32, 0.4, 1.0)
+    assert written.prior == (0.3, 0.1, 0.0, 0.1, 0.1, 0.0, 0.0, 0.4)
+    assert architecture["architectures"] == ["ElectraForSequenceClassification"]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(initial: Path, tmp_path: Path) -> None:
+    first, again, other = (
+        finetune(config(initial, epochs=1, seed=seed), TRAIN[:24], [], tmp_path / name)
+        for name, seed in (("first", 1), ("again", 1), ("other", 2))
+    )
+    assert_same_weights(first, again)
+    with pytest.raises(AssertionError):
+        assert_same_weights(first, other)
+
+
+def test_a_time_budget_ends_the_run_and_brings_the_learning_rate_to_zero(
+    initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(10**6))
+    shares: list[float] = []
+
+    def watched(share: float, warmup_share: float) -> float:
+        shares.append(share)
+        return schedule(share, warmup_share)
+
+    # Every look at the clock takes a second, so that the test is the same on any machine.
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(seconds), strftime=time.strftime))
+    monkeypatch.setattr(module, "schedule", watched)
+    losses = count_steps(monkeypatch)
+    finetune(config(initial, epochs=1000, budget_minutes=1, save_minutes=1000), TRAIN, [], tmp_path)
+    assert 20 < len(losses) <= 60
+    assert shares == sorted(shares)
+    assert 0.9 < shares[-1] < 1
+
+
+# Resuming
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a run early."""
+
+
+def kill_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the run end right after its state was saved for the so-manieth time."""
+    save = module._save_state
+    done = 0
+
+    def save_and_die(*arguments: Any) -> None:
+        nonlocal done
+        save(*arguments)
+        done += 1
+        if done == saves:
+            raise KilledError
+
+    monkeypatch.setattr(module, "_save_state", save_and_die)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(initial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of a run of 2 epochs of 9 batches; dropout is on."""
+    return finetune(config(initial, epochs=2), TRAIN[:48], [], tmp_path_factory.mktemp("runs"))
+
+
+@pytest.mark.parametrize("steps", [4, 9, 13, 18], ids=["in epoch 1", "at its end", "in epoch 2", "at the very end"])
+def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not(
+    initial: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    every_step = config(initial, epochs=2, save_minutes=0)
+    with monkeypatch.context() as patch:
+        kill_after(steps, patch)
+        with pytest.raises(KilledError):
+            finetune(every_step, TRAIN[:48], [], tmp_path)
+    assert not (tmp_path / "checkpoint").exists()
+    steps_after = count_steps(monkeypatch)
+    assert_same_weights(uninterrupted, finetune(every_step, TRAIN[:48], [], tmp_path))
+    assert len(steps_after) == 18 - steps
+
+
+def count_steps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Grows by one loss with every step from now on."""
+    advance = RunProgress.advance
+    losses: list[float] = []
+
+    def counted(self: RunProgress, loss: float) -> None:
+        losses.append(loss)
+        advance(self, loss)
+
+    monkeypatch.setattr(RunProgress, "advance", counted)
+    return losses
+
+
+def test_the_loss_shown_goes_on_where_it_was(initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = config(initial, epochs=1, save_minutes=0)
+    with monkeypatch.context() as patch:
+        kill_after(5, patch)
+        losses = count_steps(patch)
+        with pytest.raises(KilledError):
+            finetune(options, TRAIN[:48], [], tmp_path)
+    progress = module._resume(tmp_path / "state", *fresh_optimizer(initial))
+    assert (progress.epoch, progress.batch, progress.step) == (0, 5, 5)
+    assert progress.mean_loss == pytest.approx(sum(losses) / 5)
+    assert progress.seconds > 0
+
+
+def fresh_optimizer(initial: Path) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    model = tiny_model()
+    return model, torch.optim.AdamW(parameter_groups(model, config(initial)), fused=True)
+
+
+def test_a_run_killed_while_saving_keeps_the_older_state(
+    initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, optimizer = fresh_optimizer(initial)
+    module._save_state(tmp_path, model, optimizer, RunProgress(step=7))
+
+    def half_written(_: object, path: Path, **__: object) -> None:
+        path.write_bytes(b"half a fi")
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_file", half_written)
+        with pytest.raises(KilledError):
+            module._save_state(tmp_path, model, optimizer, RunProgress(step=8))
+    assert module._resume(tmp_path, model, optimizer).step == 7
+
+
+# Parts
+
+
+@given(st.floats(0, 1), st.floats(0, 0.9))
+def test_the_schedule_stays_between_zero_and_the_peak(share: float, warmup_share: float) -> None:
+    assert 0 <= schedule(share, warmup_share) <= 1 + 1e-9
+
+
+def test_the_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
+    shares = [step / 100 for step in range(101)]
+    rates = [schedule(share, 0.1) for share in shares]
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[0] > 0
+    assert rates[10] == pytest.approx(1)
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[100] == 0
+    assert schedule(0, 0) == 1
+
+
+def test_every_parameter_is_in_one_group() -> None:
+    model = tiny_model()
+    grouped = [id(parameter) for group in groups_of(model) for parameter in group["params"]]
+    assert sorted(grouped) == sorted(id(parameter) for parameter in model.parameters())
+
+
+def test_learning_rates_fall_from_the_head_to_the_embeddings() -> None:
+    model = tiny_model(embedding_size=16)
+    rates = rates_by_name(model, groups_of(model, learning_rate=1e-3, layer_decay=0.5))
+    assert rates["classifier.out_proj.weight"] == rates["classifier.dense.bias"] == 1e-3
+    assert rates["electra.encoder.layer.1.output.dense.weight"] == pytest.approx(5e-4)
+    assert rates["electra.encoder.layer.0.attention.self.query.bias"] == pytest.approx(2.5e-4)
+    assert rates["electra.embeddings.word_embeddings.weight"] == pytest.approx(1.25e-4)
+    assert rates["electra.embeddings_project.weight"] == pytest.approx(1.25e-4)
+
+
+def test_norms_and_biases_do_not_decay() -> None:
+    for group in groups_of(tiny_model(), weight_decay=0.02):
+        dimensions = {parameter.ndim for parameter in group["params"]}
+        assert (dimensions, group["weight_decay"]) in [({1}, 0.0), ({2}, 0.02)]
+
+
+def groups_of(model: Any, **options: Any) -> list[dict[str, Any]]:
+    return parameter_groups(model, FinetuneConfig(**options))
+
+
+def rates_by_name(model: torch.nn.Module, groups: Iterable[dict[str, Any]]) -> dict[str, float]:
+    rates = {id(parameter): group["peak_lr"] for group in groups for parameter in group["params"]}
+    return {name: rates[id(parameter)] for name, parameter in model.named_parameters()}
+
+
+# The command line
+
+
+def run_main(archive: Path, initial: Path, run: Path, *arguments: str) -> int:
+    options = ["--data", str(archive), "--run", str(run), "--init", str(initial), "--max-tokens", "32"]
+    return main([*options, "--device", "cpu", "--precision", "fp32", "--epochs", "1", *arguments])
+
+
+def test_a_run_writes_what_it_was_beside_its_weights(
+    archive: Path, initial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main(archive, initial, tmp_path, "--validation-share", "0.3", "--seed", "9", "--name", "mine") == 0
+    described = json.loads((tmp_path / "run.json").read_text())
+    train, validation = (load_split(archive, split, 0.3) for split in ("train", "validation"))
+    assert described["config"]["seed"] == 9
+    assert described["config"]["init"] == str(initial)
+    assert described["config"].keys() == vars(FinetuneConfig()).keys()
+    assert described["train"] == {"reviews": len(train), "sha256": fingerprint(train)}
+    assert described["validation"] == {"reviews": len(validation), "sha256": fingerprint(validation)}
+    assert described["command"].startswith("python -m training.finetune")
+    assert described["versions"].keys() == {"python", "torch", "transformers"}
+    assert "commit" in described
+    assert read_config(tmp_path / "checkpoint")[0].name == "mine"
+    assert f"python -m training.export {tmp_path / 'checkpoint'}" in capsys.readouterr().out
+
+
+def test_a_limit_takes_reviews_of_both_sentiments_to_train_and_to_judge(
+    archive: Path, initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[Review]] = []
+
+    def look(_: object, train: list[Review], validation: list[Review], run: Path) -> Path:
+        seen.extend((train, validation))
+        return run
+
+    monkeypatch.setattr(module, "finetune", look)
+    assert run_main(archive, initial, tmp_path, "--validation-share", "0.3", "--limit", "16") == 0
+    assert [len(reviews) for reviews in seen] == [16, 4]
+    assert all(any(review.stars < 5 for review in reviews) for reviews in seen)
+    assert all(any(review.stars > 5 for review in reviews) for reviews in seen)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "/nowhere/aclImdb.tar.gz"], "cannot read /nowhere"),
+        (["--init", "/nowhere/electra"], "no ELECTRA checkpoint"),
+        (["--epochs", "none"], "epochs"),
+    ],
+    ids=["data", "init", "config"],
+)
+def test_an_error_is_one_line_and_a_status(
+    archive: Path, initial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert run_main(archive, initial, tmp_path, *arguments) == 1
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert message in line
+
+
+def test_help_is_given(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "usage: python -m training.finetune" in capsys.readouterr().out
+
+
+def test_a_run_of_other_options_or_other_data_is_not_mixed_with_this_one(initial: Path, tmp_path: Path) -> None:
+    def begin(reviews: list[Review], **options: Any) -> None:
+        module._begin_run(tmp_path, module._describe_run(config(initial, **options), reviews, []))
+
+    begin(TRAIN[:10], seed=1)
+    begin(TRAIN[:10], seed=2)
+    (tmp_path / "state").mkdir()
+    begin(TRAIN[:10], seed=2, save_minutes=1)
+    with pytest.raises(ConfigError, match="another seed"):
+        begin(TRAIN[:10], seed=3)
+    with pytest.raises(ConfigError, match="another data"):
+        begin(TRAIN[:11], seed=2)

@@ -1,0 +1,46 @@
+"""The competitor: TF-IDF over words and pairs of words, and logistic regression. Fitted anew in a minute or two."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from model_core.classifier import ModelInfo, Prediction
+from model_core.labels import NUM_LABELS
+from model_core.text import clean_text
+from training.batches import EpochPlan
+from training.config import FinetuneConfig
+from training.data import Review
+
+
+class TfidfClassifier:
+    """A linear model behind the interface of the served one, so that the same evaluation judges both."""
+
+    def __init__(self, pipeline: Pipeline, prior: tuple[float, ...], name: str) -> None:
+        self._pipeline = pipeline
+        self.info = ModelInfo(name=name, version="0", sha256="", backend="scikit-learn", max_tokens=0, prior=prior)
+
+    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        """Rate texts; results in the order of the texts."""
+        rows = self._pipeline.predict_proba([clean_text(text) for text in texts])
+        return [
+            Prediction(tuple(row.tolist()), len(text.split()), False) for row, text in zip(rows, texts, strict=True)
+        ]
+
+
+def fit_tfidf(reviews: Sequence[Review], prefix_share: float = 0.0, seed: int = 1) -> TfidfClassifier:
+    """Fit on whole reviews and, with ``prefix_share`` above 0, on as many random beginnings as fine-tuning sees."""
+    config = FinetuneConfig(prefix_share=prefix_share, seed=seed)
+    draws = [draw for batch in EpochPlan(reviews, config, epoch=0) for draw in batch]
+    texts = [clean_text(reviews[index].text[:chars]) for index, chars in draws]
+    labels = [reviews[index].label for index, _ in draws]
+    pipeline = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), min_df=3, sublinear_tf=True, strip_accents="unicode"),
+        LogisticRegression(C=2.0, max_iter=200),
+    )
+    pipeline.fit(texts, labels)
+    counts = np.bincount([review.label for review in reviews], minlength=NUM_LABELS)
+    prior = tuple((counts / counts.sum()).tolist())
+    return TfidfClassifier(pipeline, prior, "tf-idf" if prefix_share == 0 else "tf-idf with prefixes")

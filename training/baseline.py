@@ -24,7 +24,9 @@ class TfidfClassifier:
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
         """Rate texts; results in the order of the texts."""
-        rows = self._pipeline.predict_proba([clean_text(text) for text in texts])
+        # A rating that the training reviews do not hold has no column of its own.
+        rows = np.zeros((len(texts), NUM_LABELS))
+        rows[:, self._pipeline.classes_] = self._pipeline.predict_proba([clean_text(text) for text in texts])
         return [
             Prediction(tuple(row.tolist()), len(text.split()), False) for row, text in zip(rows, texts, strict=True)
         ]

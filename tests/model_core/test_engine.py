@@ -12,7 +12,7 @@ from model_core.engine import Answer, Engine, EngineOptions
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 """Only a broken engine needs so long."""
 
 MakeEngine = Callable[..., Engine]
@@ -47,7 +47,9 @@ async def make_engine() -> AsyncIterator[MakeEngine]:
     engines: list[Engine] = []
 
     def make(classifier: FakeClassifier | None = None, **options: int) -> Engine:
-        engines.append(Engine(classifier or FakeClassifier(), EngineOptions(**{"deadline_ms": 60_000, **options})))
+        engines.append(
+            Engine(classifier or FakeClassifier(), EngineOptions(**{"deadline_ms": PATIENCE_S * 1000, **options}))
+        )
         return engines[-1]
 
     yield make
@@ -178,7 +180,7 @@ async def test_a_model_that_answers_too_little_leaves_nobody_waiting(make_engine
 
     async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(EngineError, match="failed on this text"):
-            await make_engine(Short(), deadline_ms=60_000).classify("good")
+            await make_engine(Short()).classify("good")
 
 
 async def test_one_text_too_many_is_refused_at_once(make_engine: MakeEngine, held: HeldClassifier) -> None:
@@ -222,6 +224,7 @@ async def test_a_text_past_its_deadline_gives_its_place_back(make_engine: MakeEn
         late = await start(engine, "a", "b")
         assert [type(outcome) for outcome in await outcomes(*late)] == [ModelUnavailable] * 2
     await outcomes(first)
+    engine._options = EngineOptions(deadline_ms=PATIENCE_S * 1000)
     held.open.set()
     assert isinstance(await engine.classify("after"), Answer)
     assert held.batches == [["first"], ["after"]]

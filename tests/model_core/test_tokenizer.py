@@ -86,7 +86,7 @@ def test_a_long_text_keeps_a_quarter_from_its_head_and_the_rest_from_its_tail() 
     assert (encoding.tokens, encoding.truncated) == (8, True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(3, 40), st.floats(0, 1), st.integers(0, 60))
 def test_any_length_is_cut_exactly(max_tokens: int, head_share: float, count: int) -> None:
     text, ids = letters(count)
@@ -110,7 +110,7 @@ def test_a_text_cut_for_its_characters_alone_counts_as_truncated_too(tokenizer: 
     assert tokenizer.encode("good" + " " * MAX_CHARS + "bad").input_ids == (CLS, GOOD, SEP)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(exclude_categories=()), max_size=300))
 def test_any_text_gives_valid_ids_within_the_limit(text: str) -> None:
     encoding = TextTokenizer(tiny_tokenizer(), max_tokens=16, head_share=0.5).encode(text)

@@ -81,6 +81,6 @@ var/secret_key:
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[test]'
 	@touch .venv/serve $@
 
-$(BIOME): tests/js/package-lock.json
-	@cd tests/js && npm ci --silent --no-audit --no-fund
+$(BIOME): tests/js/package.json
+	@cd tests/js && npm install --silent --no-audit --no-fund
 	@touch $@

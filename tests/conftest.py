@@ -10,12 +10,17 @@ from typing import NoReturn
 
 import pytest
 from channels.testing import WebsocketCommunicator
+from hypothesis import HealthCheck, settings
 
 import live.engine
 from model_core.errors import CheckpointError
 from model_core.fake import FakeClassifier
 from project.asgi import application
 from tests.servers import RunningServer, start_server
+
+# No test asserts a speed, and a busy machine must not fail one.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLASSIFY_PATH = "/ws/v1/classify/"

@@ -47,6 +47,9 @@ def finetune(config: FinetuneConfig, train: Sequence[Review], validation: Sequen
     fastest = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(fastest if config.device == "auto" else config.device)
     model, raw_tokenizer = load_initial(config.init, config.hidden_dropout, config.attention_dropout)
+    if model.config.max_position_embeddings < config.max_tokens:
+        positions = model.config.max_position_embeddings
+        raise ConfigError(f"max_tokens is {config.max_tokens}, where {config.init} has {positions} positions")
     model = model.to(device)
     tokenizer = TextTokenizer(raw_tokenizer, config.max_tokens, config.head_share)
     optimizer = torch.optim.AdamW(parameter_groups(model, config), lr=config.learning_rate, fused=True)

@@ -3,14 +3,9 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from model_core.tokenizer import TextTokenizer
 from tests.factories import TINY_TOKENS, tiny_tokenizer, write_checkpoint
-
-# No test asserts a speed, and a busy machine must not fail one.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

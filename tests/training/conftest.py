@@ -5,13 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import constants
-from hypothesis import HealthCheck, settings
 
 from tests.factories import dataset_files, tiny_model, write_archive, write_hugging_face
-
-# No test asserts a speed, and a busy machine must not fail one.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

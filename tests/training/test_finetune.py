@@ -123,6 +123,11 @@ def test_a_time_budget_ends_the_run_and_brings_the_learning_rate_to_zero(
     assert 0.9 < shares[-1] < 1
 
 
+def test_more_tokens_than_the_model_has_positions_are_refused(initial: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"max_tokens is 512, where .* has 64 positions"):
+        finetune(config(initial, max_tokens=512), TRAIN[:8], [], tmp_path)
+
+
 # Resuming
 
 

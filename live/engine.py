@@ -17,7 +17,12 @@ _engine: tuple[asyncio.AbstractEventLoop, Engine] | None = None
 @cache
 def get_classifier() -> Classifier:
     """The classifier that the settings name. Raises CheckpointError."""
-    return load_classifier(settings.STARCAST_CHECKPOINT, settings.STARCAST_BACKEND, settings.STARCAST_MODEL_THREADS)
+    return load_classifier(
+        settings.STARCAST_CHECKPOINT,
+        settings.STARCAST_BACKEND,
+        settings.STARCAST_MODEL_THREADS,
+        settings.STARCAST_CACHE_MB * 2**20,
+    )
 
 
 def get_engine() -> Engine:

@@ -18,6 +18,7 @@ from live.protocol import (
     from_engine_error,
     rating_fields,
 )
+from model_core.cache import EncoderCache
 from model_core.engine import Answer, Engine
 from model_core.errors import EngineError
 
@@ -42,6 +43,7 @@ class TypingSession:
         self._waiting: TextUpdate | None = None
         self._skipped = 0
         self._answered: _Answered | None = None
+        self._cache = EncoderCache()
         self._worker: asyncio.Task[None] | None = None
 
     def update(self, update: TextUpdate) -> None:
@@ -107,7 +109,7 @@ class TypingSession:
             self._rated_seq = update.seq
             skipped, self._skipped = self._skipped, 0
             try:
-                answered = _Answered(update.seq, await self._engine.classify(update.text))
+                answered = _Answered(update.seq, await self._engine.classify(update.text, self._cache))
             except EngineError as error:
                 # These texts were passed over as well; the next prediction says so.
                 self._skipped += skipped

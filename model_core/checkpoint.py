@@ -9,7 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
 
 from model_core.errors import CheckpointError
 from model_core.labels import ID2LABEL, NUM_LABELS
@@ -18,6 +20,11 @@ CONFIG_FILE: Final = "config.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
 WEIGHTS_FILE: Final = "model.safetensors"
 ONNX_FILE: Final = "model.int8.onnx"
+ONNX_CACHED_FILE: Final = "model.int8.cached.onnx"
+ONNX_DATA_FILE: Final = "model.int8.data"
+"""The weights of the ONNX graphs, which hold but their structure."""
+
+Attention = Literal["full", "block-causal"]
 
 DEFAULT_HEAD_SHARE: Final = 0.25
 """Where a config does not say: a quarter from the head, the rest from the tail (Sun et al. 2019)."""
@@ -34,16 +41,42 @@ class CheckpointConfig:
     """Share of the tokens of a too long text taken from its head; the rest are from its tail."""
     prior: tuple[float, ...]
     """Class frequencies of the training data: the answer to an empty text."""
-    temperature: float = 1.0
-    """Logits are divided by it before the softmax (Guo et al. 2017)."""
+    attention: Attention = "full"
+    """``full``: every token sees every other, the rating is read at [CLS]. ``block-causal``: a token sees its own
+    block and all earlier ones, the rating is read at the last token, and what is computed of a finished block stays
+    true while the text grows."""
+    block: int = 16
+    """Tokens of a block, where attention is block-causal."""
+    tail_step: int = 1
+    """The tail of a too long text begins at a multiple of so many tokens, so that it rarely moves while one types."""
+    temperature: tuple[tuple[int, float], ...] = ((1, 1.0),)
+    """Pairs of a length in tokens and what logits are divided by there, lengths ascending (see ``temperature_at``)."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Hex digests of the other files of the folder; whatever is named here is verified before it is loaded."""
 
     def __post_init__(self) -> None:
         if len(self.prior) != NUM_LABELS or not math.isclose(sum(self.prior), 1.0, abs_tol=1e-3):
             raise CheckpointError(f"the prior needs {NUM_LABELS} probabilities that sum to 1, not {self.prior}")
-        if not 3 <= self.max_tokens <= 4096 or not 0 <= self.head_share <= 1 or not self.temperature > 0:
-            raise CheckpointError("max_tokens, head_share or temperature of config.json is out of range")
+        if not 3 <= self.max_tokens <= 4096 or not 0 <= self.head_share <= 1:
+            raise CheckpointError("max_tokens or head_share of config.json is out of range")
+        if self.attention not in get_args(Attention):
+            raise CheckpointError(f"attention must be one of {', '.join(get_args(Attention))}, not {self.attention!r}")
+        if not 1 <= self.block <= self.max_tokens or not 1 <= self.tail_step <= self.max_tokens // 2:
+            raise CheckpointError("block or tail_step of config.json is out of range")
+        lengths = [tokens for tokens, _ in self.temperature]
+        if not lengths or lengths != sorted(set(lengths)) or lengths[0] < 1:
+            raise CheckpointError("the temperature needs pairs of tokens and value, tokens ascending from 1 or more")
+        if not all(value > 0 for _, value in self.temperature):
+            raise CheckpointError("a temperature must be above 0")
+
+    def temperature_at(self, tokens: int) -> float:
+        """What to divide the logits of a text of ``tokens`` tokens by (Guo et al. 2017), linear in log(tokens).
+
+        A text's first words tell less than the model believes, and a step from one value to the next would show as
+        a jump of the bars.
+        """
+        lengths = [math.log(length) for length, _ in self.temperature]
+        return float(np.interp(math.log(max(tokens, 1)), lengths, [value for _, value in self.temperature]))
 
 
 def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
@@ -75,7 +108,8 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
         **starcast,
     }
     try:
-        config = CheckpointConfig(**{**part, "prior": tuple(part["prior"])})
+        temperature = tuple((int(tokens), float(value)) for tokens, value in part.get("temperature", ((1, 1.0),)))
+        config = CheckpointConfig(**{**part, "prior": tuple(part["prior"]), "temperature": temperature})
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the 'starcast' entry of {folder / CONFIG_FILE} is not valid: {error}") from error
     if config.max_tokens > positions:
@@ -95,7 +129,8 @@ def verify_file(folder: Path, name: str, config: CheckpointConfig) -> Path:
     """Return the path of one file of the checkpoint once its digest is the recorded one. Raises CheckpointError."""
     path = folder / name
     if not path.is_file():
-        cure = f"make it by python -m training.export {folder}" if name == ONNX_FILE else "fetch the whole checkpoint"
+        exported = name in (ONNX_FILE, ONNX_CACHED_FILE, ONNX_DATA_FILE)
+        cure = f"make it by python -m training.export {folder}" if exported else "fetch the whole checkpoint"
         raise CheckpointError(f"{path} is missing: {cure}")
     expected = config.sha256.get(name)
     if expected is not None and expected != sha256_of(path):

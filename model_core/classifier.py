@@ -1,16 +1,19 @@
 """Text to rating in three steps: tokenise, forward, decode."""
 
-from collections.abc import Sequence
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_core.cache import Caches, FloatArray
 from model_core.labels import STARS, central_interval, expected_stars, positive_probability
 from model_core.tokenizer import Encoding, TextTokenizer
 
-FloatArray = NDArray[np.float32]
+_RECENT: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,12 @@ class Prediction:
 class Backend(Protocol):
     """Something that computes the forward pass."""
 
-    def logits(self, input_ids: Sequence[tuple[int, ...]]) -> FloatArray:
-        """Return logits [texts, 8] for texts of any lengths. A text's row must not depend on the other texts."""
+    def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
+        """Return logits [texts, 8] for texts of any lengths. A text's row must not depend on the other texts.
+
+        A text's cache holds what an earlier call kept of a text that may have had the same begin; a backend that can
+        use it does, and keeps in it what helps the next.
+        """
         ...
 
 
@@ -71,33 +78,75 @@ class Classifier(Protocol):
 
     info: ModelInfo
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction]:
-        """Rate texts of any content; results in the order of the texts."""
+    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+        """Rate texts of any content; results in the order of the texts. ``caches`` as for ``Backend.logits``."""
         ...
 
 
 class TextClassifier:
     """A tokenizer and a backend, put together from one checkpoint."""
 
-    def __init__(self, info: ModelInfo, tokenizer: TextTokenizer, backend: Backend, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        info: ModelInfo,
+        tokenizer: TextTokenizer,
+        backend: Backend,
+        temperature_at: Callable[[int], float] = lambda tokens: 1.0,
+    ) -> None:
         self.info = info
         self._tokenizer = tokenizer
         self._backend = backend
-        self._temperature = temperature
+        self._temperature_at = temperature_at
+        self._recent = _RecentLogits()
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         """Rate texts of any content; results in the order of the texts."""
         encodings = [self._tokenizer.encode(text) for text in texts]
-        typed = [encoding for encoding in encodings if encoding.tokens]
-        rows = iter(self._backend.logits([encoding.input_ids for encoding in typed]) if typed else ())
-        return [self._decode(encoding, next(rows)) if encoding.tokens else self._prior() for encoding in encodings]
+        keys = [self._recent.key(encoding.input_ids) for encoding in encodings]
+        known = {key: logits for key in keys if (logits := self._recent.get(key)) is not None}
+        # Of several like texts, such as an example that many click on, one is computed.
+        rows = {key: row for row, key in enumerate(keys) if key not in known and encodings[row].tokens}
+        if rows:
+            used = None if caches is None else [caches[row] for row in rows.values()]
+            computed = self._backend.logits([encodings[row].input_ids for row in rows.values()], used)
+            for key, logits in zip(rows, computed, strict=True):
+                known[key] = logits
+                self._recent.put(key, logits)
+        return [
+            self._decode(encoding, known[key]) if encoding.tokens else self._prior()
+            for encoding, key in zip(encodings, keys, strict=True)
+        ]
 
     def _decode(self, encoding: Encoding, logits: FloatArray) -> Prediction:
-        probabilities = softmax(logits / self._temperature)
+        probabilities = softmax(logits / self._temperature_at(encoding.tokens))
         return Prediction(tuple(probabilities.tolist()), encoding.tokens, encoding.truncated)
 
     def _prior(self) -> Prediction:
         return Prediction(self.info.prior, tokens=0, truncated=False, is_prior=True)
+
+
+class _RecentLogits:
+    """Logits of the texts rated last: undo, a space after a word, and an example of the page cost no pass."""
+
+    def __init__(self) -> None:
+        self._logits: OrderedDict[bytes, FloatArray] = OrderedDict()
+
+    @staticmethod
+    def key(input_ids: Sequence[int]) -> bytes:
+        """A digest, so that no text stays in memory for it."""
+        return hashlib.blake2b(np.array(input_ids, dtype=np.int32).tobytes(), digest_size=16).digest()
+
+    def get(self, key: bytes) -> FloatArray | None:
+        """Return the logits [8], if they are still there."""
+        if key in self._logits:
+            self._logits.move_to_end(key)
+        return self._logits.get(key)
+
+    def put(self, key: bytes, logits: FloatArray) -> None:
+        """Remember, and forget the one not asked for longest."""
+        self._logits[key] = logits
+        if len(self._logits) > _RECENT:
+            self._logits.popitem(last=False)
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from model_core.cache import EncoderCache
 from model_core.classifier import Classifier, ModelInfo, Prediction
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 
@@ -51,6 +52,7 @@ class Answer:
 @dataclass(slots=True, eq=False)
 class _Waiting:
     text: str
+    cache: EncoderCache | None
     tokens: int
     future: asyncio.Future[Answer]
     since: float = field(default_factory=time.perf_counter)
@@ -74,20 +76,20 @@ class Engine:
         """The model that answers."""
         return self._classifier.info
 
-    async def classify(self, text: str) -> Answer:
-        """Rate one text.
+    async def classify(self, text: str, cache: EncoderCache | None = None) -> Answer:
+        """Rate one text. ``cache`` is what the caller keeps from one text to the next that continues it.
 
         Raises Overloaded at once when too much waits, ModelUnavailable when the deadline passes, EngineError when
         the model fails on this text. A caller that is cancelled or too late gives its place back at once.
         """
-        tokens = self._estimate_tokens(text)
+        tokens = self._estimate_tokens(text, cache)
         if self._closed:
             raise ModelUnavailable("the engine is closed")
         if len(self._waiting) >= self._options.max_waiting or (
             self._waiting and self._waiting_tokens + tokens > self._options.max_waiting_tokens
         ):
             raise Overloaded("too many texts wait to be rated; try again in a moment")
-        waiting = _Waiting(text, tokens, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(text, cache, tokens, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._waiting_tokens += tokens
         if self._worker is None or self._worker.done():
@@ -113,9 +115,11 @@ class Engine:
                 await self._worker
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _estimate_tokens(self, text: str) -> int:
+    def _estimate_tokens(self, text: str, cache: EncoderCache | None) -> int:
         """Tokens the text will cost, from its length: the tokenizer itself runs in the model thread."""
-        return min(self._classifier.info.max_tokens, 2 + len(text) // _CHARS_PER_TOKEN)
+        tokens = min(self._classifier.info.max_tokens, 2 + len(text) // _CHARS_PER_TOKEN)
+        # Whoever typed the text so far most likely goes on at its end.
+        return tokens if cache is None else max(1, tokens - len(cache.input_ids))
 
     def _give_back(self, waiting: _Waiting) -> None:
         if waiting in self._waiting:
@@ -128,7 +132,9 @@ class Engine:
         while batch := self._take(self._options.max_batch, self._options.max_batch_tokens):
             taken = time.perf_counter()
             try:
-                outcomes = await loop.run_in_executor(self._executor, self._classify, [item.text for item in batch])
+                outcomes = await loop.run_in_executor(
+                    self._executor, self._classify, [item.text for item in batch], [item.cache for item in batch]
+                )
             except (Exception, asyncio.CancelledError) as error:
                 for waiting in batch:
                     _settle(waiting, ModelUnavailable("the model thread is gone"))
@@ -159,17 +165,21 @@ class Engine:
             tokens += waiting.tokens
         return batch
 
-    def _classify(self, texts: list[str]) -> list[Prediction | EngineError]:
+    def _classify(self, texts: list[str], caches: list[EncoderCache | None]) -> list[Prediction | EngineError]:
         """In the model thread: a text that makes the model fail must not take its neighbours with it."""
         try:
-            predictions = self._classifier.classify(texts)
+            predictions = self._classifier.classify(texts, caches)
             return [prediction for _, prediction in zip(texts, predictions, strict=True)]
         except Exception:
+            for cache in caches:
+                if cache is not None:
+                    cache.clear()  # What failed may have been left half written.
             if len(texts) == 1:
                 # The text itself stays out of the log.
                 logger.exception("the model failed on a text of %d characters", len(texts[0]))
                 return [EngineError("the model failed on this text")]
-            return [outcome for text in texts for outcome in self._classify([text])]
+            singly = (self._classify([text], [cache]) for text, cache in zip(texts, caches, strict=True))
+            return [outcome for outcomes in singly for outcome in outcomes]
 
 
 def _settle(waiting: _Waiting, outcome: Answer | EngineError) -> None:

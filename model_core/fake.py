@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from model_core.cache import Caches
 from model_core.classifier import ModelInfo, Prediction, softmax
 from model_core.labels import NUM_LABELS
 from model_core.text import clean_text
@@ -32,7 +33,7 @@ class FakeClassifier:
         self.asked = threading.Semaphore(0)
         """Released at each batch, before it waits for the gate."""
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         """Rate texts; results in the order of the texts. Raises RuntimeError on a text that holds ``fail_on``."""
         self.batches.append(list(texts))
         self.asked.release()

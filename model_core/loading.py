@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from model_core.checkpoint import (
+    ONNX_CACHED_FILE,
+    ONNX_DATA_FILE,
     ONNX_FILE,
     TOKENIZER_FILE,
     WEIGHTS_FILE,
@@ -18,12 +20,19 @@ from model_core.fake import FakeClassifier
 from model_core.tokenizer import TextTokenizer
 
 BACKENDS: Final = ("onnx", "torch", "fake")
+DEFAULT_CACHE_BYTES: Final = 512 * 2**20
+"""Room for some fifty typists at the longest texts, or several hundred at sixty words."""
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 
-def load_classifier(folder: Path, backend: str = "onnx", threads: int = 2) -> Classifier:
-    """Load a checkpoint and run one text through it, by one of ``BACKENDS``. Raises CheckpointError."""
+def load_classifier(
+    folder: Path, backend: str = "onnx", threads: int = 2, cache_bytes: int = DEFAULT_CACHE_BYTES
+) -> Classifier:
+    """Load a checkpoint and run one text through it, by one of ``BACKENDS``. Raises CheckpointError.
+
+    ``cache_bytes`` bounds what a block-causal checkpoint keeps for all typists together.
+    """
     if backend not in BACKENDS:
         raise CheckpointError(f"there is no backend {backend!r}; there are {', '.join(BACKENDS)}")
     if backend == "fake":
@@ -31,7 +40,7 @@ def load_classifier(folder: Path, backend: str = "onnx", threads: int = 2) -> Cl
     _refuse_pickles(folder)
     config, _ = read_config(folder)
     tokenizer = _load_tokenizer(folder, config)
-    weights, forward = _load_backend(folder, config, backend, tokenizer.pad_id, threads)
+    weights, forward = _load_backend(folder, config, backend, tokenizer.pad_id, threads, cache_bytes)
     info = ModelInfo(
         name=config.name,
         version=config.version,
@@ -40,7 +49,7 @@ def load_classifier(folder: Path, backend: str = "onnx", threads: int = 2) -> Cl
         max_tokens=config.max_tokens,
         prior=config.prior,
     )
-    classifier = TextClassifier(info, tokenizer, forward, config.temperature)
+    classifier = TextClassifier(info, tokenizer, forward, config.temperature_at)
     # The first pass allocates; the first visitor should not wait for it.
     try:
         classifier.classify(["A film."])
@@ -50,27 +59,32 @@ def load_classifier(folder: Path, backend: str = "onnx", threads: int = 2) -> Cl
 
 
 def _load_backend(
-    folder: Path, config: CheckpointConfig, backend: str, pad_id: int, threads: int
+    folder: Path, config: CheckpointConfig, backend: str, pad_id: int, threads: int, cache_bytes: int
 ) -> tuple[Path, Backend]:
     """Return the verified file of weights and the backend that runs it."""
     # Each backend is imported only when it is asked for: serving by ONNX must not need torch, nor torch ONNX.
     if backend == "onnx":
-        weights = verify_file(folder, ONNX_FILE, config)
+        weights = verify_file(folder, ONNX_DATA_FILE, config)
+        if config.attention == "block-causal":
+            from model_core.backends.onnx_cached import CachedOnnxBackend
+
+            graph = verify_file(folder, ONNX_CACHED_FILE, config)
+            return weights, CachedOnnxBackend(graph, config.block, threads, cache_bytes)
         from model_core.backends.onnx import OnnxBackend
 
-        return weights, OnnxBackend(weights, threads)
+        return weights, OnnxBackend(verify_file(folder, ONNX_FILE, config), threads)
     weights = verify_file(folder, WEIGHTS_FILE, config)
     try:
         from model_core.backends.torch import TorchBackend
     except ModuleNotFoundError as error:
         raise CheckpointError(f"the torch backend needs {error.name}: install the extra 'torch'") from error
-    return weights, TorchBackend(folder, pad_id, threads)
+    return weights, TorchBackend(folder, config, pad_id, threads)
 
 
 def _load_tokenizer(folder: Path, config: CheckpointConfig) -> TextTokenizer:
     path = verify_file(folder, TOKENIZER_FILE, config)
     try:
-        return TextTokenizer.from_file(path, config.max_tokens, config.head_share)
+        return TextTokenizer.from_config(path, config)
     except Exception as error:  # The tokenizers library raises bare Exception on a damaged file.
         raise CheckpointError(f"cannot load {path}: {one_line(error)}") from error
 

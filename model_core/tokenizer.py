@@ -1,16 +1,18 @@
 """Text to token ids: the checkpoint's WordPiece vocabulary, and the choice of tokens where a text is too long."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from model_core.checkpoint import CheckpointConfig
 from model_core.text import MAX_CHARS, clean_text
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """Token ids of one text, ``[CLS] … [SEP]``, at most ``max_tokens`` of them."""
+    """Token ids of one text, ``[CLS] … [SEP]`` or, for block-causal attention, ``[CLS] …``: at most ``max_tokens``."""
 
     input_ids: tuple[int, ...]
     tokens: int
@@ -22,32 +24,45 @@ class TextTokenizer:
     """Cleans and encodes texts. Safe to call from several threads.
 
     A text longer than ``max_tokens`` keeps its head and its tail, which tell more about a rating than the middle
-    (Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?").
+    (Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?"). Where the tail begins moves in steps of
+    ``tail_step`` tokens: between two steps a text that grows only gains tokens at its end.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_tokens: int, head_share: float) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, max_tokens: int, head_share: float, tail_step: int = 1, *, separator: bool = True
+    ) -> None:
         if max_tokens < 3 or not 0 <= head_share <= 1:
             raise ValueError(f"max_tokens={max_tokens} must be 3 or more, head_share={head_share} within [0, 1]")
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
         self.max_tokens = max_tokens
-        self._room = max_tokens - 2
+        cls, sep, self.pad_id = (_token_id(tokenizer, name) for name in ("[CLS]", "[SEP]", "[PAD]"))
+        self._start, self._end = (cls,), (sep,) if separator else ()
+        self._room = max_tokens - len(self._start) - len(self._end)
         self._head = int(self._room * head_share)
-        self._cls, self._sep, self.pad_id = (_token_id(tokenizer, name) for name in ("[CLS]", "[SEP]", "[PAD]"))
+        self._tail_step = tail_step
 
     @classmethod
-    def from_file(cls, path: Path, max_tokens: int, head_share: float) -> "TextTokenizer":
-        """Read a Hugging Face ``tokenizer.json``."""
-        return cls(Tokenizer.from_file(str(path)), max_tokens, head_share)
+    def from_config(cls, path: Path, config: CheckpointConfig) -> "TextTokenizer":
+        """Read a Hugging Face ``tokenizer.json`` and encode as the checkpoint's model was trained."""
+        return cls.for_config(Tokenizer.from_file(str(path)), config)
+
+    @classmethod
+    def for_config(cls, tokenizer: Tokenizer, config: CheckpointConfig) -> "TextTokenizer":
+        """Encode as a model of this config is trained and served."""
+        # A separator moves with every key, so that nothing before it could be kept.
+        separator = config.attention == "full"
+        return cls(tokenizer, config.max_tokens, config.head_share, config.tail_step, separator=separator)
 
     def encode(self, text: str) -> Encoding:
         """Clean and encode one text of any length and content."""
         ids = self._tokenizer.encode(clean_text(text), add_special_tokens=False).ids
         too_long = len(ids) > self._room
         if too_long:
-            ids = ids[: self._head] + ids[len(ids) - (self._room - self._head) :]
-        return Encoding((self._cls, *ids, self._sep), len(ids), truncated=too_long or len(text) > MAX_CHARS)
+            left_out = math.ceil((len(ids) - self._room) / self._tail_step) * self._tail_step
+            ids = ids[: self._head] + ids[self._head + left_out :]
+        return Encoding((*self._start, *ids, *self._end), len(ids), truncated=too_long or len(text) > MAX_CHARS)
 
     def save(self, path: Path) -> None:
         """Write the ``tokenizer.json``."""

@@ -20,6 +20,7 @@ STARCAST_CHECKPOINT = env_path(
 )
 STARCAST_BACKEND = env_str("STARCAST_BACKEND", "onnx")
 STARCAST_MODEL_THREADS = env_int("STARCAST_MODEL_THREADS", 2)
+STARCAST_CACHE_MB = env_int("STARCAST_CACHE_MB", 512)
 
 # Limits; live.limits says what each is for
 

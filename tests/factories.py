@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import ElectraConfig, ElectraForSequenceClassification
 
@@ -72,11 +74,11 @@ def write_hugging_face(folder: Path, model: Any) -> Path:
     return folder
 
 
-def write_tuned(folder: Path, seed: int = 0, **architecture: Any) -> Path:
+def write_tuned(folder: Path, seed: int = 0, config: CheckpointConfig | None = None, **architecture: Any) -> Path:
     """Save what ``training.finetune`` leaves: float32 weights and the Starcast entry, without digests."""
     model = tiny_model(seed, **architecture)
     write_hugging_face(folder, model)
-    write_config(folder, tiny_config(), {**model.config.to_dict(), "architectures": [type(model).__name__]})
+    write_config(folder, config or tiny_config(), {**model.config.to_dict(), "architectures": [type(model).__name__]})
     return folder
 
 
@@ -94,7 +96,7 @@ def tiny_config(**options: Any) -> CheckpointConfig:
         "max_tokens": TINY_TOKENS,
         "head_share": 0.25,
         "prior": TINY_PRIOR,
-        "temperature": 1.5,
+        "temperature": ((1, 1.5),),
     }
     return CheckpointConfig(**{**defaults, **options})
 
@@ -156,3 +158,29 @@ def torch_logits(model: Any, input_ids: Sequence[int]) -> NDArray[np.float32]:
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor([input_ids])).logits[0]
     return np.asarray(logits.float().numpy())
+
+
+def weights_of(model: torch.nn.Module) -> dict[str, NDArray[np.float32]]:
+    """The weights as the ONNX graphs take them."""
+    return {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}
+
+
+def constants(proto: onnx.ModelProto) -> dict[str, Any]:
+    """The constants of an ONNX graph by name."""
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+
+
+def in_float(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with its integer products done in float32: what is left is its structure."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    arrays = constants(proto)
+    for node in copy.graph.node:
+        if node.op_type == "QuantizeLinear":
+            node.CopyFrom(helper.make_node("Identity", [node.input[0]], list(node.output), name=node.name))
+        if node.op_type == "MatMulIntegerToFloat":
+            source, weight, _, scales, *_ = node.input
+            real = arrays[weight].astype(np.float32) * arrays[scales]
+            copy.graph.initializer.append(numpy_helper.from_array(real, f"{weight}.float"))
+            node.CopyFrom(helper.make_node("MatMul", [source, f"{weight}.float"], list(node.output), name=node.name))
+    return copy

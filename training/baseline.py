@@ -7,10 +7,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from model_core.cache import Caches
 from model_core.classifier import ModelInfo, Prediction
 from model_core.labels import NUM_LABELS
 from model_core.text import clean_text
-from training.batches import EpochPlan
+from training.batches import EpochPlan, TrainingTexts
 from training.config import FinetuneConfig
 from training.data import Review
 
@@ -22,7 +23,7 @@ class TfidfClassifier:
         self._pipeline = pipeline
         self.info = ModelInfo(name=name, version="0", sha256="", backend="scikit-learn", max_tokens=0, prior=prior)
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         """Rate texts; results in the order of the texts."""
         # A rating that the training reviews do not hold has no column of its own.
         rows = np.zeros((len(texts), NUM_LABELS))
@@ -35,7 +36,7 @@ class TfidfClassifier:
 def fit_tfidf(reviews: Sequence[Review], prefix_share: float = 0.0, seed: int = 1) -> TfidfClassifier:
     """Fit on whole reviews and, with ``prefix_share`` above 0, on as many random beginnings as fine-tuning sees."""
     config = FinetuneConfig(prefix_share=prefix_share, seed=seed)
-    draws = [draw for batch in EpochPlan(reviews, config, epoch=0) for draw in batch]
+    draws = [draw for batch in EpochPlan(TrainingTexts.of(reviews), config, epoch=0) for draw in batch]
     texts = [clean_text(reviews[index].text[:chars]) for index, chars in draws]
     labels = [reviews[index].label for index, _ in draws]
     pipeline = make_pipeline(

@@ -1,4 +1,4 @@
-"""Turn a fine-tuned checkpoint into what serving loads: float16 safetensors (the source) and an int8 ONNX graph.
+"""Turn a fine-tuned checkpoint into what serving loads: float16 safetensors (the source) and int8 ONNX.
 
 ``python -m training.export RUN/checkpoint --output model_core/checkpoints/NAME``
 """
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from model_core.checkpoint import (
+    ONNX_CACHED_FILE,
+    ONNX_DATA_FILE,
     ONNX_FILE,
     TOKENIZER_FILE,
     WEIGHTS_FILE,
@@ -26,7 +27,8 @@ from model_core.checkpoint import (
     write_config,
 )
 from model_core.errors import CheckpointError, one_line
-from training.onnx_graph import build_classifier
+from training.onnx_builder import save_sharing_weights
+from training.onnx_graph import build_cached, build_plain
 
 
 def export(source: Path, output: Path) -> None:
@@ -38,12 +40,17 @@ def export(source: Path, output: Path) -> None:
     config, architecture = read_config(source)
     output.mkdir(parents=True, exist_ok=True)
     half = {name: tensor.astype(np.float16) for name, tensor in _read_weights(source).items()}
-    graph = build_classifier({name: tensor.astype(np.float32) for name, tensor in half.items()}, architecture)
+    weights = {name: tensor.astype(np.float32) for name, tensor in half.items()}
+    block = config.block if config.attention == "block-causal" else None
+    graphs = [(build_plain(weights, architecture, block), output / ONNX_FILE)]
+    if block is not None:
+        graphs.append((build_cached(weights, architecture, block), output / ONNX_CACHED_FILE))
     save_file(half, output / WEIGHTS_FILE, metadata={"format": "pt"})
-    onnx.save(graph, output / ONNX_FILE)
+    save_sharing_weights(graphs, output / ONNX_DATA_FILE)
     if source.resolve() != output.resolve():
         shutil.copyfile(source / TOKENIZER_FILE, output / TOKENIZER_FILE)
-    digests = {name: sha256_of(output / name) for name in (WEIGHTS_FILE, ONNX_FILE, TOKENIZER_FILE)}
+    files = (WEIGHTS_FILE, ONNX_DATA_FILE, TOKENIZER_FILE, *(path.name for _, path in graphs))
+    digests = {name: sha256_of(output / name) for name in files}
     architecture = {**architecture, "dtype": "float16"}
     write_config(output, dataclasses.replace(config, sha256=digests), architecture)
 

@@ -1,92 +1,208 @@
-"""The ELECTRA classifier as an ONNX graph, written operator by operator with int8 weights.
+"""The ELECTRA classifier as ONNX graphs, written operator by operator with int8 weights.
 
 A hand-written graph of some dozen lines a layer says exactly which operator runs: attention, skip connections and
-GELU in ONNX Runtime's fused operators, products in ``DynamicQuantizeMatMul`` with one weight scale a channel. That
-operator takes one activation scale from its whole input, so a text's numbers would shift with its neighbours and its
-padding: the graph has no mask, and serving runs one text at a time (on a CPU, a batch of many gains nothing).
+GELU in ONNX Runtime's fused operators, products in int8 with one weight scale a channel and one activation scale a
+token. So a token's numbers depend on no other token but through attention: a text is rated the same alone and in any
+batch, whole and piece by piece, and one loud token does not round off all the others.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-FloatArray = NDArray[np.float32]
-
-_OPSET: Final = 17
-_FUSED: Final = "com.microsoft"
+from training.onnx_builder import FUSED, FloatArray, GraphBuilder, quantize_rows
 
 
-class _Graph:
-    """Nodes and initializers while they are put together; each method returns the name of its result."""
+@dataclass(frozen=True)
+class _Shape:
+    """Of the architecture, what the graph needs."""
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
+    layers: int
+    heads: int
+    head_size: int
+    epsilon: float
+    labels: int
 
-    def constant(self, name: str, array: NDArray[Any]) -> str:
-        self.initializers.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
-        return name
-
-    def op(self, kind: str, name: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> Any:
-        names = [name] if outputs == 1 else [f"{name}.{index}" for index in range(outputs)]
-        self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, domain=domain, **attributes))
-        return names[0] if outputs == 1 else names
-
-    def linear(self, name: str, source: str, weight: FloatArray) -> str:
-        """``source @ weight.T`` with the weight [out, in] in int8."""
-        values, scales = quantize_rows(weight)
-        return str(
-            self.op(
-                "DynamicQuantizeMatMul", name, source,
-                self.constant(f"{name}.weight", values.T),
-                self.constant(f"{name}.scales", scales),
-                self.constant(f"{name}.zeros", np.zeros(len(scales), dtype=np.int8)),
-                domain=_FUSED,
-            )
-        )  # fmt: skip
+    @classmethod
+    def of(cls, weights: Mapping[str, FloatArray], architecture: Mapping[str, Any]) -> "_Shape":
+        positions = architecture.get("position_embedding_type", "absolute")
+        if architecture["hidden_act"] != "gelu" or positions != "absolute":
+            raise ValueError("only ELECTRA with GELU and absolute positions is covered")
+        heads = architecture["num_attention_heads"]
+        return cls(
+            layers=architecture["num_hidden_layers"],
+            heads=heads,
+            head_size=architecture["hidden_size"] // heads,
+            epsilon=float(architecture["layer_norm_eps"]),
+            labels=weights["classifier.out_proj.weight"].shape[0],
+        )
 
 
-def quantize_rows(weight: FloatArray) -> tuple[NDArray[np.int8], FloatArray]:
-    """Quantise [rows, columns] symmetrically: int8 values of the same shape, and one float scale a row."""
-    scales = (np.maximum(np.abs(weight).max(axis=1), 1e-12) / 127).astype(np.float32)
-    return np.rint(weight / scales[:, None]).astype(np.int8), scales
+def build_plain(
+    weights: Mapping[str, FloatArray], architecture: Mapping[str, Any], block: int | None = None
+) -> onnx.ModelProto:
+    """Build the graph of one whole text: ``input_ids`` [1, tokens] int64 to ``logits`` [1, 8] float32.
 
-
-def build_classifier(weights: Mapping[str, FloatArray], architecture: Mapping[str, Any]) -> onnx.ModelProto:
-    """Build the graph: ``input_ids`` [1, tokens] int64, without padding, to ``logits`` [1, 8] float32.
-
-    ``weights`` are those of Hugging Face's ElectraForSequenceClassification, ``architecture`` its config.
+    ``weights`` are those of Hugging Face's ElectraForSequenceClassification, ``architecture`` its config. With
+    ``block``, attention is block-causal and the rating is read at the last token; else it is full and read at [CLS].
     Raises ValueError for an architecture that this graph does not cover.
     """
-    if architecture["hidden_act"] != "gelu" or architecture.get("position_embedding_type", "absolute") != "absolute":
-        raise ValueError("only ELECTRA with GELU and absolute positions is covered")
-    graph = _Graph()
-    epsilon = float(architecture["layer_norm_eps"])
-    hidden = _embeddings(graph, weights, epsilon)
-    for layer in range(architecture["num_hidden_layers"]):
-        hidden = _layer(graph, weights, hidden, layer, architecture["num_attention_heads"], epsilon)
-    first = graph.op("Gather", "cls", hidden, graph.constant("cls.index", np.array(0, dtype=np.int64)), axis=1)
-    dense = _float_linear(graph, "classifier.dense", first, weights)
-    activated = graph.op("Gelu", "classifier.gelu", dense, domain=_FUSED)
-    logits = _float_linear(graph, "classifier.out_proj", activated, weights)
-    return _model(graph, logits, weights["classifier.out_proj.weight"].shape[0])
+    shape = _Shape.of(weights, architecture)
+    graph = GraphBuilder()
+    tokens = graph.op("Shape", "tokens", "input_ids", start=1)
+    position = graph.op("Slice", "position", _positions(graph, weights), graph.integers(0), tokens, graph.integers(0))
+    hidden = _embeddings(graph, weights, position, shape.epsilon)
+    bias = ""
+    if block is not None:
+        allowed = _sees(graph, graph.op("Range", "places", *_range_of(graph, tokens)), block)
+        bias = graph.op("Unsqueeze", "bias", _bias_of(graph, allowed), graph.integers(0, 1))
+    for layer in range(shape.layers):
+        query_key_value = _query_key_value(graph, weights, hidden, layer)
+        context = graph.op(
+            "MultiHeadAttention", f"layer{layer}.attention", *query_key_value, "", bias,
+            domain=FUSED, num_heads=shape.heads,
+        )  # fmt: skip
+        hidden = _after_attention(graph, weights, hidden, context, layer, shape.epsilon)
+    index = graph.constant("read", np.array(0 if block is None else -1, dtype=np.int64))
+    _head(graph, weights, graph.op("Gather", "read.hidden", hidden, index, axis=1))
+    inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "tokens"])]
+    return graph.model(inputs, [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, shape.labels])])
 
 
-def _embeddings(graph: _Graph, weights: Mapping[str, FloatArray], epsilon: float) -> str:
+def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, Any], block: int) -> onnx.ModelProto:
+    """Build the block-causal graph that computes new tokens only, for a batch of texts.
+
+    Inputs, padded to the longest of the batch: ``input_ids`` [texts, new] int64 of the tokens from a block's begin to
+    the end of the text; ``new_lengths`` [texts], how many of them are real, 1 or more; ``past_lengths`` [texts], how
+    many tokens stand before, a multiple of ``block``; and for each layer their ``past_key.N`` and ``past_value.N``
+    [texts, heads, past, head size] float32. Outputs: ``logits`` [texts, 8], and for each layer ``key.N`` and
+    ``value.N`` [texts, heads, new, head size], to be kept for blocks that are full. Raises ValueError as
+    ``build_plain`` does.
+    """
+    shape = _Shape.of(weights, architecture)
+    graph = GraphBuilder()
+    new = graph.op("Shape", "new", "input_ids", start=1)
+    places = graph.op("Range", "places", *_range_of(graph, new))
+    before = graph.op("Unsqueeze", "before", "past_lengths", graph.integers(1))
+    numbers = graph.op("Add", "position.numbers", before, places)
+    table = _positions(graph, weights)
+    # Padding may stand behind the last position there is.
+    last = graph.constant("position.last", np.array(architecture["max_position_embeddings"] - 1, dtype=np.int64))
+    position = graph.op("Gather", "position", table, graph.op("Min", "position.inside", numbers, last))
+    hidden = _embeddings(graph, weights, position, shape.epsilon)
+    past = graph.op("Shape", "past", "past_key.0", start=2, end=3)
+    bias = _cached_bias(graph, places, past, before, block)
+    for layer in range(shape.layers):
+        context = _cached_attention(graph, weights, hidden, layer, shape, past, bias)
+        hidden = _after_attention(graph, weights, hidden, context, layer, shape.epsilon)
+    ends = graph.op("Sub", "read", "new_lengths", graph.integers(1))
+    ends = graph.op("Unsqueeze", "read.index", ends, graph.integers(1))
+    _head(graph, weights, graph.op("GatherND", "read.hidden", hidden, ends, batch_dims=1))
+    kept = [f"{part}.{layer}" for layer in range(shape.layers) for part in ("key", "value")]
+
+    def cache(name: str, tokens: str) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["texts", shape.heads, tokens, shape.head_size])
+
+    lengths = [
+        helper.make_tensor_value_info(f"{part}_lengths", TensorProto.INT64, ["texts"]) for part in ("new", "past")
+    ]
+    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "new"])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["texts", shape.labels])
+    return graph.model(
+        [ids, *lengths, *(cache(f"past_{name}", "past") for name in kept)],
+        [logits, *(cache(name, "new") for name in kept)],
+    )
+
+
+def _cached_attention(
+    graph: GraphBuilder, weights: Mapping[str, FloatArray], hidden: str, layer: int, shape: _Shape, past: str, bias: str
+) -> str:
+    """Attention of new tokens to past and new ones; names the new keys and values as outputs of the graph.
+
+    Past and new are multiplied apart and never put together: moving the past would cost more than using it.
+    """
+
+    def op(kind: str, name: str, *inputs: str, **attributes: Any) -> Any:
+        return graph.op(kind, f"layer{layer}.{name}", *inputs, **attributes)
+
+    def heads(name: str, source: str, bias: str) -> str:
+        """[texts, tokens, size] to [texts, heads, tokens, head size]."""
+        apart = graph.shared("heads.shape", np.array([0, 0, shape.heads, shape.head_size]))
+        split = op("Reshape", f"{name}.heads", op("Add", f"{name}.biased", source, bias), apart)
+        return str(graph.op("Transpose", name, split, perm=[0, 2, 1, 3]))
+
+    def scores(name: str, keys: str) -> str:
+        scale = float(shape.head_size**-0.5)
+        return str(op("FusedMatMul", f"{name}.scores", query, keys, domain=FUSED, transB=1, alpha=scale))
+
+    *products, biases = _query_key_value(graph, weights, hidden, layer)
+    names = (f"layer{layer}.query", f"key.{layer}", f"value.{layer}")
+    parts = zip(names, products, op("Split", "biases", biases, axis=0, outputs=3), strict=True)
+    query, key, value = (heads(*part) for part in parts)
+    every = op("Concat", "scores", scores("past", f"past_key.{layer}"), scores("new", key), axis=3)
+    shares = op("Softmax", "shares", op("Add", "scores.biased", every, bias), axis=3)
+    end, axis = graph.integers(np.iinfo(np.int64).max), graph.integers(3)
+    shares_of_past = op("Slice", "shares.past", shares, graph.integers(0), past, axis)
+    of_past = op("MatMul", "context.past", shares_of_past, f"past_value.{layer}")
+    of_new = op("MatMul", "context.new", op("Slice", "shares.new", shares, past, end, axis), value)
+    together = op("Transpose", "context.tokens", op("Add", "context", of_past, of_new), perm=[0, 2, 1, 3])
+    return str(op("Reshape", "attention", together, graph.shared("flat.shape", np.array([0, 0, -1]))))
+
+
+def _range_of(graph: GraphBuilder, count: str) -> tuple[str, str, str]:
+    """Inputs of Range from 0 to ``count`` [1]."""
+    end = graph.op("Squeeze", f"{count}.count", count)
+    return graph.shared("first", np.int64(0)), end, graph.shared("by", np.int64(1))
+
+
+def _sees(graph: GraphBuilder, places: str, block: int) -> str:
+    """Whether a token (rows) sees another (columns) by its block: bool [tokens, tokens]."""
+    blocks = graph.op("Div", "blocks", places, graph.integers(block))
+    rows = graph.op("Unsqueeze", "blocks.rows", blocks, graph.integers(1))
+    return str(graph.op("GreaterOrEqual", "sees", rows, blocks))
+
+
+def _bias_of(graph: GraphBuilder, allowed: str) -> str:
+    """What to add to attention's logits: 0 where allowed, and what makes their softmax zero elsewhere."""
+    none, much = graph.shared("bias.none", np.float32(0)), graph.shared("bias.never", np.float32(-1e4))
+    return str(graph.op("Where", f"{allowed}.bias", allowed, none, much))
+
+
+def _cached_bias(graph: GraphBuilder, places: str, past: str, before: str, block: int) -> str:
+    """Attention bias [texts, 1, new, past + new]: real past tokens, and real new ones by their blocks."""
+
+    def real(name: str, place: str, end: str) -> str:
+        within = graph.op("Less", f"{name}.within", place, end)
+        return str(graph.op("Unsqueeze", f"{name}.real", within, graph.integers(1, 2)))
+
+    past_real = real("past", graph.op("Range", "past.places", *_range_of(graph, past)), before)
+    # Each new token sees the same past.
+    rows = graph.op(
+        "Expand", "new.rows", graph.shared("true", np.array([True])), graph.op("Shape", "new.shape", places)
+    )
+    past_seen = graph.op("And", "past.seen", past_real, graph.op("Unsqueeze", "new.column", rows, graph.integers(1)))
+    new_real = real("new", places, graph.op("Unsqueeze", "new.ends", "new_lengths", graph.integers(1)))
+    new_seen = graph.op("And", "new.seen", new_real, _sees(graph, places, block))
+    return _bias_of(graph, graph.op("Concat", "seen", past_seen, new_seen, axis=3))
+
+
+def _positions(graph: GraphBuilder, weights: Mapping[str, FloatArray]) -> str:
+    """The table of positions [positions, size]. Every token is of segment 0, so its embedding joins the positions'."""
+    prefix = "electra.embeddings"
+    positions = weights[f"{prefix}.position_embeddings.weight"] + weights[f"{prefix}.token_type_embeddings.weight"][:1]
+    return graph.constant("positions", positions)
+
+
+def _embeddings(graph: GraphBuilder, weights: Mapping[str, FloatArray], position: str, epsilon: float) -> str:
     prefix = "electra.embeddings"
     values, scales = quantize_rows(weights[f"{prefix}.word_embeddings.weight"])
     rows = graph.op("Gather", "words.rows", graph.constant("words.int8", values), "input_ids")
     row_scales = graph.op("Gather", "words.row_scales", graph.constant("words.scales", scales[:, None]), "input_ids")
     word = graph.op("Mul", "words", graph.op("Cast", "words.float", rows, to=TensorProto.FLOAT), row_scales)
-    # Every token is of segment 0, so its embedding joins the positions'.
-    positions = weights[f"{prefix}.position_embeddings.weight"] + weights[f"{prefix}.token_type_embeddings.weight"][:1]
-    tokens = graph.op("Shape", "tokens", "input_ids", start=1)
-    zero, one = (graph.constant(name, np.array([i], dtype=np.int64)) for i, name in enumerate(("zero", "one")))
-    position = graph.op("Slice", "positions.used", graph.constant("positions", positions), zero, tokens, zero, one)
     normed = graph.op(
         "LayerNormalization", "embeddings", graph.op("Add", "embeddings.sum", word, position),
         *_weight_and_bias(graph, weights, f"{prefix}.LayerNorm"), axis=-1, epsilon=epsilon,
@@ -98,9 +214,26 @@ def _embeddings(graph: _Graph, weights: Mapping[str, FloatArray], epsilon: float
     return str(graph.op("Add", "embeddings_project", graph.linear("embeddings_project.matmul", normed, project), bias))
 
 
-def _layer(
-    graph: _Graph, weights: Mapping[str, FloatArray], hidden: str, index: int, heads: int, epsilon: float
+def _query_key_value(
+    graph: GraphBuilder, weights: Mapping[str, FloatArray], hidden: str, index: int
+) -> tuple[str, ...]:
+    """The first inputs of attention: query, key, value, and the bias of all three."""
+    prefix = f"electra.encoder.layer.{index}.attention.self"
+    parts = ("query", "key", "value")
+    product = graph.linear(
+        f"layer{index}.qkv", hidden, np.concatenate([weights[f"{prefix}.{part}.weight"] for part in parts])
+    )
+    bias = graph.constant(
+        f"layer{index}.qkv.bias", np.concatenate([weights[f"{prefix}.{part}.bias"] for part in parts])
+    )
+    return (*graph.op("Split", f"layer{index}.split", product, axis=2, outputs=3), bias)
+
+
+def _after_attention(
+    graph: GraphBuilder, weights: Mapping[str, FloatArray], hidden: str, context: str, index: int, epsilon: float
 ) -> str:
+    """The rest of a layer: output projection and feed-forward network, each with its skip connection and norm."""
+
     def weight(part: str) -> FloatArray:
         return weights[f"electra.encoder.layer.{index}.{part}"]
 
@@ -114,46 +247,32 @@ def _layer(
                 named(f"{part}.gamma", weight(f"{module}.LayerNorm.weight")),
                 named(f"{part}.beta", weight(f"{module}.LayerNorm.bias")),
                 named(f"{part}.bias", weight(f"{module}.dense.bias")),
-                domain=_FUSED, epsilon=epsilon,
+                domain=FUSED, epsilon=epsilon,
             )
         )  # fmt: skip
 
-    parts = ("query", "key", "value")
-    qkv = graph.linear(
-        f"layer{index}.qkv", hidden, np.concatenate([weight(f"attention.self.{part}.weight") for part in parts])
-    )
-    query, key, value = graph.op("Split", f"layer{index}.split", qkv, axis=2, outputs=3)
-    bias = named("qkv.bias", np.concatenate([weight(f"attention.self.{part}.bias") for part in parts]))
-    context = graph.op(
-        "MultiHeadAttention", f"layer{index}.attention", query, key, value, bias,
-        domain=_FUSED, num_heads=heads,
-    )  # fmt: skip
     output = graph.linear(f"layer{index}.output", context, weight("attention.output.dense.weight"))
     attended = skip_norm("attended", output, hidden, "attention.output")
     wide = graph.linear(f"layer{index}.wide", attended, weight("intermediate.dense.weight"))
     gelu = graph.op(
-        "BiasGelu", f"layer{index}.gelu", wide, named("wide.bias", weight("intermediate.dense.bias")), domain=_FUSED
+        "BiasGelu", f"layer{index}.gelu", wide, named("wide.bias", weight("intermediate.dense.bias")), domain=FUSED
     )
     narrow = graph.linear(f"layer{index}.narrow", gelu, weight("output.dense.weight"))
     return skip_norm("hidden", narrow, attended, "output")
 
 
-def _weight_and_bias(graph: _Graph, weights: Mapping[str, FloatArray], name: str) -> list[str]:
+def _head(graph: GraphBuilder, weights: Mapping[str, FloatArray], read: str) -> None:
+    """From what is read [texts, size] to ``logits`` [texts, 8]."""
+    dense = _float_linear(graph, "classifier.dense", read, weights)
+    activated = graph.op("Gelu", "classifier.gelu", dense, domain=FUSED)
+    _float_linear(graph, "logits", activated, weights, module="classifier.out_proj")
+
+
+def _weight_and_bias(graph: GraphBuilder, weights: Mapping[str, FloatArray], name: str) -> list[str]:
     return [graph.constant(f"{name}.{part}", weights[f"{name}.{part}"]) for part in ("weight", "bias")]
 
 
-def _float_linear(graph: _Graph, name: str, source: str, weights: Mapping[str, FloatArray]) -> str:
-    return str(graph.op("Gemm", name, source, *_weight_and_bias(graph, weights, name), transB=1))
-
-
-def _model(graph: _Graph, logits: str, labels: int) -> onnx.ModelProto:
-    graph.op("Identity", "logits", logits)
-    proto = helper.make_graph(
-        graph.nodes,
-        "electra_classifier",
-        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "tokens"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, labels])],
-        graph.initializers,
-    )
-    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, 1)]
-    return helper.make_model(proto, opset_imports=opsets, producer_name="starcast", ir_version=10)
+def _float_linear(
+    graph: GraphBuilder, name: str, source: str, weights: Mapping[str, FloatArray], module: str | None = None
+) -> str:
+    return str(graph.op("Gemm", name, source, *_weight_and_bias(graph, weights, module or name), transB=1))

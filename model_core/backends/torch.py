@@ -7,14 +7,17 @@ import numpy as np
 import torch
 from transformers import ElectraForSequenceClassification
 
-from model_core.classifier import FloatArray
+from model_core.attention import rate
+from model_core.cache import Caches, FloatArray
+from model_core.checkpoint import CheckpointConfig
 from model_core.errors import CheckpointError, one_line
 
 
 class TorchBackend:
     """Runs in float32 on a CPU, in float16 on CUDA."""
 
-    def __init__(self, folder: Path, pad_id: int, threads: int) -> None:
+    def __init__(self, folder: Path, config: CheckpointConfig, pad_id: int, threads: int) -> None:
+        self._config = config
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._pad_id = pad_id
         torch.set_num_threads(threads)
@@ -34,13 +37,7 @@ class TorchBackend:
         self._model = model.to(device=self._device, dtype=dtype).eval()
 
     @torch.inference_mode()
-    def logits(self, input_ids: Sequence[tuple[int, ...]]) -> FloatArray:
-        """Return logits [texts, 8] of one padded batch."""
-        width = max(map(len, input_ids))
-        ids = torch.full((len(input_ids), width), self._pad_id)
-        mask = torch.zeros((len(input_ids), width), dtype=torch.long)
-        for row, tokens in enumerate(input_ids):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-        output = self._model(input_ids=ids.to(self._device), attention_mask=mask.to(self._device))
-        return np.asarray(output.logits.float().cpu().numpy())
+    def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
+        """Return logits [texts, 8] of one padded batch; every text is encoded whole, and nothing is kept."""
+        logits = rate(self._model, input_ids, self._pad_id, self._config)
+        return np.asarray(logits.float().cpu().numpy())

@@ -45,7 +45,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 def test_a_folder_from_elsewhere_gets_defaults(tmp_path: Path) -> None:
     config, _ = read_config(write(tmp_path, ARCHITECTURE))
     assert config == CheckpointConfig(tmp_path.name, "0", max_tokens=128, head_share=0.25, prior=(0.125,) * 8)
-    assert config.temperature == 1
+    assert (config.temperature_at(50), config.attention) == (1, "full")
 
 
 def test_eight_labels_that_nobody_named_are_taken_for_the_ratings(tmp_path: Path) -> None:
@@ -86,7 +86,16 @@ def test_a_config_that_is_none_is_refused_by_its_path(tmp_path: Path, content: o
         {"max_tokens": 2},
         {"max_tokens": "many"},
         {"head_share": 1.5},
-        {"temperature": 0},
+        {"temperature": []},
+        {"temperature": 1.5},
+        {"temperature": [[1, 0]]},
+        {"temperature": [[0, 1]]},
+        {"temperature": [[8, 1], [2, 1]]},
+        {"attention": "half"},
+        {"block": 0},
+        {"block": 129},
+        {"tail_step": 0},
+        {"tail_step": 65},
         {"prior": [0.5, 0.5]},
         {"prior": [1] * 8},
         {"prior": None},
@@ -96,6 +105,11 @@ def test_a_config_that_is_none_is_refused_by_its_path(tmp_path: Path, content: o
 )
 def test_a_starcast_entry_out_of_range_or_unknown_is_refused(tmp_path: Path, entry: dict[str, Any]) -> None:
     assert refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, "starcast": entry})))
+
+
+def test_the_temperature_is_linear_in_the_logarithm_of_the_length() -> None:
+    config = tiny_config(temperature=((2, 2.0), (8, 1.0)))
+    assert [config.temperature_at(tokens) for tokens in (0, 1, 2, 4, 8, 500)] == pytest.approx([2, 2, 2, 1.5, 1, 1])
 
 
 def test_more_tokens_than_the_model_has_positions_are_refused(tmp_path: Path) -> None:

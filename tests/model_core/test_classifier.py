@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from model_core.classifier import FloatArray, ModelInfo, Prediction, TextClassifier, softmax
+from model_core.cache import Caches, EncoderCache, FloatArray
+from model_core.classifier import ModelInfo, Prediction, TextClassifier, softmax
 from model_core.tokenizer import TextTokenizer
 from tests.factories import TINY_PRIOR
 
@@ -20,13 +21,14 @@ class StubBackend:
     def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
 
-    def logits(self, input_ids: Sequence[tuple[int, ...]]) -> FloatArray:
+    def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
         self.asked += input_ids
+        self.caches = caches
         return np.array([[len(ids), ids[1] / 10, 0, 0, 0, 0, 0, 0] for ids in input_ids], dtype=np.float32)
 
 
 def predict(tokenizer: TextTokenizer, *texts: str, temperature: float = 1.0) -> list[Prediction]:
-    return TextClassifier(INFO, tokenizer, StubBackend(), temperature).classify(texts)
+    return TextClassifier(INFO, tokenizer, StubBackend(), lambda tokens: temperature).classify(texts)
 
 
 def test_texts_are_answered_in_their_order(tokenizer: TextTokenizer) -> None:
@@ -47,6 +49,32 @@ def test_a_text_with_words_is_not_marked_as_the_prior(tokenizer: TextTokenizer) 
     assert not predict(tokenizer, "good")[0].is_prior
 
 
+def test_the_caches_of_texts_that_say_something_go_to_the_backend(tokenizer: TextTokenizer) -> None:
+    backend, caches = StubBackend(), [EncoderCache(), None, EncoderCache()]
+    TextClassifier(INFO, tokenizer, backend).classify(["good", "bad", " "], caches)
+    assert backend.caches == caches[:2]
+
+
+def test_a_text_of_the_same_tokens_is_computed_once(tokenizer: TextTokenizer) -> None:
+    backend = StubBackend()
+    classifier = TextClassifier(INFO, tokenizer, backend)
+    first = classifier.classify(["good film", "bad", "good film"])
+    again = classifier.classify(["bad ", "GOOD film", "a film"])
+    assert len(backend.asked) == 3
+    assert first[0] == first[2] == again[1]
+    assert first[1] == again[0]
+
+
+def test_only_the_texts_rated_last_are_remembered(tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model_core.classifier._RECENT", 2)
+    backend = StubBackend()
+    classifier = TextClassifier(INFO, tokenizer, backend)
+    for text in ("good", "bad", "good", "film", "good", "bad"):
+        classifier.classify([text])
+    assert len(backend.asked) == 4
+    assert len(classifier._recent._logits) == 2
+
+
 def test_no_texts_give_no_answers(tokenizer: TextTokenizer) -> None:
     assert predict(tokenizer) == []
 
@@ -63,6 +91,14 @@ def test_the_temperature_divides_the_logits(tokenizer: TextTokenizer) -> None:
 
     assert distance(sharp) == pytest.approx(3, rel=1e-5)
     assert distance(flat) == pytest.approx(1, rel=1e-5)
+
+
+def test_the_temperature_is_that_of_the_length(tokenizer: TextTokenizer) -> None:
+    classifier = TextClassifier(INFO, tokenizer, StubBackend(), lambda tokens: float(tokens))
+    one, two = (classifier.classify([text])[0].probabilities for text in ("good", "good film"))
+    # The stub's logits grow with the length by as much as the temperature here divides them.
+    assert math.log(one[0] / one[7]) == pytest.approx(3, rel=1e-5)
+    assert math.log(two[0] / two[7]) == pytest.approx(4 / 2, rel=1e-5)
 
 
 def test_a_prediction_sums_itself_up() -> None:

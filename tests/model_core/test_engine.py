@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
+from model_core.cache import Caches, EncoderCache
 from model_core.classifier import Prediction
 from model_core.engine import Answer, Engine, EngineOptions
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
@@ -26,9 +27,9 @@ class HeldClassifier(FakeClassifier):
         self._reached: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
         super().__init__(fail_on, gate=self.open)
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         self._reached.put(list(texts))
-        return super().classify(texts)
+        return super().classify(texts, caches)
 
     async def reached(self) -> list[str]:
         """Wait until the model thread takes up a batch."""
@@ -133,9 +134,9 @@ async def test_the_model_runs_in_one_thread_of_its_own(make_engine: MakeEngine) 
     names: list[str] = []
 
     class Named(FakeClassifier):
-        def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
             names.append(threading.current_thread().name)
-            return super().classify(texts)
+            return super().classify(texts, caches)
 
     engine = make_engine(Named())
     for text in ("a", "b", "c"):
@@ -175,7 +176,7 @@ async def test_the_log_of_a_failure_does_not_hold_the_text(
 
 async def test_a_model_that_answers_too_little_leaves_nobody_waiting(make_engine: MakeEngine) -> None:
     class Short(FakeClassifier):
-        def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
             return []
 
     async with asyncio.timeout(PATIENCE_S):
@@ -318,3 +319,53 @@ async def test_a_closed_engine_refuses_texts_and_may_be_closed_again(make_engine
 def test_options_without_sense_are_refused_by_name(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{name} must be 1 or more"):
         EngineOptions(**{name: value})
+
+
+# What is kept between keys
+
+
+class RememberingClassifier(FakeClassifier):
+    """Notes the caches it is given and, like a real one, writes to them before it may fail."""
+
+    def __init__(self, fail_on: str | None = None) -> None:
+        super().__init__(fail_on)
+        self.given: list[EncoderCache | None] = []
+
+    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+        assert caches is not None
+        self.given += caches
+        for cache in caches:
+            if cache is not None:
+                cache.input_ids = (1, 2, 3)
+        return super().classify(texts, caches)
+
+
+async def test_each_text_comes_with_the_cache_of_its_caller(make_engine: MakeEngine) -> None:
+    classifier, cache = RememberingClassifier(), EncoderCache()
+    engine = make_engine(classifier)
+    await asyncio.gather(engine.classify("a", cache), engine.classify("b"))
+    assert classifier.given == [cache, None]
+    assert cache.input_ids == (1, 2, 3)
+
+
+async def test_after_a_failure_nothing_half_written_is_kept(make_engine: MakeEngine) -> None:
+    cache = EncoderCache()
+    with pytest.raises(EngineError):
+        await make_engine(RememberingClassifier(fail_on="bad")).classify("bad", cache)
+    assert cache.input_ids == ()
+
+
+async def test_a_text_that_is_mostly_known_takes_less_of_the_bound(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held, max_waiting_tokens=60)
+    first = await start_busy(engine, held)
+    known = EncoderCache()
+    known.input_ids = tuple(range(45))
+    waiting = await start(engine, "x" * 200)
+    [refused] = await outcomes(asyncio.create_task(engine.classify("x" * 200)))
+    assert isinstance(refused, Overloaded)
+    taken = asyncio.create_task(engine.classify("x" * 200, known))
+    await asyncio.sleep(0)
+    held.open.set()
+    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting, taken))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models
 
-from model_core.checkpoint import ONNX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, sha256_of
+from model_core.checkpoint import ONNX_DATA_FILE, ONNX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, sha256_of
 from model_core.errors import CheckpointError
 from model_core.fake import FakeClassifier
 from model_core.loading import BACKENDS, load_classifier
@@ -37,7 +37,7 @@ def edit_config(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-@pytest.mark.parametrize(("backend", "weights"), [("onnx", ONNX_FILE), ("torch", WEIGHTS_FILE)])
+@pytest.mark.parametrize(("backend", "weights"), [("onnx", ONNX_DATA_FILE), ("torch", WEIGHTS_FILE)])
 def test_a_checkpoint_says_what_it_is(checkpoint: Path, backend: str, weights: str) -> None:
     info = load_classifier(checkpoint, backend, threads=1).info
     assert (info.name, info.version, info.backend, info.max_tokens) == ("tiny", "7", backend, 64)
@@ -55,7 +55,8 @@ def test_both_backends_agree_on_a_text(checkpoint: Path) -> None:
 
 def test_the_temperature_of_the_config_is_used(copy: Path) -> None:
     [before] = load_classifier(copy, threads=1).classify(["a good film"])
-    edit_config(copy, starcast={**json.loads((copy / "config.json").read_text())["starcast"], "temperature": 100.0})
+    starcast = json.loads((copy / "config.json").read_text())["starcast"]
+    edit_config(copy, starcast={**starcast, "temperature": [[1, 100.0]]})
     [after] = load_classifier(copy, threads=1).classify(["a good film"])
     assert max(after.probabilities) < 0.14 < max(before.probabilities)
 
@@ -97,7 +98,10 @@ def test_a_pickle_beside_safetensors_is_left_alone(copy: Path) -> None:
     assert load_classifier(copy, "torch", threads=1).info.backend == "torch"
 
 
-@pytest.mark.parametrize(("name", "backend"), [(ONNX_FILE, "onnx"), (WEIGHTS_FILE, "torch"), (TOKENIZER_FILE, "onnx")])
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [(ONNX_FILE, "onnx"), (ONNX_DATA_FILE, "onnx"), (WEIGHTS_FILE, "torch"), (TOKENIZER_FILE, "onnx")],
+)
 def test_a_file_of_another_hash_is_refused(copy: Path, name: str, backend: str) -> None:
     with (copy / name).open("ab") as file:
         file.write(b" ")

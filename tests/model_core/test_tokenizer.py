@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from tokenizers import Tokenizer, models
 
 from model_core.text import MAX_CHARS
 from model_core.tokenizer import TextTokenizer
-from tests.factories import tiny_tokenizer
+from tests.factories import tiny_config, tiny_tokenizer
 
 VOCABULARY = tiny_tokenizer().get_vocab()
 CLS, SEP, UNKNOWN, GOOD, BAD = (VOCABULARY[piece] for piece in ("[CLS]", "[SEP]", "[UNK]", "good", "bad"))
@@ -99,6 +100,34 @@ def test_any_length_is_cut_exactly(max_tokens: int, head_share: float, count: in
     assert encoding.truncated == (count > room)
 
 
+@settings(max_examples=100)
+@given(st.integers(8, 40), st.integers(1, 4), st.integers(0, 120))
+def test_the_tail_of_a_long_text_moves_in_steps(max_tokens: int, step: int, count: int) -> None:
+    text, ids = letters(count)
+    tokenizer = TextTokenizer(tiny_tokenizer(), max_tokens, 0.25, tail_step=step, separator=False)
+    encoding = tokenizer.encode(text)
+    room = max_tokens - 1
+    head = int(room * 0.25)
+    left_out = -(-max(0, count - room) // step) * step
+    assert list(encoding.input_ids) == [CLS, *ids[:head], *ids[head + left_out :]]
+    assert room - step < encoding.tokens <= room or encoding.tokens == count
+    assert encoding.truncated == (count > room)
+
+
+def test_between_two_steps_of_the_tail_a_growing_text_only_gains_tokens_at_its_end() -> None:
+    tokenizer = TextTokenizer(tiny_tokenizer(), max_tokens=20, head_share=0.25, tail_step=4, separator=False)
+    encodings = [tokenizer.encode(letters(count)[0]).input_ids for count in range(1, 60)]
+    kept = [later[: len(earlier)] == earlier for earlier, later in itertools.pairwise(encodings)]
+    assert kept[:18] == [True] * 18
+    assert kept[18:] == [number % 4 != 0 for number in range(40)]
+
+
+def test_block_causal_attention_takes_no_separator_which_would_move_with_every_key() -> None:
+    config = tiny_config(attention="block-causal", tail_step=4)
+    assert TextTokenizer.for_config(tiny_tokenizer(), config).encode("good").input_ids == (CLS, GOOD)
+    assert TextTokenizer.for_config(tiny_tokenizer(), tiny_config()).encode("good").input_ids == (CLS, GOOD, SEP)
+
+
 def test_of_a_megabyte_only_the_first_characters_are_read(tokenizer: TextTokenizer) -> None:
     encoding = tokenizer.encode("good " * (MAX_CHARS // 5) + "bad " * 250_000)
     assert set(encoding.input_ids) == {CLS, GOOD, SEP}
@@ -125,13 +154,13 @@ def test_truncation_and_padding_set_in_the_file_do_not_apply(tmp_path: Path) -> 
     raw.enable_truncation(2)
     raw.enable_padding(length=30)
     raw.save(str(tmp_path / "tokenizer.json"))
-    encoding = TextTokenizer.from_file(tmp_path / "tokenizer.json", max_tokens=16, head_share=0.5).encode("good " * 5)
+    encoding = TextTokenizer.from_config(tmp_path / "tokenizer.json", tiny_config(max_tokens=16)).encode("good " * 5)
     assert encoding.input_ids == (CLS, *[GOOD] * 5, SEP)
 
 
 def test_a_saved_tokenizer_encodes_the_same(tokenizer: TextTokenizer, tmp_path: Path) -> None:
     tokenizer.save(tmp_path / "tokenizer.json")
-    again = TextTokenizer.from_file(tmp_path / "tokenizer.json", tokenizer.max_tokens, head_share=0.25)
+    again = TextTokenizer.from_config(tmp_path / "tokenizer.json", tiny_config())
     text = "The film was GOOD, far better than that! " * 10
     assert again.encode(text) == tokenizer.encode(text)
 

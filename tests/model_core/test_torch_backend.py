@@ -8,7 +8,7 @@ from transformers import BertConfig, BertForSequenceClassification, ElectraConfi
 from model_core.backends.torch import TorchBackend
 from model_core.checkpoint import WEIGHTS_FILE
 from model_core.errors import CheckpointError
-from tests.factories import tiny_model, torch_logits, write_hugging_face
+from tests.factories import tiny_config, tiny_model, torch_logits, write_hugging_face
 
 TEXTS = [(2, 10, 11, 12, 3), (2, 7, 3), (2, *range(5, 60), 3)]
 SHAPE: dict[str, Any] = {
@@ -22,7 +22,7 @@ SHAPE: dict[str, Any] = {
 
 def test_logits_are_those_of_hugging_face(tmp_path: Path) -> None:
     model = tiny_model()
-    backend = TorchBackend(write_hugging_face(tmp_path, model), pad_id=0, threads=1)
+    backend = TorchBackend(write_hugging_face(tmp_path, model), tiny_config(), pad_id=0, threads=1)
     logits = backend.logits(TEXTS)
     assert logits.shape == (3, 8)
     assert logits.dtype == np.float32
@@ -30,25 +30,25 @@ def test_logits_are_those_of_hugging_face(tmp_path: Path) -> None:
 
 
 def test_padding_and_neighbours_do_not_change_a_text(checkpoint: Path) -> None:
-    backend = TorchBackend(checkpoint, pad_id=0, threads=1)
+    backend = TorchBackend(checkpoint, tiny_config(), pad_id=0, threads=1)
     together = backend.logits(TEXTS)
     for row, ids in zip(together, TEXTS, strict=True):
         np.testing.assert_allclose(row, backend.logits([ids])[0], atol=1e-5)
 
 
 def test_the_same_text_gets_the_same_numbers_again(checkpoint: Path) -> None:
-    backend = TorchBackend(checkpoint, pad_id=0, threads=1)
+    backend = TorchBackend(checkpoint, tiny_config(), pad_id=0, threads=1)
     np.testing.assert_array_equal(backend.logits(TEXTS), backend.logits(TEXTS))
 
 
 def test_float16_weights_are_computed_in_float32(checkpoint: Path) -> None:
-    backend = TorchBackend(checkpoint, pad_id=0, threads=1)
+    backend = TorchBackend(checkpoint, tiny_config(), pad_id=0, threads=1)
     assert {str(parameter.dtype) for parameter in backend._model.parameters()} == {"torch.float32"}
 
 
 def refusal(folder: Path) -> str:
     with pytest.raises(CheckpointError) as caught:
-        TorchBackend(folder, pad_id=0, threads=1)
+        TorchBackend(folder, tiny_config(), pad_id=0, threads=1)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from tests.factories import dataset_files, tiny_model, write_archive, write_hugging_face
+from tests.factories import dataset_files, tiny_model, write_archive, write_checkpoint, write_hugging_face
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +31,9 @@ def initial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small dataset, packed like the official one."""
     return write_archive(tmp_path_factory.mktemp("data") / "aclImdb.tar.gz", dataset_files())
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What serving loads. Not to be changed: copy it first."""
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")

@@ -4,19 +4,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from transformers import ElectraForSequenceClassification
 
 from model_core.backends.onnx import OnnxBackend
-from model_core.checkpoint import ONNX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config, sha256_of
+from model_core.backends.torch import TorchBackend
+from model_core.checkpoint import (
+    ONNX_CACHED_FILE,
+    ONNX_DATA_FILE,
+    ONNX_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    read_config,
+    sha256_of,
+)
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
-from tests.factories import TINY_PRIOR, tiny_model, torch_logits, write_hugging_face, write_tuned
+from tests.factories import TINY_PRIOR, tiny_config, tiny_model, torch_logits, write_hugging_face, write_tuned
 from training.export import export, main
 
 TEXTS = [(2, 3), (2, 10, 11, 12, 3), tuple(range(2, 66))]
-FILES = {"config.json", ONNX_FILE, WEIGHTS_FILE, TOKENIZER_FILE}
+FILES = {"config.json", ONNX_FILE, ONNX_DATA_FILE, WEIGHTS_FILE, TOKENIZER_FILE}
 
 
 @pytest.fixture
@@ -39,13 +49,34 @@ def test_the_digests_are_those_of_the_files(exported: Path) -> None:
     assert config.sha256 == {name: sha256_of(exported / name) for name in FILES - {"config.json"}}
 
 
-@pytest.mark.parametrize("name", [ONNX_FILE, TOKENIZER_FILE])
+@pytest.mark.parametrize("name", [ONNX_FILE, ONNX_DATA_FILE, TOKENIZER_FILE])
 def test_loading_verifies_the_digests(exported: Path, name: str) -> None:
     assert load_classifier(exported, "onnx", threads=1).info.name == "tiny"
     with (exported / name).open("ab") as file:
         file.write(b"\n")
     with pytest.raises(CheckpointError, match="SHA-256 differs"):
         load_classifier(exported, "onnx", threads=1)
+
+
+def test_a_block_causal_checkpoint_gets_the_graph_with_keys_and_values_too(tmp_path: Path) -> None:
+    folder = write_tuned(tmp_path / "tuned", config=tiny_config(attention="block-causal", block=4, tail_step=16))
+    export(folder, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*FILES, ONNX_CACHED_FILE}
+    plain = OnnxBackend(tmp_path / "out" / ONNX_FILE, threads=1)
+    torched = TorchBackend(tmp_path / "out", read_config(tmp_path / "out")[0], pad_id=0, threads=1)
+    np.testing.assert_allclose(plain.logits(TEXTS), torched.logits(TEXTS), atol=0.1)
+    session = onnxruntime.InferenceSession(tmp_path / "out" / ONNX_CACHED_FILE, providers=["CPUExecutionProvider"])
+    empty = np.zeros((1, 4, 0, 8), dtype=np.float32)
+    for ids in TEXTS:
+        feed = {"input_ids": np.array([ids]), "new_lengths": np.array([len(ids)]), "past_lengths": np.array([0])}
+        feed |= {node.name: empty for node in session.get_inputs() if node.name.startswith("past_key.")}
+        feed |= {node.name: empty for node in session.get_inputs() if node.name.startswith("past_value.")}
+        np.testing.assert_allclose(session.run(["logits"], feed)[0], plain.logits([ids]), atol=1e-5)
+
+
+def test_the_graphs_hold_their_structure_only(exported: Path) -> None:
+    assert (exported / ONNX_FILE).stat().st_size < 30_000
+    assert (exported / ONNX_DATA_FILE).stat().st_size > 10_000
 
 
 def test_the_float16_weights_load_back_with_transformers(exported: Path) -> None:
@@ -58,7 +89,7 @@ def test_the_float16_weights_load_back_with_transformers(exported: Path) -> None
 
 def test_what_the_checkpoint_says_of_itself_is_kept(exported: Path) -> None:
     config, architecture = read_config(exported)
-    assert (config.name, config.version, config.temperature, config.prior) == ("tiny", "7", 1.5, TINY_PRIOR)
+    assert (config.name, config.version, config.temperature, config.prior) == ("tiny", "7", ((1, 1.5),), TINY_PRIOR)
     assert architecture["dtype"] == "float16"
     assert architecture["hidden_size"] == 32
 

@@ -2,12 +2,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from model_core.cache import Caches
 from model_core.classifier import Prediction
 from model_core.fake import FAKE_INFO
 from model_core.labels import NUM_LABELS, STARS
 from tests.factories import make_review
 from training.data import Review
-from training.stability import MAX_KEYSTROKES, stability_metrics
+from training.stability import KEY_BINS, MAX_KEYSTROKES, stability_metrics
 
 
 class Scripted:
@@ -18,7 +19,7 @@ class Scripted:
     def __init__(self, *stars: int) -> None:
         self.stars = stars
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         return [self._certain(self.stars[min(len(text), len(self.stars)) - 1]) for text in texts]
 
     def _certain(self, stars: int) -> Prediction:
@@ -48,3 +49,13 @@ def test_flips_and_moves_are_counted_by_the_key() -> None:
 
 def test_long_reviews_are_typed_only_so_far() -> None:
     assert stability_metrics(Scripted(9), [review_of(5_000)])["keystrokes"] == MAX_KEYSTROKES
+
+
+def test_accuracy_is_told_apart_by_how_much_is_typed() -> None:
+    # Wrong up to the fifth key, and right from there.
+    figures = stability_metrics(Scripted(1, 1, 1, 1, 1, 9), [review_of(15), review_of(40)])
+    assert figures["accuracy_by_key"] == {"10": 0.5, "20": 1.0, "40": 1.0}
+
+
+def test_every_key_that_is_typed_is_in_a_bin() -> None:
+    assert list(stability_metrics(Scripted(9), [review_of(5_000)])["accuracy_by_key"]) == [str(key) for key in KEY_BINS]

@@ -1,0 +1,139 @@
+"""The block-causal int8 ONNX graph: of a text that grew, only the tokens from the first changed block on are encoded.
+
+Texts of many typists go through it in one batch, each with its own past. A token's numbers depend on no other text.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from model_core.backends.onnx import open_session
+from model_core.cache import CachePool, Caches, EncoderCache, FloatArray
+from model_core.labels import NUM_LABELS
+
+_PIECE_TOKENS: Final = 64
+"""A text's new tokens are encoded in pieces of so many: their attention then fits the processor's own cache."""
+_BATCH_TOKENS: Final = 256
+"""Padded new tokens of one batch: beyond that, a batch is no faster than its texts one by one."""
+_MAX_PADDING: Final = 1.5
+"""A batch may be so many times as much work as its texts alone."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One text that is being encoded."""
+
+    row: int
+    input_ids: tuple[int, ...]
+    cache: EncoderCache
+    """What is encoded so far: of the caller, or for this text alone."""
+    end: int = 0
+    """Where the piece that is encoded next ends."""
+
+    @property
+    def past(self) -> int:
+        return len(self.cache.input_ids)
+
+    @property
+    def new(self) -> int:
+        return self.end - self.past
+
+    def take_piece(self, tokens: int) -> None:
+        self.end = min(len(self.input_ids), self.past + tokens)
+
+    @property
+    def is_last_piece(self) -> bool:
+        return self.end == len(self.input_ids)
+
+
+class CachedOnnxBackend:
+    """One ONNX Runtime session with ``threads`` threads, and the caches of all typists within ``cache_bytes``."""
+
+    def __init__(self, path: Path, block: int, threads: int, cache_bytes: int) -> None:
+        self._session = open_session(path, threads)
+        self._block = block
+        self._piece = max(1, _PIECE_TOKENS // block) * block
+        self._pool = CachePool(cache_bytes)
+        pasts = [node for node in self._session.get_inputs() if node.name.startswith("past_")]
+        self._pasts = [node.name for node in pasts if not node.name.endswith("_lengths")]
+        self._states = [name.removeprefix("past_") for name in self._pasts]
+        heads, _, head_size = next(node.shape[1:] for node in pasts if node.name in self._pasts)
+        self._no_past = np.zeros((1, heads, 0, head_size), dtype=np.float32)
+
+    def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
+        """Return logits [texts, 8]; what is encoded of a text with a cache is kept there."""
+        caches = caches or [None] * len(input_ids)
+        jobs = [
+            _Job(row, ids, cache or EncoderCache())
+            for row, (ids, cache) in enumerate(zip(input_ids, caches, strict=True))
+        ]
+        for job in jobs:
+            job.cache.keep(job.cache.shared_blocks(job.input_ids, self._block))
+        result = np.empty((len(jobs), NUM_LABELS), dtype=np.float32)
+        waiting = jobs
+        while waiting:
+            for job in waiting:
+                job.take_piece(self._piece)
+            for batch in _batches(waiting):
+                result[[job.row for job in batch]] = self._run(batch)
+            waiting = [job for job in waiting if not job.is_last_piece]
+        self._pool.use([cache for cache in caches if cache is not None])
+        return result
+
+    def _run(self, batch: Sequence[_Job]) -> FloatArray:
+        """Encode the next piece of each text; logits [texts, 8], read at the ends of the pieces."""
+        ids = np.zeros((len(batch), max(job.new for job in batch)), dtype=np.int64)
+        for tokens, job in zip(ids, batch, strict=True):
+            tokens[: job.new] = job.input_ids[job.past : job.end]
+        feed: dict[str, Any] = {
+            "input_ids": ids,
+            "new_lengths": np.array([job.new for job in batch]),
+            "past_lengths": np.array([job.past for job in batch]),
+        }
+        feed |= zip(self._pasts, self._stacked_pasts(batch), strict=True)
+        finished = [job.new // self._block * self._block for job in batch]
+        logits, *states = self._session.run(["logits", *(self._states if any(finished) else ())], feed)
+        for row, (job, count) in enumerate(zip(batch, finished, strict=True)):
+            if count:
+                kept = np.stack([state[row, :, :count] for state in states])
+                job.cache.append(job.input_ids[job.past : job.past + count], kept)
+        return np.asarray(logits)
+
+    def _stacked_pasts(self, batch: Sequence[_Job]) -> Iterator[FloatArray]:
+        """For each key and value of each layer, the pasts of the batch, padded: [texts, heads, past, head size]."""
+        longest = max(job.past for job in batch)
+        if longest == 0:
+            empty = np.broadcast_to(self._no_past, (len(batch), *self._no_past.shape[1:]))
+            yield from [np.ascontiguousarray(empty)] * len(self._pasts)
+        elif len(batch) == 1:
+            # The common case of a single typist: nothing is copied.
+            yield from batch[0].cache.states[:, None]
+        else:
+            _, heads, _, head_size = self._no_past.shape
+            stacked = np.zeros((len(self._pasts), len(batch), heads, longest, head_size), dtype=np.float32)
+            for row, job in enumerate(batch):
+                if job.past:
+                    stacked[:, row, :, : job.past] = job.cache.states
+            yield from stacked
+
+
+def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+    """Put jobs of like size together: padding costs as much as text."""
+    batch: list[_Job] = []
+    for job in sorted(jobs, key=lambda job: (job.past, job.new)):
+        if batch and not _fit([*batch, job]):
+            yield batch
+            batch = []
+        batch.append(job)
+    if batch:
+        yield batch
+
+
+def _fit(batch: Sequence[_Job]) -> bool:
+    """Whether texts are better encoded together. A token of the past costs about a sixteenth of a new one."""
+    new, past = max(job.new for job in batch), max(job.past for job in batch)
+    work = sum(job.new + job.past / 16 for job in batch)
+    return new * len(batch) <= _BATCH_TOKENS and (new + past / 16) * len(batch) <= _MAX_PADDING * work

@@ -1,0 +1,80 @@
+import gc
+
+import numpy as np
+
+from model_core.cache import CachePool, EncoderCache
+
+
+def filled(*ids: int) -> EncoderCache:
+    cache = EncoderCache()
+    cache.append(ids, states(*ids))
+    return cache
+
+
+def states(*ids: int) -> np.ndarray:
+    """States [4, 2, tokens, 3] that tell their tokens apart."""
+    return np.ascontiguousarray(np.broadcast_to(np.array(ids, dtype=np.float32)[:, None], (4, 2, len(ids), 3)))
+
+
+def test_blocks_are_shared_up_to_the_first_other_token() -> None:
+    cache = filled(1, 2, 3, 4, 5, 6, 7, 8)
+    assert cache.shared_blocks((1, 2, 3, 4, 5, 6, 7, 8, 9), block=4) == 8
+    assert cache.shared_blocks((1, 2, 3, 4, 5, 0, 7, 8, 9), block=4) == 4
+    assert cache.shared_blocks((0, 2, 3, 4, 5, 6, 7, 8, 9), block=4) == 0
+    assert cache.shared_blocks((1, 2, 3, 4, 5), block=4) == 4
+
+
+def test_the_last_token_is_always_encoded_anew_for_it_is_the_one_that_is_read() -> None:
+    assert filled(1, 2, 3, 4).shared_blocks((1, 2, 3, 4), block=4) == 0
+    assert filled(1, 2, 3, 4).shared_blocks((1, 2, 3, 4, 5), block=4) == 4
+    assert filled(1, 2, 3, 4).shared_blocks((1, 2), block=4) == 0
+
+
+def test_what_is_kept_and_appended_stays_with_its_tokens() -> None:
+    cache = filled(1, 2, 3, 4)
+    cache.keep(2)
+    cache.append((7, 8, 9), states(7, 8, 9))
+    assert cache.input_ids == (1, 2, 7, 8, 9)
+    assert cache.states[3, 1, :, 0].tolist() == [1, 2, 7, 8, 9]
+    assert cache.states.flags.c_contiguous
+    cache.keep(9)
+    assert cache.input_ids == (1, 2, 7, 8, 9)
+
+
+def test_keeping_nothing_and_clearing_leave_a_cache_that_works() -> None:
+    for clears in (True, False):
+        cache = filled(1, 2)
+        if clears:
+            cache.clear()
+        else:
+            cache.keep(0)
+        assert (cache.input_ids, cache.states.nbytes) == ((), 0)
+        cache.append((3,), states(3))
+        assert cache.states[0, 0, :, 0].tolist() == [3]
+
+
+def test_the_least_recently_used_are_emptied_first() -> None:
+    size = filled(1, 2).states.nbytes
+    caches = [filled(1, 2) for _ in range(4)]
+    pool = CachePool(max_bytes=3 * size)
+    pool.use(caches[:3])
+    pool.use(caches[:1])
+    pool.use(caches[3:])
+    assert [bool(cache.input_ids) for cache in caches] == [True, False, True, True]
+    assert pool.nbytes == 3 * size
+
+
+def test_a_cache_larger_than_the_budget_is_emptied_itself() -> None:
+    cache = filled(1, 2)
+    CachePool(max_bytes=1).use([cache])
+    assert cache.input_ids == ()
+
+
+def test_who_leaves_takes_the_cache_along() -> None:
+    pool = CachePool(max_bytes=10**9)
+    cache = filled(1, 2)
+    pool.use([cache])
+    assert pool.nbytes == cache.states.nbytes
+    del cache
+    gc.collect()
+    assert pool.nbytes == 0

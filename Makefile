@@ -6,6 +6,7 @@ HOST ?= 127.0.0.1
 DATA ?= data/aclImdb_v1.tar.gz
 CONFIG ?= training/configs/starcast.toml
 RUN ?= runs/starcast
+METRICS ?= model_core/checkpoints/starcast-electra-6x384/metrics.json
 ARGS ?=
 
 BIN := .venv/bin
@@ -14,7 +15,7 @@ CONSTRAINTS := project/constraints.txt
 BIOME := tests/js/node_modules/.bin/biome
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret test lint format types train eval export bench screenshots clean
+.PHONY: help run env secret test lint format types train distill export calibrate eval report bench screenshots clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,11 +46,20 @@ types: env ## Check types with mypy
 train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
 	$(BIN)/python -m training.finetune --data $(DATA) --config $(CONFIG) --run $(RUN) $(ARGS)
 
+distill: env ## Rate the reviews without a rating by RUN's checkpoint, into runs/soft_labels.safetensors
+	$(BIN)/python -m training.distill --data $(DATA) --teacher $(RUN)/checkpoint $(ARGS)
+
 export: env ## Export RUN's checkpoint to float16 safetensors and int8 ONNX beside it
 	$(BIN)/python -m training.export $(RUN)/checkpoint --output $(RUN)/export
 
+calibrate: env ## Fit the temperatures of RUN's export on validation
+	$(BIN)/python -m training.calibrate $(RUN)/export --data $(DATA) $(ARGS)
+
 eval: env ## Judge the served model on the test set; DATA=archive ARGS="--limit 1000"
 	$(BIN)/python -m training.evaluate --data $(DATA) --split test --json $(ARGS)
+
+report: env ## Draw the pictures of METRICS, the shipped model's figures, into docs/images; METRICS=file
+	$(BIN)/python -m training.report $(METRICS) $(ARGS)
 
 bench: .venv/serve ## Measure how long a text takes, alone and in batches
 	$(BIN)/python -m benchmarks.forward $(ARGS)

@@ -3,35 +3,61 @@
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
 
+from model_core.attention import pad
+from model_core.labels import NUM_LABELS
 from model_core.tokenizer import TextTokenizer
 from training.config import FinetuneConfig
 from training.data import Review
 
 Draw = tuple[int, int]
-"""A review's index, and how many of its characters are shown."""
+"""A text's index, and how many of its characters are shown."""
 
 _POOL_BATCHES = 64
 _PAD_TO = 8
 
 
-class ReviewDataset(Dataset[tuple[tuple[int, ...], int]]):
-    """Token ids and class of (review, number of characters): half-typed words included, as on the page."""
+@dataclass(frozen=True)
+class TrainingTexts:
+    """Texts and their targets [texts, 8]: first the rated reviews, then those that only teachers have rated."""
 
-    def __init__(self, reviews: Sequence[Review], tokenizer: TextTokenizer) -> None:
-        self.reviews = reviews
+    texts: Sequence[str]
+    targets: Tensor
+    rated: int
+
+    @classmethod
+    def of(cls, reviews: Sequence[Review]) -> "TrainingTexts":
+        """Rated reviews."""
+        ratings = torch.tensor([review.label for review in reviews], dtype=torch.long)
+        return cls([review.text for review in reviews], functional.one_hot(ratings, NUM_LABELS).float(), len(reviews))
+
+    def with_soft(self, texts: Sequence[str], probabilities: NDArray[np.float32]) -> "TrainingTexts":
+        """Add the first texts, as many as there are probabilities [texts, 8] of theirs."""
+        targets = torch.cat([self.targets, torch.from_numpy(probabilities)])
+        return TrainingTexts([*self.texts, *texts[: len(probabilities)]], targets, self.rated)
+
+
+class DrawnTexts(Dataset[tuple[tuple[int, ...], Tensor]]):
+    """Token ids and target [8] of (text, number of characters): half-typed words included, as on the page."""
+
+    def __init__(self, data: TrainingTexts, tokenizer: TextTokenizer) -> None:
+        self._data = data
         self._tokenizer = tokenizer
 
     def __len__(self) -> int:
-        return len(self.reviews)
+        return len(self._data.texts)
 
-    def __getitem__(self, draw: Draw) -> tuple[tuple[int, ...], int]:
+    def __getitem__(self, draw: Draw) -> tuple[tuple[int, ...], Tensor]:
         index, chars = draw
-        review = self.reviews[index]
-        return self._tokenizer.encode(review.text[:chars]).input_ids, review.label
+        return self._tokenizer.encode(self._data.texts[index][:chars]).input_ids, self._data.targets[index]
 
 
 class EpochPlan(Sampler[list[Draw]]):
@@ -41,13 +67,16 @@ class EpochPlan(Sampler[list[Draw]]):
     some dozen batches, and the batches shuffled again.
     """
 
-    def __init__(self, reviews: Sequence[Review], config: FinetuneConfig, epoch: int, first_batch: int = 0) -> None:
+    def __init__(self, data: TrainingTexts, config: FinetuneConfig, epoch: int, first_batch: int = 0) -> None:
         rng = random.Random(f"{config.seed} {epoch}")
-        lengths = [len(review.text) for review in reviews]
-        order = list(range(len(reviews)))
+        lengths = [len(text) for text in data.texts]
+        order = list(range(data.rated))
         if config.weighted_sampler:
-            counts = torch.bincount(torch.tensor([review.label for review in reviews])).tolist()
-            order = rng.choices(order, weights=[1 / counts[review.label] for review in reviews], k=len(order))
+            ratings = data.targets[: data.rated].argmax(1)
+            weights = (1 / torch.bincount(ratings))[ratings].tolist()
+            order = rng.choices(order, weights=weights, k=len(order))
+        soft = range(data.rated, len(lengths))
+        order += rng.sample(soft, min(len(soft), round(config.soft_share * data.rated)))
         draws = [(index, lengths[index]) for index in order]
         draws += [
             (index, _prefix_chars(rng, config.min_prefix_chars, lengths[index]))
@@ -76,14 +105,7 @@ def _prefix_chars(rng: random.Random, shortest: int, whole: int) -> int:
     return round(math.exp(rng.uniform(math.log(shortest), math.log(whole))))
 
 
-def collate(
-    items: Sequence[tuple[tuple[int, ...], int]], pad_id: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Pad to ids [batch, tokens], mask [batch, tokens] and labels [batch], all int64."""
-    width = math.ceil(max(len(ids) for ids, _ in items) / _PAD_TO) * _PAD_TO
-    ids = torch.full((len(items), width), pad_id)
-    mask = torch.zeros((len(items), width), dtype=torch.long)
-    for row, (tokens, _) in enumerate(items):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        mask[row, : len(tokens)] = 1
-    return ids, mask, torch.tensor([label for _, label in items])
+def collate(items: Sequence[tuple[tuple[int, ...], Tensor]], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pad to ids [batch, tokens] and lengths [batch], both int64, and stack the targets [batch, 8]."""
+    ids, lengths = pad([ids for ids, _ in items], pad_id, _PAD_TO)
+    return ids, lengths, torch.stack([target for _, target in items])

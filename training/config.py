@@ -1,11 +1,13 @@
-"""One dataclass of training options: TOML file first, command line over it, unknown keys refused."""
+"""A dataclass of options for each kind of training: TOML file first, command line over it, unknown keys refused."""
 
 import argparse
 import dataclasses
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from model_core.checkpoint import Attention
 
 
 class ConfigError(ValueError):
@@ -24,6 +26,20 @@ class FinetuneConfig:
     """Tokens of one text, [CLS] and [SEP] included."""
     head_share: float = 0.25
     """Of a text that is too long, the share of the tokens taken from its head; the rest are from its tail."""
+    attention: Attention = "full"
+    """``block-causal``: a key pays only for the new words (see ``model_core.attention``)."""
+    block: int = 16
+    """Tokens of a block when served; in training blocks are of 1 to twice as many, drawn at random."""
+    blocks_weight: float = 0.5
+    """Block-causal: share of the loss that is asked at the ends of blocks, the rest at the end of the text."""
+    lookahead_tokens: float = 0.0
+    """Block-causal: above 1, a beginning learns what the model says about so many tokens later (TC-lambda)."""
+    ordinal_weight: float = 0.0
+    """Weight of a loss that grows with the distance from the rating in classes (OLL)."""
+    soft_labels: str = ""
+    """File of ``training.distill``: unlabelled reviews with what teachers make of them."""
+    soft_share: float = 1.0
+    """Reviews with soft labels in each epoch, as a share of the rated ones."""
     epochs: int = 3
     budget_minutes: float = 0.0
     """If above 0, end after this much training time; the learning rate then decays over the time."""
@@ -54,18 +70,16 @@ class FinetuneConfig:
     """If above 0, train on so many reviews only: for tests and first looks."""
 
     def __post_init__(self) -> None:
-        for field, value in vars(self).items():
-            expected = get_type_hints(type(self))[field]
-            if expected is float and type(value) is int:
-                object.__setattr__(self, field, float(value))
-            elif expected in (int, float, str, bool) and type(value) is not expected:
-                raise ConfigError(f"{field} must be {expected.__name__}, not {value!r}")
-            elif hasattr(expected, "__args__") and value not in expected.__args__:
-                raise ConfigError(f"{field} must be one of {', '.join(expected.__args__)}, not {value!r}")
-        for field, low, high in (
+        _check_kinds(self)
+        _check_ranges(
+            self,
             ("max_tokens", 8, 512),
             ("head_share", 0, 1),
             ("epochs", 1, 1000),
+            ("block", 1, 256),
+            ("blocks_weight", 0, 1),
+            ("ordinal_weight", 0, 10),
+            ("soft_share", 0, 10),
             ("batch_size", 1, 4096),
             ("prefix_share", 0, 10),
             ("min_prefix_chars", 1, 1000),
@@ -75,19 +89,132 @@ class FinetuneConfig:
             ("hidden_dropout", 0, 0.9),
             ("attention_dropout", 0, 0.9),
             ("validation_share", 0, 0.5),
-        ):
-            if not low <= getattr(self, field) <= high:
-                raise ConfigError(f"{field} must lie in [{low}, {high}], not {getattr(self, field)}")
-        if not 0 < self.learning_rate <= 1:
-            raise ConfigError(f"learning_rate must lie in (0, 1], not {self.learning_rate}")
-        if not self.max_grad_norm > 0:
-            raise ConfigError(f"max_grad_norm must be above 0, not {self.max_grad_norm}")
-        for field in ("budget_minutes", "save_minutes", "limit"):
-            if not getattr(self, field) >= 0:
-                raise ConfigError(f"{field} must be 0 or more, not {getattr(self, field)}")
+        )
+        if self.lookahead_tokens and not 1 < self.lookahead_tokens <= 1000:
+            raise ConfigError(f"lookahead_tokens must be 0 or lie in (1, 1000], not {self.lookahead_tokens}")
+        if self.attention == "full" and self.lookahead_tokens:
+            raise ConfigError("lookahead_tokens needs block-causal attention, which rates all beginnings in one pass")
+        _check_rates(self)
+        _check_not_negative(self, "budget_minutes", "save_minutes", "limit")
 
 
-def add_config_arguments(parser: argparse.ArgumentParser, config_class: type[FinetuneConfig]) -> None:
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Options of ``training.pretrain``; the shape by default is ELECTRA-small's (Clark et al. 2020)."""
+
+    init: str = "scratch"
+    """``scratch``, or whose encoder to start from, as ``training.finetune`` takes it: ``minilm``, a folder, a name."""
+    layers: int = 12
+    """From scratch: layers of the discriminator, and of the generator too."""
+    hidden: int = 256
+    """From scratch: width of the discriminator."""
+    embedding: int = 128
+    """From scratch: width of the embeddings."""
+    heads: int = 4
+    intermediate: int = 1024
+    generator_share: float = 0.25
+    """Width of the generator, as a share of the discriminator's."""
+    mask_share: float = 0.15
+    """Share of the tokens that the generator has to guess."""
+    kept_share: float = 0.15
+    """Of these, the share that the generator is shown as they are; the rest are masked."""
+    discriminator_weight: float = 50.0
+    attention: Attention = "full"
+    """``block-causal``: learn to read as ``training.finetune`` does with the same option."""
+    block: int = 16
+    """Block-causal: blocks are of 1 to twice as many tokens, drawn at random."""
+    sequence_tokens: int = 512
+    """Tokens of one sequence. Fine-tuning meets untrained positions where it reads longer texts."""
+    batch_size: int = 64
+    """Sequences of one step."""
+    accumulate: int = 1
+    """Compute a step in so many parts, which takes less memory; what comes out is nearly the same."""
+    steps: int = 100_000
+    budget_minutes: float = 0.0
+    """If above 0, end after this much training time; the learning rate then decays over the time."""
+    stop_after_minutes: float = 0.0
+    """If above 0, save and stop after this much time, to go on when the same command is given again."""
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    warmup_share: float = 0.06
+    max_grad_norm: float = 1.0
+    compile: bool = False
+    """Compile the model (``torch.compile``): minutes at the start, faster steps."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """``auto``: bf16 where the hardware computes in it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 1
+    save_minutes: float = 5.0
+    shard_mb: int = 0
+    """If above 0, write weights and state in files of at most so many MiB, but for their headers."""
+    half_checkpoint: bool = False
+    """Write the checkpoint in float16, half the size. Fine-tuning computes in float32 all the same."""
+    limit: int = 0
+    """If above 0, read so many documents only: for tests and first looks."""
+
+    def __post_init__(self) -> None:
+        _check_kinds(self)
+        _check_ranges(
+            self,
+            ("layers", 1, 48),
+            ("hidden", 8, 4096),
+            ("embedding", 8, 4096),
+            ("heads", 1, 64),
+            ("intermediate", 8, 16384),
+            ("generator_share", 0.01, 1),
+            ("mask_share", 0.01, 0.5),
+            ("kept_share", 0, 0.9),
+            ("discriminator_weight", 0, 1000),
+            ("block", 1, 256),
+            ("sequence_tokens", 8, 512),
+            ("batch_size", 1, 65536),
+            ("accumulate", 1, 65536),
+            ("steps", 1, 10**8),
+            ("weight_decay", 0, 1),
+            ("warmup_share", 0, 0.9),
+        )
+        if self.hidden % self.heads:
+            raise ConfigError(f"hidden is {self.hidden}, which {self.heads} heads do not divide")
+        if self.batch_size % self.accumulate:
+            raise ConfigError(f"batch_size is {self.batch_size}, which accumulate {self.accumulate} does not divide")
+        _check_rates(self)
+        _check_not_negative(self, "budget_minutes", "stop_after_minutes", "save_minutes", "shard_mb", "limit")
+
+
+AnyConfig = TypeVar("AnyConfig", FinetuneConfig, PretrainConfig)
+
+
+def _check_kinds(config: FinetuneConfig | PretrainConfig) -> None:
+    for field, value in vars(config).items():
+        expected = get_type_hints(type(config))[field]
+        if expected is float and type(value) is int:
+            object.__setattr__(config, field, float(value))
+        elif expected in (int, float, str, bool) and type(value) is not expected:
+            raise ConfigError(f"{field} must be {expected.__name__}, not {value!r}")
+        elif hasattr(expected, "__args__") and value not in expected.__args__:
+            raise ConfigError(f"{field} must be one of {', '.join(expected.__args__)}, not {value!r}")
+
+
+def _check_ranges(config: FinetuneConfig | PretrainConfig, *ranges: tuple[str, float, float]) -> None:
+    for field, low, high in ranges:
+        if not low <= getattr(config, field) <= high:
+            raise ConfigError(f"{field} must lie in [{low}, {high}], not {getattr(config, field)}")
+
+
+def _check_rates(config: FinetuneConfig | PretrainConfig) -> None:
+    if not 0 < config.learning_rate <= 1:
+        raise ConfigError(f"learning_rate must lie in (0, 1], not {config.learning_rate}")
+    if not config.max_grad_norm > 0:
+        raise ConfigError(f"max_grad_norm must be above 0, not {config.max_grad_norm}")
+
+
+def _check_not_negative(config: FinetuneConfig | PretrainConfig, *fields: str) -> None:
+    for field in fields:
+        if not getattr(config, field) >= 0:
+            raise ConfigError(f"{field} must be 0 or more, not {getattr(config, field)}")
+
+
+def add_config_arguments(parser: argparse.ArgumentParser, config_class: type[AnyConfig]) -> None:
     """Add ``--config FILE`` and one flag for each option of the dataclass."""
     parser.add_argument("--config", type=Path, help="TOML file with options; flags override it")
     for field in dataclasses.fields(config_class):
@@ -96,7 +223,7 @@ def add_config_arguments(parser: argparse.ArgumentParser, config_class: type[Fin
         )
 
 
-def config_from_arguments(options: argparse.Namespace, config_class: type[FinetuneConfig]) -> FinetuneConfig:
+def config_from_arguments(options: argparse.Namespace, config_class: type[AnyConfig]) -> AnyConfig:
     """Build the config from what ``add_config_arguments`` parsed. Raises ConfigError."""
     values: dict[str, Any] = {}
     if options.config is not None:

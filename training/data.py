@@ -1,11 +1,13 @@
 """The Large Movie Review Dataset v1.0 (Maas et al., ACL 2011): fetch, read, split by film.
 
-``python -m training.data fetch`` downloads the official archive; ``python -m training.data info`` describes one.
+``python -m training.data fetch`` downloads the official archive; ``python -m training.data info`` describes one,
+``python -m training.data pack`` cuts one down to its training part.
 """
 
 import argparse
 import hashlib
 import http.client
+import io
 import json
 import re
 import sys
@@ -29,6 +31,7 @@ ARCHIVE_SHA1: Final = "01ada507287d82875905620988597833ad4e0903"
 Split = Literal["train", "validation", "test"]
 
 _REVIEW_NAME = re.compile(r"aclImdb/(train|test)/(pos|neg)/(\d+)_(\d+)\.txt$")
+_UNLABELLED_NAME = re.compile(r"aclImdb/train/(unsup)/(\d+)_0\.txt$")
 _URLS_NAME = re.compile(r"aclImdb/(train|test)/urls_(pos|neg)\.txt$")
 _STATED_RATING = re.compile(r"\b\d{1,2}(?:\.\d)?\s*(?:/|out of)\s*(?:10|ten)\b", re.IGNORECASE)
 
@@ -65,8 +68,10 @@ def read_reviews(path: Path, part: Literal["train", "test"]) -> list[Review]:
     """
     texts: dict[tuple[str, int, int], str] = {}
     films: dict[str, list[str]] = {}
-    for name, content in _members(path, part):
+    for name, content in _members(path, part, (_REVIEW_NAME, _URLS_NAME)):
         if match := _REVIEW_NAME.search(name):
+            if int(match[4]) not in CLASS_OF_STARS:
+                raise DataError(f"{path}: {name} has a rating that the dataset does not have")
             texts[match[2], int(match[3]), int(match[4])] = content
         elif match := _URLS_NAME.search(name):
             films[match[2]] = [line.strip() for line in content.splitlines()]
@@ -82,6 +87,35 @@ def read_reviews(path: Path, part: Literal["train", "test"]) -> list[Review]:
         ]
     except IndexError as error:
         raise DataError(f"{path} is damaged: a review of {part} has no line in urls_*.txt") from error
+
+
+def read_unlabelled(path: Path) -> list[str]:
+    """Read the texts of the 50,000 reviews without a rating, ordered by number. Raises DataError."""
+    texts = {
+        int(match[2]): content
+        for name, content in _members(path, "train", (_UNLABELLED_NAME,))
+        if (match := _UNLABELLED_NAME.search(name))
+    }
+    if not texts:
+        raise DataError(f"{path} holds no aclImdb/train/unsup reviews: the official aclImdb_v1.tar.gz is needed")
+    return [texts[number] for number in sorted(texts)]
+
+
+def pack_training_part(path: Path, target: Path) -> None:
+    """Write the training part alone, unlabelled reviews included, as an archive of a third of the size.
+
+    All commands but those that judge on the test part take it: small enough to carry to another machine. Raises
+    DataError.
+    """
+    partial = target.with_name(target.name + ".part")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(partial, "w:xz") as archive:
+        for name, text in _members(path, "train", (_REVIEW_NAME, _URLS_NAME, _UNLABELLED_NAME)):
+            member = tarfile.TarInfo(name)
+            content = text.encode()
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    partial.replace(target)
 
 
 def load_split(path: Path, split: Split, validation_share: float) -> list[Review]:
@@ -110,13 +144,15 @@ def fingerprint(reviews: Iterable[Review]) -> str:
     return digest.hexdigest()
 
 
-def _members(path: Path, part: str) -> Iterator[tuple[str, str]]:
-    """Yield (name, text) of the labelled files of one part, out of the archive or the folder."""
+def _members(path: Path, part: str, wanted: tuple[re.Pattern[str], ...]) -> Iterator[tuple[str, str]]:
+    """Yield (name, text) of the files of one part with a wanted name, out of the archive or the folder."""
     if path.is_dir():
         root = path if path.name == "aclImdb" else path / "aclImdb"
         try:
-            for file in sorted(root.glob(f"{part}/urls_*.txt")) + sorted(root.glob(f"{part}/[pn]*/*.txt")):
-                yield f"aclImdb/{file.relative_to(root).as_posix()}", file.read_text(encoding="utf-8")
+            for file in sorted(root.glob(f"{part}/urls_*.txt")) + sorted(root.glob(f"{part}/*/*.txt")):
+                name = f"aclImdb/{file.relative_to(root).as_posix()}"
+                if any(pattern.match(name) for pattern in wanted):
+                    yield name, file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"cannot read {path}: {error}") from error
         return
@@ -125,7 +161,7 @@ def _members(path: Path, part: str) -> Iterator[tuple[str, str]]:
             for member in archive:
                 name = member.name.removeprefix("./")
                 # The other part is only skipped over; gzip cannot seek.
-                if not name.startswith(f"aclImdb/{part}/") or not (_REVIEW_NAME.match(name) or _URLS_NAME.match(name)):
+                if not name.startswith(f"aclImdb/{part}/") or not any(pattern.match(name) for pattern in wanted):
                     continue
                 if (content := archive.extractfile(member)) is not None:
                     yield name, content.read().decode("utf-8")
@@ -146,6 +182,9 @@ def fetch(target: Path, url: str = ARCHIVE_URL, size: int = ARCHIVE_BYTES, sha1:
     partial = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
     have = partial.stat().st_size if partial.exists() else 0
+    if have > size:
+        partial.unlink()  # No beginning of the archive: another file's leftover.
+        have = 0
     if have < size:
         _download(url, partial, have, size)
     if not _is_archive(partial, size, sha1):
@@ -197,8 +236,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.data", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     fetching = commands.add_parser("fetch", help="download the official archive (84 MB), with resume and checksum")
+    packing = commands.add_parser("pack", help="write the training part alone, to carry to another machine")
+    packing.add_argument("--output", type=Path, default=Path("data/training_part.tar.xz"), help="(%(default)s)")
     info = commands.add_parser("info", help="print the counts of each split as JSON")
-    for command in (fetching, info):
+    for command in (fetching, packing, info):
         command.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     info.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
     options = parser.parse_args(argv)
@@ -206,6 +247,9 @@ def main(argv: list[str] | None = None) -> int:
         if options.command == "fetch":
             fetch(options.data)
             print(options.data)
+        elif options.command == "pack":
+            pack_training_part(options.data, options.output)
+            print(f"{options.output}: {options.output.stat().st_size / 2**20:.1f} MiB")
         else:
             for split in ("train", "validation", "test"):
                 print(json.dumps({split: describe(load_split(options.data, split, options.validation_share))}))

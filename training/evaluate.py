@@ -1,13 +1,13 @@
 """Judge a checkpoint as it is served: whole reviews, those that state a rating, their beginnings, and typing.
 
-``python -m training.evaluate --data ARCHIVE --split test --json`` prints one JSON object.
+``python -m training.evaluate --data ARCHIVE --split test --competitor --output metrics.json`` writes all figures.
 """
 
 import argparse
 import json
 import os
 import platform
-import random
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -23,19 +23,30 @@ from model_core.checkpoint import TOKENIZER_FILE
 from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
-from model_core.text import clean_text
 from training.baseline import fit_tfidf
+from training.beginnings import PREFIX_TOKENS, first_tokens, spread
 from training.config import FinetuneConfig
 from training.data import DataError, Review, fingerprint, load_split
-from training.metrics import Floats, accuracy_interval, rating_metrics
+from training.metrics import (
+    Floats,
+    Integers,
+    classes_of,
+    confusion,
+    expected_calibration_error,
+    expected_stars,
+    metrics_with_intervals,
+    pooled_calibration,
+    rating_metrics,
+    reliability,
+)
 from training.stability import stability_metrics
 
-PREFIX_TOKENS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 PROGRESS_PERCENT: Final = tuple(range(10, 101, 10))
+FLOAT_TOKENS: Final = (8, 32, 128)
+"""Beginnings at which int8 is set against float, beside the whole text."""
 DEFAULT_CHECKPOINT: Final = Path("model_core/checkpoints/starcast-electra-6x384")
 
 _BATCH = 16
-_SAMPLE_SEED = 20_11
 
 
 @dataclass(frozen=True)
@@ -49,37 +60,108 @@ class Scope:
 
 
 def evaluate(classifier: Classifier, tokenizer: Tokenizer, reviews: Sequence[Review], scope: Scope) -> dict[str, Any]:
-    """Return the figures of whole reviews, of beginnings by tokens and by share, and of typing."""
-    probabilities = predict(classifier, [review.text for review in reviews], "whole reviews")
-    stars = np.array([review.stars for review in reviews])
-    stated = np.array([review.states_rating for review in reviews])
-    full = rating_metrics(probabilities, stars)
-    result: dict[str, Any] = {
-        "full": {**full, "accuracy_interval_95": accuracy_interval(full["accuracy"], len(reviews))},
-        "stated_rating": rating_metrics(probabilities[stated], stars[stated]) if stated.any() else None,
-        "no_stated_rating": rating_metrics(probabilities[~stated], stars[~stated]) if not stated.all() else None,
-    }
+    """Return the figures of whole reviews, of beginnings by tokens and by share, and of typing.
+
+    ``calibration.ece_all_prefixes`` is one ECE over a pool of predictions: each sampled review at each of
+    ``PREFIX_TOKENS`` and as a whole, so each review counts ten times, and each length alike.
+    """
+    whole = predict(classifier, [review.text for review in reviews], "whole reviews")
+    result = judge_whole(whole, reviews)
     if sample := spread(reviews, scope.prefixes):
-        sample_stars = np.array([review.stars for review in sample])
-
-        def judge(title: str, beginnings: list[str]) -> dict[str, float]:
-            return rating_metrics(predict(classifier, beginnings, title), sample_stars)
-
-        result["prefix"] = {
-            str(tokens): judge(f"{tokens} tokens", [first_tokens(tokenizer, review.text, tokens) for review in sample])
-            for tokens in PREFIX_TOKENS
-        }
-        result["progress"] = {
-            str(percent): judge(f"{percent} %", [review.text[: len(review.text) * percent // 100] for review in sample])
-            for percent in PROGRESS_PERCENT
-        }
-        result["prefix_area"] = {
-            figure: float(np.mean([metrics[figure] for metrics in result["prefix"].values()]))
-            for figure in ("accuracy", "binary_accuracy", "nll", "ece")
-        }
+        rated = dict(zip(reviews, whole, strict=True))
+        beginnings = judge_beginnings(classifier, tokenizer, sample, np.array([rated[review] for review in sample]))
+        result["calibration"] |= beginnings.pop("calibration")
+        result |= beginnings
     if typists := spread(reviews, scope.typed):
         result["typing"] = stability_metrics(classifier, typists)
     return result
+
+
+def judge_whole(whole: Floats, reviews: Sequence[Review]) -> dict[str, Any]:
+    """The figures of whole reviews; ``whole`` are their predictions [reviews, 8]."""
+    stars = _stars(reviews)
+    stated = np.array([review.states_rating for review in reviews])
+    return {
+        "full": metrics_with_intervals(whole, stars),
+        "stated_rating": metrics_with_intervals(whole[stated], stars[stated]) if stated.any() else None,
+        "no_stated_rating": metrics_with_intervals(whole[~stated], stars[~stated]) if not stated.all() else None,
+        "confusion": confusion(whole, stars),
+        "calibration": {
+            "ece_full": expected_calibration_error(whole, classes_of(stars)),
+            "bins_full": reliability(whole, classes_of(stars)),
+        },
+    }
+
+
+def judge_beginnings(
+    classifier: Classifier, tokenizer: Tokenizer, sample: Sequence[Review], whole: Floats
+) -> dict[str, Any]:
+    """The figures of beginnings; ``whole`` are the predictions [reviews, 8] of the same reviews, already made."""
+    stars = _stars(sample)
+    by_tokens = {
+        str(tokens): predict(
+            classifier, [first_tokens(tokenizer, review.text, tokens) for review in sample], f"{tokens} tokens"
+        )
+        for tokens in PREFIX_TOKENS
+    }
+    by_share = {
+        str(percent): predict(
+            classifier, [review.text[: len(review.text) * percent // 100] for review in sample], f"{percent} %"
+        )
+        for percent in PROGRESS_PERCENT[:-1]
+    }
+    by_share["100"] = whole
+    prefix = {tokens: metrics_with_intervals(probabilities, stars) for tokens, probabilities in by_tokens.items()}
+    return {
+        "prefix": prefix,
+        "progress": {percent: rating_metrics(probabilities, stars) for percent, probabilities in by_share.items()},
+        "prefix_area": {
+            figure: float(np.mean([metrics[figure] for metrics in prefix.values()]))
+            for figure in ("accuracy", "binary_accuracy", "nll", "ece")
+        },
+        "calibration": pooled_calibration({**by_tokens, "whole": whole}, stars),
+    }
+
+
+def _stars(reviews: Sequence[Review]) -> Integers:
+    return np.array([review.stars for review in reviews])
+
+
+def against_float(
+    served: Classifier, exact: Classifier, tokenizer: Tokenizer, reviews: Sequence[Review]
+) -> dict[str, Any]:
+    """What int8 costs: both models on the same whole reviews and beginnings of ``FLOAT_TOKENS`` tokens.
+
+    ``agreement`` is the share of texts with the same most probable class; the differences are of the expected stars.
+    """
+    texts = {"whole": [review.text for review in reviews]}
+    texts |= {
+        str(tokens): [first_tokens(tokenizer, text, tokens) for text in texts["whole"]] for tokens in FLOAT_TOKENS
+    }
+    classes = classes_of(_stars(reviews))
+    result: dict[str, Any] = {"reviews": len(reviews)}
+    for name, each in texts.items():
+        rows = predict(served, each, f"int8, {name}"), predict(exact, each, f"float, {name}")
+        int8, exactly = (probabilities.argmax(axis=1) for probabilities in rows)
+        difference = np.abs(expected_stars(rows[0]) - expected_stars(rows[1]))
+        result[name] = {
+            "int8_accuracy": float((int8 == classes).mean()),
+            "float_accuracy": float((exactly == classes).mean()),
+            "agreement": float((int8 == exactly).mean()),
+            "mean_stars_difference": float(difference.mean()),
+            "max_stars_difference": float(difference.max()),
+        }
+    return result
+
+
+def against_tfidf(model: dict[str, Any], competitor: dict[str, Any]) -> dict[str, Any]:
+    """By how much the model's accuracy is above the competitor's, at each length of the prefix curve."""
+    ahead = {
+        tokens: metrics["accuracy"] - competitor["prefix"][tokens]["accuracy"]
+        for tokens, metrics in model["prefix"].items()
+    }
+    values = list(ahead.values())
+    return {"accuracy_difference": ahead, "minimum": min(values), "mean": float(np.mean(values))}
 
 
 def predict(classifier: Classifier, texts: Sequence[str], title: str) -> Floats:
@@ -93,71 +175,99 @@ def predict(classifier: Classifier, texts: Sequence[str], title: str) -> Floats:
     return np.array(rows, dtype=np.float64)
 
 
-def first_tokens(tokenizer: Tokenizer, text: str, tokens: int) -> str:
-    """The beginning of a text that holds its first ``tokens`` tokens."""
-    cleaned = clean_text(text)
-    offsets = tokenizer.encode(cleaned, add_special_tokens=False).offsets
-    return cleaned if len(offsets) <= tokens else cleaned[: offsets[tokens - 1][1]]
-
-
-def spread(reviews: Sequence[Review], count: int) -> list[Review]:
-    """``count`` reviews drawn at random, always the same; all of them where there are no more."""
-    return random.Random(_SAMPLE_SEED).sample(list(reviews), min(count, len(reviews)))
-
-
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.float_reviews and options.backend != "onnx":
+        parser.error("--float sets the int8 graph against float: it needs --backend onnx")
+    try:
+        result = _judge(options)
+    except (DataError, CheckpointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    result |= {
+        "backend": options.backend,
+        "command": shlex.join(["python", "-m", "training.evaluate", *(sys.argv[1:] if argv is None else argv)]),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+    }
+    if options.output is not None:
+        options.output.write_text(tidy_json(result), encoding="utf-8")
+    print(json.dumps(_rounded(result)) if options.json else table(result))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     parser.add_argument("--split", choices=("validation", "test"), default="validation", help="(%(default)s)")
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
     parser.add_argument("--backend", choices=("onnx", "torch"), default="onnx", help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
-    parser.add_argument("--limit", type=int, default=0, help="judge so many reviews, drawn at random (default: all)")
-    parser.add_argument(
-        "--prefixes", type=int, default=Scope.prefixes, help="reviews whose beginnings are judged (%(default)s)"
-    )
-    parser.add_argument("--typed", type=int, default=Scope.typed, help="reviews typed key by key (%(default)s)")
+    for flag, target, default, meaning in (
+        ("--limit", "limit", 0, "judge so many reviews, drawn at random; 0: all"),
+        ("--prefixes", "prefixes", Scope.prefixes, "reviews whose beginnings are judged; 0: none"),
+        ("--typed", "typed", Scope.typed, "reviews typed key by key; 0: none"),
+        ("--float", "float_reviews", 0, "reviews on which int8 is set against the float model; 0: none"),
+    ):
+        parser.add_argument(
+            flag, dest=target, metavar="REVIEWS", type=_count, default=default, help=f"{meaning} (%(default)s)"
+        )
     parser.add_argument("--competitor", action="store_true", help="also fit and judge TF-IDF, on the same reviews")
     parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--output", type=Path, help="also write the JSON object here")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of reviews")
+    return int(text)
+
+
+def _judge(options: argparse.Namespace) -> dict[str, Any]:
+    reviews = load_split(options.data, options.split, options.validation_share)
+    reviews = spread(reviews, options.limit) if options.limit else reviews
+    classifier = load_classifier(options.checkpoint, options.backend, options.threads)
+    # Loaded before the long work, so that what is missing is told at once.
+    exact = load_classifier(options.checkpoint, "torch", options.threads) if options.float_reviews else None
+    tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
+    tokenizer.no_truncation()
     scope = Scope(options.prefixes, options.typed)
-    try:
-        reviews = load_split(options.data, options.split, options.validation_share)
-        reviews = spread(reviews, options.limit) if options.limit else reviews
-        classifier = load_classifier(options.checkpoint, options.backend, options.threads)
-        tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
-        tokenizer.no_truncation()
-        result = evaluate(classifier, tokenizer, reviews, scope)
-        if options.competitor:
-            train = load_split(options.data, "train", options.validation_share)
-            result["competitor"] = {
-                name: evaluate(fit_tfidf(train, prefix_share), tokenizer, reviews, scope)
-                for name, prefix_share in (("tfidf", 0.0), ("tfidf_prefix", FinetuneConfig.prefix_share))
-            }
-    except (DataError, CheckpointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    result |= {
+    result = evaluate(classifier, tokenizer, reviews, scope)
+    if exact is not None:
+        sample = spread(reviews, options.float_reviews)
+        result["int8_against_float"] = against_float(classifier, exact, tokenizer, sample)
+    if options.competitor:
+        train = load_split(options.data, "train", options.validation_share)
+        result["competitor"] = {
+            name: evaluate(fit_tfidf(train, prefix_share), tokenizer, reviews, scope)
+            for name, prefix_share in (("tfidf", 0.0), ("tfidf_prefix", FinetuneConfig.prefix_share))
+        }
+        if options.prefixes:
+            result["against_tfidf_prefix"] = against_tfidf(result, result["competitor"]["tfidf_prefix"])
+    return {
+        **result,
         "split": options.split,
         "data_sha256": fingerprint(reviews),
         "model": {"name": classifier.info.name, "version": classifier.info.version, "sha256": classifier.info.sha256},
-        "backend": options.backend,
-        "command": shlex.join(["python", "-m", "training.evaluate", *(sys.argv[1:] if argv is None else argv)]),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
     }
-    if options.output is not None:
-        options.output.write_text(json.dumps(_rounded(result), indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(_rounded(result)) if options.json else table(result))
-    return 0
+
+
+def tidy_json(result: dict[str, Any]) -> str:
+    """The JSON object as a file: indented, with each list of numbers on one line."""
+    text = json.dumps(_rounded(result), indent=2)
+    # No line break stands within a JSON string, so what is matched is a list.
+    return re.sub(r"(?<=\[)\n[^\[\]{}]*(?=\])", lambda match: " ".join(match[0].split()), text) + "\n"
 
 
 def _rounded(value: Any) -> Any:
     """Five digits: at 25,000 texts the third is noise already."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
     return round(value, 5) if isinstance(value, float) else value
 
 
@@ -173,7 +283,13 @@ def table(result: dict[str, Any]) -> str:
     lines = [f"{'':22}{'reviews':>8}" + "".join(f"{column:>16}" for column in columns)]
     for name, metrics in rows.items():
         lines.append(f"{name:22}{metrics['reviews']:8}" + "".join(f"{metrics[column]:16.4f}" for column in columns))
-    lines += [f"typing: {name} {value:.4g}" for name, value in result.get("typing", {}).items()]
+    for part in ("typing", "calibration", "against_tfidf_prefix"):
+        figures = result.get(part, {}).items()
+        lines += [f"{part}: {name} {value:.4g}" for name, value in figures if not isinstance(value, dict)]
+    for length, figures in result.get("int8_against_float", {}).items():
+        if isinstance(figures, dict):
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            lines.append(f"int8_against_float: {length}: {shown}")
     return "\n".join(lines)
 
 

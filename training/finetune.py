@@ -10,68 +10,71 @@ import dataclasses
 import functools
 import json
 import math
-import platform
-import shlex
-import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch.nn import functional
+from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import ElectraForSequenceClassification
 
+from model_core.attention import random_blocks, rate_at, rate_at_cls
 from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, write_config
-from model_core.labels import NUM_LABELS, STARS
+from model_core.labels import NUM_LABELS
 from model_core.tokenizer import TextTokenizer
-from training.batches import EpochPlan, ReviewDataset, collate
+from training.batches import DrawnTexts, EpochPlan, TrainingTexts, collate
+from training.beginnings import spread
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
-from training.data import DataError, Review, fingerprint, load_split
+from training.data import DataError, Review, fingerprint, load_split, read_unlabelled
+from training.device import computes_in_bf16, pick_device
+from training.distill import read_soft_labels
 from training.initial import InitError, load_initial
+from training.losses import beginnings_loss, rating_loss, td_targets
+from training.run import begin_run, describe_run, open_log, restore, state_tensors
+from training.validation import validation_figures
 
 _FREE_TO_CHANGE = ("device", "save_minutes")
 """Options that a run may resume with although they differ: they do not change what comes out."""
 
 
-def finetune(config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review], run: Path) -> Path:
+def finetune(config: FinetuneConfig, data: TrainingTexts, validation: Sequence[Review], run: Path) -> Path:
     """Train, resuming what ``run`` holds, and return the folder of the checkpoint."""
     torch.manual_seed(config.seed)
-    fastest = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(fastest if config.device == "auto" else config.device)
+    device = pick_device(config.device)
     model, raw_tokenizer = load_initial(config.init, config.hidden_dropout, config.attention_dropout)
     if model.config.max_position_embeddings < config.max_tokens:
         positions = model.config.max_position_embeddings
         raise ConfigError(f"max_tokens is {config.max_tokens}, where {config.init} has {positions} positions")
     model = model.to(device)
-    tokenizer = TextTokenizer(raw_tokenizer, config.max_tokens, config.head_share)
+    served = _checkpoint_config(config, data)
+    tokenizer = TextTokenizer.for_config(raw_tokenizer, served)
     optimizer = torch.optim.AdamW(parameter_groups(model, config), lr=config.learning_rate, fused=True)
     progress = _resume(run / "state", model, optimizer)
 
-    dataset = ReviewDataset(train, tokenizer)
-    total_steps = config.epochs * len(EpochPlan(train, config, epoch=0))
+    dataset = DrawnTexts(data, tokenizer)
+    total_steps = config.epochs * len(EpochPlan(data, config, epoch=0))
     pad = functools.partial(collate, pad_id=tokenizer.pad_id)
-    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=_computes_in_bf16(config, device))
+    bf16 = computes_in_bf16(device) if config.precision == "auto" else config.precision == "bf16"
+    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
     model.train()
     started = saved = time.monotonic()
     run.mkdir(parents=True, exist_ok=True)
     with (
         tqdm(total=total_steps, initial=progress.step, desc="train", mininterval=2) as bar,
-        (run / "log.jsonl").open("a", encoding="utf-8") as log,
+        open_log(run, progress.step, progress.epoch) as log,
     ):
         share = 0.0
         for epoch in range(progress.epoch, config.epochs):
             if share >= 1:
                 break
-            plan = EpochPlan(train, config, epoch, first_batch=progress.batch)
-            for ids, mask, labels in DataLoader(dataset, batch_sampler=plan, collate_fn=pad):
+            plan = EpochPlan(data, config, epoch, first_batch=progress.batch)
+            for ids, lengths, targets in DataLoader(dataset, batch_sampler=plan, collate_fn=pad):
                 now = time.monotonic()
                 share = progress.step / total_steps
                 if config.budget_minutes:
@@ -83,8 +86,7 @@ def finetune(config: FinetuneConfig, train: Sequence[Review], validation: Sequen
                 # Dropout that depends on the step alone makes a resumed run the same as one that was not stopped.
                 torch.manual_seed(config.seed + progress.step)
                 with autocast:
-                    logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-                loss = functional.cross_entropy(logits.float(), labels.to(device))
+                    loss = training_loss(model, ids.to(device), lengths.to(device), targets.to(device), config)
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
                 optimizer.step()
@@ -102,10 +104,24 @@ def finetune(config: FinetuneConfig, train: Sequence[Review], validation: Sequen
                     started = saved = time.monotonic()
             progress.epoch, progress.batch = epoch + 1, 0
             if validation:
-                accuracy = quick_accuracy(model, tokenizer, validation, autocast)
-                log.write(json.dumps({"epoch": epoch + 1, "validation_accuracy": round(accuracy, 4)}) + "\n")
-                tqdm.write(f"epoch {epoch + 1}: validation accuracy {accuracy:.4f}")
-    return _save_checkpoint(run / "checkpoint", model, tokenizer, config, train)
+                with autocast:
+                    figures = validation_figures(model, tokenizer, raw_tokenizer, validation, served)
+                log.write(json.dumps({"epoch": epoch + 1, "validation": figures}) + "\n")
+                log.flush()
+                tqdm.write(f"epoch {epoch + 1}: validation {figures}")
+    return _save_checkpoint(run / "checkpoint", model, tokenizer, served)
+
+
+def training_loss(
+    model: ElectraForSequenceClassification, ids: Tensor, lengths: Tensor, targets: Tensor, config: FinetuneConfig
+) -> Tensor:
+    """Loss of one batch: ids [texts, width], lengths [texts], targets [texts, 8]."""
+    if config.attention == "full":
+        return rating_loss(rate_at_cls(model, ids, lengths), targets, config.ordinal_weight).mean()
+    blocks, reads, counted = random_blocks(lengths, ids.shape[1], longest=2 * config.block)
+    logits = rate_at(model, ids, blocks, reads)
+    wanted = td_targets(logits, reads, counted, targets, config.lookahead_tokens)
+    return beginnings_loss(rating_loss(logits, wanted, config.ordinal_weight), counted, config.blocks_weight)
 
 
 def schedule(share: float, warmup_share: float) -> float:
@@ -135,28 +151,6 @@ def parameter_groups(model: ElectraForSequenceClassification, config: FinetuneCo
     ]
 
 
-@torch.inference_mode()
-def quick_accuracy(
-    model: ElectraForSequenceClassification,
-    tokenizer: TextTokenizer,
-    reviews: Sequence[Review],
-    autocast: torch.autocast,
-) -> float:
-    """Share of whole reviews whose most probable class is right: a look on the way, not the evaluation."""
-    model.eval()
-    encoded = sorted(
-        ((tokenizer.encode(review.text).input_ids, review.label) for review in reviews), key=lambda item: len(item[0])
-    )
-    right = 0
-    for start in range(0, len(encoded), 32):
-        ids, mask, labels = collate(encoded[start : start + 32], tokenizer.pad_id)
-        with autocast:
-            logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits
-        right += int((logits.argmax(-1).cpu() == labels).sum())
-    model.train()
-    return right / len(encoded)
-
-
 @dataclasses.dataclass
 class RunProgress:
     """How far a run has come; kept beside weights and moments, so that the next start goes on from there."""
@@ -177,11 +171,8 @@ class RunProgress:
 def _save_state(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: RunProgress) -> None:
     """Write weights, moments and progress as one file, so that a run killed while saving keeps the older state."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
     partial = folder / "state.safetensors.part"
-    save_file(tensors, partial, metadata={"progress": json.dumps(dataclasses.asdict(progress))})
+    save_file(state_tensors(model, optimizer), partial, metadata={"progress": json.dumps(dataclasses.asdict(progress))})
     partial.replace(folder / "state.safetensors")
 
 
@@ -189,84 +180,46 @@ def _resume(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimiz
     path = folder / "state.safetensors"
     if not path.exists():
         return RunProgress()
-    tensors = load_file(path)
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    state = optimizer.state_dict()
-    for key, tensor in tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".")
-            state["state"].setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict(state)
+    restore(model, optimizer, load_file(path))
     with safe_open(path, "pt") as file:
         return RunProgress(**json.loads(file.metadata()["progress"]))
 
 
 def _save_checkpoint(
-    folder: Path,
-    model: ElectraForSequenceClassification,
-    tokenizer: TextTokenizer,
-    config: FinetuneConfig,
-    train: Sequence[Review],
+    folder: Path, model: ElectraForSequenceClassification, tokenizer: TextTokenizer, served: CheckpointConfig
 ) -> Path:
     model.save_pretrained(folder)
     tokenizer.save(folder / TOKENIZER_FILE)
-    counts = Counter(review.stars for review in train)
-    starcast = CheckpointConfig(
+    write_config(folder, served, json.loads((folder / "config.json").read_text()))
+    return folder
+
+
+def _checkpoint_config(config: FinetuneConfig, data: TrainingTexts) -> CheckpointConfig:
+    prior = data.targets[: data.rated].mean(0, dtype=torch.float64)
+    return CheckpointConfig(
         name=config.name,
         version=time.strftime("%Y.%m.%d"),
         max_tokens=config.max_tokens,
         head_share=config.head_share,
-        prior=tuple(round(counts[stars] / len(train), 6) for stars in STARS),
+        attention=config.attention,
+        block=min(config.block, config.max_tokens),
+        # Between two steps of the tail the finished blocks of a long text stay true.
+        tail_step=min(4 * config.block, config.max_tokens // 2) if config.attention == "block-causal" else 1,
+        prior=tuple(round(share, 6) for share in prior.tolist()),
     )
-    write_config(folder, starcast, json.loads((folder / "config.json").read_text()))
-    return folder
-
-
-def _computes_in_bf16(config: FinetuneConfig, device: torch.device) -> bool:
-    """Whether to compute in bf16: without instructions for it, a CPU is many times slower in bf16 than in float32."""
-    if config.precision != "auto":
-        return config.precision == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - PyTorch has no public name for it
 
 
 def _describe_run(config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review]) -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    return {
-        "config": dataclasses.asdict(config),
-        "command": shlex.join(["python", "-m", "training.finetune", *sys.argv[1:]]),
-        "commit": commit or None,
-        "train": {"reviews": len(train), "sha256": fingerprint(train)},
-        "validation": {"reviews": len(validation), "sha256": fingerprint(validation)},
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-    }
+    return describe_run(
+        "training.finetune",
+        config,
+        train={"reviews": len(train), "sha256": fingerprint(train)},
+        validation={"reviews": len(validation), "sha256": fingerprint(validation)},
+    )
 
 
 def _begin_run(run: Path, described: dict[str, Any]) -> None:
-    """Write ``run.json``. Raises ConfigError where the folder holds the state of another run, which would be mixed."""
-    path = run / "run.json"
-    if path.exists() and (run / "state").exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        changed = [name for name, value in described["config"].items() if before["config"].get(name) != value]
-        changed = [name for name in changed if name not in _FREE_TO_CHANGE]
-        if before["train"] != described["train"]:
-            changed.append("data")
-        if changed:
-            raise ConfigError(f"{run} holds a run with another {', '.join(changed)}: give another --run, or remove it")
-    run.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-
-
-def _spread(reviews: list[Review], count: int) -> list[Review]:
-    """At most ``count`` reviews, evenly from the whole list: it is sorted by sentiment."""
-    return reviews[:: max(1, len(reviews) // count)][:count]
+    begin_run(run, described, _FREE_TO_CHANGE)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -281,9 +234,13 @@ def main(argv: list[str] | None = None) -> int:
         train = load_split(options.data, "train", config.validation_share)
         validation = load_split(options.data, "validation", config.validation_share)
         if config.limit:
-            train, validation = _spread(train, config.limit), _spread(validation, max(1, config.limit // 4))
+            train, validation = spread(train, config.limit), spread(validation, max(1, config.limit // 4))
+        data = TrainingTexts.of(train)
+        if config.soft_labels:
+            unlabelled = read_unlabelled(options.data)
+            data = data.with_soft(unlabelled, read_soft_labels(Path(config.soft_labels), unlabelled))
         _begin_run(options.run, _describe_run(config, train, validation))
-        checkpoint = finetune(config, train, validation, options.run)
+        checkpoint = finetune(config, data, validation, options.run)
     except (ConfigError, DataError, InitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

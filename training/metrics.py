@@ -1,14 +1,18 @@
 """What a set of predicted distributions is worth. Probabilities are [texts, 8] in class order, stars [texts]."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from model_core.labels import CLASS_OF_STARS, FIRST_POSITIVE_CLASS, STARS
+from model_core.labels import CLASS_OF_STARS, FIRST_POSITIVE_CLASS, NUM_LABELS, STARS
 
 ECE_BINS: Final = 15
+RESAMPLES: Final = 1_000
+
+_BOOTSTRAP_SEED = 20_11
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -18,37 +22,135 @@ def rating_metrics(probabilities: Floats, stars: Integers) -> dict[str, float]:
     """All figures of one set of texts.
 
     ``within_one`` counts neighbouring classes, so 4 and 7 are neighbours; ``mae`` and ``rmse`` are in real stars, of
-    the expected value, so there 4 and 7 are three apart. ``binary_accuracy`` asks for 7 stars or more.
+    the expected value, so there 4 and 7 are three apart. ``binary_accuracy`` asks for 7 stars or more. ``qwk`` is 0
+    where one rating is all that occurs, which leaves it undefined.
     """
-    classes = np.array([CLASS_OF_STARS[int(value)] for value in stars])
+    classes = classes_of(stars)
     predicted = probabilities.argmax(axis=1)
-    distance = np.abs(probabilities @ np.array(STARS) - stars)
-    positive = probabilities[:, FIRST_POSITIVE_CLASS:].sum(axis=1) > 0.5
-    likelihood = np.maximum(probabilities[np.arange(len(classes)), classes], 1e-12)
+    each = contributions(probabilities, stars)
+    mean = {figure: float(values.mean()) for figure, values in each.items()}
     return {
         "reviews": len(classes),
-        "accuracy": float((predicted == classes).mean()),
-        "binary_accuracy": float((positive == (classes >= FIRST_POSITIVE_CLASS)).mean()),
-        "within_one": float((np.abs(predicted - classes) <= 1).mean()),
-        "macro_f1": float(f1_score(classes, predicted, labels=range(len(STARS)), average="macro", zero_division=0)),
-        "mae": float(distance.mean()),
-        "rmse": float(np.sqrt((distance**2).mean())),
-        "qwk": float(cohen_kappa_score(classes, predicted, labels=range(len(STARS)), weights="quadratic")),
-        "nll": float(-np.log(likelihood).mean()),
+        "accuracy": mean["accuracy"],
+        "binary_accuracy": mean["binary_accuracy"],
+        "within_one": mean["within_one"],
+        "macro_f1": float(f1_score(classes, predicted, labels=range(NUM_LABELS), average="macro", zero_division=0)),
+        "mae": mean["mae"],
+        "rmse": float(np.sqrt((each["mae"] ** 2).mean())),
+        "qwk": quadratic_kappa(classes, predicted),
+        "nll": mean["nll"],
         "ece": expected_calibration_error(probabilities, classes),
     }
 
 
+def metrics_with_intervals(probabilities: Floats, stars: Integers) -> dict[str, Any]:
+    """All figures of one set of texts, and under ``intervals`` what ``bootstrap_intervals`` says of them."""
+    return {**rating_metrics(probabilities, stars), "intervals": bootstrap_intervals(probabilities, stars)}
+
+
+def classes_of(stars: Integers) -> Integers:
+    """Class 0 to 7 of each number of stars."""
+    return np.array([CLASS_OF_STARS[int(value)] for value in stars])
+
+
+def expected_stars(probabilities: Floats) -> Floats:
+    """Mean of each distribution [texts], in stars."""
+    return np.asarray(probabilities @ np.array(STARS, dtype=np.float64))
+
+
+def contributions(probabilities: Floats, stars: Integers) -> dict[str, Floats]:
+    """What each text [texts] adds to the figures that are means over texts."""
+    classes = classes_of(stars)
+    predicted = probabilities.argmax(axis=1)
+    positive = probabilities[:, FIRST_POSITIVE_CLASS:].sum(axis=1) > 0.5
+    likelihood = np.maximum(probabilities[np.arange(len(classes)), classes], 1e-12)
+    return {
+        "accuracy": (predicted == classes).astype(np.float64),
+        "binary_accuracy": (positive == (classes >= FIRST_POSITIVE_CLASS)).astype(np.float64),
+        "within_one": (np.abs(predicted - classes) <= 1).astype(np.float64),
+        "mae": np.abs(expected_stars(probabilities) - stars),
+        "nll": -np.log(likelihood),
+    }
+
+
+def bootstrap_intervals(probabilities: Floats, stars: Integers) -> dict[str, list[float]]:
+    """95 % intervals, [low, high], of the figures that are means over texts.
+
+    Percentiles over ``RESAMPLES`` draws of as many texts with replacement (Efron and Tibshirani 1993). The draws
+    depend on nothing but the number of texts, so two models on the same texts are judged on the same draws.
+    """
+    each = contributions(probabilities, stars)
+    values = np.column_stack(list(each.values()))
+    count = len(values)
+    generator = np.random.default_rng(_BOOTSTRAP_SEED)
+    # How often a text is drawn is all that its mean needs: one product for a draw, and no copies of the texts.
+    means = [
+        np.bincount(generator.integers(count, size=count), minlength=count) @ values / count for _ in range(RESAMPLES)
+    ]
+    ends = np.percentile(means, (2.5, 97.5), axis=0)
+    return {figure: ends[:, column].tolist() for column, figure in enumerate(each)}
+
+
+def confusion(probabilities: Floats, stars: Integers) -> list[list[int]]:
+    """Counts of texts, 8 rows of true classes by 8 columns of predicted ones."""
+    cells = classes_of(stars) * NUM_LABELS + probabilities.argmax(axis=1)
+    counts: list[list[int]] = np.bincount(cells, minlength=NUM_LABELS**2).reshape(NUM_LABELS, NUM_LABELS).tolist()
+    return counts
+
+
+def reliability(
+    probabilities: Floats, classes: Integers, bins: int = ECE_BINS
+) -> dict[str, list[int] | list[float | None]]:
+    """What a reliability diagram shows: texts, mean confidence and accuracy of each bin, None where there is no text.
+
+    The confidence is the probability of the most probable class. Bins are of equal width.
+    """
+    which, confidence, right = _binned(probabilities, classes, bins)
+    counts = np.bincount(which, minlength=bins)
+
+    def means(weights: Floats) -> list[float | None]:
+        sums = np.bincount(which, weights=weights, minlength=bins)
+        return [float(total / count) if count else None for total, count in zip(sums, counts, strict=True)]
+
+    return {"count": counts.tolist(), "confidence": means(confidence), "accuracy": means(right)}
+
+
+def pooled_calibration(by_length: Mapping[str, Floats], stars: Integers) -> dict[str, Any]:
+    """Calibration of the same texts at several lengths [texts, 8]: of each length, and of all predictions as one set.
+
+    Each length weighs the same in the pool. Gaps of opposite sign at two lengths can cancel out there, so the ECE of
+    each length stands beside it.
+    """
+    pool = np.concatenate(list(by_length.values()))
+    classes = classes_of(stars)
+    pool_classes = np.tile(classes, len(by_length))
+    return {
+        "ece_all_prefixes": expected_calibration_error(pool, pool_classes),
+        "ece_by_length": {
+            length: expected_calibration_error(probabilities, classes) for length, probabilities in by_length.items()
+        },
+        "bins_all_prefixes": reliability(pool, pool_classes),
+    }
+
+
+def quadratic_kappa(classes: Integers, predicted: Integers) -> float:
+    """Agreement [texts] beyond chance, by the squares of the distances in classes; 0 where all is one class."""
+    if len(np.unique(np.concatenate([classes, predicted]))) < 2:
+        return 0.0
+    return float(cohen_kappa_score(classes, predicted, labels=range(NUM_LABELS), weights="quadratic"))
+
+
 def expected_calibration_error(probabilities: Floats, classes: Integers, bins: int = ECE_BINS) -> float:
     """Mean gap between confidence and accuracy over bins of equal width (Guo et al. 2017)."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == classes
-    # Bins are open below and closed above, so that a confidence of 1 falls into the last.
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    which, confidence, right = _binned(probabilities, classes, bins)
     gaps = np.bincount(which, weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(classes))
 
 
-def accuracy_interval(accuracy: float, count: int) -> float:
-    """Half the width of the 95 % interval of an accuracy measured on ``count`` texts."""
-    return float(1.96 * np.sqrt(accuracy * (1 - accuracy) / count))
+def _binned(probabilities: Floats, classes: Integers, bins: int) -> tuple[Integers, Floats, Floats]:
+    """Bin, confidence, and 1 where the most probable class is the right one: each [texts]."""
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == classes).astype(np.float64)
+    # Bins are open below and closed above, so that a confidence of 1 falls into the last.
+    which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return which, confidence, right

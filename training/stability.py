@@ -5,7 +5,7 @@ accuracy stands beside them.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from tqdm import tqdm
@@ -15,18 +15,23 @@ from model_core.labels import CLASS_OF_STARS
 from training.data import Review
 
 MAX_KEYSTROKES: Final = 300
+KEY_BINS: Final = (10, 20, 40, 80, 160, MAX_KEYSTROKES)
+"""Last keystrokes of the stretches whose accuracy is told apart."""
 
 
-def stability_metrics(classifier: Classifier, reviews: Sequence[Review]) -> dict[str, float]:
+def stability_metrics(classifier: Classifier, reviews: Sequence[Review]) -> dict[str, Any]:
     """Type the first ``MAX_KEYSTROKES`` characters of each review, rating after each.
 
     ``flips_per_100_keys`` counts changes of the most probable class; ``edit_overhead`` is the share of them that a
     rating which goes straight to its end would not need; ``correction_time`` the share of the keystrokes after
-    which the class stays; ``move_per_key`` the mean change of the expected stars.
+    which the class stays; ``move_per_key`` the mean change of the expected stars; ``accuracy_by_key`` the accuracy
+    over the keystrokes up to each of ``KEY_BINS``, after the one before.
     """
-    flips = keystrokes = needless = right = 0
+    flips = needless = 0
     moves: list[float] = []
     settled: list[float] = []
+    right = np.zeros(MAX_KEYSTROKES)
+    typed_to = np.zeros(MAX_KEYSTROKES)
     for review in tqdm(reviews, desc="typing", mininterval=1, disable=None):
         end = min(len(review.text), MAX_KEYSTROKES)
         typed = classifier.classify([review.text[:chars] for chars in range(1, end + 1)])
@@ -36,8 +41,9 @@ def stability_metrics(classifier: Classifier, reviews: Sequence[Review]) -> dict
         needless += len(changes) - int(classes[0] != classes[-1])
         settled.append(float(changes[-1] + 1) / end if len(changes) else 0.0)
         moves += np.abs(np.diff([prediction.expected_stars for prediction in typed])).tolist()
-        right += int((classes == review.label).sum())
-        keystrokes += end
+        right[:end] += classes == review.label
+        typed_to[:end] += 1
+    keystrokes = int(typed_to.sum())
     return {
         "reviews": len(reviews),
         "keystrokes": keystrokes,
@@ -45,5 +51,10 @@ def stability_metrics(classifier: Classifier, reviews: Sequence[Review]) -> dict
         "edit_overhead": needless / max(flips, 1),
         "correction_time": float(np.mean(settled)),
         "move_per_key": float(np.mean(moves)),
-        "accuracy": right / keystrokes,
+        "accuracy": float(right.sum()) / keystrokes,
+        "accuracy_by_key": {
+            str(last): float(right[first:last].sum() / typed_to[first:last].sum())
+            for first, last in zip((0, *KEY_BINS), KEY_BINS, strict=False)
+            if typed_to[first]
+        },
     }

@@ -2,6 +2,7 @@ import itertools
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from model_core.tokenizer import TextTokenizer
 from tests.factories import make_review, tiny_tokenizer
-from training.batches import Draw, EpochPlan, ReviewDataset, collate
+from training.batches import Draw, DrawnTexts, EpochPlan, TrainingTexts, collate
 from training.config import FinetuneConfig
 from training.data import Review
 
@@ -22,7 +23,7 @@ def config(**options: Any) -> FinetuneConfig:
 
 
 def plan(reviews: list[Review] = REVIEWS, epoch: int = 0, first_batch: int = 0, **options: Any) -> list[list[Draw]]:
-    return list(EpochPlan(reviews, config(**options), epoch, first_batch))
+    return list(EpochPlan(TrainingTexts.of(reviews), config(**options), epoch, first_batch))
 
 
 def draws(batches: list[list[Draw]]) -> list[Draw]:
@@ -43,7 +44,7 @@ def test_an_epoch_differs_by_seed_and_number() -> None:
 @pytest.mark.parametrize("weighted", [False, True])
 def test_an_epoch_is_resumed_exactly_where_it_was_left(first_batch: int, weighted: bool) -> None:
     whole = plan(weighted_sampler=weighted)
-    rest = EpochPlan(REVIEWS, config(weighted_sampler=weighted), epoch=0, first_batch=first_batch)
+    rest = EpochPlan(TrainingTexts.of(REVIEWS), config(weighted_sampler=weighted), epoch=0, first_batch=first_batch)
     assert list(rest) == whole[first_batch:]
     assert len(rest) == len(whole) - first_batch == 38 - first_batch
 
@@ -100,23 +101,42 @@ def test_the_weighted_sampler_evens_the_classes(weighted: bool, expected: float)
     assert rare == pytest.approx(expected, abs=0.04)
 
 
+def test_texts_with_soft_labels_join_an_epoch_by_their_share_and_change_from_epoch_to_epoch() -> None:
+    soft = TrainingTexts.of(REVIEWS).with_soft(["soft"] * 400, np.full((400, 8), 0.125, dtype=np.float32))
+    epochs = [draws(list(EpochPlan(soft, config(soft_share=0.5, prefix_share=0), epoch))) for epoch in (0, 1)]
+    for drawn in epochs:
+        assert sum(index < len(REVIEWS) for index, _ in drawn) == 200
+        assert len({index for index, _ in drawn if index >= len(REVIEWS)}) == 100
+    assert sorted(epochs[0]) != sorted(epochs[1])
+
+
+def test_texts_with_soft_labels_come_after_the_rated_ones_as_many_as_have_labels() -> None:
+    soft = TrainingTexts.of(REVIEWS[:3]).with_soft(["a", "b", "c"], np.full((2, 8), 0.125, dtype=np.float32))
+    assert (soft.texts[3:], soft.rated) == (["a", "b"], 3)
+    assert soft.targets.argmax(1).tolist()[:3] == [review.label for review in REVIEWS[:3]]
+    assert soft.targets[3:].tolist() == [[0.125] * 8] * 2
+
+
 def test_an_item_is_the_beginning_of_its_review_and_its_class() -> None:
     tokenizer = TextTokenizer(tiny_tokenizer(), max_tokens=16, head_share=0.5)
-    dataset = ReviewDataset([make_review(stars=1, text="bad"), make_review(stars=9, text="a good film")], tokenizer)
+    reviews = [make_review(stars=1, text="bad"), make_review(stars=9, text="a good film")]
+    dataset = DrawnTexts(TrainingTexts.of(reviews), tokenizer)
     assert len(dataset) == 2
-    assert dataset[1, 11] == (tokenizer.encode("a good film").input_ids, 6)
-    assert dataset[1, 4] == (tokenizer.encode("a go").input_ids, 6)
-    assert dataset[0, 3] == (tokenizer.encode("bad").input_ids, 0)
+    for draw, text, rating in (((1, 11), "a good film", 6), ((1, 4), "a go", 6), ((0, 3), "bad", 0)):
+        ids, target = dataset[draw]
+        assert ids == tokenizer.encode(text).input_ids
+        assert target.tolist() == [float(index == rating) for index in range(8)]
 
 
-def test_a_batch_is_padded_and_masked() -> None:
-    ids, mask, labels = collate([((2, 5, 3), 7), ((2, 5, 6, 7, 3), 0)], pad_id=9)
+def test_a_batch_is_padded_and_its_lengths_are_known() -> None:
+    targets = torch.eye(8)
+    ids, lengths, batch_targets = collate([((2, 5, 3), targets[7]), ((2, 5, 6, 7, 3), targets[0])], pad_id=9)
     assert ids.tolist() == [[2, 5, 3, 9, 9, 9, 9, 9], [2, 5, 6, 7, 3, 9, 9, 9]]
-    assert mask.tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0, 0, 0]]
-    assert labels.tolist() == [7, 0]
-    assert {ids.dtype, mask.dtype, labels.dtype} == {torch.int64}
+    assert lengths.tolist() == [3, 5]
+    assert batch_targets.tolist() == [targets[7].tolist(), targets[0].tolist()]
+    assert {ids.dtype, lengths.dtype} == {torch.int64}
 
 
 @pytest.mark.parametrize(("tokens", "width"), [(1, 8), (8, 8), (9, 16), (512, 512)])
 def test_widths_are_multiples_of_eight(tokens: int, width: int) -> None:
-    assert collate([(tuple(range(tokens)), 0)], pad_id=0)[0].shape == (1, width)
+    assert collate([(tuple(range(tokens)), torch.eye(8)[0])], pad_id=0)[0].shape == (1, width)

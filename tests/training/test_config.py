@@ -130,9 +130,9 @@ def test_the_config_cannot_be_changed_once_made() -> None:
         FinetuneConfig().epochs = 5  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
-def test_the_shipped_recipes_are_valid(recipe: Path) -> None:
-    assert parse("--config", str(recipe)).name.startswith("starcast")
+@pytest.mark.parametrize("recipe", ["starcast.toml", "block-causal.toml"])
+def test_the_shipped_recipes_are_valid(recipe: str) -> None:
+    assert parse("--config", str(RECIPES / recipe)).name.startswith("starcast")
 
 
 def test_help_names_every_option_and_its_default() -> None:

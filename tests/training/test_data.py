@@ -12,7 +12,7 @@ import pytest
 
 from tests.factories import dataset_files, make_review, write_archive, write_dataset
 from training import data
-from training.data import DataError, fetch, fingerprint, in_validation, load_split, read_reviews
+from training.data import DataError, fetch, fingerprint, in_validation, load_split, main, read_reviews, read_unlabelled
 
 FILES = dataset_files()
 
@@ -302,6 +302,13 @@ def test_a_finished_download_that_was_never_renamed_needs_no_server(shop: Shop, 
     assert shop.ranges == []
 
 
+def test_what_is_longer_than_the_archive_is_no_beginning_of_it(shop: Shop, tmp_path: Path) -> None:
+    target = tmp_path / "archive.tar.gz"
+    part_of(target).write_bytes(b"?" * (len(CONTENT) + 1))
+    fetch_from(shop, target)
+    assert target.read_bytes() == CONTENT
+
+
 def test_a_connection_that_breaks_keeps_what_came_and_the_next_try_goes_on(shop: Shop, tmp_path: Path) -> None:
     target = tmp_path / "archive"
     shop.breaks_after = 5000
@@ -358,3 +365,42 @@ def test_help_is_given(arguments: list[str], capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit, match="0"):
         data.main(arguments)
     assert "usage: python -m training.data" in capsys.readouterr().out
+
+
+# Reviews without a rating, and the training part alone
+
+
+def unlabelled_files() -> dict[str, str]:
+    files = dataset_files()
+    return {**files, "aclImdb/train/unsup/10_0.txt": "Tenth.", "aclImdb/train/unsup/2_0.txt": "Second."}
+
+
+def test_unlabelled_reviews_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    expected = ["Not labelled.", "Second.", "Tenth."]
+    assert read_unlabelled(write_archive(tmp_path / "a.tar.gz", unlabelled_files())) == expected
+    assert read_unlabelled(write_dataset(tmp_path, unlabelled_files())) == expected
+
+
+def test_an_archive_without_unlabelled_reviews_is_refused(tmp_path: Path) -> None:
+    files = {name: text for name, text in dataset_files().items() if "unsup" not in name}
+    with pytest.raises(DataError, match="unsup"):
+        read_unlabelled(write_archive(tmp_path / "a.tar.gz", files))
+
+
+def test_the_packed_training_part_reads_the_same_and_holds_no_test_review(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, packed = write_archive(tmp_path / "a.tar.gz", unlabelled_files()), tmp_path / "new" / "packed.tar.xz"
+    assert main(["pack", "--data", str(source), "--output", str(packed)]) == 0
+    assert str(packed) in capsys.readouterr().out
+    assert read_reviews(packed, "train") == read_reviews(source, "train")
+    assert read_unlabelled(packed) == read_unlabelled(source)
+    with pytest.raises(DataError, match="no aclImdb/test"):
+        read_reviews(packed, "test")
+
+
+def test_a_rating_of_five_or_six_is_refused(tmp_path: Path) -> None:
+    files = dataset_files()
+    files["aclImdb/train/neg/999_5.txt"] = "Neither."
+    with pytest.raises(DataError, match="999_5"):
+        read_reviews(write_archive(tmp_path / "a.tar.gz", files), "train")

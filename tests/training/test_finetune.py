@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,9 +17,10 @@ from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE, read_config
 from model_core.loading import load_classifier
 from tests.factories import make_review, separable_reviews, tiny_model
 from training import finetune as module
+from training.batches import TrainingTexts
 from training.config import ConfigError, FinetuneConfig
 from training.data import Review, fingerprint, load_split
-from training.finetune import RunProgress, finetune, main, parameter_groups, schedule
+from training.finetune import RunProgress, main, parameter_groups, schedule
 
 TRAIN = separable_reviews(96, seed=1)
 VALIDATION = separable_reviews(32, seed=2)
@@ -36,7 +38,11 @@ def config(initial: Path, **options: Any) -> FinetuneConfig:
     return FinetuneConfig(**{**defaults, **options})
 
 
-def log_of(run: Path) -> list[dict[str, float]]:
+def finetune(options: FinetuneConfig, train: list[Review], validation: list[Review], run: Path) -> Path:
+    return module.finetune(options, TrainingTexts.of(train), validation, run)
+
+
+def log_of(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
@@ -71,9 +77,11 @@ def test_the_loss_falls_on_reviews_that_one_word_tells_apart(trained: Path) -> N
 
 
 def test_the_validation_accuracy_of_each_epoch_is_logged_and_rises(trained: Path) -> None:
-    accuracies = {int(e["epoch"]): e["validation_accuracy"] for e in log_of(trained) if "validation_accuracy" in e}
-    assert list(accuracies) == list(range(1, 10))
-    assert accuracies[9] >= 0.9
+    figures = {entry["epoch"]: entry["validation"] for entry in log_of(trained) if "validation" in entry}
+    assert list(figures) == list(range(1, 10))
+    assert figures[9]["accuracy"] >= 0.9
+    assert figures[9]["nll"] < figures[1]["nll"]
+    assert figures[9]["accuracy"] > figures[9]["prefix_accuracy"] > 0.3
 
 
 def test_the_checkpoint_is_whole_and_rates_by_what_was_learned(trained: Path) -> None:
@@ -88,7 +96,8 @@ def test_the_checkpoint_tells_how_texts_are_cut_and_the_prior_of_its_data(initia
     reviews = [make_review(number, stars) for number, stars in enumerate((1, 1, 1, 4, 7, 10, 10, 10, 10, 2))]
     options = config(initial, name="tuned", epochs=1, head_share=0.4)
     written, architecture = read_config(finetune(options, reviews, [], tmp_path))
-    assert (written.name, written.max_tokens, written.head_share, written.temperature) == ("tuned", 32, 0.4, 1.0)
+    assert (written.name, written.max_tokens, written.head_share) == ("tuned", 32, 0.4)
+    assert (written.attention, written.tail_step, written.temperature) == ("full", 1, ((1, 1.0),))
     assert written.prior == (0.3, 0.1, 0.0, 0.1, 0.1, 0.0, 0.0, 0.4)
     assert architecture["architectures"] == ["ElectraForSequenceClassification"]
 
@@ -121,6 +130,41 @@ def test_a_time_budget_ends_the_run_and_brings_the_learning_rate_to_zero(
     assert 20 < len(losses) <= 60
     assert shares == sorted(shares)
     assert 0.9 < shares[-1] < 1
+
+
+@pytest.fixture(scope="module")
+def block_causal(initial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a block-causal training on the same reviews."""
+    run = tmp_path_factory.mktemp("runs") / "block-causal"
+    options = config(initial, epochs=9, seed=4, attention="block-causal", block=4, lookahead_tokens=4)
+    finetune(options, TRAIN, VALIDATION, run)
+    return run
+
+
+def test_a_block_causal_model_learns_too(block_causal: Path) -> None:
+    figures = [entry["validation"] for entry in log_of(block_causal) if "validation" in entry]
+    assert figures[-1]["accuracy"] >= 0.9
+    great, awful = load_classifier(block_causal / "checkpoint", "torch", 1).classify(
+        ["a great film", "the plot was awful"]
+    )
+    assert (great.stars, awful.stars) == (10, 1)
+
+
+def test_a_block_causal_checkpoint_names_its_attention(block_causal: Path) -> None:
+    written, _ = read_config(block_causal / "checkpoint")
+    assert (written.attention, written.block, written.tail_step) == ("block-causal", 4, 16)
+
+
+def test_soft_labels_teach_what_no_rating_says(initial: Path, tmp_path: Path) -> None:
+    """The rated reviews say nothing of the word that the soft labels tell apart."""
+    soft = np.zeros((96, 8), dtype=np.float32)
+    soft[np.arange(96), [review.label for review in TRAIN]] = 1
+    rated = TrainingTexts.of([make_review(number, (1, 10)[number % 2], "the film") for number in range(48)])
+    data = rated.with_soft([review.text for review in TRAIN], soft)
+    checkpoint = module.finetune(config(initial, epochs=9, soft_share=2, prefix_share=0), data, [], tmp_path)
+    great, awful = load_classifier(checkpoint, "torch", threads=1).classify(["the film was great", "an awful movie"])
+    assert great.expected_stars > 8
+    assert awful.expected_stars < 3
 
 
 def test_more_tokens_than_the_model_has_positions_are_refused(initial: Path, tmp_path: Path) -> None:
@@ -195,6 +239,28 @@ def test_the_loss_shown_goes_on_where_it_was(initial: Path, tmp_path: Path, monk
     assert (progress.epoch, progress.batch, progress.step) == (0, 5, 5)
     assert progress.mean_loss == pytest.approx(sum(losses) / 5)
     assert progress.seconds > 0
+
+
+def test_a_resumed_run_logs_nothing_twice(initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = config(initial, epochs=9, save_minutes=0)
+    save = module._save_state
+    with monkeypatch.context() as patch:
+        # The state is that of step 30 when the run is killed at step 70, with a line and some epochs logged since.
+        def save_until_30(folder: Path, model: Any, optimizer: Any, progress: RunProgress) -> None:
+            if progress.step == 70:
+                raise KilledError
+            if progress.step <= 30:
+                save(folder, model, optimizer, progress)
+
+        patch.setattr(module, "_save_state", save_until_30)
+        with pytest.raises(KilledError):
+            finetune(options, TRAIN, VALIDATION, tmp_path)
+    assert 50 in [entry.get("step") for entry in log_of(tmp_path)]
+    finetune(options, TRAIN, VALIDATION, tmp_path)
+    steps = [entry["step"] for entry in log_of(tmp_path) if "step" in entry]
+    epochs = [entry["epoch"] for entry in log_of(tmp_path) if "epoch" in entry]
+    assert steps == [50, 100, 150]
+    assert epochs == list(range(1, 10))
 
 
 def fresh_optimizer(initial: Path) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
@@ -301,9 +367,12 @@ def test_a_limit_takes_reviews_of_both_sentiments_to_train_and_to_judge(
 ) -> None:
     seen: list[list[Review]] = []
 
-    def look(_: object, train: list[Review], validation: list[Review], run: Path) -> Path:
-        seen.extend((train, validation))
+    def look(_: object, data: TrainingTexts, validation: list[Review], run: Path) -> Path:
+        texts = set(data.texts)
+        seen.extend(([review for review in train if review.text in texts], validation))
         return run
+
+    train = load_split(archive, "train", 0.3)
 
     monkeypatch.setattr(module, "finetune", look)
     assert run_main(archive, initial, tmp_path, "--validation-share", "0.3", "--limit", "16") == 0

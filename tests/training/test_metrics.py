@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from model_core.labels import NUM_LABELS, STARS
-from training.metrics import accuracy_interval, expected_calibration_error, rating_metrics
+from training.metrics import (
+    ECE_BINS,
+    bootstrap_intervals,
+    confusion,
+    expected_calibration_error,
+    metrics_with_intervals,
+    pooled_calibration,
+    rating_metrics,
+    reliability,
+)
 
 
 def certain(*stars: int) -> np.ndarray:
@@ -28,6 +37,11 @@ def test_errors_are_measured_in_real_stars_and_neighbours_in_classes() -> None:
     assert figures["rmse"] == pytest.approx(((9 + 9 + 81) / 4) ** 0.5)
 
 
+def test_figures_of_a_single_rating_are_numbers() -> None:
+    figures = rating_metrics(certain(8, 8), np.array([8, 8]))
+    assert (figures["accuracy"], figures["qwk"]) == (1, 0)
+
+
 def test_stars_are_positive_when_most_of_the_probability_is() -> None:
     # The single most probable class is 1 star, but seven and more are likelier together.
     rows = np.array([[0.4, 0, 0, 0, 0.15, 0.15, 0.15, 0.15]])
@@ -48,6 +62,64 @@ def test_calibration_compares_confidence_with_accuracy() -> None:
     assert expected_calibration_error(rows, np.ones(100, dtype=int)) == pytest.approx(0.8)
 
 
-def test_the_interval_of_an_accuracy_shrinks_with_the_texts() -> None:
-    assert accuracy_interval(0.5, 25_000) == pytest.approx(0.0062, abs=1e-4)
-    assert accuracy_interval(0.5, 100) > accuracy_interval(0.5, 1_000)
+def random_predictions(count: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(5)
+    return generator.dirichlet(np.ones(NUM_LABELS), count), generator.choice(STARS, count)
+
+
+def test_an_interval_holds_its_figure_and_is_as_wide_as_theory_says() -> None:
+    rows, stars = random_predictions(2_000)
+    figures = rating_metrics(rows, stars)
+    intervals = bootstrap_intervals(rows, stars)
+    assert set(intervals) == {"accuracy", "binary_accuracy", "within_one", "mae", "nll"}
+    for figure, (low, high) in intervals.items():
+        assert low < figures[figure] < high, figure
+    low, high = intervals["accuracy"]
+    expected = 2 * 1.96 * (figures["accuracy"] * (1 - figures["accuracy"]) / 2_000) ** 0.5
+    assert high - low == pytest.approx(expected, rel=0.1)
+
+
+def test_intervals_shrink_with_the_texts_and_are_always_the_same() -> None:
+    rows, stars = random_predictions(1_600)
+    few, many = (bootstrap_intervals(rows[:count], stars[:count])["nll"] for count in (100, 1_600))
+    assert few[1] - few[0] > 2 * (many[1] - many[0])
+    assert bootstrap_intervals(rows, stars) == bootstrap_intervals(rows, stars)
+    assert metrics_with_intervals(rows, stars)["intervals"] == bootstrap_intervals(rows, stars)
+
+
+def test_confusion_has_a_row_for_each_true_rating() -> None:
+    counts = np.array(confusion(certain(7, 7, 1, 10), np.array([4, 4, 10, 10])))
+    assert counts.shape == (NUM_LABELS, NUM_LABELS)
+    assert counts[STARS.index(4), STARS.index(7)] == 2
+    assert counts[STARS.index(10), STARS.index(1)] == counts[STARS.index(10), STARS.index(10)] == 1
+    assert counts.sum() == 4
+
+
+def test_the_bins_of_a_reliability_diagram_give_the_calibration_error() -> None:
+    rows, stars = random_predictions(500)
+    classes = np.array([STARS.index(value) for value in stars])
+    bins = reliability(rows, classes)
+    assert len(bins["count"]) == len(bins["confidence"]) == len(bins["accuracy"]) == ECE_BINS
+    error = sum(
+        count * abs(accuracy - confidence) / 500
+        for count, confidence, accuracy in zip(bins["count"], bins["confidence"], bins["accuracy"], strict=True)
+        if count and accuracy is not None and confidence is not None
+    )
+    assert error == pytest.approx(expected_calibration_error(rows, classes))
+
+
+def test_an_empty_bin_has_no_means() -> None:
+    bins = reliability(certain(1), np.array([0]))
+    assert bins["count"] == [0] * (ECE_BINS - 1) + [1]
+    assert bins["confidence"] == bins["accuracy"] == [None] * (ECE_BINS - 1) + [1.0]
+
+
+def test_lengths_are_calibrated_each_and_as_one_pool() -> None:
+    unsure = np.full((10, NUM_LABELS), 0.4 / 7)
+    unsure[:, 0] = 0.6
+    # At one length always right, at the other never: each is far off, and together they are nearly calibrated.
+    stars = np.full(10, STARS[0])
+    calibration = pooled_calibration({"1": unsure, "2": unsure[:, ::-1]}, stars)
+    assert calibration["ece_by_length"] == {"1": pytest.approx(0.4), "2": pytest.approx(0.6)}
+    assert calibration["ece_all_prefixes"] == pytest.approx(0.1)
+    assert sum(calibration["bins_all_prefixes"]["count"]) == 20

@@ -1,0 +1,102 @@
+"""Fit the temperatures of a checkpoint on validation, so that its probabilities mean what they say at every length.
+
+``python -m training.calibrate CHECKPOINT --data ARCHIVE`` rates validation reviews and their beginnings as served and
+writes into the checkpoint's ``config.json`` one temperature for each length of ``KNOTS`` (temperature scaling: Guo et
+al. 2017, "On Calibration of Modern Neural Networks"). Which rating is most probable never changes.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from scipy.optimize import minimize
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, read_config, write_config
+from model_core.classifier import Classifier
+from model_core.errors import CheckpointError
+from model_core.loading import load_classifier
+from training.beginnings import PREFIX_TOKENS, first_tokens, spread
+from training.data import DataError, Review, load_split
+from training.metrics import Floats, Integers
+
+KNOTS: Final = (*PREFIX_TOKENS, 512)
+"""Lengths in tokens that get a temperature of their own; those between are interpolated."""
+
+_BOUNDS = (0.2, 5.0)
+_BATCH = 16
+
+
+def fit_temperatures(logits: Floats, tokens: Integers, classes: Integers) -> tuple[tuple[int, float], ...]:
+    """Return (length, temperature) pairs that minimise the mean NLL of logits [texts, 8] at lengths [texts]."""
+    # A value between two knots is their mix, as CheckpointConfig.temperature_at computes it.
+    place = np.interp(np.log(np.maximum(tokens, 1)), np.log(KNOTS), np.arange(len(KNOTS)))
+    below = np.minimum(place.astype(int), len(KNOTS) - 2)
+    upper = place - below
+    rows = np.arange(len(classes))
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        temperature = values[below] * (1 - upper) + values[below + 1] * upper
+        scaled = logits / temperature[:, None]
+        scaled -= scaled.max(axis=1, keepdims=True)
+        log_likelihood = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+        # d NLL / d T of each text; dividing by T moves the logits towards their mean under the distribution.
+        mean_logit = (np.exp(log_likelihood) * logits).sum(axis=1)
+        slope = (logits[rows, classes] - mean_logit) / temperature**2
+        gradient = np.bincount(below, slope * (1 - upper), len(KNOTS))
+        gradient += np.bincount(below + 1, slope * upper, len(KNOTS))
+        return float(-log_likelihood[rows, classes].mean()), gradient / len(classes)
+
+    fitted = minimize(loss, np.ones(len(KNOTS)), jac=True, bounds=[_BOUNDS] * len(KNOTS), method="L-BFGS-B")
+    return tuple((length, round(float(value), 4)) for length, value in zip(KNOTS, fitted.x, strict=True))
+
+
+def collect(
+    classifier: Classifier, config: CheckpointConfig, tokenizer: Tokenizer, reviews: Sequence[Review]
+) -> tuple[Floats, Integers, Integers]:
+    """Logits [texts, 8], lengths [texts] and classes [texts] of whole reviews and of their beginnings."""
+    texts = [(review.text, review.label) for review in reviews]
+    texts += [(first_tokens(tokenizer, r.text, tokens), r.label) for tokens in PREFIX_TOKENS for r in reviews]
+    rows, lengths = [], []
+    for start in tqdm(range(0, len(texts), _BATCH), desc="calibrate", mininterval=1, disable=None):
+        for prediction in classifier.classify([text for text, _ in texts[start : start + _BATCH]]):
+            # Logits but for a constant, which the softmax does not see; the temperature there is must not count.
+            log_probabilities = np.log(np.maximum(prediction.probabilities, 1e-12))
+            rows.append(log_probabilities * config.temperature_at(prediction.tokens))
+            lengths.append(prediction.tokens)
+    return np.array(rows), np.array(lengths), np.array([label for _, label in texts])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
+    parser.add_argument("checkpoint", type=Path, help="folder that training.export wrote")
+    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
+    parser.add_argument("--limit", type=int, default=0, help="use so many reviews (default: all of validation)")
+    options = parser.parse_args(argv)
+    try:
+        config, architecture = read_config(options.checkpoint)
+        reviews = load_split(options.data, "validation", options.validation_share)
+        classifier = load_classifier(options.checkpoint, "onnx", options.threads)
+        tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
+        tokenizer.no_truncation()
+        sample = spread(reviews, options.limit or len(reviews))
+        temperature = fit_temperatures(*collect(classifier, config, tokenizer, sample))
+    except (CheckpointError, DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    write_config(options.checkpoint, dataclasses.replace(config, temperature=temperature), architecture)
+    print(json.dumps(dict(temperature)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

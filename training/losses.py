@@ -1,0 +1,62 @@
+"""What fine-tuning minimises. Targets are distributions [texts, 8]: a rating, or what a teacher says."""
+
+import torch
+from torch import Tensor
+
+from model_core.labels import NUM_LABELS
+
+
+def td_targets(logits: Tensor, reads: Tensor, counted: Tensor, targets: Tensor, lookahead_tokens: float) -> Tensor:
+    """Targets [texts, reads, 8] of beginnings, by temporal consistency (TC-lambda: Maystre et al. 2025).
+
+    The target of a beginning mixes what the model itself says a little later with the text's own target,
+    z_t = w z_{t+1} + (1 - w) p_{t+1}, where w falls with the tokens between the two: (1 - 1/lookahead)^gap. So a
+    beginning is asked for what can be known soon, not for what only the end tells. 0 asks for the end at once.
+
+    ``logits`` [texts, reads, 8] and ``reads`` [texts, reads] (positions) count up to each text's last read, where
+    ``counted`` [texts, reads] is true.
+    """
+    if not lookahead_tokens:
+        return targets[:, None].expand_as(logits)
+    probabilities = logits.detach().softmax(-1)
+    later = targets
+    result = [targets]
+    for step in range(reads.shape[1] - 1, 0, -1):
+        gap = reads[:, step] - reads[:, step - 1]
+        weight = ((1 - 1 / lookahead_tokens) ** gap)[:, None]
+        mixed = weight * later + (1 - weight) * probabilities[:, step]
+        # A read that does not count belongs to no text: the target of a text begins at its own last read.
+        later = torch.where(counted[:, step, None], mixed, targets)
+        result.append(later)
+    return torch.stack(result[::-1], dim=1)
+
+
+def rating_loss(logits: Tensor, targets: Tensor, ordinal_weight: float) -> Tensor:
+    """Cross-entropy [...] of logits [..., 8] against distributions of the same shape, plus an ordinal term.
+
+    The ordinal term punishes probability by its distance from the target in classes (OLL: Castagnos et al. 2022,
+    "A Simple Log-based Loss Function for Ordinal Text Classification").
+    """
+    logits = logits.float()
+    loss = -(targets * logits.log_softmax(-1)).sum(-1)
+    if not ordinal_weight:
+        return loss
+    classes = torch.arange(NUM_LABELS, device=logits.device)
+    distances = (classes[:, None] - classes).abs() / (NUM_LABELS - 1)
+    log_others = torch.log1p(-logits.softmax(-1).clamp(max=1 - 1e-6))
+    return loss - ordinal_weight * ((targets @ distances) * log_others).sum(-1)
+
+
+def beginnings_loss(losses: Tensor, counted: Tensor, blocks_weight: float) -> Tensor:
+    """Mean over texts of losses [texts, reads].
+
+    The last read of each text weighs 1 - ``blocks_weight``, the mean of its earlier ones ``blocks_weight``; of a text
+    with one read only, that read weighs all.
+    """
+    earlier = counted[:, 1:]
+    last = counted & ~torch.cat([earlier, torch.zeros_like(counted[:, :1])], dim=1)
+    before = counted & ~last
+    count = before.sum(1)
+    share = torch.where(count > 0, blocks_weight, 0.0)
+    weights = last * (1 - share)[:, None] + before * (share / count.clamp(min=1))[:, None]
+    return (losses * weights).sum(1).mean()

@@ -1,0 +1,288 @@
+"""Draw what ``training.evaluate`` found: prefix curve, reliability, confusion, flicker.
+
+``python -m training.report METRICS.json --output docs/images`` writes four PNG pictures.
+"""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from PIL import Image
+
+from model_core.labels import FIRST_POSITIVE_CLASS, NUM_LABELS, STARS
+from training.metrics import ECE_BINS
+
+Metrics = Mapping[str, Any]
+
+_INK, _SOFT, _LINE = "#161a26", "#555d70", "#dcdfe8"
+_BLUE, _ORANGE, _GREY = "#1f57a8", "#d0701f", "#848b9c"
+_COMPETITORS = {"tfidf_prefix": ("TF-IDF, also trained on beginnings", _ORANGE), "tfidf": ("TF-IDF", _GREY)}
+
+_WIDTH = 9.0
+_DPI = 160
+# The font is one that matplotlib brings along: the pictures are the same everywhere.
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "text.color": _INK,
+    "axes.labelcolor": _SOFT,
+    "axes.edgecolor": _GREY,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": _LINE,
+    "xtick.color": _SOFT,
+    "ytick.color": _SOFT,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.09,
+}
+
+
+class ReportError(Exception):
+    """There are no figures to draw, or not all of them."""
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read what ``training.evaluate --output`` wrote. Raises ReportError where a picture's figures are missing."""
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        _ = metrics["confusion"], metrics["model"]["name"], metrics["split"]
+        for judged in (metrics, *metrics.get("competitor", {}).values()):
+            _ = judged["full"]["intervals"], judged["prefix"], judged["typing"]["accuracy_by_key"]
+            _ = judged["calibration"]["bins_full"], judged["calibration"]["bins_all_prefixes"]
+    except OSError as error:
+        raise ReportError(f"cannot read {path}: {error.strerror}. {_cure(path)}") from error
+    except ValueError as error:
+        raise ReportError(f"{path} is not JSON: {error}") from error
+    except KeyError as error:
+        raise ReportError(f"{path} has no {error}, so it is old or not whole. {_cure(path)}") from error
+    except (AttributeError, TypeError) as error:
+        raise ReportError(f"{path} does not hold what training.evaluate writes. {_cure(path)}") from error
+    return dict(metrics)
+
+
+def _cure(path: Path) -> str:
+    return f"Make it by: python -m training.evaluate --split test --competitor --output {path}"
+
+
+def draw(metrics: Metrics, folder: Path) -> list[Path]:
+    """Write the four pictures into ``folder``; the same figures give the same bytes."""
+    pictures: dict[str, Callable[[Metrics], Figure]] = {
+        "prefix-curve.png": prefix_curve,
+        "reliability.png": reliability_diagram,
+        "confusion.png": confusion_matrix,
+        "flicker.png": flicker,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with matplotlib.style.context(["default", _STYLE]):
+        for name, picture in pictures.items():
+            _write(picture(metrics), folder / name)
+    return [folder / name for name in pictures]
+
+
+def _write(figure: Figure, path: Path) -> None:
+    """Write a PNG of 64 colours: a third of the size, and no difference to the eye. It names no date and no program."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=_DPI)
+    with Image.open(drawn) as image:
+        few = image.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    few.save(path, format="PNG", optimize=True)
+
+
+def prefix_curve(metrics: Metrics) -> Figure:
+    """Accuracy by the tokens that are typed, whole reviews last, with the 95 % interval as a band."""
+    figure = Figure(figsize=(_WIDTH, 5.2))
+    axes = figure.subplots()
+    lengths = [int(tokens) for tokens in metrics["prefix"]]
+    # The whole review stands one step after the longest beginning, as if the axis went on.
+    places = np.log2([*lengths, 2 * lengths[-1]])
+    for name, colour, figures in _series(metrics):
+        points = [*figures["prefix"].values(), figures["full"]]
+        low, high = np.array([point["intervals"]["accuracy"] for point in points]).T
+        values = [point["accuracy"] for point in points]
+        axes.fill_between(places, low, high, color=colour, alpha=0.16, linewidth=0)
+        axes.plot(places[:-1], values[:-1], color=colour, marker="o", markersize=5, linewidth=2, label=name)
+        axes.plot(places[-2:], values[-2:], color=colour, linewidth=2, linestyle=(0, (2, 1.5)))
+        axes.plot(places[-1:], values[-1:], color=colour, marker="o", markersize=7)
+    rows = np.array(metrics["confusion"]).sum(axis=1)
+    common = rows.max() / rows.sum()
+    axes.axhline(common, color=_SOFT, linewidth=1, linestyle=":")
+    axes.annotate(
+        f"always {STARS[int(rows.argmax())]} ★", (places[-1], common), xytext=(0, -5), ha="right", va="top",
+        textcoords="offset points", color=_SOFT, fontsize=10,
+    )  # fmt: skip
+    axes.set_xticks(places, [*(str(tokens) for tokens in lengths), "whole\nreview"])
+    axes.set_xlabel("tokens of the review that the model has seen")
+    axes.set_ylabel("accuracy, one of 8 ratings  (band: 95 %)")
+    axes.yaxis.set_major_formatter(_percents)
+    axes.grid(axis="y")
+    axes.legend(loc="upper left")
+    beginnings = metrics["prefix"][str(lengths[0])]["reviews"]
+    axes.set_title(
+        f"How early the rating is right  ({metrics['split']} split: beginnings of {beginnings:,} reviews, "
+        f"{metrics['full']['reviews']:,} whole)"
+    )
+    return figure
+
+
+def reliability_diagram(metrics: Metrics) -> Figure:
+    """Accuracy by confidence, of whole reviews and of all beginnings as one set, above how often each occurs."""
+    figure = Figure(figsize=(_WIDTH, 5.4))
+    grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(4, 1))
+    # The competitor that saw whole reviews only is left out: three lines on one diagonal cannot be told apart.
+    judged = [series for series in _series(metrics) if series[0] != _COMPETITORS["tfidf"][0]]
+    columns = (("Whole reviews", "full"), ("Beginnings of all lengths", "all_prefixes"))
+    for column, (title, part) in enumerate(columns):
+        curve, histogram = grid[0, column], grid[1, column]
+        curve.plot((0, 1), (0, 1), color=_GREY, linewidth=1, linestyle="--")
+        for row, (name, colour, figures) in enumerate(judged):
+            calibration = figures["calibration"]
+            _reliability_line(curve, calibration[f"bins_{part}"], colour, name)
+            curve.text(0.96, 0.05 + 0.08 * row, f"ECE {calibration[f'ece_{part}']:.3f}", color=colour, ha="right")
+        counts = np.array(metrics["calibration"][f"bins_{part}"]["count"])
+        edges = np.arange(ECE_BINS) / ECE_BINS
+        histogram.bar(edges, counts / counts.sum(), width=0.9 / ECE_BINS, align="edge", color=_BLUE, alpha=0.55)
+        curve.set_title(f"{title}  ({counts.sum():,} ratings)")
+        curve.grid()
+        histogram.set_xlabel("confidence")
+        histogram.set_xlim(0, 1)
+        histogram.set_xticks((0.2, 0.4, 0.6, 0.8))
+        histogram.xaxis.set_major_formatter(_percents)
+    _percent(grid[0, 0], "accuracy")
+    grid[0, 0].set_ylim(0, 1)
+    _percent(grid[1, 0], "ratings")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _reliability_line(axes: Axes, bins: Mapping[str, list[Any]], colour: str, label: str) -> None:
+    # A bin of a thousandth of the ratings is all noise, yet would draw the eye.
+    kept = [index for index, count in enumerate(bins["count"]) if 1_000 * count > sum(bins["count"])]
+    counts = np.array([bins["count"][index] for index in kept])
+    confidence = [bins["confidence"][index] for index in kept]
+    accuracy = [bins["accuracy"][index] for index in kept]
+    axes.plot(confidence, accuracy, color=colour, linewidth=1.5, label=label)
+    # The area of a dot is its share of the ratings.
+    axes.scatter(confidence, accuracy, s=6 + 300 * counts / counts.sum(), color=colour, linewidth=0, clip_on=False)
+
+
+def confusion_matrix(metrics: Metrics) -> Figure:
+    """Of the whole reviews with each true rating, the share that each rating is given to."""
+    counts = np.array(metrics["confusion"])
+    totals = counts.sum(axis=1)
+    shares = counts / np.maximum(totals, 1)[:, None]
+    figure = Figure(figsize=(_WIDTH, 6.2))
+    axes = figure.subplots()
+    axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("blue", ("#ffffff", _BLUE)), vmin=0, aspect="auto")
+    for row in range(NUM_LABELS):
+        for column in range(NUM_LABELS):
+            dark = shares[row, column] > 0.6 * shares.max()
+            axes.text(
+                column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center",
+                color="white" if dark else _INK, weight="bold" if row == column else "normal",
+            )  # fmt: skip
+    # Between the negative and the positive ratings, where a mistake weighs most.
+    for line in (axes.axhline, axes.axvline):
+        line(FIRST_POSITIVE_CLASS - 0.5, color=_INK, linewidth=1)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(range(NUM_LABELS), [f"{stars} ★" for stars in STARS])
+    axes.set_yticks(range(NUM_LABELS), [f"{stars} ★  ({total:,})" for stars, total in zip(STARS, totals, strict=True)])
+    axes.set_xlabel("rating of the model")
+    axes.set_ylabel("true rating  (reviews)")
+    axes.set_title(f"Where the whole reviews of each rating go, in %  ({metrics['split']} split)")
+    return figure
+
+
+def flicker(metrics: Metrics) -> Figure:
+    """How much the rating moves from key to key, beside its accuracy: a constant would be perfectly calm."""
+    series = [(name, colour, figures["typing"]) for name, colour, figures in _series(metrics)]
+    figure = Figure(figsize=(_WIDTH, 4.6))
+    flips, moves, curve = figure.subplots(1, 3, width_ratios=(1, 1, 2.2))
+    for axes, key, title, digits in (
+        (flips, "flips_per_100_keys", "Flips in 100 keys", "%.1f"),
+        (moves, "move_per_key", "Stars moved by a key", "%.3f"),
+    ):
+        bars = axes.bar(
+            range(len(series)), [typing[key] for *_, typing in series], color=[colour for _, colour, _ in series]
+        )
+        axes.bar_label(bars, fmt=digits, padding=2)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_title(title)
+        axes.margins(y=0.12)
+        # Room for three bars, so that one alone is no wall.
+        axes.set_xlim(len(series) / 2 - 2, len(series) / 2 + 1)
+    for name, colour, typing in series:
+        by_key = typing["accuracy_by_key"]
+        curve.plot(range(len(by_key)), list(by_key.values()), color=colour, marker="o", linewidth=2, label=name)
+    lasts = [int(last) for last in metrics["typing"]["accuracy_by_key"]]
+    firsts = [1, *(last + 1 for last in lasts)]
+    curve.set_xticks(range(len(lasts)), [f"{first}–{last}" for first, last in zip(firsts, lasts, strict=False)])
+    curve.tick_params(axis="x", labelsize=10)
+    curve.margins(x=0.07)
+    curve.set_xlabel("keys")
+    _percent(curve, "")
+    curve.set_title("Accuracy meanwhile")
+    curve.grid(axis="y")
+    figure.legend(*curve.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10)
+    typed = metrics["typing"]
+    figure.suptitle(
+        f"How calm the rating is while typing  ({typed['reviews']:,} reviews, {typed['keystrokes']:,} keys)",
+        x=0.09 / _WIDTH, ha="left", fontsize=12,
+    )  # fmt: skip
+    return figure
+
+
+def _series(metrics: Metrics) -> Iterator[tuple[str, str, Metrics]]:
+    """Name, colour and figures: the model first, then the competitors that were judged."""
+    yield metrics["model"]["name"], _BLUE, metrics
+    judged = metrics.get("competitor", {})
+    for key, (name, colour) in _COMPETITORS.items():
+        if key in judged:
+            yield name, colour, judged[key]
+
+
+def _percent(axes: Axes, label: str) -> None:
+    axes.set_ylabel(label)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(_percents)
+
+
+def _percents(value: float, _: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
+    parser.add_argument("metrics", type=Path, metavar="METRICS.json", help="what training.evaluate --output wrote")
+    parser.add_argument("--output", type=Path, default=Path("docs/images"), help="folder of the pictures (%(default)s)")
+    options = parser.parse_args(argv)
+    try:
+        metrics = read_metrics(options.metrics)
+    except ReportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for path in draw(metrics, options.output):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,56 @@
+"""A look on the way: how a model in training does on the held-out films, whole reviews and beginnings."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import ElectraForSequenceClassification
+
+from model_core.attention import rate
+from model_core.checkpoint import CheckpointConfig
+from model_core.tokenizer import TextTokenizer
+from training.beginnings import PREFIX_TOKENS, first_tokens
+from training.data import Review
+from training.metrics import Floats, rating_metrics
+
+_BATCH = 32
+
+
+@torch.inference_mode()
+def predict_probabilities(
+    model: ElectraForSequenceClassification, tokenizer: TextTokenizer, texts: Sequence[str], config: CheckpointConfig
+) -> Floats:
+    """Probabilities [texts, 8] before any temperature, in batches of like length."""
+    training = model.training
+    model.eval()
+    encoded = [tokenizer.encode(text).input_ids for text in texts]
+    order = np.argsort([len(ids) for ids in encoded], kind="stable")
+    result = np.zeros((len(texts), model.config.num_labels))
+    for start in range(0, len(order), _BATCH):
+        batch = order[start : start + _BATCH]
+        logits = rate(model, [encoded[index] for index in batch], tokenizer.pad_id, config)
+        result[batch] = logits.float().softmax(-1).cpu().numpy()
+    model.train(training)
+    return result
+
+
+def validation_figures(
+    model: ElectraForSequenceClassification,
+    tokenizer: TextTokenizer,
+    pieces: Tokenizer,
+    reviews: Sequence[Review],
+    config: CheckpointConfig,
+) -> dict[str, float]:
+    """Accuracy and NLL of whole reviews, and their means over beginnings of ``PREFIX_TOKENS`` tokens."""
+    stars = np.array([review.stars for review in reviews])
+    whole = [review.text for review in reviews]
+    texts = [whole, *([first_tokens(pieces, text, tokens) for text in whole] for tokens in PREFIX_TOKENS)]
+    full, *prefixes = (rating_metrics(predict_probabilities(model, tokenizer, each, config), stars) for each in texts)
+    return {
+        **{figure: round(full[figure], 4) for figure in ("accuracy", "binary_accuracy", "mae", "nll")},
+        **{
+            f"prefix_{figure}": round(float(np.mean([metrics[figure] for metrics in prefixes])), 4)
+            for figure in ("accuracy", "nll")
+        },
+    }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from model_core.cache import EncoderCache
 from model_core.classifier import Classifier
 from model_core.labels import STARS
 from model_core.loading import load_classifier
@@ -24,9 +25,8 @@ from training.data import load_split
 
 ARCHIVE = REPOSITORY / os.environ.get("STARCAST_TEST_DATA", "data/aclImdb_v1.tar.gz")
 
-# What int8 may change, in probability and in expected stars, measured on the shipped checkpoint and rounded up.
-# On reviews as the dataset has them that is little; short odd texts near a balance of good and bad can tip.
-INT8_BOUNDS = {"written for the tests": (0.30, 2.5, 0.30), "of the dataset": (0.08, 0.25, 0.07)}
+# What int8 may change, in probability and in expected stars (largest, mean): twice what the shipped checkpoint shows.
+INT8_BOUNDS = {"written for the tests": (0.06, 0.5, 0.16), "of the dataset": (0.04, 0.08, 0.03)}
 
 
 @cache
@@ -70,8 +70,21 @@ def test_the_int8_graph_agrees_with_pytorch(kind: str, reviews: tuple[str, ...])
 def test_a_text_gives_the_same_numbers_alone_and_in_company(reviews: tuple[str, ...]) -> None:
     for backend in ("onnx", "torch"):
         together = probabilities(backend, reviews)
-        alone = np.concatenate([probabilities(backend, [review]) for review in reviews])
+        fresh = load_classifier(settings.STARCAST_CHECKPOINT, backend)  # The other one remembers what it rated.
+        alone = np.array([fresh.classify([review])[0].probabilities for review in reviews])
         assert np.abs(together - alone).max() < 1e-3
+
+
+def test_a_review_typed_key_by_key_gets_the_numbers_of_each_text_alone(reviews: tuple[str, ...]) -> None:
+    typist, fresh = (load_classifier(settings.STARCAST_CHECKPOINT) for _ in range(2))
+    cache = EncoderCache()
+    review = max(reviews, key=len)
+    for length in range(1, 150):
+        text = review[:length]
+        [typed], [alone] = typist.classify([text], [cache]), fresh.classify([text])
+        # The last bit of a float that falls to the other side of an int8 step.
+        assert np.abs(np.subtract(typed.probabilities, alone.probabilities)).max() < 1e-2
+    assert len(cache.input_ids) >= 16
 
 
 def test_command_line_http_and_websocket_give_the_numbers_of_the_graph(

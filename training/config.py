@@ -67,7 +67,7 @@ class FinetuneConfig:
     seed: int = 1
     save_minutes: float = 5.0
     limit: int = 0
-    """If above 0, train on so many reviews only: for tests and first looks."""
+    """If above 0, train on so many reviews only, and judge by as many: for tests and first looks."""
 
     def __post_init__(self) -> None:
         _check_kinds(self)

@@ -77,7 +77,7 @@ def judge(checkpoint: Path, data: Path, validation_share: float, limit: int) -> 
     model, raw = load_initial(str(checkpoint), hidden_dropout=0.0, attention_dropout=0.0)
     pieces = Tokenizer.from_file(str(checkpoint / TOKENIZER_FILE))
     reviews = load_split(data, "validation", validation_share)
-    sample = spread(reviews, max(1, limit // 4)) if limit else reviews
+    sample = spread(reviews, limit) if limit else reviews
     return validation_figures(model, TextTokenizer.for_config(raw, config), pieces, sample, config)
 
 

@@ -234,7 +234,7 @@ def main(argv: list[str] | None = None) -> int:
         train = load_split(options.data, "train", config.validation_share)
         validation = load_split(options.data, "validation", config.validation_share)
         if config.limit:
-            train, validation = spread(train, config.limit), spread(validation, max(1, config.limit // 4))
+            train, validation = spread(train, config.limit), spread(validation, config.limit)
         data = TrainingTexts.of(train)
         if config.soft_labels:
             unlabelled = read_unlabelled(options.data)

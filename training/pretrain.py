@@ -264,10 +264,9 @@ class Pretraining:
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """AdamW groups: no decay on norms and biases."""
-    parameters = list(model.parameters())
     return [
-        {"params": [one for one in parameters if one.ndim > 1], "weight_decay": weight_decay},
-        {"params": [one for one in parameters if one.ndim == 1], "weight_decay": 0.0},
+        {"params": [one for one in model.parameters() if one.ndim > 1], "weight_decay": weight_decay},
+        {"params": [one for one in model.parameters() if one.ndim == 1], "weight_decay": 0.0},
     ]
 
 

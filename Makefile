@@ -61,8 +61,8 @@ eval: env ## Judge the served model on the test set; DATA=archive ARGS="--limit 
 report: env ## Draw the pictures of METRICS, the shipped model's figures, into docs/images; METRICS=file
 	$(BIN)/python -m training.report $(METRICS) $(ARGS)
 
-bench: .venv/serve ## Measure how long a text takes, alone and in batches
-	$(BIN)/python -m benchmarks.forward $(ARGS)
+bench: .venv/bench .venv/gradio/installed ## Measure speed beside two peers, in an hour or two; ARGS="forward" for a part
+	$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: env ## Take the pictures of the README from the real page
 	$(BIN)/python -m tests.e2e.screenshots $(ARGS)
@@ -90,6 +90,18 @@ var/secret_key:
 	@echo "Installing training, tests and linters into .venv ..."
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[test]'
 	@touch .venv/serve $@
+
+.venv/bench: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing what the benchmarks need into .venv ..."
+	@$(PIP) install -c $(CONSTRAINTS) -e '.[bench]'
+	@touch .venv/serve $@
+
+# Gradio is one of the measured peers; some of its versions are not ours.
+.venv/gradio/installed: benchmarks/requirements-gradio.txt | .venv/bin/python
+	@echo "Installing Gradio into .venv/gradio ..."
+	@$(PYTHON) -m venv .venv/gradio
+	@.venv/gradio/bin/python -m pip --quiet --disable-pip-version-check install -r $<
+	@touch $@
 
 $(BIOME): tests/js/package.json
 	@cd tests/js && npm install --silent --no-audit --no-fund

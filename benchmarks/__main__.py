@@ -1,0 +1,49 @@
+"""All benchmarks one after another, then their tables: ``python -m benchmarks``.
+
+``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …`` for NAME of forward, typists, idle, report.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks import forward, idle, report, typists
+from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, default_gradio_python
+
+NAMES: Final[dict[str, Callable[[Sequence[str]], int]]] = {
+    "forward": forward.main,
+    "typists": typists.main,
+    "idle": idle.main,
+    "report": report.main,
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line."""
+    if argv and argv[0] in NAMES:
+        return NAMES[argv[0]](argv[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
+    parser.add_argument("--gradio-python", default=default_gradio_python(), help="that has Gradio (%(default)s)")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    options = parser.parse_args(argv)
+    common = ["--checkpoint", str(options.checkpoint), "--output", str(options.output)]
+    gradio = ["--gradio-python", options.gradio_python]
+    for name, arguments in (
+        ("forward", common),
+        ("typists", [*common, *gradio]),
+        ("typists", [*common, *gradio, "--find-limit"]),
+        ("idle", common),
+        ("report", [str(options.output)]),
+    ):
+        if failed := NAMES[name](arguments):
+            return failed
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""The floor under every server: tokenising and the bare forward pass in a loop, over the texts of one typist's keys."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.keystrokes import Key
+from benchmarks.latency import Latencies
+from model_core.backends.onnx import OnnxBackend
+from model_core.backends.onnx_cached import CachedOnnxBackend
+from model_core.cache import EncoderCache
+from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, TOKENIZER_FILE, read_config
+from model_core.loading import DEFAULT_CACHE_BYTES
+from model_core.tokenizer import TextTokenizer
+
+_WARMUP_KEYS = 10
+
+
+def floor_passes(checkpoint: Path, threads: int) -> dict[str, Callable[[str], object]]:
+    """Ways to rate a text with nothing around them: ``whole``, and of a block-causal checkpoint ``typing`` too.
+
+    ``typing`` encodes what is new since the text before.
+    """
+    config, _ = read_config(checkpoint)
+    tokenizer = TextTokenizer.from_config(checkpoint / TOKENIZER_FILE, config)
+    bare = OnnxBackend(checkpoint / ONNX_FILE, threads)
+    passes: dict[str, Callable[[str], object]] = {"whole": lambda text: bare.logits([tokenizer.encode(text).input_ids])}
+    if config.attention == "block-causal":
+        cached = CachedOnnxBackend(checkpoint / ONNX_CACHED_FILE, config.block, threads, DEFAULT_CACHE_BYTES)
+        cache = EncoderCache()
+        passes["typing"] = lambda text: cached.logits([tokenizer.encode(text).input_ids], [cache])
+    return passes
+
+
+def measure_floor(
+    passes: Mapping[str, Callable[[str], object]], keys: Iterable[Key], duration_s: float
+) -> dict[str, Any]:
+    """Milliseconds of each way to rate; they take turns over the keys for so long, whenever those are due."""
+    latencies = {name: Latencies() for name in passes}
+    end_s = float("inf")
+    for number, key in enumerate(keys):
+        if number == _WARMUP_KEYS:
+            end_s = time.perf_counter() + duration_s
+        if time.perf_counter() >= end_s:
+            break
+        for name, rate in passes.items():
+            started_s = time.perf_counter()
+            rate(key.text)
+            if number >= _WARMUP_KEYS:
+                latencies[name].record(time.perf_counter() - started_s)
+    return {name: {**measured.summary_ms(), "passes": len(measured)} for name, measured in latencies.items()}

@@ -1,0 +1,92 @@
+"""What an open connection costs the server while nobody types: memory at a thousand of them, garbage collected.
+
+``python -m benchmarks.idle`` starts a server of its own.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_file_limit, write_json
+from benchmarks.peers.base import Launch
+from benchmarks.peers.collectable import COLLECTED
+from benchmarks.peers.registry import PEERS, starcast_environment
+from benchmarks.servers import Server, ServerError, python, running
+
+PROGRAM: Final = "benchmarks.idle"
+
+_FIRST: Final = 10
+"""Connections before the first measurement: what only the very first ones cost is not counted."""
+_AT_ONCE: Final = 50
+_SPARE_FILES: Final = 100
+_GREETING_S: Final = 1.0
+"""A handshake is over a little before the server has set the connection up."""
+
+
+async def measure(server: Server, connections: int) -> dict[str, Any]:
+    """Resident memory before and after so many connections are opened, and what one of them takes."""
+    connect = PEERS["starcast"].connect
+    held = [await connect(server.port) for _ in range(_FIRST)]
+    try:
+        before = await asyncio.to_thread(_collected_rss_bytes, server)
+        for opened in range(0, connections, _AT_ONCE):
+            count = min(_AT_ONCE, connections - opened)
+            held += await asyncio.gather(*(connect(server.port) for _ in range(count)))
+        after = await asyncio.to_thread(_collected_rss_bytes, server)
+    finally:
+        for connection in held:
+            await connection.close()
+    return {
+        "connections": connections,
+        "rss_before_mib": round(before / 2**20, 2),
+        "rss_after_mib": round(after / 2**20, 2),
+        "kib_per_connection": round((after - before) / 1024 / connections, 1),
+    }
+
+
+def _collected_rss_bytes(server: Server) -> int:
+    time.sleep(_GREETING_S)
+    server.process.send_signal(signal.SIGUSR1)
+    for line in server.process.stdout or ():
+        if line.strip() == COLLECTED:
+            return server.usage().rss_bytes
+    raise ServerError("the server ended")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
+    parser.add_argument("--connections", type=int, default=1_000, help="(%(default)s)")
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    options = parser.parse_args(argv)
+    if options.connections + _FIRST + _SPARE_FILES > (files := raise_file_limit()):
+        parser.error(f"this process may open {files} files only: raise `ulimit -Hn`, or take fewer --connections")
+    about = begin(PROGRAM, argv)
+    command = python("-m", "benchmarks.peers.collectable", "--port", "0")
+    try:
+        with tempfile.TemporaryDirectory() as data_dir:
+            launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
+            log = options.output / "logs" / "idle.log"
+            with running(command, starcast_environment(launch), log) as server:
+                figures = {"server": server.announcement, **asyncio.run(measure(server, options.connections))}
+    except ServerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"{figures['connections']} connections: {figures['rss_before_mib']} MiB before, "
+        f"{figures['rss_after_mib']} MiB after, {figures['kib_per_connection']} KiB each"
+    )
+    write_json(options.output, "idle.json", {**about, **figures})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

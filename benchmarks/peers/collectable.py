@@ -1,0 +1,29 @@
+"""``manage.py serve`` that collects its garbage at SIGUSR1 and says so: memory is then what is held, not what is left.
+
+``python -m benchmarks.peers.collectable`` takes the options of ``manage.py serve``.
+"""
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+from types import FrameType
+
+from django.core.management import execute_from_command_line
+
+COLLECTED = "collected"
+
+
+def _collect(signum: int, frame: FrameType | None) -> None:
+    gc.collect()
+    if sys.platform == "linux":
+        # Gives freed pages back, which the allocator would otherwise keep for later.
+        ctypes.CDLL(None).malloc_trim(0)
+    print(COLLECTED, flush=True)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, _collect)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    execute_from_command_line(["manage.py", "serve", *sys.argv[1:]])

@@ -1,0 +1,73 @@
+"""The peers by name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from benchmarks.peers.base import Connection, Launch, Peer
+from benchmarks.peers.gradio_api import GradioConnection
+from benchmarks.peers.socket import connect_socket
+from benchmarks.servers import python
+
+_UNLIMITED = "1000000"
+
+
+def starcast_environment(launch: Launch) -> dict[str, str]:
+    """Settings of a Starcast server whose typists all come from one address."""
+    return {
+        "STARCAST_DATA_DIR": str(launch.data_dir),
+        "STARCAST_SECRET_KEY": "only-for-a-server-that-lives-as-long-as-its-measurement",
+        "STARCAST_CHECKPOINT": str(launch.checkpoint),
+        "STARCAST_MODEL_THREADS": str(launch.threads),
+        "STARCAST_ADDRESS_FACTOR": _UNLIMITED,
+        "STARCAST_MAX_CONNECTIONS": _UNLIMITED,
+        "STARCAST_MAX_CONNECTIONS_PER_ADDRESS": _UNLIMITED,
+    }
+
+
+def _gradio_environment(_: Launch) -> dict[str, str]:
+    # Nothing of a measurement goes to anybody, and nothing is looked for elsewhere.
+    return {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+
+
+async def _connect_starcast(port: int) -> Connection:
+    return await connect_socket(f"ws://127.0.0.1:{port}/ws/v1/classify/", ("starcast.v1",))
+
+
+async def _connect_tutorial(port: int) -> Connection:
+    return await connect_socket(f"ws://127.0.0.1:{port}/")
+
+
+async def _connect_gradio(port: int) -> Connection:
+    return GradioConnection("127.0.0.1", port)
+
+
+def _model_arguments(launch: Launch) -> tuple[str, ...]:
+    return "--checkpoint", str(launch.checkpoint), "--threads", str(launch.threads)
+
+
+_ALL = (
+    Peer(
+        "starcast",
+        "Starcast",
+        lambda _: python("manage.py", "serve", "--port", "0"),
+        starcast_environment,
+        _connect_starcast,
+    ),
+    Peer(
+        "tutorial",
+        "Channels tutorial",
+        lambda launch: python("-m", "benchmarks.peers.tutorial", *_model_arguments(launch)),
+        lambda _: {},
+        _connect_tutorial,
+    ),
+    Peer(
+        "gradio",
+        "Gradio, live",
+        lambda launch: python(
+            *("-m", "benchmarks.peers.gradio_live", *_model_arguments(launch)), interpreter=launch.gradio_python
+        ),
+        _gradio_environment,
+        _connect_gradio,
+    ),
+)
+PEERS: Final[Mapping[str, Peer]] = {peer.name: peer for peer in _ALL}

@@ -1,0 +1,196 @@
+"""Markdown tables of what the benchmarks wrote.
+
+``python -m benchmarks.report FOLDER`` prints them; ``--pictures docs/images`` draws ``cost.png`` and ``latency.png``.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+Figures = Mapping[str, Any]
+
+_NONE: Final = "–"
+
+
+class ReportError(Exception):
+    """There are no figures."""
+
+
+def read_figures(folder: Path) -> dict[str, Figures]:
+    """Read what there is of the four files, by name without ``.json``. Raises ReportError where there is none."""
+    found: dict[str, Figures] = {}
+    for name in TABLES:
+        path = folder / f"{name}.json"
+        if path.is_file():
+            try:
+                found[name] = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ReportError(f"{path} is not JSON: {error}") from error
+    if not found:
+        raise ReportError(f"{folder} holds none of {', '.join(f'{name}.json' for name in TABLES)}: run the benchmarks")
+    return found
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are numbers."""
+    lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def about(figures: Figures) -> str:
+    """Where and how the figures were measured."""
+    machine, versions = figures["machine"], figures["versions"]
+    named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    given = "".join(f" {name}={value}" for name, value in figures.get("environment", {}).items())
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
+        f"{named}.\n\n```\n{f'{given.strip()} ' if given else ''}{figures['command']}\n```"
+    )
+
+
+def forward_tables(figures: Figures) -> Iterator[str]:
+    """Cost by length, throughput of batches, first answer."""
+    lengths = figures["lengths"]
+    ways = list(dict.fromkeys(name for each in lengths.values() for name in each))
+    yield "Milliseconds of one rating, median:"
+    yield table(
+        ["tokens", *ways],
+        (
+            [tokens, *(_number(each.get(name, {}).get("median_ms"), 2) for name in ways)]
+            for tokens, each in lengths.items()
+        ),
+    )
+    batch = figures["batch"]
+    yield f"Texts per second, {batch['texts']} at a time:"
+    yield table(["way", "texts/s"], ([name, _number(rate)] for name, rate in batch["texts_per_s"].items()))
+    yield "Seconds from starting a process to its first answer:"
+    yield table(["part", "s"], ([name, _number(value, 2)] for name, value in figures["first_answer"].items()))
+
+
+def typists_tables(figures: Figures) -> Iterator[str]:
+    """Latency and cost by kind of text, number of typists and server."""
+    for kind in dict.fromkeys(record["kind"] for record in [*figures["scenarios"], *figures["floor"]]):
+        yield f"Milliseconds from key to answer, {kind} texts:"
+        header = [
+            "server",
+            "typists",
+            "p50",
+            "p95",
+            "p99",
+            "max",
+            "answers/s",
+            "lost",
+            "server CPU s",
+            "MiB",
+            "client p99",
+        ]
+        floors = [
+            _floor_row(name, floor[name])
+            for floor in _of(figures["floor"], kind)
+            for name in ("whole", "typing")
+            if name in floor
+        ]
+        yield table(header, [*floors, *(_scenario_row(record) for record in _of(figures["scenarios"], kind))])
+
+
+def limits_tables(figures: Figures) -> Iterator[str]:
+    """The most typists of each server."""
+    kinds = list(dict.fromkeys(record["kind"] for record in figures["limits"]))
+    found = {(record["peer"], record["kind"]): record["typists"] for record in figures["limits"]}
+    yield f"Most typists with p95 below {figures['options']['limit_ms']:g} ms and no newest key lost:"
+    yield table(
+        ["server", *kinds],
+        (
+            [peer, *(_number(found.get((peer, kind)), 0) for kind in kinds)]
+            for peer in dict.fromkeys(record["peer"] for record in figures["limits"])
+        ),
+    )
+
+
+def idle_tables(figures: Figures) -> Iterator[str]:
+    """Memory of idle connections."""
+    yield "Memory of connections that are open and idle:"
+    yield table(
+        ["connections", "MiB before", "MiB after", "KiB each"],
+        [
+            [
+                str(figures["connections"]),
+                _number(figures["rss_before_mib"]),
+                _number(figures["rss_after_mib"]),
+                _number(figures["kib_per_connection"]),
+            ]
+        ],
+    )
+
+
+TABLES: Final[Mapping[str, Callable[[Figures], Iterator[str]]]] = {
+    "typists": typists_tables,
+    "limits": limits_tables,
+    "forward": forward_tables,
+    "idle": idle_tables,
+}
+
+
+def report(found: Mapping[str, Figures]) -> str:
+    """All tables, each group after where and how it was measured."""
+    parts = [part for name, figures in found.items() for part in (about(figures), *TABLES[name](figures))]
+    return "\n\n".join(parts)
+
+
+def _of(records: Iterable[Figures], kind: str) -> list[Figures]:
+    return [record for record in records if record["kind"] == kind]
+
+
+def _floor_row(name: str, times: Figures) -> list[str]:
+    values = [_number(times[key]) for key in ("p50", "p95", "p99", "max")]
+    return [f"bare pass, {name}", _NONE, *values, *[_NONE] * 5]
+
+
+def _scenario_row(record: Figures) -> list[str]:
+    begin = [record["peer"], str(record["typists"])]
+    if "failed" in record:
+        return [*begin, "failed", *[_NONE] * 8]
+    latency = [_number(record["latency_ms"][key]) for key in ("p50", "p95", "p99", "max")]
+    return [
+        *begin,
+        *latency,
+        _number(record["answers_per_s"]),
+        str(record["lost_last_keys"]),
+        _number(record["server_cpu_s"]),
+        _number(record["server_rss_mib"], 0),
+        _number(record["client_lateness_ms"]["p99"]),
+    ]
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return _NONE if value is None else f"{value:,.{digits}f}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the --output of the benchmarks")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw the pictures there, such as docs/images")
+    options = parser.parse_args(argv)
+    try:
+        found = read_figures(options.folder)
+    except ReportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(report(found))
+    if options.pictures:
+        # Drawing needs more packages than a table.
+        from benchmarks.pictures import draw_cost, draw_latency
+
+        for name, draw, picture in (("forward", draw_cost, "cost.png"), ("typists", draw_latency, "latency.png")):
+            if name in found:
+                draw(found[name], options.pictures / picture)
+                print(options.pictures / picture, file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,135 @@
+"""Tables and pictures of figures that are made up."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from benchmarks.report import ReportError, main, read_figures, report, table
+
+ABOUT: dict[str, Any] = {
+    "command": "python -m benchmarks",
+    "machine": {"processor": "Z80", "cores": 1, "memory_gib": 0.1, "system": "CP/M 2.2", "load_1_minute": 0.0},
+    "versions": {"python": "3.11.7", "daphne": "4.2.3"},
+    "environment": {"STARCAST_CACHE_MB": "64"},
+}
+
+
+def scenario(peer: str, kind: str, typists: int, p95: float | None, lost: int = 0) -> dict[str, Any]:
+    latency = {"p50": 7.25, "p95": p95, "p99": 1234.5, "max": 2000.0}
+    return {
+        "peer": peer,
+        "kind": kind,
+        "typists": typists,
+        "latency_ms": latency,
+        "client_lateness_ms": latency,
+        "answers_per_s": 61.0,
+        "lost_last_keys": lost,
+        "server_cpu_s": 3.2,
+        "server_rss_mib": 151.0,
+    }
+
+
+FIGURES: dict[str, dict[str, Any]] = {
+    "typists": {
+        **ABOUT,
+        "floor": [{"kind": "short", "whole": {"p50": 3.0, "p95": 4.0, "p99": 5.0, "max": 6.0, "passes": 9}}],
+        "scenarios": [
+            *(scenario("starcast", kind, typists, 10.0 * typists) for kind in ("short", "long") for typists in (1, 4)),
+            scenario("tutorial", "short", 1, 800.0),
+            scenario("tutorial", "short", 4, 9_000.0, lost=3),
+            scenario("tutorial", "long", 1, None),
+            {"peer": "gradio", "kind": "long", "typists": 4, "failed": "of 4 typists 2 arrived"},
+        ],
+    },
+    "limits": {
+        **ABOUT,
+        "options": {"limit_ms": 100.0},
+        "limits": [
+            {"peer": "starcast", "kind": "short", "typists": 1024, "runs": []},
+            {"peer": "starcast", "kind": "long", "typists": 60, "runs": []},
+            {"peer": "tutorial", "kind": "short", "typists": 2, "runs": []},
+        ],
+    },
+    "forward": {
+        **ABOUT,
+        "lengths": {
+            tokens: {
+                name: {"median_ms": cost, "p10_ms": 0.9 * cost, "p90_ms": 1.3 * cost}
+                for name, cost in (("engine", int(tokens) / 8), ("typing", 1.5), ("pytorch", int(tokens) / 2))
+            }
+            for tokens in ("8", "64", "512")
+        },
+        "batch": {"texts": 64, "rounds": 5, "texts_per_s": {"classify": 310.5, "sorted loop": 250.0}},
+        "first_answer": {"total": 0.812, "import": 0.4, "load": 0.3, "rate": 0.01},
+    },
+    "idle": {
+        **ABOUT,
+        "connections": 1000,
+        "rss_before_mib": 100.0,
+        "rss_after_mib": 150.0,
+        "kib_per_connection": 51.2,
+    },
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, figures in FIGURES.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(figures))
+    return tmp_path
+
+
+def test_a_table_has_as_many_columns_in_each_line() -> None:
+    assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+
+
+def test_every_table_of_the_report_is_rectangular(folder: Path) -> None:
+    written = report(read_figures(folder))
+    for part in written.split("\n\n"):
+        if part.startswith("|"):
+            assert len({line.count("|") for line in part.splitlines()}) == 1
+
+
+def test_the_figures_are_in_the_tables(folder: Path) -> None:
+    written = report(read_figures(folder))
+    for row in (
+        "| bare pass, whole | – | 3.0 | 4.0 | 5.0 | 6.0 | – | – | – | – | – |",
+        "| starcast | 4 | 7.2 | 40.0 | 1,234.5 | 2,000.0 | 61.0 | 0 | 3.2 | 151 | 1,234.5 |",
+        "| tutorial | 4 | 7.2 | 9,000.0 | 1,234.5 | 2,000.0 | 61.0 | 3 | 3.2 | 151 | 1,234.5 |",
+        "| gradio | 4 | failed | – | – | – | – | – | – | – | – |",
+        "| starcast | 1,024 | 60 |",
+        "| tutorial | 2 | – |",
+        "| 64 | 8.00 | 1.50 | 32.00 |",
+        "| classify | 310.5 |",
+        "| total | 0.81 |",
+        "| 1000 | 100.0 | 150.0 | 51.2 |",
+    ):
+        assert row in written
+    assert "Z80, 1 cores" in written
+    assert "STARCAST_CACHE_MB=64 python -m benchmarks" in written
+
+
+def test_what_was_not_measured_is_left_out(folder: Path) -> None:
+    (folder / "typists.json").unlink()
+    assert "from key to answer" not in report(read_figures(folder))
+
+
+def test_a_folder_without_figures_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 1
+    assert "run the benchmarks" in capsys.readouterr().err
+    (tmp_path / "idle.json").write_text("{")
+    with pytest.raises(ReportError, match="not JSON"):
+        read_figures(tmp_path)
+
+
+def test_it_draws_two_small_pictures(folder: Path) -> None:
+    assert main([str(folder), "--pictures", str(folder / "images")]) == 0
+    assert {path.name for path in (folder / "images").iterdir()} == {"cost.png", "latency.png"}
+    for path in (folder / "images").iterdir():
+        assert path.stat().st_size < 80_000
+        with Image.open(path) as image:
+            assert image.width == 1440
+            assert len(set(image.convert("RGB").resize((200, 120)).tobytes())) > 20, "nothing is drawn"

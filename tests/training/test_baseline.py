@@ -1,7 +1,7 @@
 import numpy as np
 
 from model_core.labels import STARS
-from tests.factories import separable_reviews
+from tests.factories import make_review, separable_reviews
 from training.baseline import fit_tfidf
 
 
@@ -23,3 +23,9 @@ def test_with_prefixes_it_also_learns_from_beginnings() -> None:
     whole = fit_tfidf(train).classify(beginnings)
     both = fit_tfidf(train, prefix_share=0.5).classify(beginnings)
     assert [prediction.probabilities for prediction in whole] != [prediction.probabilities for prediction in both]
+
+
+def test_a_rating_that_the_text_states_counts() -> None:
+    reviews = [make_review(number, stars, f"a film, {stars}/10") for number, stars in enumerate((1, 4, 8) * 8)]
+    rated = fit_tfidf(reviews).classify([f"a film, {stars}/10" for stars in (1, 4, 8)])
+    assert [prediction.stars for prediction in rated] == [1, 4, 8]

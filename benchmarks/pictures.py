@@ -1,6 +1,5 @@
 """Pictures of the figures: what a key costs by the length of the text, and latency by the number of typists."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,19 +8,17 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
-from PIL import Image
 
 from benchmarks.peers.registry import PEERS
+from training.pictures import BLUE, GREEN, GREY, ORANGE, SOFT, STYLE, WIDTH, write_png
 
 Figures = Mapping[str, Any]
 
-_INK, _SOFT, _LINE = "#161a26", "#555d70", "#dcdfe8"
-_BLUE, _ORANGE, _GREEN, _GREY = "#1f57a8", "#d0701f", "#3c8a57", "#848b9c"
-_PEER_COLOURS: Final = {"starcast": _BLUE, "tutorial": _ORANGE, "gradio": _GREEN}
+_PEER_COLOURS: Final = {"starcast": BLUE, "tutorial": ORANGE, "gradio": GREEN}
 _COSTS: Final = {
-    "pytorch": ("PyTorch float32, text read whole", _ORANGE),
-    "engine": ("Starcast, text read whole", _GREY),
-    "typing": ("Starcast, one more token typed", _BLUE),
+    "pytorch": ("PyTorch float32, text read whole", ORANGE),
+    "engine": ("Starcast, text read whole", GREY),
+    "typing": ("Starcast, one more token typed", BLUE),
 }
 _KIND_TITLES: Final = {
     "short": "Short reviews  (up to 250 characters)",
@@ -29,33 +26,11 @@ _KIND_TITLES: Final = {
 }
 _NOTICED_MS: Final = 100
 
-_WIDTH: Final = 9.0
-_DPI: Final = 160
-# As the pictures of training.report; the font is one that matplotlib brings along.
-_STYLE: Final[dict[str, Any]] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 11,
-    "text.color": _INK,
-    "axes.labelcolor": _SOFT,
-    "axes.edgecolor": _GREY,
-    "axes.titlesize": 12,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": _LINE,
-    "xtick.color": _SOFT,
-    "ytick.color": _SOFT,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
-
 
 def draw_cost(forward: Figures, path: Path) -> None:
     """Draw the medians of ``forward.json`` by tokens, with a band from the 10th to the 90th percentile."""
-    with matplotlib.style.context(["default", _STYLE]):
-        figure = Figure(figsize=(_WIDTH, 5))
+    with matplotlib.style.context(["default", STYLE]):
+        figure = Figure(figsize=(WIDTH, 5))
         axes = figure.subplots()
         lengths = [int(tokens) for tokens in forward["lengths"]]
         for name, (label, colour) in _COSTS.items():
@@ -68,26 +43,26 @@ def draw_cost(forward: Figures, path: Path) -> None:
         axes.set_ylabel("milliseconds  (band: 10th to 90th percentile)")
         axes.set_title("What a key costs the model")
         axes.legend(loc="upper left")
-        _write(figure, path)
+        write_png(figure, path)
 
 
 def draw_latency(typists: Figures, path: Path) -> None:
     """Draw the p95 of ``typists.json`` by the number of typists; a hollow dot is a run that lost a newest key."""
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", STYLE]):
         kinds = list(dict.fromkeys(record["kind"] for record in typists["scenarios"]))
-        figure = Figure(figsize=(_WIDTH, 5))
+        figure = Figure(figsize=(WIDTH, 5))
         row = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
         for axes, kind in zip(row, kinds, strict=True):
             records = [each for each in typists["scenarios"] if each["kind"] == kind and "failed" not in each]
             _draw_latencies(axes, records)
             for floor in (each for each in typists["floor"] if each["kind"] == kind):
-                axes.axhline(floor["whole"]["p50"], color=_SOFT, linewidth=1, linestyle=":", label="bare forward pass")
-            axes.axhline(_NOTICED_MS, color=_GREY, linewidth=1, linestyle="--")
+                axes.axhline(floor["whole"]["p50"], color=SOFT, linewidth=1, linestyle=":", label="bare forward pass")
+            axes.axhline(_NOTICED_MS, color=GREY, linewidth=1, linestyle="--")
             _log_axes(axes, sorted({record["typists"] for record in records}), "typists")
             axes.set_title(_KIND_TITLES[kind])
         row[0].set_ylabel("p95 from key to answer, milliseconds")
         figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        _write(figure, path)
+        write_png(figure, path)
 
 
 def _draw_latencies(axes: Axes, records: list[Figures]) -> None:
@@ -113,12 +88,3 @@ def _log_axes(axes: Axes, places: list[int], label: str) -> None:
     axes.minorticks_off()
     axes.set_xlabel(label)
     axes.grid()
-
-
-def _write(figure: Figure, path: Path) -> None:
-    """Write a PNG of 64 colours: a third of the size, and no difference to the eye."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=_DPI)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(drawn) as image:
-        image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, format="PNG", optimize=True)

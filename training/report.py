@@ -4,7 +4,6 @@
 """
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,41 +15,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from PIL import Image
 
 from model_core.labels import FIRST_POSITIVE_CLASS, NUM_LABELS, STARS
 from training.metrics import ECE_BINS
+from training.pictures import BLUE, GREY, INK, ORANGE, SOFT, STYLE, WIDTH, write_png
 
 Metrics = Mapping[str, Any]
 
-_INK, _SOFT, _LINE = "#161a26", "#555d70", "#dcdfe8"
-_BLUE, _ORANGE, _GREY = "#1f57a8", "#d0701f", "#848b9c"
-_COMPETITORS = {"tfidf_prefix": ("TF-IDF, also trained on beginnings", _ORANGE), "tfidf": ("TF-IDF", _GREY)}
-
-_WIDTH = 9.0
-_DPI = 160
-# The font is one that matplotlib brings along: the pictures are the same everywhere.
-_STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 11,
-    "text.color": _INK,
-    "axes.labelcolor": _SOFT,
-    "axes.edgecolor": _GREY,
-    "axes.titlesize": 12,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": _LINE,
-    "xtick.color": _SOFT,
-    "ytick.color": _SOFT,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.w_pad": 0.09,
-}
+_COMPETITORS = {"tfidf_prefix": ("TF-IDF, also trained on beginnings", ORANGE), "tfidf": ("TF-IDF", GREY)}
 
 
 class ReportError(Exception):
@@ -89,24 +61,15 @@ def draw(metrics: Metrics, folder: Path) -> list[Path]:
         "flicker.png": flicker,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", STYLE]):
         for name, picture in pictures.items():
-            _write(picture(metrics), folder / name)
+            write_png(picture(metrics), folder / name)
     return [folder / name for name in pictures]
-
-
-def _write(figure: Figure, path: Path) -> None:
-    """Write a PNG of 64 colours: a third of the size, and no difference to the eye. It names no date and no program."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=_DPI)
-    with Image.open(drawn) as image:
-        few = image.convert("RGB").quantize(64, dither=Image.Dither.NONE)
-    few.save(path, format="PNG", optimize=True)
 
 
 def prefix_curve(metrics: Metrics) -> Figure:
     """Accuracy by the tokens that are typed, whole reviews last, with the 95 % interval as a band."""
-    figure = Figure(figsize=(_WIDTH, 5.2))
+    figure = Figure(figsize=(WIDTH, 5.2))
     axes = figure.subplots()
     lengths = [int(tokens) for tokens in metrics["prefix"]]
     # The whole review stands one step after the longest beginning, as if the axis went on.
@@ -121,10 +84,10 @@ def prefix_curve(metrics: Metrics) -> Figure:
         axes.plot(places[-1:], values[-1:], color=colour, marker="o", markersize=7)
     rows = np.array(metrics["confusion"]).sum(axis=1)
     common = rows.max() / rows.sum()
-    axes.axhline(common, color=_SOFT, linewidth=1, linestyle=":")
+    axes.axhline(common, color=SOFT, linewidth=1, linestyle=":")
     axes.annotate(
         f"always {STARS[int(rows.argmax())]} ★", (places[-1], common), xytext=(0, -5), ha="right", va="top",
-        textcoords="offset points", color=_SOFT, fontsize=10,
+        textcoords="offset points", color=SOFT, fontsize=10,
     )  # fmt: skip
     axes.set_xticks(places, [*(str(tokens) for tokens in lengths), "whole\nreview"])
     axes.set_xlabel("tokens of the review that the model has seen")
@@ -142,21 +105,21 @@ def prefix_curve(metrics: Metrics) -> Figure:
 
 def reliability_diagram(metrics: Metrics) -> Figure:
     """Accuracy by confidence, of whole reviews and of all beginnings as one set, above how often each occurs."""
-    figure = Figure(figsize=(_WIDTH, 5.4))
+    figure = Figure(figsize=(WIDTH, 5.4))
     grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(4, 1))
     # The competitor that saw whole reviews only is left out: three lines on one diagonal cannot be told apart.
     judged = [series for series in _series(metrics) if series[0] != _COMPETITORS["tfidf"][0]]
     columns = (("Whole reviews", "full"), ("Beginnings of all lengths", "all_prefixes"))
     for column, (title, part) in enumerate(columns):
         curve, histogram = grid[0, column], grid[1, column]
-        curve.plot((0, 1), (0, 1), color=_GREY, linewidth=1, linestyle="--")
+        curve.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle="--")
         for row, (name, colour, figures) in enumerate(judged):
             calibration = figures["calibration"]
             _reliability_line(curve, calibration[f"bins_{part}"], colour, name)
             curve.text(0.96, 0.05 + 0.08 * row, f"ECE {calibration[f'ece_{part}']:.3f}", color=colour, ha="right")
         counts = np.array(metrics["calibration"][f"bins_{part}"]["count"])
         edges = np.arange(ECE_BINS) / ECE_BINS
-        histogram.bar(edges, counts / counts.sum(), width=0.9 / ECE_BINS, align="edge", color=_BLUE, alpha=0.55)
+        histogram.bar(edges, counts / counts.sum(), width=0.9 / ECE_BINS, align="edge", color=BLUE, alpha=0.55)
         curve.set_title(f"{title}  ({counts.sum():,} ratings)")
         curve.grid()
         histogram.set_xlabel("confidence")
@@ -186,19 +149,19 @@ def confusion_matrix(metrics: Metrics) -> Figure:
     counts = np.array(metrics["confusion"])
     totals = counts.sum(axis=1)
     shares = counts / np.maximum(totals, 1)[:, None]
-    figure = Figure(figsize=(_WIDTH, 6.2))
+    figure = Figure(figsize=(WIDTH, 6.2))
     axes = figure.subplots()
-    axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("blue", ("#ffffff", _BLUE)), vmin=0, aspect="auto")
+    axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("blue", ("#ffffff", BLUE)), vmin=0, aspect="auto")
     for row in range(NUM_LABELS):
         for column in range(NUM_LABELS):
             dark = shares[row, column] > 0.6 * shares.max()
             axes.text(
                 column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center",
-                color="white" if dark else _INK, weight="bold" if row == column else "normal",
+                color="white" if dark else INK, weight="bold" if row == column else "normal",
             )  # fmt: skip
     # Between the negative and the positive ratings, where a mistake weighs most.
     for line in (axes.axhline, axes.axvline):
-        line(FIRST_POSITIVE_CLASS - 0.5, color=_INK, linewidth=1)
+        line(FIRST_POSITIVE_CLASS - 0.5, color=INK, linewidth=1)
     axes.spines[:].set_visible(False)
     axes.set_xticks(range(NUM_LABELS), [f"{stars} ★" for stars in STARS])
     axes.set_yticks(range(NUM_LABELS), [f"{stars} ★  ({total:,})" for stars, total in zip(STARS, totals, strict=True)])
@@ -211,7 +174,7 @@ def confusion_matrix(metrics: Metrics) -> Figure:
 def flicker(metrics: Metrics) -> Figure:
     """How much the rating moves from key to key, beside its accuracy: a constant would be perfectly calm."""
     series = [(name, colour, figures["typing"]) for name, colour, figures in _series(metrics)]
-    figure = Figure(figsize=(_WIDTH, 4.6))
+    figure = Figure(figsize=(WIDTH, 4.6))
     flips, moves, curve = figure.subplots(1, 3, width_ratios=(1, 1, 2.2))
     for axes, key, title, digits in (
         (flips, "flips_per_100_keys", "Flips in 100 keys", "%.1f"),
@@ -244,14 +207,14 @@ def flicker(metrics: Metrics) -> Figure:
     typed = metrics["typing"]
     figure.suptitle(
         f"How calm the rating is while typing  ({typed['reviews']:,} reviews, {typed['keystrokes']:,} keys)",
-        x=0.09 / _WIDTH, ha="left", fontsize=12,
+        x=0.09 / WIDTH, ha="left", fontsize=12,
     )  # fmt: skip
     return figure
 
 
 def _series(metrics: Metrics) -> Iterator[tuple[str, str, Metrics]]:
     """Name, colour and figures: the model first, then the competitors that were judged."""
-    yield metrics["model"]["name"], _BLUE, metrics
+    yield metrics["model"]["name"], BLUE, metrics
     judged = metrics.get("competitor", {})
     for key, (name, colour) in _COMPETITORS.items():
         if key in judged:

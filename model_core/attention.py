@@ -1,7 +1,7 @@
 """The two ways an ELECTRA classifier reads a text in PyTorch: full attention, and block-causal attention.
 
 Block-causal: a token sees its own block and all earlier ones, never a later block, and the rating is read at the last
-token. So what is computed of a finished block stays true while the text grows, and one pass over a text rates all of
+tokens. So what is computed of a finished block stays true while the text grows, and one pass over a text rates all of
 its beginnings that end with a block.
 """
 
@@ -54,7 +54,11 @@ def rate(
     if config.attention == "full":
         return rate_at_cls(model, ids, lengths)
     blocks = even_blocks(lengths, ids.shape[1], config.block)
-    return rate_at(model, ids, blocks, (lengths - 1)[:, None])[:, 0]
+    reads = lengths[:, None] - torch.arange(1, config.read_tokens + 1, device=lengths.device)
+    # What stands before the first word says nothing of the text, unless there is no word.
+    counted = (reads > 0) | (reads == lengths[:, None] - 1)
+    logits = rate_at(model, ids, blocks, reads.clamp(min=0))
+    return (logits * counted[:, :, None]).sum(1) / counted.sum(1, keepdim=True)
 
 
 def rate_at_cls(model: ElectraForSequenceClassification, ids: Tensor, lengths: Tensor) -> Tensor:

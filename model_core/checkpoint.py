@@ -23,6 +23,7 @@ ONNX_FILE: Final = "model.int8.onnx"
 ONNX_CACHED_FILE: Final = "model.int8.cached.onnx"
 ONNX_DATA_FILE: Final = "model.int8.data"
 """The weights of the ONNX graphs, which hold but their structure."""
+GOLDEN_FILE: Final = "golden.json"
 
 Attention = Literal["full", "block-causal"]
 
@@ -43,10 +44,13 @@ class CheckpointConfig:
     """Class frequencies of the training data: the answer to an empty text."""
     attention: Attention = "full"
     """``full``: every token sees every other, the rating is read at [CLS]. ``block-causal``: a token sees its own
-    block and all earlier ones, the rating is read at the last token, and what is computed of a finished block stays
+    block and all earlier ones, the rating is read at the last tokens, and what is computed of a finished block stays
     true while the text grows."""
     block: int = 16
     """Tokens of a block, where attention is block-causal."""
+    read_tokens: int = 1
+    """The rating is the mean of what is read at so many last tokens, where attention is block-causal. All tokens of a
+    block see all of it: their mean is as new as what the last one says, which is often half a word, and calmer."""
     tail_step: int = 1
     """The tail of a too long text begins at a multiple of so many tokens, so that it rarely moves while one types."""
     temperature: tuple[tuple[int, float], ...] = ((1, 1.0),)
@@ -63,6 +67,8 @@ class CheckpointConfig:
             raise CheckpointError(f"attention must be one of {', '.join(get_args(Attention))}, not {self.attention!r}")
         if not 1 <= self.block <= self.max_tokens or not 1 <= self.tail_step <= self.max_tokens // 2:
             raise CheckpointError("block or tail_step of config.json is out of range")
+        if not 1 <= self.read_tokens <= self.max_tokens:
+            raise CheckpointError("read_tokens of config.json is out of range")
         lengths = [tokens for tokens, _ in self.temperature]
         if not lengths or lengths != sorted(set(lengths)) or lengths[0] < 1:
             raise CheckpointError("the temperature needs pairs of tokens and value, tokens ascending from 1 or more")

@@ -4,12 +4,12 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_core.cache import Caches, FloatArray
+from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.labels import STARS, central_interval, expected_stars, positive_probability
 from model_core.tokenizer import Encoding, TextTokenizer
 
@@ -83,6 +83,24 @@ class Classifier(Protocol):
         ...
 
 
+@runtime_checkable
+class StepwiseBackend(Backend, Protocol):
+    """One that can encode a part of a text into its cache."""
+
+    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
+        """Encode up to so many more tokens of a text, ahead of ``logits``; whether there are more to encode so."""
+        ...
+
+
+@runtime_checkable
+class StepwiseClassifier(Classifier, Protocol):
+    """One that can read a long text in steps, so that others can be rated in between."""
+
+    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+        """Encode up to so many more tokens of a text, ahead of ``classify``; whether there are more to encode so."""
+        ...
+
+
 class TextClassifier:
     """A tokenizer and a backend, put together from one checkpoint."""
 
@@ -123,6 +141,33 @@ class TextClassifier:
 
     def _prior(self) -> Prediction:
         return Prediction(self.info.prior, tokens=0, truncated=False, is_prior=True)
+
+
+class StepwiseTextClassifier(TextClassifier):
+    """The same with a backend that can encode a part of a text."""
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        tokenizer: TextTokenizer,
+        backend: StepwiseBackend,
+        temperature_at: Callable[[int], float] = lambda tokens: 1.0,
+    ) -> None:
+        super().__init__(info, tokenizer, backend, temperature_at)
+        self._stepwise = backend
+        # Of the text that is being read, so that its steps make its tokens once.
+        self._reading: tuple[str, Encoding] | None = None
+
+    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+        """Encode up to so many more tokens of a text, ahead of ``classify``; whether there are more to encode so."""
+        if self._reading is None or self._reading[0] != text:
+            self._reading = text, self._tokenizer.encode(text)
+        input_ids = self._reading[1].input_ids
+        is_known = self._recent.get(self._recent.key(input_ids)) is not None
+        has_more = not is_known and self._stepwise.advance(input_ids, cache, tokens)
+        if not has_more:
+            self._reading = None
+        return has_more
 
 
 class _RecentLogits:

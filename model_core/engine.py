@@ -8,17 +8,29 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Final, Protocol
+from weakref import WeakSet
 
 from model_core.cache import EncoderCache
-from model_core.classifier import Classifier, ModelInfo, Prediction
+from model_core.classifier import Classifier, ModelInfo, Prediction, StepwiseClassifier
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 
 logger = logging.getLogger(__name__)
 
-_CHARS_PER_TOKEN = 4
+_CHARS_PER_TOKEN: Final = 4
+_PAST_SHARE: Final = 1 / 16
+"""What a token that is kept in the cache costs, as a share of one that is encoded."""
+_SLACK_MS_PER_TOKEN: Final = 1.0
+"""How long a text lets shorter ones pass."""
+_LONG_TOKENS: Final = 128
+_SHARE_OF_LONG: Final = 3 / 4
+"""Of the tokens that may wait, so that a crowd that pastes leaves room for keys."""
+_STEP_TOKENS: Final = 64
+"""Nothing interrupts a pass, so long texts are read in steps, and background batches are small: keys go in between."""
+_BACKGROUND_BATCH_TOKENS: Final = 128
 
 
 @dataclass(frozen=True)
@@ -27,10 +39,11 @@ class EngineOptions:
 
     max_waiting: int = 512
     """Texts that may wait; one more is refused."""
-    max_waiting_tokens: int = 65_536
+    max_waiting_tokens: int = 16_384
     """Estimated tokens that may wait, so that many long texts are refused sooner than many short ones."""
     max_batch: int = 32
-    max_batch_tokens: int = 16_384
+    max_batch_tokens: int = 384
+    """Estimated tokens of one batch: whoever comes next waits for all of it."""
     deadline_ms: int = 5_000
     """A text not answered by then is given up; nobody waits for its bars any more."""
 
@@ -42,54 +55,96 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A prediction and what it took, in milliseconds."""
+    """A prediction, the model that made it, and what it took, in milliseconds."""
 
     prediction: Prediction
+    model: ModelInfo
     queue_ms: float
     inference_ms: float
+
+
+class EngineObserver(Protocol):
+    """Is told of the engine's work, on the event loop; it returns at once and does not raise."""
+
+    def on_batch(self, queue_s: Sequence[float], inference_s: float, background: bool) -> None:
+        """Note a batch that was answered: how long each of its texts waited, and how long the model took."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     text: str
     cache: EncoderCache | None
+    background: bool
     tokens: int
+    is_long: bool
+    steps: int
+    """Of ``_STEP_TOKENS`` each, that may be read ahead of the rest."""
     future: asyncio.Future[Answer]
     since: float = field(default_factory=time.perf_counter)
+    inference_s: float = 0.0
+
+    @property
+    def order(self) -> float:
+        """Whose turn it is among its like: by age, where longer texts give way to shorter ones."""
+        return self.since + self.tokens * _SLACK_MS_PER_TOKEN / 1000
 
 
 class Engine:
     """Classifies texts for many callers of one event loop. All methods belong to that loop."""
 
-    def __init__(self, classifier: Classifier, options: EngineOptions | None = None) -> None:
-        self._classifier = classifier
+    def __init__(
+        self, classifier: Classifier, options: EngineOptions | None = None, observer: EngineObserver | None = None
+    ) -> None:
+        self._use(classifier)
         self._options = options or EngineOptions()
+        self._observer = observer
         # A thread of the engine's own: the default executor is Django's, and a slow query there must not hold a key.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starcast-model")
-        self._waiting: deque[_Waiting] = deque()
+        self._caches: WeakSet[EncoderCache] = WeakSet()
+        """Those that the model may have filled; another model can make nothing of what is in them."""
+        self._waiting: list[_Waiting] = []
         self._waiting_tokens = 0
+        self._long_is_next = False
         self._worker: asyncio.Task[None] | None = None
+        self._batch_since: float | None = None
         self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Texts that wait for the model."""
+        return len(self._waiting)
+
+    @property
+    def busy_s(self) -> float:
+        """How long the model has been at the batch under way, in seconds; 0 while there is none."""
+        since = self._batch_since
+        return 0.0 if since is None else time.perf_counter() - since
 
     @property
     def info(self) -> ModelInfo:
         """The model that answers."""
         return self._classifier.info
 
-    async def classify(self, text: str, cache: EncoderCache | None = None) -> Answer:
+    async def classify(self, text: str, cache: EncoderCache | None = None, background: bool = False) -> Answer:
         """Rate one text. ``cache`` is what the caller keeps from one text to the next that continues it.
+
+        Nobody watches a cursor for ``background`` work: it is done while no other text waits.
 
         Raises Overloaded at once when too much waits, ModelUnavailable when the deadline passes, EngineError when
         the model fails on this text. A caller that is cancelled or too late gives its place back at once.
         """
         tokens = self._estimate_tokens(text, cache)
+        is_long = tokens > _LONG_TOKENS
         if self._closed:
             raise ModelUnavailable("the engine is closed")
-        if len(self._waiting) >= self._options.max_waiting or (
-            self._waiting and self._waiting_tokens + tokens > self._options.max_waiting_tokens
-        ):
+        room = self._options.max_waiting_tokens * (_SHARE_OF_LONG if is_long else 1)
+        if len(self._waiting) >= self._options.max_waiting or (self._waiting and self._waiting_tokens + tokens > room):
             raise Overloaded("too many texts wait to be rated; try again in a moment")
-        waiting = _Waiting(text, cache, tokens, asyncio.get_running_loop().create_future())
+        steps = (tokens - 1) // _STEP_TOKENS if is_long and self._is_stepwise else 0
+        if steps and cache is None:
+            cache = EncoderCache()
+        waiting = _Waiting(text, cache, background, tokens, is_long, steps, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._waiting_tokens += tokens
         if self._worker is None or self._worker.done():
@@ -100,26 +155,52 @@ class Engine:
         except TimeoutError as error:
             self._give_back(waiting)
             raise ModelUnavailable("the model did not answer in time") from error
+        except EngineError as error:
+            if error.__cause__ is not None:
+                # Here, in the caller's context, so that the record is the caller's. The text itself stays out of it.
+                logger.error("the model failed on a text of %d characters", len(text), exc_info=error.__cause__)
+            raise
         except asyncio.CancelledError:
             self._give_back(waiting)
             raise
 
+    async def replace(self, classifier: Classifier) -> None:
+        """Answer by another model from the next batch on; return when what that one kept for texts is gone.
+
+        Nothing that waits is lost, and nobody is answered later than a batch takes.
+        """
+        self._use(classifier)
+        caches, self._caches = list(self._caches), WeakSet()
+        # In the model thread, behind the batch it is in: caches are touched nowhere else.
+        await asyncio.get_running_loop().run_in_executor(self._executor, _clear, caches)
+
     async def close(self) -> None:
         """Refuse what waits and let the model thread end with the batch it is in."""
         self._closed = True
-        for waiting in self._take(len(self._waiting), self._waiting_tokens):
+        for waiting in self._waiting:
             _settle(waiting, ModelUnavailable("the engine is closed"))
+        self._waiting.clear()
+        self._waiting_tokens = 0
         if self._worker is not None:
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    def _use(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._is_stepwise = isinstance(classifier, StepwiseClassifier)
+
     def _estimate_tokens(self, text: str, cache: EncoderCache | None) -> int:
         """Tokens the text will cost, from its length: the tokenizer itself runs in the model thread."""
         tokens = min(self._classifier.info.max_tokens, 2 + len(text) // _CHARS_PER_TOKEN)
-        # Whoever typed the text so far most likely goes on at its end.
-        return tokens if cache is None else max(1, tokens - len(cache.input_ids))
+        if cache is None:
+            return tokens
+        shared = shared_chars(cache.text, text)
+        past = len(cache.input_ids)
+        if shared < len(cache.text):
+            past = min(past, shared // _CHARS_PER_TOKEN)
+        return max(1, tokens - past) + int(past * _PAST_SHARE)
 
     def _give_back(self, waiting: _Waiting) -> None:
         if waiting in self._waiting:
@@ -129,12 +210,12 @@ class Engine:
     async def _work(self) -> None:
         """Run batch after batch until nothing waits; an idle engine has no task."""
         loop = asyncio.get_running_loop()
-        while batch := self._take(self._options.max_batch, self._options.max_batch_tokens):
-            taken = time.perf_counter()
+        while batch := self._take():
+            classifier = self._classifier
+            self._caches.update(waiting.cache for waiting in batch if waiting.cache is not None)
+            taken = self._batch_since = time.perf_counter()
             try:
-                outcomes = await loop.run_in_executor(
-                    self._executor, self._classify, [item.text for item in batch], [item.cache for item in batch]
-                )
+                outcomes = await loop.run_in_executor(self._executor, _read, classifier, batch)
             except (Exception, asyncio.CancelledError) as error:
                 for waiting in batch:
                     _settle(waiting, ModelUnavailable("the model thread is gone"))
@@ -142,44 +223,100 @@ class Engine:
                     raise
                 logger.exception("the model thread failed")
                 continue
-            inference_ms = (time.perf_counter() - taken) * 1000
+            finally:
+                self._batch_since = None
+            done = time.perf_counter()
+            for waiting in batch:
+                waiting.inference_s += done - taken
+            if self._observer is not None and None not in outcomes:
+                queue_s = [done - waiting.since - waiting.inference_s for waiting in batch]
+                self._observer.on_batch(queue_s, max(waiting.inference_s for waiting in batch), batch[0].background)
             for waiting, outcome in zip(batch, outcomes, strict=True):
-                if isinstance(outcome, EngineError):
+                if outcome is None:
+                    self._waiting.append(waiting)
+                    self._waiting_tokens += waiting.tokens
+                elif isinstance(outcome, EngineError):
                     _settle(waiting, outcome)
                 else:
-                    _settle(waiting, Answer(outcome, (taken - waiting.since) * 1000, inference_ms))
+                    if waiting.cache is not None:
+                        waiting.cache.text = waiting.text
+                    queue_ms = (done - waiting.since - waiting.inference_s) * 1000
+                    _settle(waiting, Answer(outcome, classifier.info, queue_ms, waiting.inference_s * 1000))
 
-    def _take(self, max_texts: int, max_tokens: int) -> list[_Waiting]:
-        """Take the next batch, oldest first, within the budget; at least one text if any waits."""
-        batch: list[_Waiting] = []
-        tokens = 0
-        while self._waiting and len(batch) < max_texts:
-            waiting = self._waiting[0]
-            if batch and tokens + waiting.tokens > max_tokens:
-                break
-            self._waiting.popleft()
-            self._waiting_tokens -= waiting.tokens
-            if waiting.future.done():
-                continue  # Cancelled or late a moment ago; its caller has not run yet.
-            batch.append(waiting)
-            tokens += waiting.tokens
+    def _take(self) -> list[_Waiting]:
+        """Take the next batch within its bounds; at least one text if any waits."""
+        # Those cancelled or late a moment ago are still there: their callers have not run yet.
+        waiting = sorted((item for item in self._waiting if not item.future.done()), key=lambda item: item.order)
+        turn = [item for item in waiting if not item.background] or waiting
+        short = [item for item in turn if not item.is_long]
+        long = [item for item in turn if item.is_long]
+        # They take turns: a key waits for one step of a long text at the most, and a long text is not put off for ever.
+        batch = long[:1] if long and (self._long_is_next or not short) else self._fill(short)
+        self._long_is_next = bool(batch) and not batch[0].is_long
+        self._waiting = [item for item in waiting if item not in batch]
+        self._waiting_tokens = sum(item.tokens for item in self._waiting)
         return batch
 
-    def _classify(self, texts: list[str], caches: list[EncoderCache | None]) -> list[Prediction | EngineError]:
-        """In the model thread: a text that makes the model fail must not take its neighbours with it."""
-        try:
-            predictions = self._classifier.classify(texts, caches)
-            return [prediction for _, prediction in zip(texts, predictions, strict=True)]
-        except Exception:
-            for cache in caches:
-                if cache is not None:
-                    cache.clear()  # What failed may have been left half written.
-            if len(texts) == 1:
-                # The text itself stays out of the log.
-                logger.exception("the model failed on a text of %d characters", len(texts[0]))
-                return [EngineError("the model failed on this text")]
-            singly = (self._classify([text], [cache]) for text, cache in zip(texts, caches, strict=True))
-            return [outcome for outcomes in singly for outcome in outcomes]
+    def _fill(self, waiting: list[_Waiting]) -> list[_Waiting]:
+        """As many of these as one batch may have."""
+        batch: list[_Waiting] = []
+        tokens = 0
+        for item in waiting[: self._options.max_batch]:
+            budget = _BACKGROUND_BATCH_TOKENS if item.background else self._options.max_batch_tokens
+            if batch and tokens + item.tokens > budget:
+                break
+            batch.append(item)
+            tokens += item.tokens
+        return batch
+
+
+def _read(classifier: Classifier, batch: list[_Waiting]) -> Sequence[Prediction | EngineError | None]:
+    """In the model thread: classify a batch, or read on in the long text that is alone in it, and return None."""
+    first = batch[0]
+    if first.steps and first.cache is not None and isinstance(classifier, StepwiseClassifier):
+        with contextlib.suppress(Exception):  # The text's last pass says what is wrong with it.
+            has_more = classifier.advance(first.text, first.cache, _STEP_TOKENS)
+            first.steps = first.steps - 1 if has_more else 0
+            first.tokens -= _STEP_TOKENS
+            return [None]
+        first.steps = 0
+    return _classify(classifier, [item.text for item in batch], [item.cache for item in batch])
+
+
+def _classify(
+    classifier: Classifier, texts: list[str], caches: list[EncoderCache | None]
+) -> list[Prediction | EngineError]:
+    """In the model thread: a text that makes the model fail must not take its neighbours with it."""
+    try:
+        predictions = classifier.classify(texts, caches)
+        return [prediction for _, prediction in zip(texts, predictions, strict=True)]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller logs it
+        for cache in caches:
+            if cache is not None:
+                cache.clear()  # What failed may have been left half written.
+        if len(texts) == 1:
+            failure = EngineError("the model failed on this text")
+            failure.__cause__ = error
+            return [failure]
+        singly = (_classify(classifier, [text], [cache]) for text, cache in zip(texts, caches, strict=True))
+        return [outcome for outcomes in singly for outcome in outcomes]
+
+
+def shared_chars(before: str, after: str) -> int:
+    """How many characters two texts have in common at their begin."""
+    low, high = 0, min(len(before), len(after))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if before[low:middle] == after[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _clear(caches: Iterable[EncoderCache]) -> None:
+    for cache in caches:
+        cache.clear()
 
 
 def _settle(waiting: _Waiting, outcome: Answer | EngineError) -> None:

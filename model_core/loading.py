@@ -14,7 +14,14 @@ from model_core.checkpoint import (
     sha256_of,
     verify_file,
 )
-from model_core.classifier import Backend, Classifier, ModelInfo, TextClassifier
+from model_core.classifier import (
+    Backend,
+    Classifier,
+    ModelInfo,
+    StepwiseBackend,
+    StepwiseTextClassifier,
+    TextClassifier,
+)
 from model_core.errors import CheckpointError, one_line
 from model_core.fake import FakeClassifier
 from model_core.tokenizer import TextTokenizer
@@ -49,7 +56,11 @@ def load_classifier(
         max_tokens=config.max_tokens,
         prior=config.prior,
     )
-    classifier = TextClassifier(info, tokenizer, forward, config.temperature_at)
+    classifier = (
+        StepwiseTextClassifier(info, tokenizer, forward, config.temperature_at)
+        if isinstance(forward, StepwiseBackend)
+        else TextClassifier(info, tokenizer, forward, config.temperature_at)
+    )
     # The first pass allocates; the first visitor should not wait for it.
     try:
         classifier.classify(["A film."])
@@ -69,7 +80,7 @@ def _load_backend(
             from model_core.backends.onnx_cached import CachedOnnxBackend
 
             graph = verify_file(folder, ONNX_CACHED_FILE, config)
-            return weights, CachedOnnxBackend(graph, config.block, threads, cache_bytes)
+            return weights, CachedOnnxBackend(graph, config.block, config.read_tokens, threads, cache_bytes)
         from model_core.backends.onnx import OnnxBackend
 
         return weights, OnnxBackend(verify_file(folder, ONNX_FILE, config), threads)

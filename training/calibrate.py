@@ -24,6 +24,7 @@ from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
 from training.beginnings import PREFIX_TOKENS, first_tokens, spread
 from training.data import DataError, Review, load_split
+from training.golden import write_golden
 from training.metrics import Floats, Integers
 
 KNOTS: Final = (*PREFIX_TOKENS, 512)
@@ -90,10 +91,11 @@ def main(argv: list[str] | None = None) -> int:
         tokenizer.no_truncation()
         sample = spread(reviews, options.limit or len(reviews))
         temperature = fit_temperatures(*collect(classifier, config, tokenizer, sample))
+        write_config(options.checkpoint, dataclasses.replace(config, temperature=temperature), architecture)
+        write_golden(options.checkpoint)
     except (CheckpointError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    write_config(options.checkpoint, dataclasses.replace(config, temperature=temperature), architecture)
     print(json.dumps(dict(temperature)))
     return 0
 

@@ -30,6 +30,8 @@ class FinetuneConfig:
     """``block-causal``: a key pays only for the new words (see ``model_core.attention``)."""
     block: int = 16
     """Tokens of a block when served; in training blocks are of 1 to twice as many, drawn at random."""
+    read_tokens: int = 4
+    """Block-causal: when served, the rating is the mean of what is read at so many last tokens."""
     blocks_weight: float = 0.5
     """Block-causal: share of the loss that is asked at the ends of blocks, the rest at the end of the text."""
     lookahead_tokens: float = 0.0
@@ -77,6 +79,7 @@ class FinetuneConfig:
             ("head_share", 0, 1),
             ("epochs", 1, 1000),
             ("block", 1, 256),
+            ("read_tokens", 1, 8),
             ("blocks_weight", 0, 1),
             ("ordinal_weight", 0, 10),
             ("soft_share", 0, 10),

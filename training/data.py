@@ -78,7 +78,7 @@ def read_reviews(path: Path, part: Literal["train", "test"]) -> list[Review]:
     if not texts or films.keys() != {"pos", "neg"}:
         raise DataError(f"{path} holds no aclImdb/{part} reviews: the official aclImdb_v1.tar.gz is needed")
     counts = Counter(sentiment for sentiment, _, _ in texts)
-    if counts != {sentiment: len(listed) for sentiment, listed in films.items()}:
+    if counts != Counter({sentiment: len(listed) for sentiment, listed in films.items()}):
         raise DataError(f"{path} is damaged: the reviews of {part} are {dict(counts)}, and urls_*.txt list others")
     try:
         return [

@@ -27,12 +27,13 @@ from model_core.checkpoint import (
     write_config,
 )
 from model_core.errors import CheckpointError, one_line
+from training.golden import write_golden
 from training.onnx_builder import save_sharing_weights
 from training.onnx_graph import build_cached, build_plain
 
 
 def export(source: Path, output: Path) -> None:
-    """Write weights, graph, tokenizer and config with their digests to ``output``.
+    """Write weights, graph, tokenizer, config with their digests, and golden answers to ``output``.
 
     The graph is built from the rounded float16 weights, so that the shipped safetensors are its very source.
     Raises CheckpointError, or ValueError for an architecture that the graph does not cover.
@@ -42,7 +43,7 @@ def export(source: Path, output: Path) -> None:
     half = {name: tensor.astype(np.float16) for name, tensor in _read_weights(source).items()}
     weights = {name: tensor.astype(np.float32) for name, tensor in half.items()}
     block = config.block if config.attention == "block-causal" else None
-    graphs = [(build_plain(weights, architecture, block), output / ONNX_FILE)]
+    graphs = [(build_plain(weights, architecture, block, config.read_tokens), output / ONNX_FILE)]
     if block is not None:
         graphs.append((build_cached(weights, architecture, block), output / ONNX_CACHED_FILE))
     save_file(half, output / WEIGHTS_FILE, metadata={"format": "pt"})
@@ -53,6 +54,7 @@ def export(source: Path, output: Path) -> None:
     digests = {name: sha256_of(output / name) for name in files}
     architecture = {**architecture, "dtype": "float16"}
     write_config(output, dataclasses.replace(config, sha256=digests), architecture)
+    write_golden(output)
 
 
 def _read_weights(source: Path) -> dict[str, NDArray[Any]]:

@@ -203,6 +203,7 @@ def _checkpoint_config(config: FinetuneConfig, data: TrainingTexts) -> Checkpoin
         head_share=config.head_share,
         attention=config.attention,
         block=min(config.block, config.max_tokens),
+        read_tokens=config.read_tokens if config.attention == "block-causal" else 1,
         # Between two steps of the tail the finished blocks of a long text stay true.
         tail_step=min(4 * config.block, config.max_tokens // 2) if config.attention == "block-causal" else 1,
         prior=tuple(round(share, 6) for share in prior.tolist()),

@@ -43,12 +43,13 @@ class _Shape:
 
 
 def build_plain(
-    weights: Mapping[str, FloatArray], architecture: Mapping[str, Any], block: int | None = None
+    weights: Mapping[str, FloatArray], architecture: Mapping[str, Any], block: int | None = None, read_tokens: int = 1
 ) -> onnx.ModelProto:
     """Build the graph of one whole text: ``input_ids`` [1, tokens] int64 to ``logits`` [1, 8] float32.
 
     ``weights`` are those of Hugging Face's ElectraForSequenceClassification, ``architecture`` its config. With
-    ``block``, attention is block-causal and the rating is read at the last token; else it is full and read at [CLS].
+    ``block``, attention is block-causal and the logits are the mean of those read at the last ``read_tokens`` tokens,
+    but for [CLS]; else it is full and read at [CLS].
     Raises ValueError for an architecture that this graph does not cover.
     """
     shape = _Shape.of(weights, architecture)
@@ -67,8 +68,17 @@ def build_plain(
             domain=FUSED, num_heads=shape.heads,
         )  # fmt: skip
         hidden = _after_attention(graph, weights, hidden, context, layer, shape.epsilon)
-    index = graph.constant("read", np.array(0 if block is None else -1, dtype=np.int64))
-    _head(graph, weights, graph.op("Gather", "read.hidden", hidden, index, axis=1))
+    if block is None:
+        first = graph.constant("read", np.array(0, dtype=np.int64))
+        _head(graph, weights, graph.op("Gather", "read.hidden", hidden, first, axis=1), "logits")
+    else:
+        begin = graph.op(
+            "Max", "read.begin", graph.op("Sub", "read.from", tokens, graph.integers(read_tokens)), graph.integers(1)
+        )
+        begin = graph.op("Min", "read.inside", begin, graph.op("Sub", "read.last", tokens, graph.integers(1)))
+        last = graph.op("Slice", "read.hidden", hidden, begin, tokens, graph.integers(1))
+        each = _head(graph, weights, graph.op("Squeeze", "read.tokens", last, graph.integers(0)), "logits.each")
+        graph.op("ReduceMean", "logits", each, axes=[0])
     inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "tokens"])]
     return graph.model(inputs, [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, shape.labels])])
 
@@ -79,8 +89,8 @@ def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, A
     Inputs, padded to the longest of the batch: ``input_ids`` [texts, new] int64 of the tokens from a block's begin to
     the end of the text; ``new_lengths`` [texts], how many of them are real, 1 or more; ``past_lengths`` [texts], how
     many tokens stand before, a multiple of ``block``; and for each layer their ``past_key.N`` and ``past_value.N``
-    [texts, heads, past, head size] float32. Outputs: ``logits`` [texts, 8], and for each layer ``key.N`` and
-    ``value.N`` [texts, heads, new, head size], to be kept for blocks that are full. Raises ValueError as
+    [texts, heads, past, head size] float32. Outputs: ``logits`` [texts, new, 8] of each token, and for each layer
+    ``key.N`` and ``value.N`` [texts, heads, new, head size], to be kept for blocks that are full. Raises ValueError as
     ``build_plain`` does.
     """
     shape = _Shape.of(weights, architecture)
@@ -99,9 +109,12 @@ def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, A
     for layer in range(shape.layers):
         context = _cached_attention(graph, weights, hidden, layer, shape, past, bias)
         hidden = _after_attention(graph, weights, hidden, context, layer, shape.epsilon)
-    ends = graph.op("Sub", "read", "new_lengths", graph.integers(1))
-    ends = graph.op("Unsqueeze", "read.index", ends, graph.integers(1))
-    _head(graph, weights, graph.op("GatherND", "read.hidden", hidden, ends, batch_dims=1))
+    size = graph.shared("size", np.array([-1, architecture["hidden_size"]]))
+    each = _head(graph, weights, graph.op("Reshape", "read.tokens", hidden, size), "logits.each")
+    labels = graph.op(
+        "Concat", "logits.shape", graph.op("Shape", "texts_new", "input_ids"), graph.integers(shape.labels), axis=0
+    )
+    graph.op("Reshape", "logits", each, labels)
     kept = [f"{part}.{layer}" for layer in range(shape.layers) for part in ("key", "value")]
 
     def cache(name: str, tokens: str) -> onnx.ValueInfoProto:
@@ -111,7 +124,7 @@ def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, A
         helper.make_tensor_value_info(f"{part}_lengths", TensorProto.INT64, ["texts"]) for part in ("new", "past")
     ]
     ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "new"])
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["texts", shape.labels])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["texts", "new", shape.labels])
     return graph.model(
         [ids, *lengths, *(cache(f"past_{name}", "past") for name in kept)],
         [logits, *(cache(name, "new") for name in kept)],
@@ -261,11 +274,11 @@ def _after_attention(
     return skip_norm("hidden", narrow, attended, "output")
 
 
-def _head(graph: GraphBuilder, weights: Mapping[str, FloatArray], read: str) -> None:
-    """From what is read [texts, size] to ``logits`` [texts, 8]."""
+def _head(graph: GraphBuilder, weights: Mapping[str, FloatArray], read: str, name: str) -> str:
+    """From what is read [reads, size] to logits [reads, 8], called ``name``."""
     dense = _float_linear(graph, "classifier.dense", read, weights)
     activated = graph.op("Gelu", "classifier.gelu", dense, domain=FUSED)
-    _float_linear(graph, "logits", activated, weights, module="classifier.out_proj")
+    return _float_linear(graph, name, activated, weights, module="classifier.out_proj")
 
 
 def _weight_and_bias(graph: GraphBuilder, weights: Mapping[str, FloatArray], name: str) -> list[str]:

@@ -1,11 +1,15 @@
 """The tiny checkpoint, made once for all tests of the model core."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from model_core.engine import Engine, EngineOptions
+from model_core.fake import FakeClassifier
 from model_core.tokenizer import TextTokenizer
 from tests.factories import TINY_TOKENS, tiny_tokenizer, write_checkpoint
+from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +21,25 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tokenizer() -> TextTokenizer:
     return TextTokenizer(tiny_tokenizer(), max_tokens=TINY_TOKENS, head_share=0.25)
+
+
+@pytest.fixture
+async def held() -> AsyncIterator[HeldClassifier]:
+    classifier = HeldClassifier()
+    yield classifier
+    classifier.open.set()
+
+
+@pytest.fixture
+async def make_engine() -> AsyncIterator[MakeEngine]:
+    engines: list[Engine] = []
+
+    def make(classifier: FakeClassifier | None = None, **options: int) -> Engine:
+        engines.append(
+            Engine(classifier or FakeClassifier(), EngineOptions(**{"deadline_ms": PATIENCE_S * 1000, **options}))
+        )
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        await engine.close()

@@ -2,18 +2,23 @@ import gc
 
 import numpy as np
 
-from model_core.cache import CachePool, EncoderCache
+from model_core.cache import IDLE_S, CachePool, EncoderCache
 
 
 def filled(*ids: int) -> EncoderCache:
     cache = EncoderCache()
-    cache.append(ids, states(*ids))
+    cache.append(ids, states(*ids), logits(*ids))
     return cache
 
 
 def states(*ids: int) -> np.ndarray:
     """States [4, 2, tokens, 3] that tell their tokens apart."""
     return np.ascontiguousarray(np.broadcast_to(np.array(ids, dtype=np.float32)[:, None], (4, 2, len(ids), 3)))
+
+
+def logits(*ids: int) -> np.ndarray:
+    """Logits [tokens, 8] that tell their tokens apart."""
+    return np.ascontiguousarray(np.broadcast_to(np.array(ids, dtype=np.float32)[:, None], (len(ids), 8)))
 
 
 def test_blocks_are_shared_up_to_the_first_other_token() -> None:
@@ -33,9 +38,10 @@ def test_the_last_token_is_always_encoded_anew_for_it_is_the_one_that_is_read() 
 def test_what_is_kept_and_appended_stays_with_its_tokens() -> None:
     cache = filled(1, 2, 3, 4)
     cache.keep(2)
-    cache.append((7, 8, 9), states(7, 8, 9))
+    cache.append((7, 8, 9), states(7, 8, 9), logits(7, 8, 9))
     assert cache.input_ids == (1, 2, 7, 8, 9)
     assert cache.states[3, 1, :, 0].tolist() == [1, 2, 7, 8, 9]
+    assert cache.logits[:, 7].tolist() == [1, 2, 7, 8, 9]
     assert cache.states.flags.c_contiguous
     cache.keep(9)
     assert cache.input_ids == (1, 2, 7, 8, 9)
@@ -48,20 +54,31 @@ def test_keeping_nothing_and_clearing_leave_a_cache_that_works() -> None:
             cache.clear()
         else:
             cache.keep(0)
-        assert (cache.input_ids, cache.states.nbytes) == ((), 0)
-        cache.append((3,), states(3))
+        assert (cache.input_ids, cache.states.nbytes, cache.logits.shape) == ((), 0, (0, 8))
+        cache.append((3,), states(3), logits(3))
         assert cache.states[0, 0, :, 0].tolist() == [3]
 
 
-def test_the_least_recently_used_are_emptied_first() -> None:
-    size = filled(1, 2).states.nbytes
+def pool_of(caches: list[EncoderCache], room_for: int, idle_s: float) -> CachePool:
+    """A pool that the caches came to one by one, so many seconds apart."""
+    times = iter(range(100))
+    pool = CachePool(room_for * filled(1, 2).states.nbytes, clock=lambda: next(times) * idle_s)
+    for cache in caches:
+        pool.use([cache])
+    return pool
+
+
+def test_the_longest_idle_are_emptied_first() -> None:
     caches = [filled(1, 2) for _ in range(4)]
-    pool = CachePool(max_bytes=3 * size)
-    pool.use(caches[:3])
-    pool.use(caches[:1])
-    pool.use(caches[3:])
-    assert [bool(cache.input_ids) for cache in caches] == [True, False, True, True]
-    assert pool.nbytes == 3 * size
+    pool = pool_of(caches, room_for=3, idle_s=IDLE_S + 1)
+    assert [bool(cache.input_ids) for cache in caches] == [False, True, True, True]
+    assert pool.nbytes == 3 * caches[1].states.nbytes
+
+
+def test_where_all_are_in_use_those_that_fit_stay() -> None:
+    caches = [filled(1, 2) for _ in range(4)]
+    pool_of(caches, room_for=3, idle_s=0)
+    assert [bool(cache.input_ids) for cache in caches] == [True, True, True, False]
 
 
 def test_a_cache_larger_than_the_budget_is_emptied_itself() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from model_core.cache import Caches, EncoderCache, FloatArray
-from model_core.classifier import ModelInfo, Prediction, TextClassifier, softmax
+from model_core.classifier import ModelInfo, Prediction, StepwiseTextClassifier, TextClassifier, softmax
 from model_core.tokenizer import TextTokenizer
 from tests.factories import TINY_PRIOR
 
@@ -120,3 +120,25 @@ def test_softmax_sums_to_one_whatever_the_logits(logits: FloatArray) -> None:
 def test_softmax_is_the_ratio_of_exponentials() -> None:
     probabilities = softmax(np.log(np.array([1, 3, 4], dtype=np.float64)))
     np.testing.assert_allclose(probabilities, [1 / 8, 3 / 8, 1 / 2])
+
+
+class StepwiseStub(StubBackend):
+    """Keeps what it was asked to encode ahead, and always has more to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.advanced: list[tuple[tuple[int, ...], int]] = []
+
+    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
+        self.advanced.append((input_ids, tokens))
+        return True
+
+
+def test_a_text_is_read_ahead_by_its_tokens_unless_it_was_rated_already(tokenizer: TextTokenizer) -> None:
+    backend = StepwiseStub()
+    classifier = StepwiseTextClassifier(INFO, tokenizer, backend)
+    assert classifier.advance("the film was bad", EncoderCache(), 128)
+    classifier.classify(["the film was bad"])
+    assert backend.advanced == [(backend.asked[0], 128)]
+    assert not classifier.advance("the film was bad", EncoderCache(), 128)
+    assert len(backend.advanced) == 1

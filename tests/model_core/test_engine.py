@@ -1,80 +1,21 @@
 import asyncio
+import contextvars
 import dataclasses
+import itertools
 import logging
-import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from model_core.cache import Caches, EncoderCache
+from model_core.cache import Caches
 from model_core.classifier import Prediction
-from model_core.engine import Answer, Engine, EngineOptions
+from model_core.engine import Answer, Engine, EngineOptions, shared_chars
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
-
-PATIENCE_S = 60
-"""Only a broken engine needs so long."""
-
-MakeEngine = Callable[..., Engine]
-
-
-class HeldClassifier(FakeClassifier):
-    """A fake whose gate is shut, and which tells when the model thread has come to it."""
-
-    def __init__(self, fail_on: str | None = None) -> None:
-        self.open = threading.Event()
-        self._reached: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
-        super().__init__(fail_on, gate=self.open)
-
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
-        self._reached.put(list(texts))
-        return super().classify(texts, caches)
-
-    async def reached(self) -> list[str]:
-        """Wait until the model thread takes up a batch."""
-        return await asyncio.to_thread(self._reached.get, timeout=PATIENCE_S)
-
-
-@pytest.fixture
-async def held() -> AsyncIterator[HeldClassifier]:
-    classifier = HeldClassifier()
-    yield classifier
-    classifier.open.set()
-
-
-@pytest.fixture
-async def make_engine() -> AsyncIterator[MakeEngine]:
-    engines: list[Engine] = []
-
-    def make(classifier: FakeClassifier | None = None, **options: int) -> Engine:
-        engines.append(
-            Engine(classifier or FakeClassifier(), EngineOptions(**{"deadline_ms": PATIENCE_S * 1000, **options}))
-        )
-        return engines[-1]
-
-    yield make
-    for engine in engines:
-        await engine.close()
-
-
-async def start(engine: Engine, *texts: str) -> list[asyncio.Task[Answer]]:
-    """Ask for texts without waiting for the answers; on return all of them wait in the engine."""
-    tasks = [asyncio.create_task(engine.classify(text)) for text in texts]
-    await asyncio.sleep(0)
-    return tasks
-
-
-async def start_busy(engine: Engine, classifier: HeldClassifier) -> asyncio.Task[Answer]:
-    """Occupy the model with a text."""
-    [task] = await start(engine, "first")
-    assert await classifier.reached() == ["first"]
-    return task
-
-
-async def outcomes(*tasks: asyncio.Task[Answer]) -> list[Answer | BaseException]:
-    async with asyncio.timeout(PATIENCE_S):
-        return await asyncio.gather(*tasks, return_exceptions=True)
+from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine, outcomes, start, start_busy
 
 
 async def test_a_text_is_answered_with_its_prediction_and_its_times(make_engine: MakeEngine) -> None:
@@ -127,7 +68,31 @@ async def test_a_batch_has_no_more_tokens_than_the_options_say(make_engine: Make
     waiting = await start(engine, long, long, short, long, huge, short)
     held.open.set()
     await outcomes(first, *waiting)
-    assert held.batches == [["first"], [long, long, short], [long], [huge], [short]]
+    assert held.batches == [["first"], [huge], [short, short, long, long], [long]]
+
+
+async def test_keys_go_before_background_work_and_never_share_a_batch_with_it(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held)
+    first = await start_busy(engine, held)
+    background = [asyncio.create_task(engine.classify(text, background=True)) for text in ("b1", "b2")]
+    await asyncio.sleep(0)
+    keys = await start(engine, "key 1", "key 2")
+    held.open.set()
+    await outcomes(first, *background, *keys)
+    assert held.batches == [["first"], ["key 1", "key 2"], ["b1", "b2"]]
+
+
+async def test_background_batches_are_small(make_engine: MakeEngine, held: HeldClassifier) -> None:
+    engine = make_engine(held)
+    first = await start_busy(engine, held)
+    texts = [f"{number} " + "word " * 40 for number in range(4)]  # about 52 tokens each
+    background = [asyncio.create_task(engine.classify(text, background=True)) for text in texts]
+    await asyncio.sleep(0)
+    held.open.set()
+    await outcomes(first, *background)
+    assert held.batches[1:] == [texts[:2], texts[2:]]
 
 
 async def test_the_model_runs_in_one_thread_of_its_own(make_engine: MakeEngine) -> None:
@@ -205,6 +170,23 @@ async def test_too_many_waiting_tokens_are_refused_at_once(make_engine: MakeEngi
     waiting += await start(engine, "short")
     held.open.set()
     assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
+
+
+async def test_long_texts_leave_room_for_keys(make_engine: MakeEngine, held: HeldClassifier) -> None:
+    engine = make_engine(held, max_waiting_tokens=800)
+    first = await start_busy(engine, held)
+    waiting = await start(engine, "word " * 400)
+    with pytest.raises(Overloaded):
+        await engine.classify("word " * 130)
+    waiting += await start(engine, "a key, and another")
+    held.open.set()
+    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
+
+
+@given(st.text("ab", max_size=20), st.text("ab", max_size=20))
+def test_the_shared_begin_of_two_texts_is_found(before: str, after: str) -> None:
+    shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+    assert shared_chars(before, after) == shared
 
 
 async def test_a_text_over_the_whole_budget_is_taken_when_nothing_waits(make_engine: MakeEngine) -> None:
@@ -321,51 +303,53 @@ def test_options_without_sense_are_refused_by_name(name: str, value: int) -> Non
         EngineOptions(**{name: value})
 
 
-# What is kept between keys
+class Record:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, bool]] = []
+
+    def on_batch(self, queue_s: Sequence[float], inference_s: float, background: bool) -> None:
+        assert all(waited >= 0 for waited in (*queue_s, inference_s))
+        self.batches.append((len(queue_s), background))
 
 
-class RememberingClassifier(FakeClassifier):
-    """Notes the caches it is given and, like a real one, writes to them before it may fail."""
-
-    def __init__(self, fail_on: str | None = None) -> None:
-        super().__init__(fail_on)
-        self.given: list[EncoderCache | None] = []
-
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
-        assert caches is not None
-        self.given += caches
-        for cache in caches:
-            if cache is not None:
-                cache.input_ids = (1, 2, 3)
-        return super().classify(texts, caches)
-
-
-async def test_each_text_comes_with_the_cache_of_its_caller(make_engine: MakeEngine) -> None:
-    classifier, cache = RememberingClassifier(), EncoderCache()
-    engine = make_engine(classifier)
-    await asyncio.gather(engine.classify("a", cache), engine.classify("b"))
-    assert classifier.given == [cache, None]
-    assert cache.input_ids == (1, 2, 3)
-
-
-async def test_after_a_failure_nothing_half_written_is_kept(make_engine: MakeEngine) -> None:
-    cache = EncoderCache()
-    with pytest.raises(EngineError):
-        await make_engine(RememberingClassifier(fail_on="bad")).classify("bad", cache)
-    assert cache.input_ids == ()
-
-
-async def test_a_text_that_is_mostly_known_takes_less_of_the_bound(
-    make_engine: MakeEngine, held: HeldClassifier
-) -> None:
-    engine = make_engine(held, max_waiting_tokens=60)
+async def test_an_observer_is_told_of_each_batch(held: HeldClassifier) -> None:
+    record = Record()
+    engine = Engine(held, observer=record)
     first = await start_busy(engine, held)
-    known = EncoderCache()
-    known.input_ids = tuple(range(45))
-    waiting = await start(engine, "x" * 200)
-    [refused] = await outcomes(asyncio.create_task(engine.classify("x" * 200)))
-    assert isinstance(refused, Overloaded)
-    taken = asyncio.create_task(engine.classify("x" * 200, known))
+    waiting = [*await start(engine, "a", "b"), asyncio.create_task(engine.classify("later", background=True))]
     await asyncio.sleep(0)
+    assert engine.waiting == 3
+    assert engine.busy_s > 0
     held.open.set()
-    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting, taken))
+    await outcomes(first, *waiting)
+    assert record.batches == [(1, False), (2, False), (1, True)]
+    assert (engine.waiting, engine.busy_s) == (0, 0)
+    await engine.close()
+
+
+async def test_a_failure_is_logged_where_the_caller_is_and_without_the_text(
+    make_engine: MakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="nobody")
+    seen: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(caller.get())
+
+    async def ask(name: str, text: str) -> None:
+        caller.set(name)
+        with pytest.raises(EngineError):
+            await engine.classify(text)
+
+    engine = make_engine(FakeClassifier(fail_on="bad"))
+    handler = Handler()
+    logging.getLogger("model_core.engine").addHandler(handler)
+    try:
+        await asyncio.gather(ask("first", "bad 1"), ask("second", "bad 2"))
+    finally:
+        logging.getLogger("model_core.engine").removeHandler(handler)
+    assert sorted(seen) == ["first", "second"]
+    assert "bad" not in caplog.text.replace("RuntimeError", "")

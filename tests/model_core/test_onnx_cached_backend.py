@@ -1,4 +1,6 @@
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from model_core.backends.onnx import OnnxBackend
 from model_core.backends.onnx_cached import CachedOnnxBackend
-from model_core.cache import EncoderCache
+from model_core.cache import EncoderCache, FloatArray
 from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, read_config
 from model_core.classifier import TextClassifier
 from model_core.fake import FAKE_INFO
@@ -18,6 +20,7 @@ from training.export import export
 from training.onnx_graph import build_cached
 
 BLOCK = 4
+READ_TOKENS = 3
 ROUNDING = 0.01
 """A last bit of float that falls to the other side of an int8 step moves logits by a thousandth or so."""
 IDS = list(range(5, 60))
@@ -25,7 +28,7 @@ IDS = list(range(5, 60))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = tiny_config(attention="block-causal", block=BLOCK, tail_step=16)
+    config = tiny_config(attention="block-causal", block=BLOCK, read_tokens=READ_TOKENS, tail_step=16)
     tuned = write_tuned(tmp_path_factory.mktemp("checkpoints") / "causal", config=config)
     export(tuned, tuned)
     return tuned
@@ -38,7 +41,7 @@ def plain(folder: Path) -> OnnxBackend:
 
 @pytest.fixture
 def backend(folder: Path) -> CachedOnnxBackend:
-    return CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, threads=1, cache_bytes=10**9)
+    return CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=1, cache_bytes=10**9)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,9 @@ def typist_and_fresh(folder: Path) -> tuple[TextClassifier, TextClassifier]:
     tokenizer = TextTokenizer.for_config(tiny_tokenizer(), config)
 
     def load() -> TextClassifier:
-        return TextClassifier(FAKE_INFO, tokenizer, CachedOnnxBackend(path, BLOCK, threads=1, cache_bytes=10**9))
+        return TextClassifier(
+            FAKE_INFO, tokenizer, CachedOnnxBackend(path, BLOCK, READ_TOKENS, threads=1, cache_bytes=10**9)
+        )
 
     return load(), load()
 
@@ -90,7 +95,7 @@ def test_a_long_text_goes_in_pieces_and_is_rated_the_same(
     folder: Path, plain: OnnxBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model_core.backends.onnx_cached._PIECE_TOKENS", 9)
-    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, threads=1, cache_bytes=10**9)
+    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=1, cache_bytes=10**9)
     assert backend._piece == 8
     texts = [(2, *IDS[:count]) for count in (0, 6, 7, 8, 9, 30, 50)]
     np.testing.assert_allclose(backend.logits(texts), plain.logits(texts), atol=ROUNDING)
@@ -105,8 +110,37 @@ def test_many_typists_in_one_batch_do_not_touch_each_other(backend: CachedOnnxBa
         np.testing.assert_allclose(backend.logits(longer, caches), plain.logits(longer), atol=ROUNDING)
 
 
+def test_batches_side_by_side_give_each_text_its_own_numbers(folder: Path, plain: OnnxBackend) -> None:
+    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=3, cache_bytes=10**9)
+    caches = [EncoderCache() for _ in range(9)]
+    for end in (3, 9, 10, 30):
+        texts = [(2, *IDS[row : row + end + row]) for row in range(9)]
+        np.testing.assert_allclose(backend.logits(texts, caches), plain.logits(texts), atol=ROUNDING)
+
+
+def test_an_error_comes_only_after_all_batches_are_done_with_their_caches(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=2, cache_bytes=10**9)
+    run, failed, done = CachedOnnxBackend._run, threading.Event(), threading.Event()
+
+    def slow_or_failing(self: CachedOnnxBackend, batch: list[Any]) -> FloatArray:
+        if batch[0].new < 5:
+            failed.set()
+            raise RuntimeError("no such product")
+        assert failed.wait(60)
+        logits = run(self, batch)
+        done.set()
+        return logits
+
+    monkeypatch.setattr(CachedOnnxBackend, "_run", slow_or_failing)
+    with pytest.raises(RuntimeError, match="no such product"):
+        backend.logits([(2, 7), (2, *IDS[:20])])
+    assert done.is_set()
+
+
 def test_a_cache_emptied_by_the_budget_costs_time_and_nothing_else(folder: Path, plain: OnnxBackend) -> None:
-    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, threads=1, cache_bytes=20_000)
+    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=1, cache_bytes=20_000)
     caches = [EncoderCache() for _ in range(3)]
     emptied = 0
     for end in range(5, 40):
@@ -162,3 +196,26 @@ def test_any_edits_are_rated_as_if_each_text_came_alone(
         np.testing.assert_allclose(kept.probabilities, alone.probabilities, atol=1e-4)
         assert (kept.tokens, kept.truncated) == (alone.tokens, alone.truncated)
         assert len(cache.input_ids) <= TINY_TOKENS
+
+
+@pytest.mark.parametrize("tokens", [BLOCK, 8, 17, 1000])
+def test_a_text_read_in_steps_is_rated_as_in_one_go(
+    backend: CachedOnnxBackend, plain: OnnxBackend, tokens: int
+) -> None:
+    text, cache = (2, *IDS), EncoderCache()
+    lengths = [0]
+    while backend.advance(text, cache, tokens):
+        lengths.append(len(cache.input_ids))
+        assert BLOCK <= lengths[-1] - lengths[-2] <= tokens
+    # The last block is left for the rating itself, which reads there.
+    assert len(cache.input_ids) == (len(text) - 1) // BLOCK * BLOCK
+    np.testing.assert_allclose(backend.logits([text], [cache]), plain.logits([text]), atol=ROUNDING)
+
+
+def test_a_step_forgets_what_was_typed_otherwise_before(backend: CachedOnnxBackend, plain: OnnxBackend) -> None:
+    cache = EncoderCache()
+    backend.logits([(2, *IDS)], [cache])
+    changed = (2, *IDS[:9], 7, *IDS[10:])
+    assert backend.advance(changed, cache, BLOCK)
+    assert cache.input_ids == changed[: 8 + BLOCK]
+    np.testing.assert_allclose(backend.logits([changed], [cache]), plain.logits([changed]), atol=ROUNDING)

@@ -1,6 +1,7 @@
 import importlib.resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, BertModel, ElectraConfig, ElectraModel
@@ -43,7 +44,8 @@ def test_a_missing_warm_start_package_is_said_with_what_to_do(monkeypatch: pytes
 def test_a_checkpoint_folder_is_continued_with_its_head_and_its_vocabulary(tmp_path: Path) -> None:
     saved = tiny_model(seed=5)
     model, tokenizer = load_initial(str(write_hugging_face(tmp_path, saved)), 0.1, 0.0)
-    assert (torch_logits(model.eval(), IDS) == torch_logits(saved, IDS)).all()
+    # Two models of one weight may add up in another order.
+    np.testing.assert_allclose(torch_logits(model.eval(), IDS), torch_logits(saved, IDS), atol=1e-6)
     assert tokenizer.get_vocab() == tiny_tokenizer().get_vocab()
 
 

@@ -26,15 +26,15 @@ ARCHITECTURES: list[dict[str, Any]] = [
 TEXTS = [(2, 3), (2, 10, 11, 12, 3), tuple(range(2, 66))]
 
 
-def build(model: Any, block: int | None = None) -> onnx.ModelProto:
-    return build_plain(weights_of(model), model.config.to_dict(), block)
+def build(model: Any, block: int | None = None, read_tokens: int = 1) -> onnx.ModelProto:
+    return build_plain(weights_of(model), model.config.to_dict(), block, read_tokens)
 
 
-def reference(model: Any, ids: Sequence[int], block: int | None) -> FloatArray:
+def reference(model: Any, ids: Sequence[int], block: int | None, read_tokens: int = 1) -> FloatArray:
     """Logits [8] of one text in PyTorch."""
     if block is None:
         return torch_logits(model, ids)
-    config = tiny_config(attention="block-causal", block=block)
+    config = tiny_config(attention="block-causal", block=block, read_tokens=read_tokens)
     with torch.inference_mode():
         return np.asarray(rate(model, [ids], pad_id=0, config=config)[0].numpy())
 
@@ -96,6 +96,15 @@ def test_a_token_far_louder_than_the_others_does_not_round_them_off() -> None:
     [alone] = session.run(None, {"tokens": tokens[:, :1]})
     np.testing.assert_array_equal(alone[0, 0], result[0, 0])
     assert np.isfinite(session.run(None, {"tokens": np.zeros_like(tokens)})[0]).all()
+
+
+@pytest.mark.parametrize("read_tokens", [1, 3, 20])
+@pytest.mark.parametrize("ids", [(2,), *TEXTS], ids=len)
+def test_the_rating_is_the_mean_of_what_is_read_at_the_last_tokens(ids: tuple[int, ...], read_tokens: int) -> None:
+    model = tiny_model()
+    graph = in_float(build(model, 4, read_tokens))
+    model.load_state_dict(rounded(weights_of(model)))
+    np.testing.assert_allclose(run(graph, ids), reference(model, ids, 4, read_tokens), atol=2e-5)
 
 
 def test_the_tests_can_tell_texts_and_models_apart() -> None:
@@ -160,7 +169,7 @@ class Encoder:
         logits, *kept = self.session.run(["logits", *names], feed)
         return [
             (
-                logits[row],
+                logits[row, len(ids) - 1],
                 [np.concatenate([cache[n], kept[n][row, :, : len(ids)]], axis=1) for n in range(len(names))],
             )
             for row, (cache, ids) in enumerate(texts)

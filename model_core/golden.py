@@ -1,0 +1,59 @@
+"""Golden answers: what a checkpoint made of some texts when it was exported.
+
+A checkpoint that answers otherwise here is not the one that was judged: a file of another version, a tokenizer that
+does not belong to the weights, a processor that computes something else.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from model_core.checkpoint import GOLDEN_FILE
+from model_core.classifier import Classifier
+from model_core.errors import CheckpointError
+from model_core.labels import NUM_LABELS
+
+TOLERANCE: Final = 0.05
+"""What a probability may differ: int8 on another processor, or float on a graphics card, falls to other steps."""
+
+
+@dataclass(frozen=True)
+class GoldenAnswer:
+    """A text and the probabilities that belong to it."""
+
+    text: str
+    probabilities: tuple[float, ...]
+
+
+def read_golden(folder: Path) -> tuple[GoldenAnswer, ...]:
+    """Read the golden answers of a checkpoint. Raises CheckpointError where it has none."""
+    path = folder / GOLDEN_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        answers = tuple(GoldenAnswer(str(one["text"]), tuple(map(float, one["probabilities"]))) for one in content)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing: make it by python -m training.golden {folder}") from error
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise CheckpointError(f"{path} holds no golden answers: make them by python -m training.golden") from error
+    if not answers:
+        raise CheckpointError(f"{path} is empty: make it by python -m training.golden {folder}")
+    return answers
+
+
+def check_golden(classifier: Classifier, folder: Path) -> float:
+    """Return by how much a probability differs from the golden answers at most. Raises CheckpointError beyond it."""
+    golden = read_golden(folder)
+    predictions = classifier.classify([answer.text for answer in golden])
+    if {len(answer.probabilities) for answer in golden} != {NUM_LABELS}:
+        raise CheckpointError(f"{folder / GOLDEN_FILE} has answers of another number of classes")
+    pairs = zip(predictions, golden, strict=True)
+    difference = float(max(np.abs(np.subtract(one.probabilities, other.probabilities)).max() for one, other in pairs))
+    if not difference <= TOLERANCE:
+        raise CheckpointError(
+            f"{folder} does not answer as it did when it was exported: a probability is off by {difference:.3f}, "
+            f"where {TOLERANCE} may be: fetch the whole checkpoint again"
+        )
+    return difference

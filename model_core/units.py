@@ -1,0 +1,76 @@
+"""Words and sentences of a text, as spans of Unicode code points. No span ever cuts a grapheme cluster in two."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+import regex
+
+Unit = Literal["word", "phrase", "sentence"]
+
+_WORD_BOUNDARY: Final = regex.compile(r"\b", regex.WORD)
+_GRAPHEME_CLUSTER: Final = regex.compile(r"\X")
+_SAYS_SOMETHING: Final = regex.compile(r"[\p{L}\p{N}\p{So}]")
+# A full stop within a run of them starts no match, or a text of nothing else would take quadratic time.
+_SENTENCE_END: Final = regex.compile(
+    r"""
+      (?<![.!?…]) (?<!\b(?:Mr|Mrs|Ms|Dr|St|vs)) [.!?…]++ ["'”’»)\]]*+ (?=\s++\P{Ll})
+    | [。！？]++ [”’」』）]*+
+    | \n++
+    """,
+    regex.VERBOSE,
+)
+_BREAK: Final = regex.compile(r"<br\s*+/?>", regex.IGNORECASE)
+
+
+class Span(NamedTuple):
+    """The characters from ``begin`` to before ``end``."""
+
+    begin: int
+    end: int
+    unit: Unit
+
+
+def words(text: str) -> list[Span]:
+    """Words by the default boundaries of Unicode (UAX 29), and each emoji; punctuation and ``<br />`` are none."""
+    clusters, lines = _cluster_boundaries(text), _with_line_breaks(text)
+    boundaries = [begin for match in _WORD_BOUNDARY.finditer(lines) if (begin := match.start()) in clusters]
+    return [
+        Span(begin, end, "word")
+        for begin, end in itertools.pairwise(boundaries)
+        if _SAYS_SOMETHING.search(lines, begin, end)
+    ]
+
+
+def sentences(text: str) -> list[Span]:
+    """Sentences that hold a word, without the white space around them. A line break ends one, as in lists."""
+    clusters, lines = _cluster_boundaries(text), _with_line_breaks(text)
+    ends = [end for match in _SENTENCE_END.finditer(lines) if (end := match.end()) in clusters]
+    return [
+        Span(_skip_space(lines, begin, end, clusters), begin + len(lines[begin:end].rstrip()), "sentence")
+        for begin, end in itertools.pairwise([0, *ends, len(text)])
+        if _SAYS_SOMETHING.search(lines, begin, end)
+    ]
+
+
+def join(spans: Sequence[Span], most: int, unit: Unit) -> list[Span]:
+    """Join neighbours evenly, so that at most ``most`` spans are left; those that were joined are a ``unit``."""
+    size = max(1, math.ceil(len(spans) / most))
+    groups = [spans[start : start + size] for start in range(0, len(spans), size)]
+    return [Span(group[0].begin, group[-1].end, unit) if len(group) > 1 else group[0] for group in groups]
+
+
+def _with_line_breaks(text: str) -> str:
+    """The text of the same length that has line breaks for each ``<br />``, as the model reads it."""
+    return _BREAK.sub(lambda match: "\n" * len(match[0]), text)
+
+
+def _cluster_boundaries(text: str) -> set[int]:
+    return {match.end() for match in _GRAPHEME_CLUSTER.finditer(text)} | {0}
+
+
+def _skip_space(text: str, begin: int, end: int, clusters: set[int]) -> int:
+    first = end - len(text[begin:end].lstrip())
+    # An accent may sit on the space, or on the end of a line break.
+    return first if first in clusters else begin

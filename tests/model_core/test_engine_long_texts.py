@@ -1,0 +1,133 @@
+"""Long texts are read in steps, between which keys go."""
+
+import asyncio
+from collections.abc import Sequence
+
+from model_core.cache import Caches, EncoderCache
+from model_core.classifier import Prediction
+from model_core.engine import Answer
+from model_core.errors import ModelUnavailable
+from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
+
+
+class StepwiseFake(HeldClassifier):
+    """Reads a text in steps for as long as it is asked to, notes them, and fails in one where it is told to."""
+
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__()
+        self._fails = fails
+        self.read: list[str] = []
+        self.open.set()
+
+    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+        self.read.append(f"step of {text[0]}")
+        if self._fails:
+            raise RuntimeError("the fake classifier was told to fail in a step")
+        self._reached.put([text])
+        assert self.gate is not None
+        self.gate.wait()
+        return True
+
+    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+        self.read += [f"rating of {text[0]}" for text in texts]
+        return super().classify(texts, caches)
+
+
+async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngine) -> None:
+    stepwise = StepwiseFake()
+    stepwise.open.clear()
+    engine = make_engine(stepwise)
+    [long] = await start(engine, "l" * 4 * 400)
+    await stepwise.reached()
+    [key] = await start(engine, "key")
+    stepwise.open.set()
+    await outcomes(long, key)
+    steps = ["step of l"] * (400 // 64)
+    assert stepwise.read == [*steps[:1], "rating of k", *steps[1:], "rating of l"]
+
+
+async def test_long_and_short_texts_take_turns_so_that_neither_waits_for_all_of_the_others(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held, max_batch=1)
+    first = await start_busy(engine, held)
+    longs = [f"long {number} " * 100 for number in range(2)]
+    waiting = await start(engine, *longs, "a", "b", "c", "d")
+    held.open.set()
+    await outcomes(first, *waiting)
+    assert held.batches == [["first"], [longs[0]], ["a"], [longs[1]], ["b"], ["c"], ["d"]]
+
+
+async def test_a_long_text_that_was_begun_is_finished_before_the_next(make_engine: MakeEngine) -> None:
+    stepwise = StepwiseFake()
+    stepwise.open.clear()
+    engine = make_engine(stepwise)
+    waiting = await start(engine, "l" * 4 * 250, "m" * 4 * 250, "n" * 4 * 250)
+    stepwise.open.set()
+    await outcomes(*waiting)
+    one = ["step"] * (250 // 64) + ["rating"]
+    assert stepwise.read == [f"{part} of {text}" for text in "lmn" for part in one]
+
+
+async def test_a_short_text_and_one_that_is_mostly_known_take_no_steps(make_engine: MakeEngine) -> None:
+    stepwise, known = StepwiseFake(), EncoderCache()
+    known.input_ids, known.text = tuple(range(400)), "k" * 4 * 402
+    engine = make_engine(stepwise)
+    await engine.classify("s" * 4 * 100)
+    await engine.classify("k" * 4 * 405, known)
+    assert stepwise.read == ["rating of s", "rating of k"]
+    assert known.text == "k" * 4 * 405
+
+
+async def test_a_text_that_shares_only_its_begin_with_the_one_before_is_a_long_one(make_engine: MakeEngine) -> None:
+    stepwise, known = StepwiseFake(), EncoderCache()
+    known.input_ids, known.text = tuple(range(400)), "k" * 4 * 402
+    await make_engine(stepwise).classify("k" * 4 * 100 + "l" * 4 * 300, known)
+    assert stepwise.read[0] == "step of k"
+
+
+async def test_a_failure_in_a_step_is_left_to_the_rating(make_engine: MakeEngine) -> None:
+    stepwise = StepwiseFake(fails=True)
+    assert isinstance(await make_engine(stepwise).classify("l" * 4 * 400), Answer)
+    assert stepwise.read == ["step of l", "rating of l"]
+
+
+async def test_a_caller_that_leaves_between_two_steps_ends_them(make_engine: MakeEngine) -> None:
+    stepwise = StepwiseFake()
+    stepwise.open.clear()
+    engine = make_engine(stepwise, max_waiting=1)
+    [long] = await start(engine, "l" * 4 * 400)
+    await stepwise.reached()
+    long.cancel()
+    await outcomes(long)
+    [key] = await start(engine, "key")
+    stepwise.open.set()
+    assert isinstance((await outcomes(key))[0], Answer)
+    assert stepwise.read == ["step of l", "rating of k"]
+
+
+async def test_a_text_in_steps_is_given_up_at_its_deadline(make_engine: MakeEngine) -> None:
+    stepwise = StepwiseFake()
+    stepwise.open.clear()
+    engine = make_engine(stepwise, deadline_ms=50)
+    [long] = await start(engine, "l" * 4 * 400)
+    assert [type(outcome) for outcome in await outcomes(long)] == [ModelUnavailable]
+    stepwise.open.set()
+
+
+async def test_a_model_that_is_replaced_between_steps_leaves_the_rest_of_the_text_to_the_next(
+    make_engine: MakeEngine,
+) -> None:
+    before, after, cache = StepwiseFake(), StepwiseFake(), EncoderCache()
+    before.open.clear()
+    engine = make_engine(before)
+    answer = asyncio.create_task(engine.classify("l" * 4 * 400, cache))
+    await before.reached()
+    cache.input_ids = tuple(range(64))
+    replacing = asyncio.create_task(engine.replace(after))
+    await asyncio.sleep(0)
+    before.open.set()
+    await asyncio.gather(answer, replacing)
+    assert before.read == ["step of l"]
+    assert after.read == [*["step of l"] * (400 // 64 - 1), "rating of l"]
+    assert cache.input_ids == (), "what the one before made of the text is gone"

@@ -1,0 +1,141 @@
+"""Write the figures of ``metrics.json`` into a model card or another page, so that no number is copied by hand.
+
+``python -m training.card METRICS.json PAGE.md …`` renews what stands between ``<!-- figures -->`` or ``<!-- short -->``
+and ``<!-- end -->`` in each page.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.report import Metrics, ReportError, read_metrics
+
+_FIGURES = {
+    "accuracy": "eight classes right",
+    "binary_accuracy": "positive or negative right",
+    "within_one": "within one class",
+    "macro_f1": "macro-F1",
+    "mae": "mean error of the expected value, stars",
+    "qwk": "quadratic weighted kappa",
+    "nll": "negative log-likelihood",
+    "ece": "expected calibration error",
+}
+_SHORT = ("accuracy", "binary_accuracy", "within_one", "mae")
+_COMPETITORS = {
+    "tfidf": "TF-IDF + logistic regression, whole reviews",
+    "tfidf_prefix": "the same, beginnings too",
+}
+
+
+def short(metrics: Metrics) -> str:
+    """The four figures of whole reviews that say most, as a Markdown table."""
+    rows = [(_FIGURES[name], _shown(name, metrics["full"][name])) for name in _SHORT]
+    return _table([f"official {metrics['split']} set, {metrics['full']['reviews']:,} reviews", "Starcast, int8"], rows)
+
+
+def figures(metrics: Metrics) -> str:
+    """All that a model card says of whole reviews, beginnings, typing, calibration and int8, as Markdown."""
+    judged = {"Starcast, int8": metrics}
+    judged |= {name: metrics["competitor"][key] for key, name in _COMPETITORS.items() if key in metrics["competitor"]}
+    full, stated, other = (metrics[part] for part in ("full", "stated_rating", "no_stated_rating"))
+    low, high = full["intervals"]["accuracy"]
+    whole = [
+        (label, *(_shown(name, each["full"][name]) for each in judged.values())) for name, label in _FIGURES.items()
+    ]
+    lengths = list(metrics["prefix"])
+    reviews = metrics["prefix"][lengths[0]]["reviews"]
+    beginnings = [
+        (f"{name}: eight classes, %", *(f"{100 * each['prefix'][length]['accuracy']:.1f}" for length in lengths))
+        for name, each in judged.items()
+    ]
+    sides = [f"{100 * metrics['prefix'][length]['binary_accuracy']:.0f}" for length in lengths]
+    parts = [
+        f"```\n{metrics['command']}\n```",
+        _table([f"{full['reviews']:,} {metrics['split']} reviews", *judged], whole),
+        f"95 % interval of the accuracy (bootstrap): {100 * low:.1f} to {100 * high:.1f} %. Of the "
+        f'{stated["reviews"]:,} reviews that state a rating such as "7/10" '
+        f"{_shown('accuracy', stated['accuracy'])} are right, of the others {_shown('accuracy', other['accuracy'])}.",
+        _table(
+            [f"first tokens ({reviews:,} {metrics['split']} reviews)", *lengths],
+            [*beginnings, ("Starcast: positive or negative, %", *sides)],
+        ),
+        _typing({name: each["typing"] for name, each in judged.items()}),
+        f"Expected calibration error over all lengths together: {metrics['calibration']['ece_all_prefixes']:.3f}.",
+        _against_float(metrics["int8_against_float"]),
+    ]
+    return "\n\n".join(parts)
+
+
+def renew(page: str, metrics: Metrics) -> str:
+    """Return the page with its figures. Raises ReportError where it has no place for them."""
+    content = {"figures": figures, "short": short}
+
+    def replaced(match: re.Match[str]) -> str:
+        return f"<!-- {match[1]} -->\n\n{content[match[1]](metrics)}\n\n<!-- end -->"
+
+    renewed, count = re.subn(r"<!-- (figures|short) -->.*?<!-- end -->", replaced, page, flags=re.DOTALL)
+    if not count:
+        raise ReportError("there is neither <!-- figures --> nor <!-- short --> with an <!-- end -->")
+    return renewed
+
+
+def _typing(typed: Mapping[str, Metrics]) -> str:
+    first = next(iter(typed.values()))
+    return _table(
+        [f"typing, {first['reviews']:,} reviews, {first['keystrokes']:,} keys", *typed],
+        [
+            ("rating changes per 100 keys", *(f"{each['flips_per_100_keys']:.1f}" for each in typed.values())),
+            ("expected value moves per key, stars", *(f"{each['move_per_key']:.2f}" for each in typed.values())),
+            ("right at a key", *(_shown("accuracy", each["accuracy"]) for each in typed.values())),
+        ],
+    )
+
+
+def _against_float(found: Metrics) -> str:
+    rows = [
+        (
+            "whole reviews" if name == "whole" else f"first {name} tokens",
+            _shown("accuracy", each["int8_accuracy"]),
+            _shown("accuracy", each["float_accuracy"]),
+            _shown("accuracy", each["agreement"]),
+            f"{each['mean_stars_difference']:.3f}",
+            f"{each['max_stars_difference']:.2f}",
+        )
+        for name, each in found.items()
+        if name != "reviews"
+    ]
+    header = ("right", "in float32", "same class", "stars apart, mean", "at most")
+    return _table([f"int8 on {found['reviews']:,} reviews", *header], rows)
+
+
+def _shown(figure: str, value: float) -> str:
+    if "accuracy" in figure or figure == "within_one":
+        return f"{100 * value:.1f} %"
+    return f"{value:.2f}" if figure == "mae" else f"{value:.3f}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.card", description=__doc__)
+    parser.add_argument("metrics", type=Path, metavar="METRICS.json", help="what training.evaluate --output wrote")
+    parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE.md", help="pages to renew")
+    options = parser.parse_args(argv)
+    try:
+        metrics: Any = read_metrics(options.metrics)
+        for page in options.pages:
+            page.write_text(renew(page.read_text(encoding="utf-8"), metrics), encoding="utf-8")
+    except (ReportError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

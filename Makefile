@@ -12,17 +12,19 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CONSTRAINTS := project/constraints.txt
+MESSAGES := $(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file \
+  $(addprefix --ignore ,.venv tests training benchmarks clients build runs)
+STATIC := $(or $(STARCAST_STATIC_DIR),$(or $(STARCAST_DATA_DIR),var)/static)/staticfiles.json
 BIOME := tests/js/node_modules/.bin/biome
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret test lint format types train distill export calibrate eval report bench screenshots clean
+.PHONY: help run env secret test lint format types train distill export calibrate eval report bench topology audit sbom screenshots messages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: .venv/serve secret ## Install what serving needs and serve on http://localhost:8000 (PORT=9000 for another port)
+run: .venv/serve secret $(STATIC) ## Install what serving needs and serve on http://localhost:8000 (PORT=9000 for another port)
 	@$(BIN)/python manage.py migrate --verbosity 0
-	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	@exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
 
 env: .venv/all secret ## Install everything: training, tests, linters
@@ -58,17 +60,37 @@ calibrate: env ## Fit the temperatures of RUN's export on validation
 eval: env ## Judge the served model on the test set; DATA=archive ARGS="--limit 1000"
 	$(BIN)/python -m training.evaluate --data $(DATA) --split test --json $(ARGS)
 
-report: env ## Draw the pictures of METRICS, the shipped model's figures, into docs/images; METRICS=file
+report: env ## Put METRICS, the shipped model's figures, into pictures, its card and the README; METRICS=file
 	$(BIN)/python -m training.report $(METRICS) $(ARGS)
+	$(BIN)/python -m training.card $(METRICS) $(dir $(METRICS))README.md README.md
 
 bench: .venv/bench .venv/gradio/installed ## Measure speed beside two peers, in an hour or two; ARGS="forward" for a part
 	$(BIN)/python -m benchmarks $(ARGS)
 
+topology: env ## Run a whole site on loopback: TLS proxy, servers, Redis, PostgreSQL; ARGS="--replicas 2 --check"
+	@PYTHONPATH=clients/python/src $(BIN)/python -m tests.topology $(ARGS)
+
+audit: env ## Ask the advisories of PyPI about every pinned version; needs the network
+	$(BIN)/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict --progress-spinner off $(ARGS)
+
+sbom: .venv/image/installed .venv/all ## Write what the image installs as CycloneDX into build/sbom.json
+	@mkdir -p build
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json .venv/image
+
 screenshots: env ## Take the pictures of the README from the real page
 	$(BIN)/python -m tests.e2e.screenshots $(ARGS)
 
+messages: env ## Gather the words of the page for translation, and compile what is translated; needs gettext
+	$(MESSAGES)
+	$(MESSAGES) --domain djangojs
+	$(BIN)/python manage.py compilemessages --ignore .venv --verbosity 0
+
 clean: ## Remove the environment and everything generated
-	rm -rf .venv var build tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv var build clients/js/dist clients/js/LICENSE tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+# To compress them takes seconds, so only after a change.
+$(STATIC): $(shell find static -type f) project/static_files.py project/static_storage.py .venv/serve | secret
+	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 
 secret: var/secret_key
 
@@ -101,6 +123,12 @@ var/secret_key:
 	@echo "Installing Gradio into .venv/gradio ..."
 	@$(PYTHON) -m venv .venv/gradio
 	@.venv/gradio/bin/python -m pip --quiet --disable-pip-version-check install -r $<
+	@touch $@
+
+# What the Dockerfile installs, and nothing else.
+.venv/image/installed: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@$(PYTHON) -m venv --clear .venv/image
+	@.venv/image/bin/python -m pip --quiet --disable-pip-version-check install -c $(CONSTRAINTS) '.[postgres,redis]'
 	@touch $@
 
 $(BIOME): tests/js/package.json

@@ -1,5 +1,6 @@
 """Typed reading of environment variables that fails loudly: a typing error must not become a default."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -8,6 +9,16 @@ from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
+
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def memory_mb(cgroup_limit: Path = _CGROUP_LIMIT) -> int:
+    """Return the memory of this machine in MiB, or of the container where that has less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # Without a container or a limit there is no such number.
+        total = min(total, int(cgroup_limit.read_text()))
+    return total // 2**20
 
 
 def env_str(name: str, default: str) -> str:
@@ -59,16 +70,27 @@ def env_path(name: str, default: Path) -> Path:
     return default if not value else Path(value).expanduser()
 
 
+def env_optional_secret(name: str, default_file: Path | None = None) -> str:
+    """Return a secret from NAME, from the file NAME_FILE, or from ``default_file``; empty where none of them is set.
+
+    Raises ImproperlyConfigured where NAME_FILE names no file.
+    """
+    if value := os.environ.get(name):
+        return value
+    if named := os.environ.get(f"{name}_FILE"):
+        if not Path(named).expanduser().is_file():
+            raise ImproperlyConfigured(f"{name}_FILE names {named}, which is no file")
+        default_file = Path(named).expanduser()
+    return default_file.read_text(encoding="utf-8").strip() if default_file and default_file.is_file() else ""
+
+
 def env_secret(name: str, default_file: Path, optional: bool) -> str:
     """Return a secret from NAME, from the file NAME_FILE, or from ``default_file``.
 
     Where none of these is there, ``optional`` gives a random one that lasts as long as the process; otherwise
     ImproperlyConfigured is raised.
     """
-    if value := os.environ.get(name):
-        return value
-    path = env_path(f"{name}_FILE", default_file)
-    if path.is_file() and (value := path.read_text(encoding="utf-8").strip()):
+    if value := env_optional_secret(name, default_file):
         return value
     if optional:
         return secrets.token_urlsafe(50)

@@ -4,7 +4,18 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from project.env import env_bool, env_choice, env_int, env_list, env_path, env_secret, env_str
+from project.database import database
+from project.env import (
+    env_bool,
+    env_choice,
+    env_int,
+    env_list,
+    env_optional_secret,
+    env_path,
+    env_secret,
+    env_str,
+    memory_mb,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env_path("STARCAST_DATA_DIR", BASE_DIR / "var")
@@ -20,59 +31,91 @@ STARCAST_CHECKPOINT = env_path(
 )
 STARCAST_BACKEND = env_str("STARCAST_BACKEND", "onnx")
 STARCAST_MODEL_THREADS = env_int("STARCAST_MODEL_THREADS", 2)
-STARCAST_CACHE_MB = env_int("STARCAST_CACHE_MB", 512)
+STARCAST_CACHE_MB = env_int("STARCAST_CACHE_MB", max(256, memory_mb() // 4))
 
 # Limits; live.limits says what each is for
 
 STARCAST_LIMITS = {
     "max_message_bytes": env_int("STARCAST_MAX_MESSAGE_BYTES", 65_536),
     "max_frame_bytes": env_int("STARCAST_MAX_FRAME_BYTES", 131_072),
+    "max_body_bytes": env_int("STARCAST_MAX_BODY_BYTES", 1_048_576),
     "max_chars": env_int("STARCAST_MAX_CHARS", 20_000),
     "messages_per_s": env_int("STARCAST_MESSAGES_PER_S", 60),
     "burst": env_int("STARCAST_BURST", 600),
     "address_factor": env_int("STARCAST_ADDRESS_FACTOR", 5),
     "max_connections": env_int("STARCAST_MAX_CONNECTIONS", 2_000),
     "max_connections_per_address": env_int("STARCAST_MAX_CONNECTIONS_PER_ADDRESS", 200),
+    "idle_timeout_s": env_int("STARCAST_IDLE_TIMEOUT_S", 600, minimum=0),
+    "slow_reader_s": env_int("STARCAST_SLOW_READER_S", 10),
+    "max_rooms": env_int("STARCAST_MAX_ROOMS", 500, minimum=0),
+    "max_rooms_per_address": env_int("STARCAST_MAX_ROOMS_PER_ADDRESS", 10),
+    "max_watchers": env_int("STARCAST_MAX_WATCHERS", 50),
+    "room_grace_s": env_int("STARCAST_ROOM_GRACE_S", 20),
 }
 STARCAST_ENGINE = {
     "max_waiting": env_int("STARCAST_MAX_WAITING", 512),
-    "max_waiting_tokens": env_int("STARCAST_MAX_WAITING_TOKENS", 65_536),
+    "max_waiting_tokens": env_int("STARCAST_MAX_WAITING_TOKENS", 16_384),
     "max_batch": env_int("STARCAST_MAX_BATCH", 32),
-    "max_batch_tokens": env_int("STARCAST_MAX_BATCH_TOKENS", 16_384),
+    "max_batch_tokens": env_int("STARCAST_MAX_BATCH_TOKENS", 384),
     "deadline_ms": env_int("STARCAST_DEADLINE_MS", 5_000),
 }
 STARCAST_ORIGINS = env_list("STARCAST_ORIGINS")
+STARCAST_METRICS_TOKEN = env_optional_secret("STARCAST_METRICS_TOKEN")
+STARCAST_REQUIRE_KEY = env_bool("STARCAST_REQUIRE_KEY", False)
 
 # Django
 
 INSTALLED_APPS = [
+    "live.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.staticfiles",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "project.static_files.StaticFilesConfig",
+    "corsheaders",
+    "ninja",
     "live",
 ]
 MIDDLEWARE = [
+    "live.access.access",
+    "live.http.health_checks",
+    "live.http.api_errors",
+    "live.login_rate.login_rate",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "live.admin_middleware.AdminSessions",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "live.admin_middleware.AdminAuthentication",
+    "live.admin_middleware.AdminMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATA_UPLOAD_MAX_MEMORY_SIZE = STARCAST_LIMITS["max_body_bytes"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ru", "Русский")]
+LOCALE_PATHS = [BASE_DIR / "live" / "locale"]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "starcast.sqlite3",
-        "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL", "transaction_mode": "IMMEDIATE"},
-    }
-}
+DATABASES = {"default": database(env_str("STARCAST_DATABASE_URL", ""), DATA_DIR / "starcast.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env_str("STARCAST_REDIS_URL", "")
@@ -83,7 +126,7 @@ CHANNEL_LAYERS = {
 }
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = env_path("STARCAST_STATIC_DIR", DATA_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -105,25 +148,39 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
+# The API knows nobody by cookies, so any page may read what it answers: to one without a key from elsewhere, a refusal.
+CORS_URLS_REGEX = r"^/api/v1/"
+CORS_ALLOW_ALL_ORIGINS = True
+CORS_EXPOSE_HEADERS = ["Retry-After"]
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 8 * 3_600
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
 
 # Behind a proxy that speaks TLS and sets X-Forwarded-Proto itself.
 HTTPS = env_bool("STARCAST_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+if HTTPS:  # Browsers take such names from this very host by TLS alone, and never from a neighbour.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-# The health checks come from inside, without TLS.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 
+LOG_FORMAT = env_choice("STARCAST_LOG_FORMAT", "LINE", ("LINE", "JSON")).lower()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"()": "live.logs.LineFormatter"}, "json": {"()": "live.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {
         "handlers": ["stderr"],
         "level": env_choice("STARCAST_LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
     },
+    # What a client does wrong is answered, and is no warning to whoever runs the server; live.access notes it.
+    # The channel layer writes a traceback a second while Redis is away, with an address that may hold a password.
+    "loggers": {"django.request": {"level": "ERROR"}, "channels_redis": {"level": "CRITICAL"}},
 }

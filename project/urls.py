@@ -1,19 +1,40 @@
-"""HTTP and WebSocket routes."""
+"""HTTP and WebSocket routes. The health checks are answered before any route, by ``live.http.health_checks``."""
 
-from django.urls import URLPattern, path
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, path
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import conditional_page
+from django.views.i18n import JavaScriptCatalog
 
-from live import api, views
+from live import pages, views
+from live.api import api
 from live.consumers import ClassifyConsumer, UnknownPathConsumer
+from live.watching.consumer import WatchConsumer
 
-urlpatterns: list[URLPattern] = [
-    path("", views.page, name="page"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
-    path("api/v1/predict", api.predict, name="predict"),
+words = JavaScriptCatalog.as_view(packages=["live"])
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/asyncapi.json", views.asyncapi, name="asyncapi"),
+    path("api/socket", views.socket_reference, name="socket"),
+    path("api/", api.urls),
+    path("admin/", admin.site.urls),
+    path("widget.js", pages.widget_module, name="widget-module"),
+    # A page in another language has an address of its own (/ru/): links keep it, and no cookie is needed.
+    *i18n_patterns(
+        path("", gzip_page(views.page), name="page"),
+        path("watch/<slug:room_id>/", gzip_page(pages.watch), name="watch"),
+        path("model/", gzip_page(pages.model), name="model"),
+        path("about/", gzip_page(pages.about), name="about"),
+        path("widget/", gzip_page(pages.widget), name="widget"),
+        path("messages.js", gzip_page(conditional_page(words)), name="messages"),
+        prefix_default_language=False,
+    ),
 ]
 
 websocket_urlpatterns = [
     path("ws/v1/classify/", ClassifyConsumer.as_asgi()),
+    path("ws/v1/watch/<str:room_id>/", WatchConsumer.as_asgi()),
     path("<path:unknown>", UnknownPathConsumer.as_asgi()),
     path("", UnknownPathConsumer.as_asgi()),
 ]

@@ -16,7 +16,7 @@ import live.engine
 from model_core.errors import CheckpointError
 from model_core.fake import FakeClassifier
 from project.asgi import application
-from tests.servers import RunningServer, start_server
+from tests.servers import RunningServer, free_port, start_server
 
 # No test asserts a speed, and a busy machine must not fail one.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -100,3 +100,15 @@ def real_server(data_dir: Path) -> Iterator[RunningServer]:
     """A real Daphne on a free port, with the shipped model."""
     with start_server(data_dir) as server:
         yield server
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Redis of the test's own, which keeps nothing."""
+    program, port = require_program("redis-server"), free_port()
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("eady to accept connections" in line for line in process.stdout)
+        yield f"redis://127.0.0.1:{port}/0"
+        process.terminate()

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from project.env import env_bool, env_choice, env_int, env_list, env_path, env_secret, env_str
+from project.env import (
+    env_bool,
+    env_choice,
+    env_int,
+    env_list,
+    env_optional_secret,
+    env_path,
+    env_secret,
+    env_str,
+    memory_mb,
+)
 
 NAME = "STARCAST_TEST"
 
@@ -64,3 +74,24 @@ def test_a_secret_comes_from_its_variable_then_its_file_then_the_default_file(
     assert env_secret(NAME, default, optional=False) == "from file"
     monkeypatch.setenv(NAME, "from variable")
     assert env_secret(NAME, default, optional=False) == "from variable"
+
+
+def test_a_container_has_the_memory_that_it_is_given(tmp_path: Path) -> None:
+    whole, limit = memory_mb(tmp_path / "none"), tmp_path / "memory.max"
+    assert whole > 100
+    limit.write_text("max\n")
+    assert memory_mb(limit) == whole
+    limit.write_text(f"{64 * 2**20}\n")
+    assert memory_mb(limit) == 64
+
+
+def test_an_optional_secret_is_empty_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env_optional_secret(NAME) == ""
+    file = tmp_path / "secret"
+    monkeypatch.setenv(f"{NAME}_FILE", str(file))
+    with pytest.raises(ImproperlyConfigured, match="no file"):
+        env_optional_secret(NAME)
+    file.write_text("from file\n")
+    assert env_optional_secret(NAME) == "from file"
+    monkeypatch.setenv(NAME, "from variable")
+    assert env_optional_secret(NAME) == "from variable"

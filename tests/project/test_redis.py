@@ -2,17 +2,13 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from websockets.sync.client import connect
 
-from tests.conftest import require_program
-from tests.servers import REPOSITORY, start_server
+from tests.servers import REPOSITORY, free_port, start_server
 
 ROUND_TRIP = """
 import asyncio
@@ -28,24 +24,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    """A Redis of the test's own, which keeps nothing."""
-    program, port = require_program("redis-server"), free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert any("eady to accept connections" in line for line in process.stdout)
-        yield f"redis://127.0.0.1:{port}/0"
-        process.terminate()
 
 
 def test_messages_of_a_group_go_through_the_redis_that_is_named(redis_url: str, tmp_path: Path) -> None:

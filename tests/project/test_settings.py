@@ -25,7 +25,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 def test_a_deployment_with_tls_passes_the_deployment_checks(tmp_path: Path) -> None:
     finished = manage(
         "check", "--deploy", "--fail-level", "INFO",
-        STARCAST_HTTPS="1", STARCAST_BACKEND="fake", STARCAST_DATA_DIR=str(tmp_path),
+        STARCAST_HTTPS="1", STARCAST_DATA_DIR=str(tmp_path),
         STARCAST_SECRET_KEY="0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ-_",
         STARCAST_ALLOWED_HOSTS="example.com",
     )  # fmt: skip
@@ -60,7 +60,7 @@ def test_the_configuration_page_lists_every_variable_and_no_other() -> None:
     read = set(re.findall(r'env_\w+\(\s*"(STARCAST_\w+)"', (REPOSITORY / "project" / "settings.py").read_text()))
     documented = set(re.findall(r"`(STARCAST_\w+)`", (REPOSITORY / "docs" / "configuration.md").read_text()))
     assert read
-    assert documented - {"STARCAST_SECRET_KEY_FILE", "STARCAST_REQUIRE_ALL"} == read
+    assert documented - {"STARCAST_SECRET_KEY_FILE", "STARCAST_METRICS_TOKEN_FILE", "STARCAST_REQUIRE_ALL"} == read
 
 
 def test_only_the_settings_read_the_environment() -> None:

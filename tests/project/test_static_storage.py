@@ -1,0 +1,47 @@
+"""What is collected of our own scripts and styles."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+
+from tests.conftest import require_program
+from tests.servers import REPOSITORY
+
+SOURCE = REPOSITORY / "static" / "live"
+
+
+@pytest.fixture
+def collected(data_dir: Path) -> Path:
+    return data_dir / "static"
+
+
+def test_modules_are_collected_without_comments_and_are_still_modules(collected: Path) -> None:
+    node = require_program("node")
+    for source in SOURCE.glob("*.js"):
+        module = collected / "live" / source.name
+        assert "/**" not in module.read_text()
+        assert module.stat().st_size < source.stat().st_size
+        checked = subprocess.run(
+            [node, "--input-type=module", "--check"], input=module.read_bytes(), capture_output=True, check=False
+        )
+        assert checked.returncode == 0, (source.name, checked.stderr)
+
+
+def test_a_module_imports_others_by_their_hashed_names(collected: Path) -> None:
+    manifest = json.loads((collected / "staticfiles.json").read_text())
+    text = (collected / manifest["paths"]["live/main.js"]).read_text()
+    assert "import" in text
+    for module in SOURCE.glob("*.js"):
+        assert f'"./{module.name}"' not in text
+
+
+def test_sources_stay_as_they_are() -> None:
+    assert "/**" in (SOURCE / "main.js").read_text()
+
+
+def test_files_of_others_are_left_alone(collected: Path) -> None:
+    original = Path(admin.__path__[0]) / "static" / "admin" / "js" / "core.js"
+    assert (collected / "admin" / "js" / "core.js").read_bytes() == original.read_bytes()

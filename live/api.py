@@ -1,75 +1,199 @@
-"""The HTTP twin of the WebSocket: the same model, limits, fields and errors."""
+"""The HTTP twin of the WebSocket: the same model, limits, fields, errors and keys."""
 
 import logging
+from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
-from pydantic import BaseModel, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Body
+from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
 
-from live.engine import get_engine
-from live.limits import get_limits
-from live.protocol import (
-    ErrorCode,
-    ErrorReply,
-    ProtocolError,
-    Rating,
-    Text,
-    check_length,
-    error_body,
-    from_engine_error,
-    load_json,
-    rating_fields,
+from live.addresses import network_of
+from live.api_messages import (
+    MANY,
+    ONE,
+    ExplainRequest,
+    Model,
+    PredictMany,
+    PredictOne,
+    PredictRequest,
+    Ratings,
+    model_reply,
 )
-from model_core.errors import CheckpointError, EngineError
+from live.auth import identify
+from live.engine import get_engine
+from live.feedback import FEEDBACK_COST, FeedbackReply, FeedbackRequest, store
+from live.http import error_response, json_response
+from live.keys import KnownKey
+from live.limits import admissions, get_limits
+from live.openapi import ERROR_RESPONSES, PREDICT_EXTRA, Api, Console
+from live.protocol import Explained, ProtocolError, Rating, check_length, load_json
+from live.rate import explain_text, rate, rate_many
+from model_core.errors import CheckpointError
+from model_core.explain import MAX_PASSES
 
 logger = logging.getLogger(__name__)
 
-_STATUS: dict[ErrorCode, int] = {
-    "too_large": 413,
-    "text_too_long": 413,
-    "overloaded": 503,
-    "model_unavailable": 503,
-    "internal": 500,
-}
+_NO_BODY: Final = "GET"
 
 
-class PredictRequest(BaseModel):
-    """A text to rate."""
+class _JsonParser(Parser):
+    """Reads bodies as the WebSocket reads frames, so that both refuse and forgive the same."""
 
-    text: Text
+    def parse_body(self, request: HttpRequest) -> Any:
+        return load_json(request.body.decode("utf-8", "replace"))
 
 
-@csrf_exempt  # No cookie means anything here, so there is nothing to forge.
-@require_POST
-async def predict(request: HttpRequest) -> HttpResponse:
-    """Rate one text: ``{"text": "…"}`` to the fields of ``Rating``."""
-    limits = get_limits()
-    too_large = ProtocolError("too_large", f"a request may have {limits.max_message_bytes} bytes")
+class _Call:
+    """Who calls: what ``request.auth`` holds."""
+
+    def __init__(self, address: str, key: KnownKey | None) -> None:
+        self.address = address
+        self.key = key
+
+    def spend(self, texts: int) -> None:
+        """Pay for texts. Raises ProtocolError where address or key has too little left."""
+        prefix = self.key.prefix if self.key is not None else None
+        if not admissions.take(self.address, prefix, get_limits(), texts):
+            raise ProtocolError("rate_limited", "too many texts; slow down")
+
+
+async def _admit(request: HttpRequest) -> _Call:
+    """Let a request in: its key, its rate, and the kind and size of its body, before anything is parsed."""
+    address = network_of(request.META.get("REMOTE_ADDR", ""))
+    headers = [
+        (name.lower().encode(), request.headers[name].encode("latin-1", "replace"))
+        for name in ("Host", "Origin", "Authorization")
+        if name in request.headers
+    ]
     try:
-        if len(request.body) > limits.max_message_bytes:
-            raise too_large
-        body = PredictRequest.model_validate(load_json(request.body.decode("utf-8", "replace")))
-        check_length(body.text, limits)
-        answer = await get_engine().classify(body.text)
-    except RequestDataTooBig:
-        return _error(too_large)
-    except ValidationError:
-        return _error(ProtocolError("bad_request", 'the body must be an object with a "text"', param="text"))
-    except ProtocolError as error:
-        return _error(error)
-    except EngineError as error:
-        return _error(from_engine_error(error))
-    except CheckpointError:
-        logger.exception("no model")
-        return _error(ProtocolError("model_unavailable", "no model is loaded"))
-    return _json(Rating(**rating_fields(answer.prediction)))
+        call = _Call(address, await identify(headers))
+    except ProtocolError:
+        # Trying keys has the price of anything else.
+        _Call(address, None).spend(1)
+        raise
+    call.spend(1)
+    if request.method != _NO_BODY:
+        if request.content_type not in ("application/json", ""):
+            raise ProtocolError("unsupported_media_type", "send application/json")
+        if not request.body:
+            raise ProtocolError("bad_json", "not JSON: the body is empty")
+    return call
 
 
-def _error(error: ProtocolError) -> HttpResponse:
-    return _json(ErrorReply(error=error_body(error)), _STATUS.get(error.code, 400))
+api = Api(
+    title="Starcast",
+    version="1.0.0",
+    description="Star ratings of film reviews: the HTTP twin of the [WebSocket `starcast.v1`](/api/socket).",
+    urls_namespace="api",
+    docs=Console(),
+    docs_decorator=Console.content_security_policy,
+    parser=_JsonParser(),
+    auth=_admit,
+)
 
 
-def _json(body: BaseModel, status: int = 200) -> HttpResponse:
-    return HttpResponse(body.model_dump_json(exclude_none=True), content_type="application/json", status=status)
+@api.post(
+    "/v1/predict",
+    response={200: Rating | Ratings, **ERROR_RESPONSES},
+    operation_id="predict",
+    summary="Rate one text, or several",
+    openapi_extra=PREDICT_EXTRA,
+    tags=["ratings"],
+)
+async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpResponse:
+    """Rate `text`, or each of up to 64 `texts`: one rating or one error for each, in their order."""
+    call: _Call = request.auth  # type: ignore[attr-defined]
+    engine = get_engine()
+    match body:
+        case PredictOne(text=text):
+            check_length(text, get_limits())
+            return json_response(await rate(engine, text))
+        case PredictMany(texts=texts):
+            call.spend(len(texts) - 1)
+            return json_response(await rate_many(engine, texts, get_limits()))
+
+
+@api.post(
+    "/v1/explain",
+    response={200: Explained, **ERROR_RESPONSES},
+    operation_id="explain",
+    summary="Say what the words and sentences of a text contribute",
+    tags=["ratings"],
+)
+async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpResponse:
+    """Leave out the parts of `text` in turn, and rate the rest: up to 64 ratings, and as many tokens of the rate."""
+    call: _Call = request.auth  # type: ignore[attr-defined]
+    check_length(body.text, get_limits())
+    call.spend(MAX_PASSES - 1)
+    return json_response(await explain_text(get_engine(), body.text))
+
+
+@api.post(
+    "/v1/feedback",
+    response={200: FeedbackReply, **ERROR_RESPONSES},
+    operation_id="feedback",
+    summary="Keep what a person would give a text",
+    tags=["feedback"],
+)
+async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpResponse:
+    """Rate `text`, and keep it with the rating and with `stars`, for whoever runs the server to learn from."""
+    call: _Call = request.auth  # type: ignore[attr-defined]
+    check_length(body.text, get_limits())
+    call.spend(FEEDBACK_COST - 1)
+    engine = get_engine()
+    return json_response(await store(body, await rate(engine, body.text), engine.info.version))
+
+
+@api.get(
+    "/v1/model",
+    response={200: Model, **ERROR_RESPONSES},
+    operation_id="model",
+    summary="Describe the model and the limits",
+    tags=["model"],
+)
+async def model(request: HttpRequest) -> HttpResponse:
+    """What a client must know: the model, what its probabilities stand for, and what may be sent."""
+    return json_response(model_reply(get_engine().info, get_limits()))
+
+
+@api.exception_handler(ProtocolError)
+def _on_protocol_error(request: HttpRequest, error: ProtocolError) -> HttpResponse:
+    return error_response(error)
+
+
+@api.exception_handler(ValidationError)
+def _on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    # A location starts with where the value was found and the name of the argument, and may name the kind of request.
+    param = ".".join(str(part) for part in first["loc"][2:] if part not in (ONE, MANY))
+    return error_response(ProtocolError("bad_request", first["msg"], param or None))
+
+
+@api.exception_handler(HttpError)
+def _on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    cause = error.__cause__
+    return error_response(cause if isinstance(cause, ProtocolError) else ProtocolError("bad_request", str(error)))
+
+
+@api.exception_handler(RequestDataTooBig)
+def _on_too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return error_response(ProtocolError("too_large", f"a request may have {get_limits().max_body_bytes} bytes"))
+
+
+@api.exception_handler(Http404)
+def _on_not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    return error_response(ProtocolError("not_found", "there is nothing here; /api/openapi.json lists what there is"))
+
+
+@api.exception_handler(CheckpointError)
+def _on_no_model(request: HttpRequest, error: CheckpointError) -> HttpResponse:
+    logger.error("no model: %s", error)
+    return error_response(ProtocolError("model_unavailable", "no model is loaded"))
+
+
+@api.exception_handler(Exception)
+def _on_mistake(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.exception("a request failed")
+    return error_response(ProtocolError("internal", "something went wrong here"))

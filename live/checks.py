@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig
@@ -15,11 +16,21 @@ from model_core.engine import EngineOptions
 from model_core.errors import CheckpointError
 from model_core.loading import BACKENDS
 
+_TOKEN_LENGTH: Final = 20
+_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
+
 
 @register()
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Check model, limits and origins as the settings name them."""
-    return [*_check_model(), *_check_limits(), *_check_origins(), *_check_data_dir()]
+    return [
+        *_check_model(),
+        *_check_limits(),
+        *_check_origins(),
+        *_check_data_dir(),
+        *_check_redis(),
+        *_check_metrics(),
+    ]
 
 
 def _check_model() -> list[CheckMessage]:
@@ -65,6 +76,27 @@ def _check_data_dir() -> list[CheckMessage]:
         return []
     hint = "Make the folder, or set STARCAST_DATA_DIR to one that this user may write to."
     return [Error(f"The data folder {folder} is not there or cannot be written to.", hint=hint, id="starcast.E005")]
+
+
+def _check_redis() -> list[CheckMessage]:
+    if not settings.REDIS_URL:
+        return []
+    if urlsplit(settings.REDIS_URL).scheme not in _REDIS_SCHEMES:
+        hint = "Write it as redis://host:6379/0, or rediss:// for TLS."
+        return [Error("STARCAST_REDIS_URL is no address of a Redis.", hint=hint, id="starcast.E007")]
+    if find_spec("channels_redis"):
+        return []
+    hint = "Install the extra `redis`, or leave STARCAST_REDIS_URL empty."
+    return [Error("STARCAST_REDIS_URL names a Redis, and its client is not installed.", hint=hint, id="starcast.E006")]
+
+
+def _check_metrics() -> list[CheckMessage]:
+    token = settings.STARCAST_METRICS_TOKEN
+    if not token or (len(token) >= _TOKEN_LENGTH and token.isascii() and token.isprintable() and " " not in token):
+        return []
+    hint = "Make one by: openssl rand -hex 32"
+    problem = f"STARCAST_METRICS_TOKEN must have {_TOKEN_LENGTH} characters or more, of ASCII, without spaces."
+    return [Error(problem, hint=hint, id="starcast.E020")]
 
 
 def _is_origin(origin: str) -> bool:

@@ -1,13 +1,14 @@
 """What one connection, one address and one process may take."""
 
 import dataclasses
-import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 
+from live.buckets import Bucket, SharedBucket, TokenBucket
 from model_core.text import MAX_CHARS
 
 
@@ -18,19 +19,32 @@ class Limits:
     max_message_bytes: int = 65_536
     max_frame_bytes: int = 131_072
     """What the transport takes before it closes: above max_message_bytes, so that a client gets an error first."""
+    max_body_bytes: int = 1_048_576
+    """Body of an HTTP request, which may hold many texts."""
     max_chars: int = 20_000
     messages_per_s: int = 60
     """Refill of the token bucket of a connection. A fast typist makes 15 messages a second."""
     burst: int = 600
     """Size of the bucket: a replay sends a few hundred at once."""
     address_factor: int = 5
-    """The bucket of one address is so many times that of one connection."""
+    """The bucket of one address, and that of one key, is so many times that of one connection."""
     max_connections: int = 2_000
     max_connections_per_address: int = 200
     max_malformed: int = 20
     """Malformed messages in a row before the connection is closed."""
     max_refused: int = 1_000
     """Messages beyond the rate, less those within it, before the connection is closed."""
+    idle_timeout_s: int = 600
+    """Silence of a client after which its connection is closed; 0 for never."""
+    slow_reader_s: int = 10
+    """How long a client may leave what was sent unread before its connection is closed."""
+    max_rooms: int = 500
+    """Rooms of this process in which others watch a typist."""
+    max_rooms_per_address: int = 10
+    max_watchers: int = 50
+    """Connections that watch one room."""
+    room_grace_s: int = 20
+    """How long a room waits for a typist whose connection is lost."""
 
     def __post_init__(self) -> None:
         if self.max_frame_bytes < self.max_message_bytes:
@@ -39,82 +53,80 @@ class Limits:
             raise ValueError(f"max_chars may be {MAX_CHARS} at the most: the model reads no more")
 
 
-class TokenBucket:
-    """``burst`` messages at once, ``per_s`` a second in the long run."""
-
-    __slots__ = ("_burst", "_per_s", "_tokens", "_updated")
-
-    def __init__(self, per_s: float, burst: float) -> None:
-        self._per_s = per_s
-        self._burst = burst
-        self._tokens = burst
-        self._updated = time.monotonic()
-
-    def take(self) -> bool:
-        """Take one token; False where there is none."""
-        now = time.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._per_s)
-        self._updated = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-    def is_full(self) -> bool:
-        """Whether it has refilled, so that a new one would be the same."""
-        return self._tokens + (time.monotonic() - self._updated) * self._per_s >= self._burst
-
-
 @dataclass(frozen=True)
 class Admission:
-    """A connection's share of its address's bucket, and its own bucket."""
+    """A connection's own bucket, and those that it shares with others of its address and its key."""
 
-    address: str
-    buckets: tuple[TokenBucket, ...]
+    shared: tuple[str, ...]
+    buckets: tuple[Bucket, ...]
 
     def take(self) -> bool:
-        """Whether one more message is within the rate of the connection and of the address."""
+        """Whether one more message is within the rate of the connection, the address and the key."""
         return all(bucket.take() for bucket in self.buckets)
 
 
 class Admissions:
-    """Counts the connections of this process, and holds a bucket for each address."""
+    """Counts the connections of this process, and holds a bucket for each address and each key."""
 
     _SWEEP_ABOVE = 1_024
 
-    def __init__(self) -> None:
+    def __init__(self, new_bucket: Callable[[str, float, float], Bucket]) -> None:
+        self._new_bucket = new_bucket
+        self._open = 0
         self._connections: Counter[str] = Counter()
-        self._buckets: dict[str, TokenBucket] = {}
+        self._buckets: dict[str, Bucket] = {}
 
     def __len__(self) -> int:
-        return self._connections.total()
+        return self._open
 
-    def enter(self, address: str, limits: Limits) -> Admission | None:
+    def enter(self, address: str, limits: Limits, key: str | None = None) -> Admission | None:
         """Admit a connection, or return None where the process or the address has too many."""
-        if len(self) >= limits.max_connections or self._connections[address] >= limits.max_connections_per_address:
+        names = _shared_by(address, key)
+        if self._open >= limits.max_connections or self._connections[names[0]] >= limits.max_connections_per_address:
             return None
-        if len(self._buckets) > self._SWEEP_ABOVE:
-            self._sweep()
-        factor = limits.address_factor
-        shared = self._buckets.setdefault(address, TokenBucket(limits.messages_per_s * factor, limits.burst * factor))
-        self._connections[address] += 1
-        return Admission(address, (TokenBucket(limits.messages_per_s, limits.burst), shared))
+        shared = self._shared_buckets(names, limits)
+        self._open += 1
+        self._connections.update(names)
+        return Admission(names, (TokenBucket(limits.messages_per_s, limits.burst), *shared))
 
     def leave(self, admission: Admission) -> None:
-        """Count a connection out. Its address's bucket stays until it is full: reconnecting must not refill it."""
-        self._connections[admission.address] -= 1
-        if not self._connections[admission.address]:
-            del self._connections[admission.address]
+        """Count a connection out. Its shared buckets stay until they are full: reconnecting must not refill them."""
+        self._open -= 1
+        self._connections.subtract(admission.shared)
+        for name in admission.shared:
+            if not self._connections[name]:
+                del self._connections[name]
+
+    def take(self, address: str, key: str | None, limits: Limits, tokens: int = 1) -> bool:
+        """Whether so many texts outside of a connection are within the rate of the address and of the key."""
+        return all(bucket.take(tokens) for bucket in self._shared_buckets(_shared_by(address, key), limits))
+
+    def _shared_buckets(self, names: Sequence[str], limits: Limits) -> list[Bucket]:
+        if len(self._buckets) > self._SWEEP_ABOVE:
+            self._sweep()
+        per_s, burst = limits.messages_per_s * limits.address_factor, limits.burst * limits.address_factor
+        for name in names:
+            if name not in self._buckets:
+                self._buckets[name] = self._new_bucket(name, per_s, burst)
+        return [self._buckets[name] for name in names]
 
     def _sweep(self) -> None:
         self._buckets = {
-            address: bucket
-            for address, bucket in self._buckets.items()
-            if address in self._connections or not bucket.is_full()
+            name: bucket for name, bucket in self._buckets.items() if name in self._connections or not bucket.is_full()
         }
 
 
-admissions = Admissions()
+def _shared_by(address: str, key: str | None) -> tuple[str, ...]:
+    return (f"address:{address}",) if key is None else (f"address:{address}", f"key:{key}")
+
+
+def new_bucket(name: str, per_s: float, burst: float) -> Bucket:
+    """A bucket that all processes share where there is a Redis."""
+    bucket = TokenBucket(per_s, burst)
+    return SharedBucket(bucket, name, per_s, burst) if settings.REDIS_URL else bucket
+
+
+admissions = Admissions(new_bucket)
 """Those of this process."""
 
 
@@ -126,5 +138,5 @@ def get_limits() -> Limits:
 
 def shown_to_clients(limits: Limits) -> dict[str, int]:
     """What ``session.created`` says of the limits."""
-    shown = ("max_message_bytes", "max_chars", "messages_per_s", "burst")
+    shown = ("max_message_bytes", "max_chars", "messages_per_s", "burst", "idle_timeout_s")
     return {name: value for name, value in dataclasses.asdict(limits).items() if name in shown}

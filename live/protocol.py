@@ -1,22 +1,22 @@
-"""The messages of ``starcast.v1``: what parses them, checks them, encodes them and describes them is one class each.
+"""What all of ``starcast.v1`` shares, over WebSocket and HTTP: fields, errors, close codes, the rating itself.
 
-HTTP shares these classes, so that both speak of the same fields. docs/protocol.md is the contract in words.
+``client_messages`` and ``server_messages`` hold the messages. docs/protocol.md is the contract in words.
 """
 
 import json
 from typing import Annotated, Any, Final, Literal
 
 import pydantic_core
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from live.limits import Limits, shown_to_clients
-from model_core.classifier import ModelInfo, Prediction
+from live.limits import Limits
+from model_core.classifier import Prediction
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
-from model_core.labels import STARS
+from model_core.explain import METHOD, Explanation
 from model_core.text import replace_surrogates
+from model_core.units import Unit
 
 SUBPROTOCOL: Final = "starcast.v1"
-HEARTBEAT_INTERVAL_MS: Final = 25_000
 MAX_SEQ: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
 
@@ -37,16 +37,33 @@ ErrorCode = Literal[
     "version_not_offered",
     "origin_refused",
     "unknown_path",
+    "key_missing",
+    "key_invalid",
+    "not_found",
+    "method_not_allowed",
+    "unsupported_media_type",
+    "idle",
+    "slow_reader",
+    "too_many_rooms",
+    "room_not_found",
+    "room_full",
+    "storage_unavailable",
 ]
 
 CLOSE_ASKED_FOR: Final = 1000
+CLOSE_GOING_AWAY: Final = 1001
 CLOSE_INTERNAL: Final = 4000
 CLOSE_TOO_FAST: Final = 4008
+CLOSE_IDLE: Final = 4009
 CLOSE_SERVER_FULL: Final = 4010
+CLOSE_SLOW_READER: Final = 4013
 CLOSE_UNDECODABLE: Final = 4502
+CLOSE_KEY_MISSING: Final = 4503
+CLOSE_KEY_INVALID: Final = 4504
 CLOSE_VERSION_NOT_OFFERED: Final = 4512
 CLOSE_ORIGIN_REFUSED: Final = 4520
 CLOSE_UNKNOWN_PATH: Final = 4521
+CLOSE_ROOM_ENDED: Final = 4522
 
 
 class ProtocolError(Exception):
@@ -70,82 +87,24 @@ def _as_unicode(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_as_unicode)]
-Seq = Annotated[int, Field(strict=True, ge=0, le=MAX_SEQ)]
+Seq = Annotated[int, Field(strict=True, ge=0, le=MAX_SEQ, description="Number of the text, chosen by the client")]
 
 
-class _ClientMessage(BaseModel):
+class ClientMessageBase(BaseModel):
+    """Anything that a client sends."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class TextUpdate(_ClientMessage):
-    """The whole text so far."""
+class ServerMessage(BaseModel):
+    """Anything that is sent."""
 
-    type: Literal["text.update"]
-    seq: Seq
-    text: Text
-
-
-class Flush(_ClientMessage):
-    """Answer again for the newest text, marked as final."""
-
-    type: Literal["flush"]
-    seq: Seq
-
-
-class Cancel(_ClientMessage):
-    """Forget the text that waits; one that is being rated is still answered."""
-
-    type: Literal["cancel"]
-
-
-class Ping(_ClientMessage):
-    """Asks for a pong with the same id."""
-
-    type: Literal["ping"]
-    id: Annotated[Text, Field(max_length=128)] = ""
-
-
-class Close(_ClientMessage):
-    """Asks the server to close."""
-
-    type: Literal["close"]
-
-
-ClientMessage = TextUpdate | Flush | Cancel | Ping | Close
-_CLIENT_MESSAGES: TypeAdapter[ClientMessage] = TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")])
-_CLIENT_TYPES: Final = ("text.update", "flush", "cancel", "ping", "close")
-
-
-class _ServerMessage(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    # What has a default is always sent all the same, but for what is None.
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     def encode(self) -> str:
         """JSON text of one frame; fields without a value are left out."""
         return self.model_dump_json(exclude_none=True)
-
-
-class ModelDescription(BaseModel):
-    """The model that answers."""
-
-    name: str
-    version: str
-    sha256: str
-    backend: str
-    max_tokens: int
-
-
-class SessionCreated(_ServerMessage):
-    """The first message of every connection: all that a client must know."""
-
-    type: Literal["session.created"] = "session.created"
-    session_id: str
-    protocol: Literal["starcast.v1"] = SUBPROTOCOL
-    labels: tuple[int, ...] = STARS
-    prior: tuple[float, ...]
-    model: ModelDescription
-    heartbeat_interval_ms: int = HEARTBEAT_INTERVAL_MS
-    limits: dict[str, int]
-    offset_unit: Literal["unicode_code_point"] = "unicode_code_point"
 
 
 class Rating(BaseModel):
@@ -163,75 +122,46 @@ class Rating(BaseModel):
     is_prior: bool = Field(description="Nothing typed yet: these are the class frequencies of the training data")
 
 
-class Timing(BaseModel):
-    """Milliseconds that a text waited, and that the batch it was in took."""
+class SpanBody(BaseModel):
+    """A word, phrase or sentence of the text."""
 
-    queue: float
-    inference: float
-
-
-class PredictionMessage(_ServerMessage, Rating):
-    """The rating of the text ``seq``. ``skipped`` texts before it were passed over for newer ones."""
-
-    type: Literal["prediction"] = "prediction"
-    seq: int
-    skipped: int
-    is_final: bool
-    timing_ms: Timing
-    model_version: str
+    begin: int = Field(description="Its first character, counted in Unicode code points")
+    end: int = Field(description="The character after its last one")
+    weight: float = Field(description="Expected stars of the whole text less those of the text without this part")
+    unit: Unit = Field(description="What it is; a phrase is several neighbouring words")
 
 
-class Pong(_ServerMessage):
-    """The answer to a ping."""
+class Explained(BaseModel):
+    """What the parts of one text contribute to its expected stars; the same over WebSocket and HTTP."""
 
-    type: Literal["pong"] = "pong"
-    id: str
+    model_config = ConfigDict(frozen=True)
+
+    method: str = Field(description="`leave_out`: each part in turn is left out, and the rest is rated")
+    expected_stars: float = Field(description="Mean of the distribution for the whole text")
+    spans: tuple[SpanBody, ...] = Field(description="In the order of the text, each sentence before its words")
 
 
 class ErrorBody(BaseModel):
     """What went wrong, for programs (``code``, ``param``, ``seq``, ``retryable``) and for people (``message``)."""
 
-    code: ErrorCode
-    message: str
-    param: str | None = None
-    seq: int | None = None
-    retryable: bool
+    code: ErrorCode = Field(description="What went wrong, for programs")
+    message: str = Field(description="What went wrong, for people; the words may change")
+    param: str | None = Field(default=None, description="The field at fault, where one is")
+    seq: int | None = Field(default=None, description="The text that this is the answer to, where it is one")
+    retryable: bool = Field(description="Whether the same may succeed a little later")
 
 
-class ErrorReply(_ServerMessage):
+class ErrorReply(ServerMessage):
     """An error over HTTP."""
 
     error: ErrorBody
 
 
-class ErrorMessage(_ServerMessage):
-    """An error over WebSocket; the connection stays open unless a close follows."""
-
-    type: Literal["error"] = "error"
-    error: ErrorBody
-
-
-_RETRYABLE: Final = frozenset({"rate_limited", "overloaded", "model_unavailable", "internal", "server_full"})
-
-
-def parse_client_message(frame: str, limits: Limits) -> ClientMessage:
-    """Parse one text frame. Raises ProtocolError, with the ``seq`` where the frame has one."""
-    if len(frame) > limits.max_message_bytes or (
-        4 * len(frame) > limits.max_message_bytes and len(frame.encode()) > limits.max_message_bytes
-    ):
-        raise ProtocolError("too_large", f"a message may have {limits.max_message_bytes} bytes")
-    content = load_json(frame)
-    if not isinstance(content, dict):
-        raise ProtocolError("bad_request", "a message is a JSON object")
-    if content.get("type") not in _CLIENT_TYPES:
-        raise ProtocolError("unknown_type", f"type must be one of {', '.join(_CLIENT_TYPES)}", param="type")
-    try:
-        message = _CLIENT_MESSAGES.validate_python(content)
-    except ValidationError as error:
-        raise _as_bad_request(error, content) from error
-    if isinstance(message, TextUpdate):
-        check_length(message.text, limits, message.seq)
-    return message
+RETRYABLE: Final = frozenset(
+    {"rate_limited", "overloaded", "model_unavailable", "internal", "server_full", "idle", "slow_reader",
+     "too_many_rooms", "room_full", "storage_unavailable"}
+)  # fmt: skip
+"""Errors after which the same may succeed a little later."""
 
 
 def check_length(text: str, limits: Limits, seq: int | None = None) -> None:
@@ -256,15 +186,6 @@ def load_json(frame: str) -> Any:
         raise ProtocolError("bad_json", f"not JSON: {error}") from error
 
 
-def _as_bad_request(error: ValidationError, content: dict[str, Any]) -> ProtocolError:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    # The location starts with the tag of the union.
-    param = ".".join(str(part) for part in first["loc"][1:])
-    seq = content.get("seq") if content["type"] == "text.update" else None
-    valid_seq = type(seq) is int and 0 <= seq <= MAX_SEQ
-    return ProtocolError("bad_request", first["msg"], param or None, seq if valid_seq else None)
-
-
 def error_body(error: ProtocolError) -> ErrorBody:
     """The error object that WebSocket and HTTP share."""
     return ErrorBody(
@@ -272,7 +193,7 @@ def error_body(error: ProtocolError) -> ErrorBody:
         message=error.message,
         param=error.param,
         seq=error.seq,
-        retryable=error.code in _RETRYABLE,
+        retryable=error.code in RETRYABLE,
     )
 
 
@@ -293,11 +214,13 @@ def rating_fields(prediction: Prediction) -> dict[str, Any]:
     return {name: getattr(prediction, name) for name in Rating.model_fields}
 
 
-def session_created(session_id: str, model: ModelInfo, limits: Limits) -> SessionCreated:
-    """The greeting of a connection."""
-    return SessionCreated(
-        session_id=session_id,
-        prior=model.prior,
-        model=ModelDescription(**{name: getattr(model, name) for name in ModelDescription.model_fields}),
-        limits=shown_to_clients(limits),
-    )
+def explained_fields(explanation: Explanation) -> dict[str, Any]:
+    """The fields of ``Explained`` for an explanation."""
+    return {
+        "method": METHOD,
+        "expected_stars": explanation.expected_stars,
+        "spans": tuple(
+            SpanBody(begin=part.begin, end=part.end, weight=round(part.weight, 4), unit=part.unit)
+            for part in explanation.contributions
+        ),
+    }

@@ -5,29 +5,29 @@ One text is being rated, one waits; a newer text takes the place of the waiting 
 
 import asyncio
 import contextlib
+import logging
+import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from live.protocol import (
-    ErrorMessage,
-    PredictionMessage,
-    ProtocolError,
-    TextUpdate,
-    Timing,
-    error_body,
-    from_engine_error,
-    rating_fields,
-)
+from live.client_messages import SessionOptions, TextUpdate
+from live.explaining import Explaining
+from live.metrics import keystroke_seconds, skipped_texts, texts
+from live.protocol import ProtocolError, error_body, from_engine_error, rating_fields
+from live.server_messages import ErrorMessage, ExplanationMessage, PredictionMessage, Timing
 from model_core.cache import EncoderCache
 from model_core.engine import Answer, Engine
 from model_core.errors import EngineError
 
-Send = Callable[[PredictionMessage | ErrorMessage], Awaitable[None]]
+logger = logging.getLogger(__name__)
+
+Send = Callable[[PredictionMessage | ExplanationMessage | ErrorMessage], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    seq: int
+    update: TextUpdate
     answer: Answer
 
 
@@ -35,89 +35,168 @@ class TypingSession:
     """Takes texts as they come and sends ratings through ``send``, one at a time and in increasing ``seq``."""
 
     def __init__(self, engine: Engine, send: Send) -> None:
+        self.options = SessionOptions()
         self._engine = engine
         self._send = send
         self._newest_seq = -1
-        self._final_seq: int | None = None
-        self._rated_seq = -1
         self._waiting: TextUpdate | None = None
-        self._skipped = 0
+        self._waiting_since = 0.0
+        self._rated: TextUpdate | None = None
         self._answered: _Answered | None = None
+        self._skipped = 0
+        self._final_seq: int | None = None
+        self._explain_seq: int | None = None
+        self._explaining = Explaining(engine, send)
         self._cache = EncoderCache()
         self._worker: asyncio.Task[None] | None = None
+        self._predicted_at = -math.inf
+        self._hurry = asyncio.Event()
+        self._finishing = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a text is being rated or waits."""
+        return self._rated is not None or self._waiting is not None
 
     def update(self, update: TextUpdate) -> None:
         """Store the newest text and return at once. Raises ProtocolError where ``seq`` does not increase."""
-        self.check_seq(update.seq)
-        self._newest_seq = update.seq
-        if self._waiting is not None:
-            self._skipped += 1
-        self._waiting = update
-        self._wake()
-
-    def check_seq(self, seq: int) -> None:
-        """Raise ProtocolError for a ``seq`` that is not above all before it."""
-        if seq <= self._newest_seq:
+        if update.seq <= self._newest_seq:
             raise ProtocolError(
-                "seq_not_increasing", f"seq must be above {self._newest_seq}, the newest so far", "seq", seq
+                "seq_not_increasing", f"seq must be above {self._newest_seq}, the newest so far", "seq", update.seq
             )
+        self.refuse(update.seq)
+        if self._waiting is not None:
+            self._skip()
+        self._waiting = update
+        self._waiting_since = time.perf_counter()
+        texts.inc()
+        # No task while nobody types: an idle connection costs its socket and this object.
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
 
     def refuse(self, seq: int) -> None:
-        """Note that a text was answered by an error before it came here."""
-        self._newest_seq = max(self._newest_seq, seq)
+        """Note that the text ``seq`` came, also where it was answered by an error before it came here."""
+        if seq > self._newest_seq:
+            self._newest_seq = seq
+            self._drop_explanation()
 
     async def flush(self) -> None:
         """Have the newest text answered as final: by the answer under way, or by the last one again.
 
         Raises ProtocolError before the first text, or where the newest was answered by an error.
         """
-        if self._busy:
-            self._final_seq = self._rated_seq if self._waiting is None else self._waiting.seq
-        elif self._answered is not None and self._answered.seq == self._newest_seq:
+        if (update := self._waiting or self._rated) is not None:
+            self._final_seq = update.seq
+            self._hurry.set()
+        elif self._answered is not None and self._answered.update.seq == self._newest_seq:
             await self._send(self._prediction(self._answered, is_final=True))
         else:
             raise ProtocolError("bad_request", "there is no rated text to flush: send text.update", "seq")
 
+    def explain(self, seq: int) -> None:
+        """Have the text ``seq`` explained as soon as it is rated. One that is no longer the newest is passed over.
+
+        Raises ProtocolError for a text that never came, was cancelled, or was answered by an error.
+        """
+        if seq < self._newest_seq:
+            return
+        if any(update is not None and update.seq == seq for update in (self._waiting, self._rated)):
+            self._explain_seq = seq
+        elif self._answered is not None and self._answered.update.seq == seq:
+            self._explaining.start(seq, self._answered.update.text)
+        else:
+            raise ProtocolError("bad_request", "there is no rated text of this seq to explain", "seq", seq)
+
+    def choose(self, options: SessionOptions) -> None:
+        """Take those options that are set; the others stay."""
+        self.options = self.options.model_copy(update=options.model_dump(exclude_unset=True))
+        self._hurry.set()
+
     def cancel(self) -> None:
-        """Forget the text that waits. The client asked for it, so it is not answered."""
+        """Forget the text that waits and any explanation. The client asked for it, so there is no answer."""
         if self._waiting is not None:
             self._waiting = None
-            self._skipped += 1
+            self._skip()
         if self._final_seq is not None:
-            self._final_seq = self._rated_seq
+            self._final_seq = None if self._rated is None else self._rated.seq
+        self._drop_explanation()
+
+    async def finish(self, within_s: float) -> None:
+        """Answer what was taken without further pauses, by an error where that takes longer, and stop working."""
+        self._finishing = True
+        self._hurry.set()
+        if self._worker is not None:
+            await asyncio.wait([self._worker], timeout=within_s)
+        unanswered = self._waiting or self._rated
+        await self.close()
+        if unanswered is not None:
+            error = ProtocolError("model_unavailable", "the server stops before the answer", seq=unanswered.seq)
+            await self._send(ErrorMessage(error=error_body(error)))
 
     async def close(self) -> None:
-        """Stop working; return when the task has ended."""
+        """Stop working; return when the tasks have ended."""
         self._waiting = None
         if self._worker is not None:
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
-
-    @property
-    def _busy(self) -> bool:
-        return self._worker is not None and not self._worker.done()
-
-    def _wake(self) -> None:
-        # No task while nobody types: an idle connection costs its socket and this object.
-        if not self._busy:
-            self._worker = asyncio.create_task(self._work())
+        await self._explaining.close()
 
     async def _work(self) -> None:
-        while (update := self._waiting) is not None:
-            self._waiting = None
-            self._rated_seq = update.seq
+        while (update := await self._next()) is not None:
+            self._rated = update
+            since = self._waiting_since
             skipped, self._skipped = self._skipped, 0
-            try:
-                answered = _Answered(update.seq, await self._engine.classify(update.text, self._cache))
-            except EngineError as error:
-                # These texts were passed over as well; the next prediction says so.
-                self._skipped += skipped
-                self._take_flush(update.seq)
-                await self._send(ErrorMessage(error=error_body(from_engine_error(error, update.seq))))
-                continue
-            self._answered = answered
-            await self._send(self._prediction(answered, self._take_flush(update.seq), skipped))
+            message = await self._rate(update, skipped)
+            self._rated = None
+            await self._send(message)
+            if isinstance(message, PredictionMessage):
+                keystroke_seconds.observe(time.perf_counter() - since)
+            if self._explain_seq == update.seq and isinstance(message, PredictionMessage):
+                self._explaining.start(update.seq, update.text)
+
+    async def _rate(self, update: TextUpdate, skipped: int) -> PredictionMessage | ErrorMessage:
+        try:
+            answer = await self._engine.classify(update.text, self._cache)
+            self._answered = _Answered(update, answer)
+            self._predicted_at = time.monotonic()
+            return self._prediction(self._answered, self._take_flush(update.seq), skipped)
+        except EngineError as error:
+            refusal = from_engine_error(error, update.seq)
+        except Exception:
+            logger.exception("rating a text failed")
+            refusal = ProtocolError("internal", "something went wrong here", seq=update.seq)
+        # These texts were passed over as well; the next prediction says so.
+        self._skipped += skipped
+        self._take_flush(update.seq)
+        return ErrorMessage(error=error_body(refusal))
+
+    async def _next(self) -> TextUpdate | None:
+        """Take the text that waits, if one still does after the pause."""
+        if self._waiting is not None:
+            await self._pause()
+        update, self._waiting = self._waiting, None
+        return update
+
+    async def _pause(self) -> None:
+        """Let the interval between two predictions pass, unless somebody waits for the end."""
+        while self._final_seq is None and not self._finishing and (wait_s := self._interval_left_s()) > 0:
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._hurry.wait()
+            self._waiting_since = time.perf_counter()  # A pause that the client asked for is no delay of ours.
+
+    def _skip(self) -> None:
+        self._skipped += 1
+        skipped_texts.inc()
+
+    def _interval_left_s(self) -> float:
+        return self._predicted_at + self.options.min_interval_ms / 1000 - time.monotonic()
+
+    def _drop_explanation(self) -> None:
+        self._explain_seq = None
+        self._explaining.drop()
 
     def _take_flush(self, seq: int) -> bool:
         """Whether the answer to ``seq`` is the one that a flush waits for; it waits no longer then."""
@@ -129,10 +208,10 @@ class TypingSession:
     def _prediction(self, answered: _Answered, is_final: bool, skipped: int = 0) -> PredictionMessage:
         answer = answered.answer
         return PredictionMessage(
-            seq=answered.seq,
+            seq=answered.update.seq,
             skipped=skipped,
             is_final=is_final,
             timing_ms=Timing(queue=round(answer.queue_ms, 2), inference=round(answer.inference_ms, 2)),
-            model_version=self._engine.info.version,
+            model_version=answer.model.version,
             **rating_fields(answer.prediction),
         )

@@ -4,28 +4,15 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from typing import Any
 
 import psutil
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.typing import Subprotocol
 
-from tests.servers import RunningServer
+from tests.servers import RunningServer, ask, open_socket
 
 COMBINING = "e" + "\u0301" * 19_000
-
-
-async def open_socket(server: RunningServer, **options: Any) -> ClientConnection:
-    socket = await connect(server.ws, subprotocols=[Subprotocol("starcast.v1")], proxy=None, max_size=2**21, **options)
-    assert json.loads(await socket.recv())["type"] == "session.created"
-    return socket
-
-
-async def ask(socket: ClientConnection, frame: str | bytes) -> dict[str, Any]:
-    await socket.send(frame)
-    return dict(json.loads(await socket.recv()))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from channels.testing import WebsocketCommunicator
 from pytest_django.fixtures import Settings
 
 import live.engine
-from live.limits import admissions
+from live.buckets import TokenBucket
+from live.limits import Admissions, admissions
 from model_core.fake import FakeClassifier
 from model_core.labels import STARS
 from project.asgi import application
@@ -176,6 +177,36 @@ async def test_a_flood_is_refused_by_seq_and_in_the_end_closed(fake: FakeClassif
     assert '"seq":5,' in refused[0]
     assert output["code"] == 4008
     await communicator.disconnect()
+
+
+async def test_an_address_that_connects_too_often_is_refused_before_its_key_is_looked_up(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 2, "address_factor": 1}
+    monkeypatch.setattr(
+        "live.base_consumer.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+    )
+    for _ in range(2):
+        communicator = connection()
+        await communicator.connect()
+        assert (await communicator.receive_json_from())["type"] == "session.created"
+        await communicator.disconnect()
+    # A look-up would fail: tests without a mark may not ask the database.
+    assert await refusal(connection(subprotocols=["starcast.v1", "starcast.bearer.c2Ny"])) == ("rate_limited", 4008)
+
+
+async def test_addresses_of_one_network_of_ipv6_share_their_room(fake: FakeClassifier, settings: Settings) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_connections_per_address": 1}
+    first, second, elsewhere = connection(), connection(), connection()
+    for communicator, address in ((first, "2001:db8::1"), (second, "2001:db8::2"), (elsewhere, "2001:db8:0:1::1")):
+        communicator.scope["client"] = [address, 1]
+    await first.connect()
+    assert (await first.receive_json_from())["type"] == "session.created"
+    assert await refusal(second) == ("server_full", 4010)
+    await elsewhere.connect()
+    assert (await elsewhere.receive_json_from())["type"] == "session.created"
+    await first.disconnect()
+    await elsewhere.disconnect()
 
 
 async def test_oversized_messages_spend_the_rate_like_any_other(fake: FakeClassifier, settings: Settings) -> None:

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from live.limits import Admissions, Limits, TokenBucket, shown_to_clients
+from live.buckets import TokenBucket
+from live.limits import Admissions, Limits, shown_to_clients
 
 
 @pytest.fixture
@@ -14,19 +15,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_bucket_gives_its_burst_at_once_and_refills_by_the_second(clock: list[float]) -> None:
-    bucket = TokenBucket(per_s=2, burst=3)
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
-    clock[0] += 0.5
-    assert [bucket.take() for _ in range(2)] == [True, False]
-    assert not bucket.is_full()
-    clock[0] += 60
-    assert bucket.is_full()
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+def in_memory() -> Admissions:
+    return Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst))
 
 
 def test_an_address_and_the_process_have_room_for_so_many_connections() -> None:
-    admissions = Admissions()
+    admissions = in_memory()
     limits = Limits(max_connections=3, max_connections_per_address=2)
     first = admissions.enter("a", limits)
     assert first is not None
@@ -40,7 +34,7 @@ def test_an_address_and_the_process_have_room_for_so_many_connections() -> None:
 
 
 def test_connections_of_one_address_share_a_bucket_that_reconnecting_does_not_refill(clock: list[float]) -> None:
-    admissions = Admissions()
+    admissions = in_memory()
     limits = Limits(messages_per_s=1, burst=2, address_factor=2)
     taken = 0
     for _ in range(5):
@@ -51,8 +45,23 @@ def test_connections_of_one_address_share_a_bucket_that_reconnecting_does_not_re
     assert taken == limits.burst * limits.address_factor
 
 
+def test_connections_of_one_key_share_a_bucket_whatever_their_addresses(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits(messages_per_s=1, burst=2, address_factor=2)
+    taken = 0
+    for address in "abcde":
+        admission = admissions.enter(address, limits, key="sc_1")
+        assert admission is not None
+        taken += sum(admission.take() for _ in range(3))
+        admissions.leave(admission)
+    assert taken == limits.burst * limits.address_factor
+    assert not admissions.take("f", "sc_1", limits)
+    assert admissions.take("f", "sc_2", limits)
+    assert len(admissions._connections) == 0
+
+
 def test_addresses_that_are_gone_and_refilled_are_forgotten(clock: list[float]) -> None:
-    admissions = Admissions()
+    admissions = in_memory()
     limits = Limits()
     for number in range(3_000):
         clock[0] += 1
@@ -77,4 +86,5 @@ def test_clients_see_the_limits_they_can_act_on() -> None:
         "max_chars": 20_000,
         "messages_per_s": 60,
         "burst": 600,
+        "idle_timeout_s": 600,
     }

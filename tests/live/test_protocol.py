@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from live.client_messages import Ping, TextUpdate, parse_client_message
 from live.limits import Limits
-from live.protocol import MAX_SEQ, Ping, ProtocolError, TextUpdate, error_body, parse_client_message
+from live.protocol import MAX_SEQ, ProtocolError, error_body
 
 LIMITS = Limits(max_message_bytes=2_000, max_chars=500)
 

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from live.protocol import ErrorMessage, PredictionMessage, ProtocolError, TextUpdate
+from live.client_messages import SessionOptions, TextUpdate
+from live.protocol import ProtocolError
+from live.server_messages import ErrorMessage, ExplanationMessage, PredictionMessage
 from live.session import TypingSession
 from model_core.engine import Engine, EngineOptions
 from model_core.fake import FakeClassifier
@@ -18,7 +20,7 @@ class Typist:
     def __init__(self, classifier: FakeClassifier, options: EngineOptions | None = None) -> None:
         self.classifier = classifier
         self.engine = Engine(classifier, options)
-        self.sent: asyncio.Queue[PredictionMessage | ErrorMessage] = asyncio.Queue()
+        self.sent: asyncio.Queue[PredictionMessage | ExplanationMessage | ErrorMessage] = asyncio.Queue()
         self.session = TypingSession(self.engine, self.sent.put)
 
     def type(self, seq: int, text: str | None = None) -> None:
@@ -224,3 +226,97 @@ async def test_a_text_passed_over_before_a_failure_is_counted_by_the_next_predic
     assert (await typist.error()).error.seq == 3
     typist.type(4)
     assert (await typist.prediction()).skipped == 1
+
+
+async def message(typist: Typist) -> PredictionMessage | ExplanationMessage | ErrorMessage:
+    async with asyncio.timeout(10):
+        return await typist.sent.get()
+
+
+async def test_an_explanation_follows_the_rating_of_its_text(typist: Typist) -> None:
+    typist.type(1, "A fine film")
+    typist.session.explain(1)
+    let_go(typist)
+    assert (await typist.prediction()).seq == 1
+    explanation = await message(typist)
+    assert isinstance(explanation, ExplanationMessage)
+    assert (explanation.seq, explanation.method) == (1, "leave_out")
+    assert [(span.begin, span.end, span.unit) for span in explanation.spans] == [
+        (0, 11, "sentence"), (0, 1, "word"), (2, 6, "word"), (7, 11, "word"),
+    ]  # fmt: skip
+
+
+async def test_newer_text_drops_the_explanation_and_the_work_for_it(typist: Typist) -> None:
+    let_go(typist)
+    typist.type(1, "A fine film")
+    await typist.prediction()
+    assert typist.classifier.gate is not None
+    typist.classifier.gate.clear()
+    assert typist.classifier.asked.acquire(timeout=0)
+    typist.session.explain(1)
+    typist.session.explain(1)
+    await typist.model_is_busy()
+    typist.type(2)
+    typist.session.explain(1)
+    let_go(typist)
+    assert (await typist.prediction()).seq == 2
+    assert typist.classifier.batches == [["A fine film"], ["A fine film"], ["text 2"]]
+
+
+async def test_what_was_never_rated_cannot_be_explained(typist: Typist) -> None:
+    typist.classifier.fail_on = "bad"
+    let_go(typist)
+    for seq in (0, 1):
+        with pytest.raises(ProtocolError) as caught:
+            typist.session.explain(seq)
+        assert (caught.value.code, caught.value.seq) == ("bad_request", seq)
+    typist.type(1, "a bad one")
+    await typist.error()
+    with pytest.raises(ProtocolError):
+        typist.session.explain(1)
+
+
+async def test_a_model_that_fails_on_a_part_is_told_with_the_seq(typist: Typist) -> None:
+    let_go(typist)
+    typist.type(1, "A fine film")
+    await typist.prediction()
+    typist.classifier.fail_on = "fine"
+    typist.session.explain(1)
+    error = (await typist.error()).error
+    assert (error.code, error.seq) == ("internal", 1)
+
+
+async def test_an_interval_holds_back_all_but_the_newest_and_a_flush_ends_it(typist: Typist) -> None:
+    let_go(typist)
+    typist.session.choose(SessionOptions(min_interval_ms=60_000))
+    typist.session.choose(SessionOptions())
+    typist.type(1)
+    await typist.prediction()
+    for seq in (2, 3):
+        typist.type(seq)
+        await asyncio.sleep(0)
+    assert typist.sent.empty()
+    await typist.session.flush()
+    last = await typist.prediction()
+    assert (last.seq, last.skipped, last.is_final) == (3, 1, True)
+    assert typist.classifier.batches == [["text 1"], ["text 3"]]
+
+
+async def test_a_shorter_interval_holds_for_the_text_that_waits(typist: Typist) -> None:
+    let_go(typist)
+    typist.session.choose(SessionOptions(min_interval_ms=60_000))
+    typist.type(1)
+    await typist.prediction()
+    typist.type(2)
+    await asyncio.sleep(0)
+    typist.session.choose(SessionOptions(min_interval_ms=1))
+    assert (await typist.prediction()).seq == 2
+
+
+async def test_finishing_answers_what_waits_or_says_that_it_could_not(typist: Typist) -> None:
+    typist.type(1)
+    await typist.model_is_busy()
+    typist.type(2)
+    await typist.session.finish(within_s=0)
+    error = (await typist.error()).error
+    assert (error.code, error.seq) == ("model_unavailable", 2)

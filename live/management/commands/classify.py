@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.engine import get_classifier
+from live.choice import load_at_start
 from live.protocol import Rating, rating_fields
 from model_core.errors import CheckpointError
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError('give texts, or --stdin: manage.py classify "A fine film."')
         source = (line.rstrip("\n") for line in sys.stdin) if stdin else iter(texts)
         try:
-            classifier = get_classifier()
+            classifier = load_at_start().classifier
         except CheckpointError as error:
             raise CommandError(str(error)) from error
         for batch in _batches(source):

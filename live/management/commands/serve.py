@@ -3,12 +3,13 @@
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.server import Server
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from twisted.internet import reactor
 
-from live.engine import get_classifier
+from live.choice import load_at_start
+from live.engine import start_with
 from live.limits import get_limits
+from live.model_watch import ModelWatch
+from live.server import StarcastServer
 from model_core.errors import CheckpointError
 from project.asgi import application
 
@@ -36,9 +37,11 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, client_address_header: str | None, **_: Any) -> None:
         """Say in three lines what is served, then serve until a signal comes."""
         try:
-            info = get_classifier().info
+            serving = load_at_start()
         except CheckpointError as error:
             raise CommandError(str(error)) from error
+        start_with(serving)
+        info = serving.classifier.info
         limits = get_limits()
 
         def announce() -> None:
@@ -49,7 +52,9 @@ class Command(BaseCommand):
             self.stdout.write("Stop with Ctrl-C")
             self.stdout.flush()
 
-        server: Server = Server(
+        server = StarcastServer(
+            slow_reader_s=limits.slow_reader_s,
+            on_serving=announce,
             application=application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
             ping_interval=_PING_INTERVAL_S,
@@ -58,9 +63,8 @@ class Command(BaseCommand):
             websocket_max_frame_size=limits.max_frame_bytes,
             proxy_forwarded_address_header=client_address_header,
             server_name="starcast",
+            model_watch=None if info.backend == "fake" else ModelWatch(),
         )
-        # Not Daphne's own ready_callable: that comes before the handlers of signals, which whoever reads this may send.
-        reactor.callWhenRunning(announce)
         server.run()
         if not server.listening_addresses:
             raise CommandError(f"cannot listen on {host}:{port}: is another program there? Try --port")

@@ -39,6 +39,7 @@ def test_texts_or_stdin_but_not_both_or_neither(arguments: tuple[str, ...]) -> N
         classify(*arguments)
 
 
+@pytest.mark.django_db
 def test_a_missing_checkpoint_is_one_line(settings: Settings, tmp_path: object) -> None:
     settings.STARCAST_BACKEND = "onnx"
     settings.STARCAST_CHECKPOINT = tmp_path

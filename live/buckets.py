@@ -1,0 +1,154 @@
+"""Token buckets: in memory, and shared between processes through Redis without a message ever waiting for it."""
+
+import asyncio
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+logger = logging.getLogger(__name__)
+
+_CHUNKS_PER_BURST: Final = 50
+"""Tokens are fetched by so large a part of the burst: what processes may overdraw together is a few such parts."""
+_TIMEOUT_S: Final = 1.0
+_RETRY_S: Final = 2.0
+"""For so long after a failure of Redis, what this process remembers is all that counts."""
+
+# Takes what is there, up to ARGV[3]: returns the tokens taken, and the milliseconds until there is another.
+_TAKE: Final = """
+local per_s, burst, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local state = redis.call('HMGET', KEYS[1], 'tokens', 'updated')
+local tokens = math.min(burst, (tonumber(state[1]) or burst) + (now - (tonumber(state[2]) or now)) * per_s)
+local taken = math.max(0, math.min(wanted, math.floor(tokens)))
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - taken), 'updated', string.format('%.6f', now))
+redis.call('PEXPIRE', KEYS[1], math.ceil(burst / per_s * 1000) + 1000)
+return {taken, math.ceil(math.max(0, 1 - (tokens - taken)) / per_s * 1000)}
+"""
+
+
+class TokenBucket:
+    """``burst`` messages at once, ``per_s`` a second in the long run."""
+
+    __slots__ = ("_burst", "_per_s", "_tokens", "_updated")
+
+    def __init__(self, per_s: float, burst: float) -> None:
+        self._per_s = per_s
+        self._burst = burst
+        self._tokens = burst
+        self._updated = time.monotonic()
+
+    def take(self, tokens: int = 1) -> bool:
+        """Take tokens; False, and none are taken, where there are fewer. The whole burst buys anything."""
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._per_s)
+        self._updated = now
+        tokens = min(tokens, int(self._burst))
+        if self._tokens < tokens:
+            return False
+        self._tokens -= tokens
+        return True
+
+    def is_full(self) -> bool:
+        """Whether it has refilled, so that a new one would be the same."""
+        return self._tokens + (time.monotonic() - self._updated) * self._per_s >= self._burst
+
+
+class Bucket(Protocol):
+    """What connections of one address or one key share."""
+
+    def take(self, tokens: int = 1) -> bool:
+        """Take tokens, if they are there."""
+        ...
+
+    def is_full(self) -> bool:
+        """Whether forgetting it changes nothing."""
+        ...
+
+
+class SharedBucket:
+    """A bucket that several processes draw on: each fetches some tokens ahead from Redis, in the background.
+
+    A bucket in memory holds as well, so that while Redis is away the limits are those of one process. All methods
+    belong to the event loop.
+    """
+
+    def __init__(self, local: TokenBucket, name: str, per_s: float, burst: float) -> None:
+        self._local = local
+        self._name = name
+        self._per_s = per_s
+        self._burst = burst
+        self._chunk = max(1, int(burst / _CHUNKS_PER_BURST))
+        self._ahead = 0
+        """Tokens fetched and not used yet; below zero, used and not fetched yet."""
+        self._empty_until = 0.0
+        self._away_until = 0.0
+        self._fetching: asyncio.Task[None] | None = None
+
+    def take(self, tokens: int = 1) -> bool:
+        """Take tokens from what was fetched, or on credit until Redis has said that there are none."""
+        now = time.monotonic()
+        if not self._local.take(tokens):
+            return False
+        if now < self._away_until:
+            return True
+        if self._ahead < tokens and now < self._empty_until:
+            return False
+        self._ahead -= tokens
+        if self._ahead < self._chunk / 2 and (self._fetching is None or self._fetching.done()):
+            self._fetching = asyncio.get_running_loop().create_task(self._fetch())
+        return True
+
+    def is_full(self) -> bool:
+        """Whether forgetting it changes nothing: nothing is used on credit."""
+        return self._local.is_full() and self._ahead >= 0
+
+    async def _fetch(self) -> None:
+        wanted = self._chunk - self._ahead
+        try:
+            taken, wait_ms = await _redis_take(self._name, self._per_s, self._burst, wanted)
+        except _RedisError as error:
+            logger.warning("rate limits are not shared for now: Redis failed (%s)", error)
+            self._ahead = 0
+            self._away_until = time.monotonic() + _RETRY_S
+            return
+        self._ahead += taken
+        if taken < wanted:
+            self._empty_until = time.monotonic() + wait_ms / 1000
+
+
+class _RedisError(Exception):
+    """Redis is away or refuses."""
+
+
+_client: "tuple[asyncio.AbstractEventLoop, Redis] | None" = None
+
+
+async def _redis_take(name: str, per_s: float, burst: float, wanted: int) -> tuple[int, int]:
+    """Take up to so many tokens from the bucket in Redis; returns how many, and milliseconds until there is one."""
+    # Only those who name a Redis have its client installed.
+    from redis.exceptions import RedisError
+
+    run = partial(_redis().eval, _TAKE, 1, f"starcast:bucket:{name}")
+    try:
+        taken, wait_ms = await run(str(per_s), str(burst), str(wanted))
+    except (RedisError, OSError) as error:
+        # The error itself may quote the URL, which may hold a password.
+        raise _RedisError(type(error).__name__) from None
+    return int(taken), int(wait_ms)
+
+
+def _redis() -> "Redis":
+    global _client
+    from redis.asyncio import Redis
+
+    loop = asyncio.get_running_loop()
+    if _client is None or _client[0] is not loop:
+        _client = loop, Redis.from_url(settings.REDIS_URL, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+    return _client[1]

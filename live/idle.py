@@ -1,0 +1,36 @@
+"""Notices when nothing was heard of a client for long."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+
+class IdleTimer:
+    """Calls ``on_idle`` once, when ``heard`` was not called for ``timeout_s`` and ``is_busy`` says no. For 0 never."""
+
+    def __init__(self, timeout_s: float, is_busy: Callable[[], bool], on_idle: Callable[[], Awaitable[None]]) -> None:
+        self._timeout_s = timeout_s
+        self._is_busy = is_busy
+        self._on_idle = on_idle
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        self._closing: asyncio.Future[None] | None = None
+        # One timer that is set anew when it fires: setting one at every message would cost more than the message.
+        self._timer = self._loop.call_later(timeout_s, self._look) if timeout_s else None
+
+    def heard(self) -> None:
+        """Note a sign of life."""
+        self._heard_at = self._loop.time()
+
+    def stop(self) -> None:
+        """Call nobody any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        if self._is_busy():
+            self.heard()
+        left_s = self._heard_at + self._timeout_s - self._loop.time()
+        if left_s > 0:
+            self._timer = self._loop.call_later(left_s, self._look)
+        else:
+            self._closing = asyncio.ensure_future(self._on_idle())

@@ -1,0 +1,74 @@
+"""What the OpenAPI description says beyond what django-ninja reads off the classes, and the console that shows it."""
+
+from collections.abc import Callable
+from typing import Any, Final, get_args
+
+from csp.decorators import csp_update
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from ninja import NinjaAPI
+from ninja.openapi.docs import DocsBase
+from ninja.openapi.schema import OpenAPISchema
+
+from live.codes import WEBSOCKET_ONLY
+from live.http import STATUS
+from live.protocol import ErrorCode, ErrorReply, ProtocolError, error_body
+
+_ERROR_STATUSES: Final = (400, 401, 403, 404, 405, 413, 415, 429, 500, 503)
+
+ERROR_RESPONSES: Final = dict.fromkeys(_ERROR_STATUSES, ErrorReply)
+PREDICT_EXTRA: Final[dict[str, Any]] = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "examples": {
+                    "one": {"summary": "One text", "value": {"text": "A fine film."}},
+                    "many": {"summary": "Several texts", "value": {"texts": ["A fine film.", "Two hours of my life."]}},
+                }
+            }
+        }
+    }
+}
+
+
+class Api(NinjaAPI):
+    """An API whose description names keys, and the errors of each status by example."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """Describe all operations; keys are asked for as the settings say."""
+        schema = super().get_openapi_schema(**options)
+        schema["components"]["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer", "description": "An API key: `sc_…`"}
+        }
+        schema["security"] = [{"key": []}, *([] if settings.STARCAST_REQUIRE_KEY else [{}])]
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                for status in _ERROR_STATUSES:
+                    _describe_errors(operation["responses"][status], status)
+        return schema
+
+
+class Console(DocsBase):
+    """Swagger UI from our own files, under a policy that allows no inline code."""
+
+    def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
+        """The live console."""
+        return render(request, "live/console.html", {"openapi_url": self.get_openapi_url(api, kwargs)})
+
+    @staticmethod
+    def content_security_policy(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Allow what Swagger UI needs: its icons are data URLs."""
+        decorated: Callable[..., HttpResponse] = csp_update({"img-src": ["data:"]})(view)
+        return decorated
+
+
+def _describe_errors(response: dict[str, Any], status: int) -> None:
+    codes = [code for code in get_args(ErrorCode) if STATUS.get(code, 400) == status and code not in WEBSOCKET_ONLY]
+    response["description"] = " or ".join(f"`{code}`" for code in codes)
+    response["content"]["application/json"]["examples"] = {
+        code: {"value": ErrorReply(error=error_body(ProtocolError(code, "…"))).model_dump(exclude_none=True)}
+        for code in codes
+    }
+    if status in (429, 503):
+        response["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}

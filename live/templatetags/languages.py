@@ -1,0 +1,21 @@
+"""Links to the same page in the other languages."""
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.urls import translate_url
+from django.utils.translation import get_language
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def other_languages(context: dict[str, Any]) -> list[dict[str, str]]:
+    """``code``, ``name`` in the language itself, and ``url`` of each language that the page is not in."""
+    path = context["request"].path
+    return [
+        {"code": code, "name": str(name), "url": translate_url(path, code)}
+        for code, name in settings.LANGUAGES
+        if code != get_language()
+    ]

@@ -1,0 +1,184 @@
+"""Those in this process who watch one room: they share its newest state, and one beat asks for news of it."""
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from contextvars import Context
+from typing import Final, Protocol
+
+from live.limits import Limits
+from live.protocol import ProtocolError
+from live.room_messages import RoomEnd, RoomState
+from live.watching import BEAT_S, MISSED_S, audience_group, room_group
+from live.watching.link import LayerAway, Message, get_link
+
+logger = logging.getLogger(__name__)
+
+_ROOM_ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+class Watcher(Protocol):
+    """One connection that watches."""
+
+    def show(self, frame: str) -> None:
+        """Show a state; one that was not shown yet may be passed over."""
+        ...
+
+    async def room_ended(self, reason: RoomEnd | None) -> None:
+        """Take that there is nothing to watch any more; None where there never was."""
+        ...
+
+
+class Audience:
+    """Asks at every beat, shows what comes, and ends when the room has ended or keeps silent for too long."""
+
+    def __init__(self, room_id: str, grace_s: float, on_end: Callable[["Audience"], None]) -> None:
+        self.room_id = room_id
+        self._name = uuid.uuid4().hex
+        self.total = 0
+        """Who watches in all processes, as the room counts."""
+        self.watchers: set[Watcher] = set()
+        self._grace_s = grace_s
+        self._on_end = on_end
+        self._token = ""
+        self._number = -1
+        self._frame: str | None = None
+        self._asked_since: float | None = None
+        self._end: RoomEnd | None = None
+        self._changed = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
+
+    def add(self, watcher: Watcher) -> None:
+        """Show to one more, at once what is known."""
+        self.watchers.add(watcher)
+        if self._frame is not None:
+            watcher.show(self._frame)
+        self._changed.set()
+
+    def discard(self, watcher: Watcher) -> None:
+        """Show to one less."""
+        self.watchers.discard(watcher)
+        self._changed.set()
+
+    async def _work(self) -> None:
+        try:
+            while self.watchers and self._end is None:
+                self._changed.clear()
+                await self._beat()
+                self._look_at_the_clock()
+                if self._end is None:
+                    await self._wait_for_change()
+            # Whoever comes from now on comes to another audience.
+            self._on_end(self)
+            for watcher in list(self.watchers):
+                await watcher.room_ended(self._end if self._frame is not None else None)
+        finally:
+            self._on_end(self)
+            await self._say_goodbye()
+
+    async def _beat(self) -> None:
+        link = get_link()
+        try:
+            await link.join(audience_group(self.room_id), self._on_message)
+            await link.send(
+                room_group(self.room_id),
+                {"audience": self._name, "watchers": len(self.watchers), "shown": [self._token, self._number]},
+            )
+        except LayerAway:
+            # The room may well be there: its silence says nothing.
+            self._asked_since = None
+            self._show_away()
+        else:
+            self._asked_since = self._asked_since or time.monotonic()
+
+    async def _say_goodbye(self) -> None:
+        link = get_link()
+        try:
+            message = {"audience": self._name, "watchers": 0, "shown": [self._token, self._number]}
+            await link.send(room_group(self.room_id), message)
+        except LayerAway:
+            logger.debug("an audience ends without the room knowing")
+        await link.leave(audience_group(self.room_id), self._on_message)
+
+    async def _wait_for_change(self) -> None:
+        # Sooner while there is nothing to show: a beat may have come before the room could hear it.
+        is_away = self._number < 0
+        try:
+            async with asyncio.timeout(BEAT_S / 2 if is_away else BEAT_S):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _look_at_the_clock(self) -> None:
+        if self._asked_since is None:
+            return
+        silent_s = time.monotonic() - self._asked_since
+        if silent_s > self._grace_s + BEAT_S:
+            self._end = "left"
+        elif silent_s > MISSED_S:
+            self._show_away()
+
+    def _on_message(self, message: Message) -> None:
+        """Take what the room says. An older room of the same secret has nothing to say any more."""
+        if message["token"] < self._token:
+            return
+        self._asked_since = None
+        self._token = message["token"]
+        if "end" in message:
+            self._end = message["end"]
+            self._changed.set()
+            return
+        self.total = message["watchers"]
+        if "state" in message:
+            self._number = message["number"]
+            self._show(message["state"])
+
+    def _show_away(self) -> None:
+        """Say that the typist cannot be heard; the next word of the room brings the state anew."""
+        if self._frame is not None and self._number >= 0:
+            self._number = -1
+            state = RoomState.model_validate_json(self._frame)
+            self._show(state.model_copy(update={"is_typist_here": False, "is_fresh": False}).encode())
+
+    def _show(self, frame: str) -> None:
+        self._frame = frame
+        for watcher in self.watchers:
+            watcher.show(frame)
+
+
+class Audiences:
+    """The audiences of this process."""
+
+    def __init__(self) -> None:
+        self._audiences: dict[str, Audience] = {}
+
+    def __len__(self) -> int:
+        return len(self._audiences)
+
+    @property
+    def watchers(self) -> int:
+        """Connections of this process that watch."""
+        return sum(len(audience.watchers) for audience in self._audiences.values())
+
+    def enter(self, room_id: str, watcher: Watcher, limits: Limits) -> Audience:
+        """Have a watcher shown the room. Raises ProtocolError where it is full, or its name is none of a room."""
+        if not _ROOM_ID.fullmatch(room_id):
+            raise ProtocolError("room_not_found", "there is no such room")
+        audience = self._audiences.get(room_id)
+        if audience is None:
+            audience = self._audiences[room_id] = Audience(room_id, limits.room_grace_s, self._forget)
+        elif max(audience.total, len(audience.watchers)) >= limits.max_watchers:
+            raise ProtocolError("room_full", f"{limits.max_watchers} may watch at once; try again later")
+        audience.add(watcher)
+        return audience
+
+    def _forget(self, audience: Audience) -> None:
+        if self._audiences.get(audience.room_id) is audience:
+            del self._audiences[audience.room_id]
+
+
+audiences = Audiences()
+"""Those of this process."""

@@ -1,0 +1,104 @@
+"""The channel layer as rooms and audiences use it: one channel for all of a process, and nobody waits long for it."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, Final
+
+from channels.layers import get_channel_layer
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT_S: Final = 1.0
+_RETRY_S: Final = 1.0
+
+Message = dict[str, Any]
+Listener = Callable[[Message], None]
+
+
+class LayerAway(Exception):  # noqa: N818 - reads as what it says
+    """The channel layer did not do what it was asked for in time."""
+
+
+class Link:
+    """Joins groups, hands each message to the listener of its group, and sends. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._layer = get_channel_layer()
+        self._channel = f"starcast.{uuid.uuid4().hex}"
+        self._listeners: dict[str, Listener] = {}
+        self._joined: set[str] = set()
+        self._receiving: asyncio.Task[None] | None = None
+        self._is_away = False
+
+    async def join(self, group: str, listener: Listener) -> None:
+        """Have the listener called with all that is sent to the group. Raises LayerAway; then try again."""
+        self._listeners[group] = listener
+        if group in self._joined:
+            return
+        if self._receiving is None:
+            # In a context of its own: that of a connection would live as long as the task.
+            self._receiving = asyncio.get_running_loop().create_task(self._receive(), context=Context())
+        # The task makes the channel in its first step, and only a channel that is there can join.
+        await asyncio.sleep(0)
+        await self._ask("group_add", group, self._channel)
+        self._joined.add(group)
+
+    async def leave(self, group: str, listener: Listener) -> None:
+        """Listen no more, unless another listener has taken the place of this one."""
+        if self._listeners.get(group) != listener:
+            return
+        del self._listeners[group]
+        if group in self._joined:
+            self._joined.discard(group)
+            try:
+                await self._ask("group_discard", group, self._channel)
+            except LayerAway:
+                logger.debug("a group is left without the layer knowing")
+        if not self._listeners and self._receiving is not None:
+            self._receiving.cancel()
+            self._receiving = None
+
+    async def send(self, group: str, message: Message) -> None:
+        """Send to all who joined the group, in every process. Raises LayerAway."""
+        await self._ask("group_send", group, {**message, "type": "starcast", "group": group})
+
+    async def _ask(self, method: str, *arguments: Any) -> None:
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                await getattr(self._layer, method)(*arguments)
+        except Exception as error:
+            if not self._is_away:
+                # The error itself may quote the URL, which may hold a password.
+                logger.warning("watching pauses: the channel layer failed (%s)", type(error).__name__)
+            self._is_away = True
+            raise LayerAway from error
+        if self._is_away:
+            logger.warning("watching goes on: the channel layer is back")
+        self._is_away = False
+
+    async def _receive(self) -> None:
+        while True:
+            try:
+                message = await self._layer.receive(self._channel)
+            except Exception as error:  # noqa: BLE001 - whatever a layer raises, the next try may succeed
+                logger.debug("cannot receive (%s)", type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            listener = self._listeners.get(message.get("group", ""))
+            if listener is not None:
+                listener(message)
+
+
+_link: tuple[asyncio.AbstractEventLoop, Link] | None = None
+
+
+def get_link() -> Link:
+    """The link of the running event loop."""
+    global _link
+    loop = asyncio.get_running_loop()
+    if _link is None or _link[0] is not loop:
+        _link = loop, Link()
+    return _link[1]

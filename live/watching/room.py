@@ -1,0 +1,227 @@
+"""A room: what one typist shows, held by the process in which the typist is, and told to whoever watches."""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import time
+from base64 import urlsafe_b64encode
+from collections import Counter
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from live.limits import Limits
+from live.protocol import ProtocolError
+from live.room_messages import RoomEnd, RoomState
+from live.watching import MISSED_S, audience_group, room_group
+from live.watching.link import LayerAway, Message, get_link
+
+logger = logging.getLogger(__name__)
+
+_SECRET_BYTES: Final = 32
+_ID_BYTES: Final = 16
+_PACE_S: Final = 0.05
+"""Between two states that are told: nobody sees more of them, and the newest counts."""
+_RETRY_S: Final = 1.0
+
+
+def new_secret() -> str:
+    """What makes its holder the typist of a room."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def room_id_of(secret: str) -> str:
+    """The public name of a room: it opens the room for watching, and the secret does not follow from it."""
+    digest = hashlib.sha256(f"starcast room {secret}".encode()).digest()
+    return urlsafe_b64encode(digest[:_ID_BYTES]).decode().rstrip("=")
+
+
+class Typist(Protocol):
+    """Whose connection a room belongs to."""
+
+    async def show_watchers(self, count: int) -> None:
+        """Take the number of those who watch."""
+        ...
+
+    async def room_ended(self, reason: RoomEnd) -> None:
+        """Take that the room is this connection's no more."""
+        ...
+
+
+@dataclass(slots=True)
+class _Count:
+    watchers: int
+    until: float
+
+
+class Room:
+    """Tells its audiences the newest state, and answers when they ask. Nothing that a typist does waits for that."""
+
+    def __init__(self, room_id: str, address: str, grace_s: float, on_end: Callable[["Room"], None]) -> None:
+        self.id = room_id
+        self.address = address
+        self.watchers = 0
+        self._grace_s = grace_s
+        self._on_end = on_end
+        self._typist: Typist | None = None
+        self._state = RoomState()
+        self._token = ""
+        """Made when a typist enters, and sorts after all before: of two rooms with one secret the later one holds."""
+        self._number = 0
+        self._told = -1
+        self._was_asked = False
+        self._counts: dict[str, _Count] = {}
+        self._away_since: float | None = None
+        self._end: RoomEnd | None = None
+        self._is_superseded = False
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def enter(self, typist: Typist) -> None:
+        """Let a connection write here from now on, and tell the one before that it is over."""
+        before, self._typist = self._typist, typist
+        self._away_since = None
+        self._token = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
+        if self._task is None:
+            # In a context of its own: that of a connection would live as long as the task.
+            self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
+        if before is not None:
+            await before.room_ended("taken")
+        self.show(self._state.model_copy(update={"is_typist_here": True}))
+
+    def show(self, state: RoomState) -> None:
+        """Show this from now on."""
+        self._state = state
+        self._number += 1
+        self._changed.set()
+
+    def leave(self, typist: Typist) -> None:
+        """Wait for this typist to come back, for some time."""
+        if self._typist is typist:
+            self._typist = None
+            self._away_since = time.monotonic()
+            self.show(self._state.model_copy(update={"is_typist_here": False, "is_fresh": False}))
+
+    def close(self, reason: RoomEnd) -> None:
+        """End it; audiences are told."""
+        self._end = self._end or reason
+        self._on_end(self)
+        self._changed.set()
+
+    async def _work(self) -> None:
+        link = get_link()
+        try:
+            while self._end is None:
+                self._changed.clear()
+                self._look_at_the_clock()
+                await self._tell_typist()
+                try:
+                    await link.join(room_group(self.id), self._on_message)
+                    await self._tell_audiences()
+                except LayerAway:
+                    await asyncio.sleep(_RETRY_S)
+                    continue
+                await asyncio.sleep(_PACE_S)
+                await self._wait_for_change()
+            if self._is_superseded:
+                if self._typist is not None:
+                    await self._typist.room_ended("taken")
+            else:
+                await link.send(audience_group(self.id), {"token": self._token, "end": self._end})
+        except LayerAway:
+            logger.debug("a room ends without its audiences knowing")
+        finally:
+            self._on_end(self)
+            await link.leave(room_group(self.id), self._on_message)
+
+    async def _wait_for_change(self) -> None:
+        waits = [count.until for count in self._counts.values()]
+        if self._away_since is not None:
+            waits.append(self._away_since + self._grace_s)
+        timeout = max(0.0, min(waits) - time.monotonic()) if waits else None
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _look_at_the_clock(self) -> None:
+        now = time.monotonic()
+        self._counts = {name: count for name, count in self._counts.items() if count.until > now}
+        if self._away_since is not None and now >= self._away_since + self._grace_s:
+            self.close("left")
+
+    async def _tell_typist(self) -> None:
+        watchers = sum(count.watchers for count in self._counts.values())
+        if watchers != self.watchers:
+            self.watchers = watchers
+            if self._typist is not None:
+                await self._typist.show_watchers(watchers)
+
+    async def _tell_audiences(self) -> None:
+        """Tell what changed, if anybody watches; or, when asked, that nothing did."""
+        was_asked, self._was_asked = self._was_asked, False
+        message: Message = {"token": self._token, "number": self._number, "watchers": self.watchers}
+        if self._told != self._number and self.watchers > 0:
+            self._told = self._number
+            message["state"] = self._state.encode()
+        elif not was_asked:
+            return
+        try:
+            await get_link().send(audience_group(self.id), message)
+        except LayerAway:
+            self._told = -1
+            raise
+
+    def _on_message(self, message: Message) -> None:
+        """Take the beat of an audience: where it is, how many watch there, and what they see."""
+        token, number = message["shown"]
+        if token > self._token:
+            # The typist has come back through another process.
+            self._is_superseded = True
+            self.close("taken")
+            return
+        if (token, number) != (self._token, self._number):
+            self._told = -1
+        if message["watchers"]:
+            self._counts[message["audience"]] = _Count(message["watchers"], time.monotonic() + MISSED_S)
+        else:
+            self._counts.pop(message["audience"], None)
+        self._was_asked = True
+        self._changed.set()
+
+
+class Rooms:
+    """The rooms of this process."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, Room] = {}
+        self._addresses: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def open(self, secret: str, address: str, limits: Limits) -> Room:
+        """The room of this secret, made where there is none. Raises ProtocolError where there are too many."""
+        room_id = room_id_of(secret)
+        if room_id in self._rooms:
+            return self._rooms[room_id]
+        if len(self._rooms) >= limits.max_rooms or self._addresses[address] >= limits.max_rooms_per_address:
+            raise ProtocolError("too_many_rooms", "there is no place for another room; try again later")
+        room = Room(room_id, address, limits.room_grace_s, self._forget)
+        self._rooms[room_id] = room
+        self._addresses[address] += 1
+        return room
+
+    def _forget(self, room: Room) -> None:
+        if self._rooms.get(room.id) is room:
+            del self._rooms[room.id]
+            self._addresses[room.address] -= 1
+            if not self._addresses[room.address]:
+                del self._addresses[room.address]
+
+
+rooms = Rooms()
+"""Those of this process."""

@@ -1,0 +1,77 @@
+"""What one typist's connection shows to others: nothing until asked, and then the newest text and rating."""
+
+from collections.abc import Awaitable, Callable
+
+from live.client_messages import TextUpdate
+from live.limits import Limits
+from live.protocol import ServerMessage
+from live.room_messages import RoomClosed, RoomEnd, RoomOpened, RoomState, RoomWatchers
+from live.server_messages import PredictionMessage
+from live.watching.room import Room, new_secret, rooms
+
+Send = Callable[[ServerMessage], Awaitable[None]]
+
+
+class Sharing:
+    """One typist's side of a room. All but sending is done before a method returns; nothing waits for who watches."""
+
+    def __init__(self, send: Send, address: str, limits: Limits) -> None:
+        self._send = send
+        self._address = address
+        self._limits = limits
+        self._text: TextUpdate | None = None
+        self._prediction: PredictionMessage | None = None
+        self._room: Room | None = None
+
+    async def open(self, secret: str | None) -> None:
+        """Open a room, or go on in that of the secret. Raises ProtocolError where there are too many."""
+        secret = secret or new_secret()
+        room = rooms.open(secret, self._address, self._limits)
+        if room is not self._room:
+            await self.close()
+            await room.enter(self)
+            self._room = room
+            self._show()
+        opened = RoomOpened(room_id=room.id, secret=secret, max_watchers=self._limits.max_watchers)
+        await self._send(opened)
+        await self.show_watchers(room.watchers)
+
+    async def close(self) -> None:
+        """Close the room, if there is one."""
+        if self._room is not None:
+            room, self._room = self._room, None
+            room.close("closed")
+            await self._send(RoomClosed(reason="closed"))
+
+    def leave(self) -> None:
+        """Note that the connection ends; the room waits for another one of the typist."""
+        if self._room is not None:
+            self._room.leave(self)
+
+    def typed(self, text: TextUpdate) -> None:
+        """Note the newest text."""
+        self._text = text
+        if self._room is not None:
+            self._show()
+
+    def rated(self, prediction: PredictionMessage) -> None:
+        """Note the newest rating."""
+        self._prediction = prediction
+        if self._room is not None:
+            self._show()
+
+    async def show_watchers(self, count: int) -> None:
+        """Tell the typist how many watch."""
+        await self._send(RoomWatchers(count=count))
+
+    async def room_ended(self, reason: RoomEnd) -> None:
+        """Tell the typist that the room goes on without this connection."""
+        self._room = None
+        await self._send(RoomClosed(reason=reason))
+
+    def _show(self) -> None:
+        # Before the first text of a connection the room shows what it showed before a reconnect.
+        if self._room is None or self._text is None:
+            return
+        is_fresh = self._prediction is not None and self._prediction.seq == self._text.seq
+        self._room.show(RoomState(text=self._text.text, is_fresh=is_fresh, rating=self._prediction))

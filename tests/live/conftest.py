@@ -1,0 +1,35 @@
+"""Fixtures of tests that serve real, tiny checkpoints."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+
+@pytest.fixture(scope="session")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two block-causal checkpoints, ``one`` and ``two``, which keep something between two keys."""
+    # PyTorch takes seconds to load, and most tests here do without.
+    from tests.factories import tiny_config, write_tuned
+    from training.export import export
+
+    folder = tmp_path_factory.mktemp("models")
+    for seed, name in enumerate(("one", "two"), 1):
+        config = tiny_config(version=str(seed), attention="block-causal", block=4, tail_step=16)
+        export(write_tuned(folder / name, seed, config), folder / name)
+    return folder
+
+
+@pytest.fixture
+def models(two_models: Path, tmp_path: Path, settings: Settings) -> Path:
+    """The settings name ``shipped/one`` in this folder; it is the data folder too, with ``checkpoints/two``."""
+    shutil.copytree(two_models / "one", tmp_path / "shipped" / "one")
+    shutil.copytree(two_models / "two", tmp_path / "checkpoints" / "two")
+    settings.DATA_DIR = tmp_path
+    settings.STARCAST_CHECKPOINT = tmp_path / "shipped" / "one"
+    settings.STARCAST_BACKEND = "onnx"
+    settings.STARCAST_MODEL_THREADS = 1
+    # Tests type as fast as they are answered.
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 10**6, "burst": 10**8}
+    return tmp_path

@@ -1,0 +1,71 @@
+"""``manage.py model``."""
+
+import io
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from live.models import ModelChoice
+from model_core.checkpoint import TOKENIZER_FILE, sha256_of
+
+pytestmark = pytest.mark.django_db
+
+
+def model(*arguments: str) -> str:
+    output = io.StringIO()
+    call_command("model", *arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_the_list_marks_the_one_that_answers(models: Path) -> None:
+    rows = model("list").splitlines()
+    assert [row.split()[:3] for row in rows[1:3]] == [["*", "one", "1"], ["two", "2"]]
+    model("use", "two")
+    assert [row[0] for row in model("list").splitlines()[1:3]] == [" ", "*"]
+
+
+def test_a_model_that_cannot_be_used_is_listed_with_the_reason(models: Path) -> None:
+    (models / "checkpoints" / "two" / "golden.json").unlink()
+    (models / "shipped" / "three").mkdir()
+    (models / "shipped" / "three" / "config.json").write_text("{}")
+    listed = model("list")
+    assert "has no golden answers" in listed
+    assert "labels" in listed
+
+
+def test_using_one_verifies_it_records_it_and_says_the_way_back(models: Path) -> None:
+    used = model("use", "two")
+    assert "tiny 2 (onnx) is sound" in used
+    assert used.endswith("To go back: manage.py model use --default\n")
+    choice = ModelChoice.objects.get()
+    assert (choice.name, choice.digest) == ("two", sha256_of(models / "checkpoints" / "two" / "config.json"))
+    assert model("use", "one").endswith("To go back: manage.py model use two\n")
+    model("use", "--default")
+    assert [choice.name for choice in ModelChoice.objects.all()] == ["", "one", "two"]
+
+
+def test_a_bad_one_is_refused_in_one_line_and_nothing_is_recorded(models: Path) -> None:
+    (models / "checkpoints" / "two" / TOKENIZER_FILE).write_text("{}")
+    for action in ("use", "verify"):
+        with pytest.raises(CommandError, match="SHA-256 differs") as caught:
+            model(action, "two")
+        assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(CommandError, match="no checkpoint three"):
+        model("use", "three")
+    with pytest.raises(CommandError, match="model list"):
+        model("use", str(models / "shipped" / "one"))
+    assert not ModelChoice.objects.exists()
+
+
+def test_verifying_changes_nothing_and_takes_a_path_too(models: Path) -> None:
+    assert "is sound" in model("verify", "two")
+    assert "is sound" in model("verify", str(models / "shipped" / "one"))
+    assert not ModelChoice.objects.exists()
+
+
+def test_the_fake_backend_has_nothing_to_switch(models: Path, settings: Settings) -> None:
+    settings.STARCAST_BACKEND = "fake"
+    with pytest.raises(CommandError, match="fake"):
+        model("use", "two")

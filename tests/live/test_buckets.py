@@ -1,0 +1,96 @@
+"""Token buckets, alone and shared through Redis."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from live import buckets
+from live.buckets import SharedBucket, TokenBucket
+from tests.servers import free_port
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_bucket_gives_its_burst_at_once_and_refills_by_the_second(clock: list[float]) -> None:
+    bucket = TokenBucket(per_s=2, burst=3)
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    clock[0] += 0.5
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    assert not bucket.is_full()
+    clock[0] += 60
+    assert bucket.is_full()
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+
+
+def test_several_tokens_are_taken_together_or_not_at_all(clock: list[float]) -> None:
+    bucket = TokenBucket(per_s=1, burst=10)
+    assert bucket.take(8)
+    assert not bucket.take(3)
+    assert bucket.take(2)
+    clock[0] += 60
+    assert bucket.take(64), "the whole burst buys anything"
+    assert not bucket.take()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[None]:
+    """Close the connections to Redis, for their event loop ends with the test."""
+    yield
+    if buckets._client is not None:
+        await buckets._client[1].aclose()
+
+
+def shared(burst: float = 200) -> SharedBucket:
+    return SharedBucket(TokenBucket(0.01, burst), "test", 0.01, burst)
+
+
+async def take_all(processes: list[SharedBucket], rounds: int) -> int:
+    taken = 0
+    for _ in range(rounds):
+        taken += sum(bucket.take() for bucket in processes)
+        for bucket in processes:
+            if bucket._fetching is not None:
+                await bucket._fetching
+    return taken
+
+
+async def test_two_processes_share_one_budget_through_redis(client: None, redis_url: str, settings: Settings) -> None:
+    settings.REDIS_URL = redis_url
+    first, second = shared(), shared()
+    taken = await take_all([first, second], 250)
+    # Each may overdraw by what it takes while it asks.
+    assert 200 <= taken <= 204
+    assert not first.take()
+
+
+async def test_without_redis_each_process_keeps_its_own_budget(
+    client: None, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.REDIS_URL = f"redis://user:secret@127.0.0.1:{free_port()}/0"
+    assert await take_all([shared()], 250) == 200
+    assert "not shared for now" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_taking_never_waits_for_redis(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asyncio.Event()
+
+    async def hang(*_: object) -> tuple[int, int]:
+        asked.set()
+        await asyncio.Event().wait()
+        return 0, 0
+
+    monkeypatch.setattr("live.buckets._redis_take", hang)
+    bucket = shared()
+    assert all(bucket.take() for _ in range(100))
+    await asked.wait()
+    assert bucket._fetching is not None
+    bucket._fetching.cancel()

@@ -1,0 +1,79 @@
+"""Probes of the model: real, shared, and never in a heap."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from live import readiness
+from live.readiness import probe
+from model_core.engine import Engine, EngineOptions
+from model_core.errors import ModelUnavailable
+from model_core.fake import FakeClassifier
+
+
+@pytest.fixture
+async def held() -> AsyncIterator[Engine]:
+    """An engine whose model does not answer until its gate is opened."""
+    classifier = FakeClassifier(gate=threading.Event())
+    engine = Engine(classifier, EngineOptions(deadline_ms=200))
+    yield engine
+    assert classifier.gate is not None
+    classifier.gate.set()
+    await engine.close()
+
+
+def model_of(engine: Engine) -> FakeClassifier:
+    assert isinstance(engine._classifier, FakeClassifier)
+    return engine._classifier
+
+
+async def test_each_probe_is_a_text_that_the_model_has_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "_FRESH_S", 0.0)
+    engine = Engine(FakeClassifier())
+    for _ in range(3):
+        assert (await probe(engine)).prediction.tokens == 2
+    assert len({text for batch in model_of(engine).batches for text in batch}) == 3
+    await engine.close()
+
+
+async def test_an_answer_stands_for_a_while_so_that_many_probes_cost_one_pass() -> None:
+    engine = Engine(FakeClassifier())
+    for _ in range(100):
+        await probe(engine)
+    assert len(model_of(engine).batches) == 1
+    await engine.close()
+
+
+async def test_probes_of_a_model_that_hangs_wait_for_the_same_pass(held: Engine) -> None:
+    probes = [asyncio.create_task(probe(held)) for _ in range(50)]
+    assert await asyncio.to_thread(model_of(held).asked.acquire, timeout=10)
+    assert held.waiting == 0
+    outcomes = await asyncio.gather(*probes, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {ModelUnavailable}
+    with pytest.raises(ModelUnavailable):
+        await probe(held)
+    assert len(model_of(held).batches) == 1
+    assert held.waiting == 0
+
+
+async def test_whoever_gives_up_leaves_the_others_their_answer(held: Engine) -> None:
+    first, second = (asyncio.create_task(probe(held)) for _ in range(2))
+    assert await asyncio.to_thread(model_of(held).asked.acquire, timeout=10)
+    first.cancel()
+    await asyncio.wait([first])
+    gate = model_of(held).gate
+    assert gate is not None
+    gate.set()
+    assert (await second).prediction.tokens == 2
+
+
+async def test_a_model_that_comes_back_is_ready_again(held: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "_FRESH_S", 0.0)
+    with pytest.raises(ModelUnavailable):
+        await probe(held)
+    gate = model_of(held).gate
+    assert gate is not None
+    gate.set()
+    assert (await probe(held)).prediction.tokens == 2

@@ -1,0 +1,177 @@
+"""Stopping and slow readers, over a real Daphne."""
+
+import asyncio
+import json
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from tests.servers import RunningServer, ask, open_socket, start_server
+
+HANGING = """
+import os
+import sys
+import threading
+os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+from django.core.management import execute_from_command_line
+import live.engine
+from model_core.fake import FakeClassifier
+live.engine.load_classifier = lambda *_: FakeClassifier(gate=threading.Event())
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+
+
+def update(seq: int) -> str:
+    return json.dumps({"type": "text.update", "seq": seq, "text": f"text {seq}"})
+
+
+async def rest(socket: ClientConnection) -> tuple[list[dict[str, Any]], int | None]:
+    """All that still comes, and the close code."""
+    messages = []
+    try:
+        async with asyncio.timeout(20):
+            while True:
+                messages.append(dict(json.loads(await socket.recv())))
+    except ConnectionClosed:
+        return messages, socket.close_code
+
+
+async def test_a_stop_is_announced_and_what_was_taken_is_answered_first(data_dir: Path) -> None:
+    with start_server(data_dir, STARCAST_BACKEND="fake") as server:
+        async with await open_socket(server) as socket:
+            await ask(socket, '{"type":"session.update","session":{"min_interval_ms":60000}}')
+            assert (await ask(socket, update(1)))["seq"] == 1
+            await socket.send(update(2))
+            assert (await ask(socket, '{"type":"ping"}'))["type"] == "pong"
+            server.process.send_signal(signal.SIGTERM)
+            (closing, prediction), code = await rest(socket)
+        assert closing == {"type": "session.closing", "reason": "restart", "retry_after_ms": 500}
+        assert (prediction["type"], prediction["seq"]) == ("prediction", 2)
+        assert code == 1001
+        assert server.process.wait(timeout=20) == 0
+        assert "Traceback" not in server.logged()
+
+
+async def test_under_load_nothing_that_was_taken_is_lost_in_a_stop(data_dir: Path) -> None:
+    async def type_until_closing(server: RunningServer) -> tuple[int, int, int | None]:
+        """The newest seq that the server had taken for sure, the newest answered, and the close code."""
+        taken = answered = seq = 0
+        socket = await open_socket(server)
+        try:
+            closing = False
+            while not closing:
+                seq += 1
+                await socket.send(update(seq))
+                await socket.send(json.dumps({"type": "ping", "id": str(seq)}))
+                message: dict[str, Any] = {}
+                while message.get("type") != "pong" and not closing:
+                    message = json.loads(await socket.recv())
+                    answered = max(answered, message.get("seq", 0))
+                    taken = int(message["id"]) if message["type"] == "pong" else taken
+                    closing = message["type"] == "session.closing"
+        except ConnectionClosed:
+            return taken, answered, socket.close_code
+        messages, code = await rest(socket)
+        pongs = [int(message["id"]) for message in messages if message["type"] == "pong"]
+        return max([taken, *pongs]), max([answered, *(message.get("seq", 0) for message in messages)]), code
+
+    with start_server(data_dir, STARCAST_BACKEND="fake") as server:
+        typists = [asyncio.create_task(type_until_closing(server)) for _ in range(20)]
+        async with await open_socket(server) as socket:
+            for seq in range(1, 50):
+                await ask(socket, update(seq))
+        server.process.send_signal(signal.SIGTERM)
+        for taken, answered, code in await asyncio.gather(*typists):
+            assert answered >= taken > 0
+            assert code == 1001
+        assert server.process.wait(timeout=20) == 0
+
+
+async def test_a_model_that_hangs_holds_up_the_stop_for_ten_seconds_at_most(data_dir: Path) -> None:
+    with start_server(data_dir, program=("-c", HANGING, "serve"), STARCAST_BACKEND="fake") as server:
+        async with await open_socket(server) as socket:
+            await socket.send(update(1))
+            assert (await ask(socket, '{"type":"ping"}'))["type"] == "pong"
+            asked = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            (closing, error), code = await rest(socket)
+        assert closing["type"] == "session.closing"
+        assert (error["error"]["code"], error["error"]["seq"]) == ("model_unavailable", 1)
+        assert code == 1001
+        assert await asyncio.to_thread(server.process.wait, timeout=20) == 1
+        assert time.monotonic() - asked < 15  # Ten, and a busy machine.
+
+
+async def test_who_does_not_read_is_dropped_and_others_do_not_notice(data_dir: Path) -> None:
+    def flood(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            raw.settimeout(60)
+            raw.sendall(
+                b"GET /ws/v1/classify/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + b"A" * 22 + b"==\r\n\r\n"
+            )
+            payload = json.dumps({"type": "ping", "id": "x" * 110}).encode()
+            head = bytes((0x81, 0x80 | 126)) + len(payload).to_bytes(2, "big") + b"\0\0\0\0"
+            frames = (head + payload) * 100
+            with pytest.raises(ConnectionError):  # noqa: PT012
+                while True:
+                    raw.sendall(frames)
+
+    with start_server(
+        data_dir,
+        STARCAST_BACKEND="fake",
+        STARCAST_MESSAGES_PER_S="1000000",
+        STARCAST_BURST="100000000",
+        STARCAST_SLOW_READER_S="1",
+    ) as server:
+        flooding = asyncio.create_task(asyncio.to_thread(flood, server.port))
+        async with await open_socket(server) as other:
+            seq = 0
+            while not flooding.done():
+                seq += 1
+                assert (await ask(other, update(seq)))["seq"] == seq
+        await flooding
+        assert "Traceback" not in server.logged()
+
+
+async def test_who_says_nothing_is_closed_as_idle(data_dir: Path) -> None:
+    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_IDLE_TIMEOUT_S="1") as server:
+        async with await open_socket(server) as socket:
+            (error,), code = await rest(socket)
+        assert (error["error"]["code"], error["error"]["retryable"], code) == ("idle", True, 4009)
+
+
+async def test_a_model_that_hangs_is_not_ready_however_many_ask(data_dir: Path) -> None:
+    with start_server(
+        data_dir, program=("-c", HANGING, "serve"), STARCAST_BACKEND="fake", STARCAST_DEADLINE_MS="300"
+    ) as server:
+        async with httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=60) as client:
+            probes = await asyncio.gather(*(client.get("/readyz") for _ in range(30)))
+            assert {probe.status_code for probe in probes} == {503}
+            assert probes[0].json()["reason"] == "the model did not answer in time"
+            assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_server_that_stops_takes_no_more_requests_over_connections_that_are_open(data_dir: Path) -> None:
+    with start_server(data_dir, program=("-c", HANGING, "serve"), STARCAST_BACKEND="fake") as server:
+        async with (
+            await open_socket(server) as socket,
+            httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=60) as client,
+        ):
+            await socket.send(update(1))
+            assert (await ask(socket, '{"type":"ping"}'))["type"] == "pong"
+            assert (await client.get("/healthz")).status_code == 200
+            server.process.send_signal(signal.SIGTERM)
+            assert json.loads(await socket.recv())["type"] == "session.closing"
+            refused = await client.get("/healthz")
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            with pytest.raises(httpx.ConnectError):
+                await client.get("/healthz")

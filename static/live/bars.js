@@ -1,11 +1,15 @@
-/** Draws one prediction: the eight meters, the scale beneath, the headline, and the table. */
+/** Draws one prediction: the eight meters, the scale beneath, the headline, and the table. A button holds them still. */
 
+import { byId } from "./dom.js";
+import { formatNumber } from "./i18n.js";
 import { LABELS } from "./protocol.js";
 import {
   intervalText,
   meterWords,
+  PAUSE_BARS,
   percentNumber,
   percentText,
+  RESUME_BARS,
   TOO_SHORT,
   TOO_SHORT_WHY,
   verdict,
@@ -66,7 +70,7 @@ export class RatingView {
   #showHeadline({ expected_stars: expected, positive, interval: [low, high] }) {
     const { isPositive, text } = verdict(positive);
     this.#panel.dataset.side = isPositive ? "positive" : "negative";
-    this.#expected.textContent = expected.toFixed(1);
+    this.#expected.textContent = formatNumber(expected, 1, 1);
     this.#verdict.textContent = text;
     this.#interval.textContent = intervalText([low, high]);
     this.#pin.style.left = placeOf(expected);
@@ -75,13 +79,30 @@ export class RatingView {
   }
 }
 
+/** @param {import("./page.js").Page} page */
+export function attachRating({ stage }) {
+  const view = new RatingView(document);
+  const pause = byId("pause");
+  const draw = () => {
+    const onScreen = stage.past ?? stage.shown;
+    if (onScreen !== null) view.show(onScreen, onScreen.isTooShort);
+  };
+  stage.addEventListener("shown", draw);
+  stage.addEventListener("past", draw);
+  stage.addEventListener("pause", () => {
+    pause.dataset.paused = String(stage.isPaused);
+    pause.textContent = stage.isPaused ? RESUME_BARS : PAUSE_BARS;
+  });
+  pause.addEventListener("click", () => stage.togglePause());
+}
+
 function showRow({ stars, meter, fill, percent, cell }, probability) {
   meter.dataset.probability = String(probability);
   meter.setAttribute("aria-valuenow", percentNumber(probability));
   meter.setAttribute("aria-valuetext", meterWords(stars, probability));
   fill.style.transform = `translateY(${100 * (1 - probability)}%)`;
   percent.textContent = percentText(probability);
-  cell.textContent = `${percentNumber(probability)}%`;
+  cell.textContent = `${formatNumber(100 * probability, 1, 1)}%`;
 }
 
 /** The middle of a rating's column, on a scale that has columns for 5 and 6 as well. */

@@ -15,7 +15,7 @@
 /** @type {Timers} */
 export const browserTimers = {
   set: (callback, ms) => setTimeout(callback, ms),
-  clear: (id) => clearTimeout(id),
+  clear: (id) => clearTimeout(/** @type {any} */ (id)),
   now: () => performance.now(),
 };
 
@@ -38,7 +38,9 @@ export class TextPacer {
   #failures = 0;
   /** @type {{seq: number, sentAt: number} | null} */
   #underWay = null;
+  /** @type {unknown} */
   #answerTimer = null;
+  /** @type {unknown} */
   #retryTimer = null;
 
   /**
@@ -53,6 +55,11 @@ export class TextPacer {
     this.#onTimeout = onTimeout;
     this.#timers = timers;
     this.#random = random;
+  }
+
+  /** The newest text, sent or not. */
+  get text() {
+    return this.#newest;
   }
 
   /** The number of the newest text sent. It keeps growing over reconnects. */
@@ -128,6 +135,7 @@ export class TextPacer {
     return this.#settledSeq !== this.#seq;
   }
 
+  /** @param {number} seq */
   #settles(seq) {
     return this.#underWay !== null && seq >= this.#underWay.seq;
   }
@@ -138,6 +146,7 @@ export class TextPacer {
   }
 
   #sendNewest() {
+    if (this.#newest === null) return;
     this.#release();
     this.#isWaiting = false;
     this.#seq += 1;

@@ -6,66 +6,107 @@
 import { browserTimers, TextPacer } from "./pacer.js";
 import {
   areOurLabels,
+  bearerSubprotocol,
+  explain,
   fitText,
   flush,
   isFinalClose,
   parse,
   ping,
+  roomClose,
+  roomOpen,
   SUBPROTOCOL,
+  sessionUpdate,
   textUpdate,
 } from "./protocol.js";
 
-/** @typedef {"connecting" | "open" | "reconnecting" | "closed"} ConnectionState */
+/**
+ * @typedef {"connecting" | "open" | "reconnecting" | "closed"} ConnectionState
+ *
+ * @typedef {object} Status
+ * @property {ConnectionState} state
+ * @property {number} attempt Tries since the last working connection.
+ * @property {string | null} code The error or close code that ended it for good.
+ *
+ * @typedef {object} RatingEvents The `detail` of each event.
+ * @property {Status} state
+ * @property {import("./protocol.js").Session} session Just before the newest text goes out.
+ * @property {import("./protocol.js").SessionSettings} updated The settings that the server now goes by.
+ * @property {{seq: number, text: string, isCut: boolean, chars: number}} sent The text as it was
+ *   submitted, and what was sent of it: see `fitText`.
+ * @property {{prediction: import("./protocol.js").Prediction, elapsedMs: number | null}} prediction
+ *   Never older than the one before.
+ * @property {{explanation: import("./protocol.js").Explanation, text: string}} explanation
+ *   Always of the newest text, which comes along.
+ * @property {import("./protocol.js").RoomMessage} room What the server says of the room one shares or watches.
+ * @property {import("./protocol.js").ServerError} refused
+ * @property {Error} fault The server said something that the contract does not know.
+ *
+ * @typedef {object} Socket What is used of a WebSocket, the browser's own or the package `ws`.
+ * @property {(frame: string) => void} send
+ * @property {() => void} close
+ * @property {((event: any) => void) | null} onmessage
+ * @property {((event: any) => void) | null} onclose
+ * @property {((event: any) => void) | null} onerror
+ *
+ * @typedef {object} SocketOptions
+ * @property {string} [key] An API key.
+ * @property {new (url: string, protocols: string[]) => Socket} [WebSocket]
+ * @property {import("./pacer.js").Timers} [timers]
+ * @property {() => number} [random] Uniform in [0, 1).
+ */
 
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_CAP_MS = 15_000;
 export const PONG_TIMEOUT_MS = 5_000;
+// No text has failed where this is refused.
+const NO_ROOM_LEFT = "too_many_rooms";
 const SESSION_TIMEOUT_MS = 10_000;
 // The server gives itself 10 s to go; after that it has forgotten us.
 const CLOSING_TIMEOUT_MS = 10_000;
 
-/**
- * Events, each with a `detail`:
- * - `state`: `{state, attempt, code}`; attempt counts the tries since the last working connection,
- *   code is the error or close code that ended it for good, else null.
- * - `session`: the `session.created` message, just before the newest text goes out.
- * - `sent`: `{seq, isCut, chars}`, see `fitText`.
- * - `prediction`: `{prediction, elapsedMs}`, never older than the one before.
- * - `refused`: the server's error object.
- * - `fault`: an `Error`; the server said something that the contract does not know.
- */
+/** Dispatches `RatingEvents`, each as a `CustomEvent`. */
 export class RatingSocket extends EventTarget {
   #url;
+  #protocols;
   #WebSocket;
   #timers;
   #random;
   #pacer;
 
+  /** @type {Socket | null} */
   #socket = null;
+  /** @type {import("./protocol.js").Session | null} */
   #session = null;
   /** @type {ConnectionState} */
   #state = "connecting";
   #attempt = 0;
   #newestAnswer = 0;
+  /** @type {import("./protocol.js").SessionSettings | null} */
+  #settings = null;
+  /** @type {string | null} */
+  #textToExplain = null;
+  /** @type {number | null} */
   #retryAfterMs = null;
+  /** @type {unknown} */
   #reconnectTimer = null;
   // Runs while a word from the server is due: its greeting, a pong, or its leaving.
+  /** @type {unknown} */
   #deadlineTimer = null;
+  /** @type {unknown} */
   #heartbeatTimer = null;
 
   /**
    * @param {string} url
-   * @param {object} [options]
-   * @param {typeof WebSocket} [options.WebSocket]
-   * @param {import("./pacer.js").Timers} [options.timers]
-   * @param {() => number} [options.random] Uniform in [0, 1).
+   * @param {SocketOptions} [options]
    */
   constructor(
     url,
-    { WebSocket = globalThis.WebSocket, timers = browserTimers, random = Math.random } = {},
+    { key, WebSocket = globalThis.WebSocket, timers = browserTimers, random = Math.random } = {},
   ) {
     super();
     this.#url = url;
+    this.#protocols = key ? [SUBPROTOCOL, bearerSubprotocol(key)] : [SUBPROTOCOL];
     this.#WebSocket = WebSocket;
     this.#timers = timers;
     this.#random = random;
@@ -103,7 +144,43 @@ export class RatingSocket extends EventTarget {
 
   /** Asks for a final answer to the newest text, unless it is there already. */
   flush() {
-    if (this.#pacer.hurry()) this.#socket.send(flush(this.#pacer.seq));
+    if (this.#pacer.hurry()) this.#socket?.send(flush(this.#pacer.seq));
+  }
+
+  /** Asks what each word and sentence of the newest text adds; newer text makes that void. */
+  explain() {
+    const { seq } = this.#pacer;
+    this.#textToExplain = this.#pacer.text;
+    this.#pacer.hurry();
+    // A text that was sent just now has taken the question along.
+    if (this.#pacer.seq === seq) this.#askToExplain(seq);
+  }
+
+  /**
+   * Asks for other settings of the session, now and after every reconnect.
+   * @param {import("./protocol.js").SessionSettings} settings
+   */
+  updateSession(settings) {
+    this.#settings = { ...this.#settings, ...settings };
+    if (this.#session !== null) this.#socket?.send(sessionUpdate(this.#settings));
+  }
+
+  /**
+   * Lets others watch. After a reconnect it must be asked for again.
+   * @param {string} [secret] Of the room to go on in; without one, a new room.
+   */
+  openRoom(secret) {
+    if (this.#session !== null) this.#socket?.send(roomOpen(secret));
+  }
+
+  /** Lets nobody watch any more. */
+  closeRoom() {
+    if (this.#session !== null) this.#socket?.send(roomClose());
+  }
+
+  /** Ends the connection for good. */
+  close() {
+    if (this.#state !== "closed") this.#giveUp(null);
   }
 
   /** Ends the wait for the next try, say because the network came back. */
@@ -114,94 +191,148 @@ export class RatingSocket extends EventTarget {
   /** Finds out whether the other side is still there, and reconnects if it keeps silent. */
   probe() {
     if (this.#session === null || this.#deadlineTimer !== null) return;
-    this.#socket.send(ping(String(Math.round(this.#timers.now()))));
+    this.#socket?.send(ping(String(Math.round(this.#timers.now()))));
     this.#expectWord(PONG_TIMEOUT_MS);
   }
 
   #connect() {
     this.#clearTimers();
+    /** @type {Socket} */
     let socket;
     try {
-      socket = new this.#WebSocket(this.#url, [SUBPROTOCOL]);
+      socket = new this.#WebSocket(this.#url, this.#protocols);
     } catch (error) {
-      this.#emit("fault", error);
-      return this.#comeBackLater();
+      this.#comeBackLater();
+      return this.#emit("fault", /** @type {Error} */ (error));
     }
     this.#socket = socket;
     // A socket that was given up may still speak; only the present one is listened to.
-    const ifPresent = (handle) => (event) => {
+    /** @param {(event: any) => void} handle */
+    const ifPresent = (handle) => (/** @type {any} */ event) => {
       if (socket === this.#socket) handle(event);
     };
     socket.onmessage = ifPresent((event) => this.#receive(event.data));
     socket.onclose = ifPresent((event) => this.#lost(event.code));
+    // A close follows every error, but the package `ws` throws an error that nobody listens to.
+    socket.onerror = () => {};
     this.#expectWord(SESSION_TIMEOUT_MS);
   }
 
+  /** @param {unknown} frame */
   #receive(frame) {
     let message;
     try {
       message = parse(frame);
     } catch (error) {
-      return this.#emit("fault", error);
+      return this.#emit("fault", /** @type {Error} */ (error));
     }
-    if (this.#session !== null && this.#retryAfterMs === null) this.#restartHeartbeat();
-    this.#handlers[message.type](message);
+    if (this.#session !== null && this.#retryAfterMs === null) {
+      this.#restartHeartbeat(this.#session);
+    }
+    this.#handle(message);
   }
 
-  #handlers = {
-    "session.created": (message) => {
-      if (!areOurLabels(message.labels)) return this.#giveUp("labels_differ");
-      this.#session = message;
-      this.#retryAfterMs = null;
-      this.#restartHeartbeat();
-      this.#setState("open");
-      this.#emit("session", message);
-      this.#pacer.connected();
-    },
-    prediction: (prediction) => {
-      this.#attempt = 0;
-      const elapsedMs = this.#pacer.answered(prediction.seq);
-      if (prediction.seq < this.#newestAnswer) return;
-      this.#newestAnswer = prediction.seq;
-      this.#emit("prediction", { prediction, elapsedMs });
-    },
-    error: ({ error }) => {
-      this.#pacer.failed(error.seq, error.retryable);
-      this.#emit("refused", error);
-    },
-    "session.closing": (message) => {
-      this.#retryAfterMs = message.retry_after_ms;
-      this.#pacer.disconnected();
-      this.#expectWord(CLOSING_TIMEOUT_MS);
-    },
-    pong: () => {
-      this.#attempt = 0;
-    },
-  };
+  /** @param {import("./protocol.js").ServerMessage} message */
+  #handle(message) {
+    switch (message.type) {
+      case "session.created":
+        return this.#greeted(message);
+      case "prediction":
+        return this.#predicted(message);
+      case "explanation":
+        return this.#explained(message);
+      case "error":
+        if (message.error.code === NO_ROOM_LEFT) {
+          return this.#emit("room", { type: "room.closed", reason: NO_ROOM_LEFT });
+        }
+        this.#pacer.failed(message.error.seq, message.error.retryable);
+        return this.#emit("refused", message.error);
+      case "session.updated":
+        return this.#emit("updated", message.session);
+      case "room.opened":
+      case "room.watchers":
+      case "room.state":
+      case "room.closed":
+        this.#attempt = 0;
+        return this.#emit("room", message);
+      case "session.closing":
+        this.#retryAfterMs = message.retry_after_ms;
+        this.#pacer.disconnected();
+        return this.#expectWord(CLOSING_TIMEOUT_MS);
+      case "pong":
+        this.#attempt = 0;
+    }
+  }
 
+  /** @param {import("./protocol.js").Session} session */
+  #greeted(session) {
+    if (!areOurLabels(session.labels)) return this.#giveUp("labels_differ");
+    this.#session = session;
+    this.#retryAfterMs = null;
+    this.#restartHeartbeat(session);
+    this.#setState("open");
+    this.#emit("session", session);
+    // A listener may have closed it.
+    if (this.#session === null) return;
+    if (this.#settings !== null) this.#socket?.send(sessionUpdate(this.#settings));
+    this.#pacer.connected();
+  }
+
+  /** @param {import("./protocol.js").Prediction} prediction */
+  #predicted(prediction) {
+    this.#attempt = 0;
+    const elapsedMs = this.#pacer.answered(prediction.seq);
+    if (prediction.seq < this.#newestAnswer) return;
+    this.#newestAnswer = prediction.seq;
+    this.#emit("prediction", { prediction, elapsedMs });
+  }
+
+  /** @param {import("./protocol.js").Explanation} explanation */
+  #explained(explanation) {
+    const text = this.#textToExplain;
+    if (text === null || text !== this.#pacer.text || explanation.seq !== this.#pacer.seq) return;
+    this.#textToExplain = null;
+    this.#emit("explanation", { explanation, text });
+  }
+
+  /**
+   * @param {number} seq
+   * @param {string} text
+   */
   #sendText(seq, text) {
+    if (this.#session === null) return;
     const fitted = fitText(text, this.#session.limits);
-    this.#socket.send(textUpdate(seq, fitted.text));
-    this.#emit("sent", { seq, isCut: fitted.isCut, chars: fitted.chars });
+    this.#socket?.send(textUpdate(seq, fitted.text));
+    if (text === this.#textToExplain) this.#askToExplain(seq);
+    else this.#textToExplain = null;
+    this.#emit("sent", { seq, text, isCut: fitted.isCut, chars: fitted.chars });
   }
 
-  #restartHeartbeat() {
+  /** @param {number} seq */
+  #askToExplain(seq) {
+    if (this.#session !== null && this.#textToExplain !== null) this.#socket?.send(explain(seq));
+  }
+
+  /** @param {import("./protocol.js").Session} session */
+  #restartHeartbeat({ heartbeat_interval_ms: idleMs }) {
     this.#clearTimers();
-    const idleMs = this.#session.heartbeat_interval_ms;
     this.#heartbeatTimer = this.#timers.set(() => this.probe(), idleMs);
   }
 
+  /** @param {number} withinMs */
   #expectWord(withinMs) {
     this.#timers.clear(this.#deadlineTimer);
     this.#deadlineTimer = this.#timers.set(() => this.#lost(null), withinMs);
   }
 
+  /** @param {number | null} closeCode None where the server fell silent. */
   #lost(closeCode) {
     if (closeCode !== null && isFinalClose(closeCode)) return this.#giveUp(String(closeCode));
     this.#dropSocket();
     this.#comeBackLater();
   }
 
+  /** @param {string | null} code */
   #giveUp(code) {
     this.#dropSocket();
     this.#setState("closed", code);
@@ -214,7 +345,7 @@ export class RatingSocket extends EventTarget {
     this.#clearTimers();
     this.#pacer.disconnected();
     // Over a dead network the closing handshake takes a minute; nobody waits for it.
-    socket.close();
+    socket?.close();
   }
 
   #comeBackLater() {
@@ -233,11 +364,20 @@ export class RatingSocket extends EventTarget {
     this.#reconnectTimer = this.#deadlineTimer = this.#heartbeatTimer = null;
   }
 
+  /**
+   * @param {ConnectionState} state
+   * @param {string | null} [code]
+   */
   #setState(state, code = null) {
     this.#state = state;
     this.#emit("state", { state, attempt: this.#attempt, code });
   }
 
+  /**
+   * @template {keyof RatingEvents} Name
+   * @param {Name} type
+   * @param {RatingEvents[Name]} detail
+   */
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }

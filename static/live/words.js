@@ -1,10 +1,15 @@
-/** What the page says: predictions, errors and states in plain English. */
+/** What the page says: predictions, errors, states, moments and contributions in plain words. */
+
+import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
 
 // A word or two says little, whatever the model makes of it.
 const MIN_TOKENS = 3;
 // Total variation distance: at 0.05, one review in twenty would be rated otherwise than the average.
 const MIN_DISTANCE_FROM_PRIOR = 0.05;
 const POSITIVE_FROM = 0.5;
+const INTERVAL_CHANCE = 0.8;
+const MAX_PHRASE_CHARS = 32;
+const TAIL_CHARS = 240;
 
 /**
  * Whether the answer is little more than what one would say without reading anything.
@@ -35,110 +40,193 @@ export function percentText(p) {
   return `${percent}%`;
 }
 
-/** @param {number} p @returns {string} With one decimal and no sign, for the table and the meters. */
+/** @param {number} p @returns {string} With one decimal and no sign, as a meter has it in every language. */
 export function percentNumber(p) {
   return (p * 100).toFixed(1);
 }
 
 /** @param {number} stars @param {number} p @returns {string} As a screen reader says a bar. */
 export function meterWords(stars, p) {
-  const noun = stars === 1 ? "star" : "stars";
-  const percent = percentText(p)
-    .replace("<", "less than ")
-    .replace(">", "more than ")
-    .replace("%", " percent");
-  return `${stars} ${noun}, ${percent}`;
+  const about = percentText(p);
+  let percent = gettext("%(percent)s percent");
+  if (about.startsWith("<")) percent = gettext("less than %(percent)s percent");
+  if (about.startsWith(">")) percent = gettext("more than %(percent)s percent");
+  const words = ngettext("%(stars)s star, %(percent)s", "%(stars)s stars, %(percent)s", stars);
+  return fill(words, { stars, percent: fill(percent, { percent: about.replace(/[<>%]/g, "") }) });
 }
 
 /** @param {number} positive P(rating >= 7). @returns {{isPositive: boolean, text: string}} */
 export function verdict(positive) {
   const isPositive = positive >= POSITIVE_FROM;
-  const text = isPositive
-    ? `Positive ${percentText(positive)}`
-    : `Negative ${percentText(1 - positive)}`;
-  return { isPositive, text };
+  const words = isPositive ? gettext("Positive %(percent)s") : gettext("Negative %(percent)s");
+  const percent = percentText(isPositive ? positive : 1 - positive);
+  return { isPositive, text: fill(words, { percent }) };
 }
 
 /** @param {[number, number]} interval In stars. @returns {string} */
 export function intervalText([low, high]) {
-  const [from, to] = [low, high].map((stars) => String(Number(stars.toFixed(1))));
-  return from === to ? `80% likely ${from} stars` : `80% likely ${from} to ${to} stars`;
+  const [from, to] = [low, high].map((stars) => formatNumber(stars, 0, 1));
+  const words =
+    from === to
+      ? ngettext("%(chance)s likely %(from)s star", "%(chance)s likely %(from)s stars", low)
+      : gettext("%(chance)s likely %(from)s to %(to)s stars");
+  return fill(words, { chance: percentText(INTERVAL_CHANCE), from, to });
 }
 
 /** @param {number} elapsedMs @returns {string} */
 export function answerTime(elapsedMs) {
-  if (elapsedMs < 1) return "under 1 ms";
-  return elapsedMs < 1000 ? `${Math.round(elapsedMs)} ms` : `${(elapsedMs / 1000).toFixed(1)} s`;
+  if (elapsedMs < 1) return gettext("under 1 ms");
+  return elapsedMs < 1000
+    ? fill(gettext("%(time)s ms"), { time: Math.round(elapsedMs) })
+    : fill(gettext("%(time)s s"), { time: formatNumber(elapsedMs / 1000, 1, 1) });
 }
 
 /** @param {import("./protocol.js").Prediction} prediction @returns {string} For screen readers. */
 export function announcement({ stars, positive }) {
-  const side = positive >= POSITIVE_FROM ? "positive" : "negative";
-  return `Most likely ${stars} ${stars === 1 ? "star" : "stars"}, ${side}.`;
+  const side = positive >= POSITIVE_FROM ? gettext("positive") : gettext("negative");
+  const words = ngettext(
+    "Most likely %(stars)s star, %(side)s.",
+    "Most likely %(stars)s stars, %(side)s.",
+    stars,
+  );
+  return fill(words, { stars, side });
 }
 
 /** @param {number} chars @returns {string} */
 export function cutNote(chars) {
-  const count = chars.toLocaleString("en");
-  return `Only the first ${count} characters are rated. You can go on writing.`;
+  const words = ngettext(
+    "Only the first %(count)s character is rated. You can go on writing.",
+    "Only the first %(count)s characters are rated. You can go on writing.",
+    chars,
+  );
+  return fill(words, { count: formatNumber(chars) });
 }
 
 /** @param {number | undefined} maxTokens @returns {string} */
 export function truncatedNote(maxTokens) {
-  const size = maxTokens === undefined ? "" : ` (${maxTokens} word pieces)`;
-  return `This is more than the model reads at once${size}, so a part of it does not count.`;
+  if (maxTokens === undefined) {
+    return gettext("This is more than the model reads at once, so a part of it does not count.");
+  }
+  const words = ngettext(
+    "This is more than the %(count)s word piece that the model reads at once, so a part of it does not count.",
+    "This is more than the %(count)s word pieces that the model reads at once, so a part of it does not count.",
+    maxTokens,
+  );
+  return fill(words, { count: formatNumber(maxTokens) });
 }
 
-export const TOO_SHORT = "Too short to tell";
-export const TOO_SHORT_WHY = "A few more words will tell.";
-export const PAUSED = "Paused";
-export const PAUSE_BARS = "Pause bars";
-export const RESUME_BARS = "Resume bars";
-export const CONNECTION_LOST =
-  "The connection is lost. Keep typing: your newest text is sent as soon as it is back.";
+export const TOO_SHORT = gettext("Too short to tell");
+export const TOO_SHORT_WHY = gettext("A few more words will tell.");
+export const PAUSED = gettext("Paused");
+export const PAUSE_BARS = gettext("Pause bars");
+export const RESUME_BARS = gettext("Resume bars");
+export const CONNECTION_LOST = gettext(
+  "The connection is lost. Keep typing: your newest text is sent as soon as it is back.",
+);
+
+export const OFFLINE = gettext(
+  "You are offline. Keep typing: your newest text is sent as soon as you are back.",
+);
+export const LIVE_OVER_HTTP = gettext("Live, over HTTP");
 
 export const CONNECTION = Object.freeze({
-  connecting: "Connecting",
-  open: "Live",
-  reconnecting: "Reconnecting",
-  closed: "Not connected",
+  connecting: gettext("Connecting"),
+  open: gettext("Live"),
+  reconnecting: gettext("Reconnecting"),
+  closed: gettext("Not connected"),
 });
 
 export const FRESHNESS = Object.freeze({
-  fresh: "Matches your text",
-  stale: "Catching up",
-  offline: "Not up to date",
-  prior: "The average review",
+  fresh: gettext("Matches your text"),
+  stale: gettext("Catching up"),
+  offline: gettext("Not up to date"),
+  prior: gettext("The average review"),
+  past: gettext("Looking back"),
 });
 
 const REFUSALS = Object.freeze({
-  too_large: "The text is too large to send. What you see is the rating of an earlier version.",
-  text_too_long: "The text is too long to rate. What you see is the rating of an earlier version.",
-  rate_limited: "Too many requests at once. Trying again in a moment.",
-  overloaded: "Many people are typing just now. Trying again in a moment.",
-  model_unavailable: "The model is not answering. Trying again in a moment.",
-  internal: "This text could not be rated. Go on typing to try again.",
-  server_full: "The server is full just now. Trying again in a moment.",
+  too_large: gettext(
+    "The text is too large to send. What you see is the rating of an earlier version.",
+  ),
+  text_too_long: gettext(
+    "The text is too long to rate. What you see is the rating of an earlier version.",
+  ),
+  rate_limited: gettext("Too many requests at once. Trying again in a moment."),
+  overloaded: gettext("Many people are typing just now. Trying again in a moment."),
+  model_unavailable: gettext("The model is not answering. Trying again in a moment."),
+  internal: gettext("This text could not be rated. Go on typing to try again."),
+  server_full: gettext("The server is full just now. Trying again in a moment."),
 });
-const REFUSAL_OTHER = "The server did not accept this text. Go on typing to try again.";
+const REFUSAL_OTHER = gettext("The server did not accept this text. Go on typing to try again.");
 
 /** @param {import("./protocol.js").ServerError} error @returns {string} */
 export function refusal(error) {
   return REFUSALS[error.code] ?? REFUSAL_OTHER;
 }
 
-const OUTDATED = "This page and the server no longer fit together. Reload the page to go on.";
-const NOT_LET_IN = "The server does not let this page in, so nothing is rated.";
+const OUTDATED = gettext(
+  "This page and the server no longer fit together. Reload the page to go on.",
+);
+const NOT_LET_IN = gettext("The server does not let this page in, so nothing is rated.");
 const GIVEN_UP = Object.freeze({
   labels_differ: OUTDATED,
   4502: OUTDATED,
-  4503: "The server asks for a key, and this page has none, so nothing is rated.",
-  4504: "The server does not accept this page's key, so nothing is rated.",
+  4503: gettext("The server asks for a key, and this page has none, so nothing is rated."),
+  4504: gettext("The server does not accept this page's key, so nothing is rated."),
   4512: OUTDATED,
   4520: NOT_LET_IN,
+  4522: gettext("There is nothing to watch here any more."),
 });
 
 /** @param {string} code Why the connection ended for good. @returns {string} */
 export function givenUp(code) {
   return GIVEN_UP[code] ?? NOT_LET_IN;
 }
+
+/** @param {number} weight In stars. @returns {string} As printed beside a sentence or a word: "+0.4". */
+export function weightText(weight) {
+  return formatSigned(weight, 1, Math.abs(weight) < 0.1 ? 2 : 1);
+}
+
+/** @param {number} weight @returns {string} */
+export function starsMore(weight) {
+  return fill(gettext("%(weight)s stars"), { weight: formatSigned(weight, 2, 2) });
+}
+
+/**
+ * @param {import("./moments.js").Moment} moment
+ * @param {number} index
+ * @param {number} count
+ * @returns {string} As a screen reader says a place on the curve.
+ */
+export function momentWords({ isTooShort, expected_stars: stars }, index, count) {
+  const about = isTooShort
+    ? TOO_SHORT
+    : fill(gettext("%(stars)s of 10 stars"), { stars: formatNumber(stars, 1, 1) });
+  const place = fill(gettext("Moment %(number)s of %(count)s"), { number: index + 1, count });
+  return `${place}: ${about}`;
+}
+
+/** @param {string} text @returns {string} On one line, and cut in its middle where it is long. */
+export function shortened(text) {
+  const chars = [...text.replace(/\s+/g, " ")];
+  if (chars.length <= MAX_PHRASE_CHARS) return chars.join("");
+  const half = MAX_PHRASE_CHARS / 2;
+  return `${chars.slice(0, half).join("")}…${chars.slice(-half).join("")}`;
+}
+
+/** @param {string} text @returns {string} The end of it. */
+export function tail(text) {
+  if (text.length <= TAIL_CHARS) return text;
+  return `…${[...text.slice(-TAIL_CHARS)].slice(1).join("")}`;
+}
+
+export const RAISES_MOST = gettext("Raises it most");
+export const LOWERS_MOST = gettext("Lowers it most");
+export const NOW = gettext("Now");
+export const REPLAY = gettext("Replay");
+export const STOP_REPLAY = gettext("Stop");
+export const TIMELINE_HINT = gettext(
+  "Drag along the curve to see the text and the bars as they were.",
+);
+export const TIMELINE_EMPTY = gettext("The curve of your rating begins with your first words.");

@@ -10,29 +10,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from model_core.labels import STARS
+from tests.e2e.steps import bars, expect_fresh, shown_seqs, type_review
 from tests.reviews import REVIEWS
 from tests.servers import REPOSITORY, RunningServer, start_server
 
 REVIEW = REVIEWS[3]
-
-
-def type_review(page: Page, text: str, delay_ms: float) -> None:
-    page.locator("#review").press_sequentially(text, delay=delay_ms)
-
-
-def bars(page: Page) -> dict[int, float]:
-    return {
-        int(meter.get_attribute("data-stars") or 0): float(meter.get_attribute("data-probability") or "nan")
-        for meter in page.get_by_role("meter").all()
-    }
-
-
-def shown_seqs(page: Page) -> list[int]:
-    return list(page.evaluate("window.shownSeqs"))
-
-
-def expect_fresh(page: Page) -> None:
-    expect(page.locator("#freshness")).to_have_attribute("data-state", re.compile("fresh|prior"), timeout=20_000)
 
 
 def test_a_review_typed_key_by_key_ends_where_the_command_line_does(page: Page, real_server: RunningServer) -> None:

@@ -68,6 +68,16 @@ export function prediction(seq, changes = {}) {
   };
 }
 
+export function explanation(seq, changes = {}) {
+  return {
+    type: "explanation",
+    seq,
+    method: "occlusion",
+    spans: [{ begin: 0, end: 4, weight: 0.31, unit: "word" }],
+    ...changes,
+  };
+}
+
 export function serverError(code, seq, retryable) {
   return { type: "error", error: { code, message: code, seq, retryable } };
 }

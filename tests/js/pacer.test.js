@@ -49,6 +49,12 @@ test("an unchanged text is not sent again", () => {
   assert.equal(sent.length, 1);
 });
 
+test("the newest text can be asked for, sent or not", () => {
+  assert.equal(pacer.text, null);
+  pacer.submit("a");
+  assert.equal(pacer.text, "a");
+});
+
 test("an empty text is a text", () => {
   pacer.submit("");
   pacer.connected();

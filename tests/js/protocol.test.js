@@ -2,17 +2,43 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   areOurLabels,
+  bearerSubprotocol,
+  explain,
   fitText,
   flush,
   isFinalClose,
   ProtocolError,
   parse,
   ping,
+  sessionUpdate,
+  socketUrl,
   textUpdate,
 } from "../../static/live/protocol.js";
-import { LIMITS, prediction, serverError, session } from "./fakes.js";
+import { explanation, LIMITS, prediction, serverError, session } from "./fakes.js";
 
 const bytesOf = (text) => new TextEncoder().encode(text).length;
+
+describe("where to", () => {
+  for (const [address, expected] of Object.entries({
+    "http://localhost:8000": "ws://localhost:8000/ws/v1/classify/",
+    "https://stars.example/": "wss://stars.example/ws/v1/classify/",
+    "wss://stars.example": "wss://stars.example/ws/v1/classify/",
+    "ws://stars.example/behind/ws/v1/classify/": "ws://stars.example/behind/ws/v1/classify/",
+  })) {
+    test(`the socket of ${address}`, () => {
+      assert.equal(socketUrl(address), expected);
+      assert.equal(socketUrl(new URL(address)), expected);
+    });
+  }
+
+  test("a key becomes a token that may stand in a header, and can be read back", () => {
+    for (const key of ["k", "ke", "key", "sk_>>>???", "schlüssel"]) {
+      const protocol = bearerSubprotocol(key);
+      assert.match(protocol, /^starcast\.bearer\.[A-Za-z0-9_-]+$/);
+      assert.equal(Buffer.from(protocol.split(".")[2], "base64url").toString(), key);
+    }
+  });
+});
 
 describe("what goes out", () => {
   test("a text update carries its number and the whole text", () => {
@@ -27,6 +53,15 @@ describe("what goes out", () => {
     assert.deepEqual(JSON.parse(flush(3)), { type: "flush", seq: 3 });
     assert.deepEqual(JSON.parse(ping("a")), { type: "ping", id: "a" });
   });
+
+  test("an explanation is asked for by number, and settings go out as they are", () => {
+    assert.deepEqual(JSON.parse(explain(3)), { type: "explain", seq: 3 });
+    const settings = { min_interval_ms: 200 };
+    assert.deepEqual(JSON.parse(sessionUpdate(settings)), {
+      type: "session.update",
+      session: settings,
+    });
+  });
 });
 
 describe("what comes in", () => {
@@ -35,6 +70,9 @@ describe("what comes in", () => {
     session(),
     session({ prior: undefined }),
     prediction(1),
+    explanation(1),
+    explanation(1, { spans: [] }),
+    { type: "session.updated", session: { min_interval_ms: 200 } },
     serverError("overloaded", 4, true),
     { type: "pong", id: "a" },
     closing,
@@ -74,6 +112,31 @@ describe("what comes in", () => {
   })) {
     test(`a prediction with ${what} throws`, () => {
       assert.throws(() => parse(JSON.stringify(prediction(1, changes))), ProtocolError);
+    });
+  }
+
+  const span = { begin: 0, end: 5, weight: 0.31, unit: "word" };
+  for (const [what, changes] of Object.entries({
+    "no method": { method: undefined },
+    "spans that are no list": { spans: {} },
+    "a span that is nothing": { spans: [null] },
+    "a span that ends before it begins": { spans: [{ ...span, begin: 6 }] },
+    "a span that begins before the text": { spans: [{ ...span, begin: -1 }] },
+    "a weight that is no number": { spans: [{ ...span, weight: "0.31" }] },
+    "a span of no unit": { spans: [{ ...span, unit: undefined }] },
+  })) {
+    test(`an explanation with ${what} throws`, () => {
+      assert.throws(() => parse(JSON.stringify(explanation(1, changes))), ProtocolError);
+    });
+  }
+
+  for (const message of [
+    { type: "session.updated" },
+    { type: "session.updated", session: null },
+    { type: "session.closing", retry_after_ms: -1 },
+  ]) {
+    test(`${JSON.stringify(message)} throws`, () => {
+      assert.throws(() => parse(JSON.stringify(message)), ProtocolError);
     });
   }
 });

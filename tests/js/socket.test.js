@@ -1,9 +1,25 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { BACKOFF_CAP_MS, PONG_TIMEOUT_MS, RatingSocket } from "../../static/live/socket.js";
-import { FakeTimers, fakeWebSocket, prediction, serverError, session } from "./fakes.js";
+import {
+  explanation,
+  FakeTimers,
+  fakeWebSocket,
+  prediction,
+  serverError,
+  session,
+} from "./fakes.js";
 
-const EVENTS = ["state", "session", "sent", "prediction", "refused", "fault"];
+const EVENTS = [
+  "state",
+  "session",
+  "updated",
+  "sent",
+  "prediction",
+  "explanation",
+  "refused",
+  "fault",
+];
 const HEARTBEAT_MS = 25_000;
 
 let timers;
@@ -12,6 +28,7 @@ let sockets;
 let rating;
 let heard;
 const server = () => sockets.at(-1);
+const sentTypes = () => server().sent.map(({ type, seq }) => [type, seq]);
 const states = () => heard.filter(([type]) => type === "state").map(([, { state }]) => state);
 const details = (name) => heard.filter(([type]) => type === name).map(([, detail]) => detail);
 
@@ -98,6 +115,18 @@ describe("coming up", () => {
     timers.advance(BACKOFF_CAP_MS);
     assert.ok(tries > 3);
   });
+
+  test("an error of the socket is not thrown, for a close follows", () => {
+    assert.doesNotThrow(() => server().onerror(new Error("refused")));
+    assert.equal(rating.state, "connecting");
+  });
+
+  test("a key is offered as a second protocol", () => {
+    const other = fakeWebSocket();
+    const options = { key: "secret", WebSocket: other.FakeWebSocket, timers };
+    new RatingSocket("ws://host/", options).start();
+    assert.deepEqual(other.sockets[0].protocols, ["starcast.v1", "starcast.bearer.c2VjcmV0"]);
+  });
 });
 
 describe("answers", () => {
@@ -127,7 +156,7 @@ describe("answers", () => {
     rating.submit("abcdef");
     server().say(session({ limits: { max_chars: 4, max_message_bytes: 65_536 } }));
     assert.equal(server().texts[0].text, "abcd");
-    assert.deepEqual(details("sent"), [{ seq: 1, isCut: true, chars: 4 }]);
+    assert.deepEqual(details("sent"), [{ seq: 1, text: "abcdef", isCut: true, chars: 4 }]);
   });
 
   test("a refusal is handed on, and a passing one is tried again", () => {
@@ -170,6 +199,140 @@ describe("answers", () => {
     rating.flush();
     assert.equal(server().sent.length, 3);
   });
+});
+
+describe("explanations", () => {
+  test("an explanation of the newest text comes with that text", () => {
+    openAndAnswer("fine");
+    rating.explain();
+    assert.deepEqual(sentTypes().at(-1), ["explain", 1]);
+    server().say(explanation(1));
+    assert.deepEqual(details("explanation"), [{ explanation: explanation(1), text: "fine" }]);
+  });
+
+  test("what waits is sent first, and asked about once", () => {
+    open();
+    rating.submit("a");
+    rating.submit("ab");
+    rating.explain();
+    assert.deepEqual(sentTypes(), [
+      ["text.update", 1],
+      ["text.update", 2],
+      ["explain", 2],
+    ]);
+  });
+
+  test("an explanation of an older text is dropped, also while the newer one waits", () => {
+    open();
+    rating.submit("a");
+    rating.explain();
+    rating.submit("ab");
+    server().say(explanation(1));
+    server().say(prediction(1));
+    server().say(explanation(1));
+    server().say(explanation(2));
+    assert.deepEqual(details("explanation"), []);
+    assert.equal(sentTypes().filter(([type]) => type === "explain").length, 1);
+  });
+
+  test("an explanation that nobody asked for is dropped", () => {
+    openAndAnswer();
+    server().say(explanation(1));
+    rating.explain();
+    server().say(explanation(1));
+    server().say(explanation(1));
+    assert.equal(details("explanation").length, 1);
+  });
+
+  test("a question that the connection took along is asked again", () => {
+    openAndAnswer();
+    rating.explain();
+    server().end(1006);
+    timers.advance(500);
+    open();
+    assert.deepEqual(sentTypes(), [
+      ["text.update", 2],
+      ["explain", 2],
+    ]);
+    server().say(explanation(2));
+    assert.equal(details("explanation").length, 1);
+  });
+
+  test("a question without a connection is asked when there is one, without a text never", () => {
+    rating.explain();
+    open();
+    assert.deepEqual(server().sent, []);
+    rating.submit("a");
+    assert.deepEqual(sentTypes(), [["text.update", 1]]);
+    server().end(1006);
+    rating.explain();
+    timers.advance(500);
+    open();
+    assert.deepEqual(sentTypes(), [
+      ["text.update", 2],
+      ["explain", 2],
+    ]);
+  });
+});
+
+describe("settings of the session", () => {
+  const update = (settings) => ({ type: "session.update", session: settings });
+
+  test("they go out at once, and before the text after a reconnect", () => {
+    openAndAnswer();
+    rating.updateSession({ min_interval_ms: 100 });
+    assert.deepEqual(server().sent.at(-1), update({ min_interval_ms: 100 }));
+    server().end(1006);
+    rating.updateSession({ min_interval_ms: 200 });
+    timers.advance(500);
+    open();
+    assert.deepEqual(server().sent[0], update({ min_interval_ms: 200 }));
+    assert.equal(server().sent[1].type, "text.update");
+  });
+
+  test("what the server makes of them is told", () => {
+    open();
+    server().say({ type: "session.updated", session: { min_interval_ms: 200 } });
+    assert.deepEqual(details("updated"), [{ min_interval_ms: 200 }]);
+  });
+});
+
+describe("closing", () => {
+  test("a connection that was closed stays closed, and leaves no timer behind", () => {
+    openAndAnswer();
+    rating.close();
+    rating.close();
+    rating.submit("more");
+    rating.flush();
+    rating.explain();
+    rating.retryNow();
+    timers.advance(600_000);
+    assert.equal(server().isClosed, true);
+    assert.equal(sockets.length, 1);
+    assert.equal(timers.pendingCount, 0);
+    assert.deepEqual(details("state").slice(1), [{ state: "closed", attempt: 0, code: null }]);
+  });
+
+  test("it ends the wait for a reconnect too", () => {
+    open();
+    server().end(1006);
+    rating.close();
+    assert.equal(timers.pendingCount, 0);
+    assert.equal(rating.state, "closed");
+  });
+
+  for (const name of ["state", "session", "sent", "prediction", "refused", "fault"]) {
+    test(`a listener of ${name} may close it`, () => {
+      rating.addEventListener(name, () => rating.close());
+      rating.submit("a");
+      open();
+      server().say(serverError("internal", 1, false));
+      server().say("{");
+      server().say(prediction(1));
+      assert.equal(rating.state, "closed");
+      assert.equal(timers.pendingCount, 0);
+    });
+  }
 });
 
 describe("staying up", () => {

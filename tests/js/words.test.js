@@ -8,12 +8,17 @@ import {
   intervalText,
   isTooShort,
   meterWords,
+  momentWords,
   percentNumber,
   percentText,
   refusal,
+  shortened,
+  starsMore,
+  tail,
   totalVariation,
   truncatedNote,
   verdict,
+  weightText,
 } from "../../static/live/words.js";
 import { PRIOR, prediction } from "./fakes.js";
 
@@ -107,6 +112,34 @@ describe("sentences", () => {
     for (const code of codes) assert.doesNotMatch(refusal({ code }), /_|undefined/);
     for (const code of ["4503", "4504", "labels_differ", "4777"]) {
       assert.doesNotMatch(givenUp(code), /_|undefined/);
+    }
+  });
+});
+
+describe("moments and contributions", () => {
+  test("a weight has its sign in front, and as many decimals as it needs", () => {
+    assert.deepEqual([1.62, 0.4, -0.84, 0.06].map(weightText), ["+1.6", "+0.4", "−0.8", "+0.06"]);
+    assert.equal(starsMore(-0.412), "−0.41 stars");
+  });
+
+  test("a moment is said with its place and its stars", () => {
+    assert.equal(
+      momentWords({ isTooShort: false, expected_stars: 7.26 }, 11, 40),
+      "Moment 12 of 40: 7.3 of 10 stars",
+    );
+    assert.equal(momentWords({ isTooShort: true }, 0, 2), "Moment 1 of 2: Too short to tell");
+  });
+
+  test("a long phrase is cut in its middle, on one line, and no emoji in two", () => {
+    assert.equal(shortened("warm\n  and funny"), "warm and funny");
+    const cut = shortened("🙂".repeat(50));
+    assert.equal(cut, `${"🙂".repeat(16)}…${"🙂".repeat(16)}`);
+  });
+
+  test("of a long text the end is shown, and no emoji cut in two", () => {
+    assert.equal(tail("short"), "short");
+    for (const text of ["🙂".repeat(200), `a${"🙂".repeat(200)}`]) {
+      assert.match(tail(text), /^…🙂+$/u);
     }
   });
 });

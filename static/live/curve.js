@@ -1,0 +1,34 @@
+/** The line of the expected stars over the moments, as paths of an SVG of 100 by 100 units. Knows no DOM. */
+
+const LOWEST_STARS = 1;
+const HIGHEST_STARS = 10;
+
+/** @param {number} stars @returns {number} From the top, in percent. */
+export function heightOf(stars) {
+  return (100 * (HIGHEST_STARS - stars)) / (HIGHEST_STARS - LOWEST_STARS);
+}
+
+/**
+ * @param {readonly import("./moments.js").Moment[]} moments Those that were too short to tell draw nothing.
+ * @returns {{line: string, band: string}} The expected stars, and the area of their interval.
+ */
+export function curve(moments) {
+  const last = Math.max(1, moments.length - 1);
+  const points = moments
+    .map((moment, i) => ({ moment, x: (100 * i) / last }))
+    .filter(({ moment }) => !moment.isTooShort);
+  const path = (
+    /** @type {typeof points} */ some,
+    /** @type {(moment: any) => number} */ starsOf,
+  ) =>
+    some
+      .map(({ moment, x }) => `${x.toFixed(2)},${heightOf(starsOf(moment)).toFixed(2)}`)
+      .join("L");
+  if (points.length === 0) return { line: "", band: "" };
+  const upper = path(points, ({ interval }) => interval[1]);
+  const lower = path(points.toReversed(), ({ interval }) => interval[0]);
+  return {
+    line: `M${path(points, ({ expected_stars: stars }) => stars)}`,
+    band: `M${upper}L${lower}Z`,
+  };
+}

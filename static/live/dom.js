@@ -1,0 +1,31 @@
+/** The few things that every part of the page does with elements. */
+
+/**
+ * @template {HTMLElement} [Element=HTMLElement]
+ * @param {string} id
+ * @returns {Element}
+ */
+export const byId = (id) => /** @type {any} */ (document.getElementById(id));
+
+/**
+ * Writes words, unless they stand there: a screen reader would say them again.
+ * @param {string} id
+ * @param {string} words
+ */
+export function say(id, words) {
+  const element = byId(id);
+  if (element.textContent !== words) element.textContent = words;
+}
+
+/**
+ * @param {string} name
+ * @param {string} className
+ * @param {string} [text]
+ * @returns {HTMLElement}
+ */
+export function element(name, className, text = "") {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.textContent = text;
+  return made;
+}

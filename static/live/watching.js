@@ -1,0 +1,102 @@
+/**
+ * The page for those who watch: text and bars of somebody else, as they come.
+ *
+ * What tests and style sheets may hold on to, beside the bars, `#freshness` and `#connection` of the live page:
+ * - `#watched-text`: the text
+ * - `#typist[data-state]`: `looking`, `here`, `away` (a lost connection), `left`, `none` (no such room), `full`
+ */
+
+import { RatingView } from "./bars.js";
+import { attachConnection } from "./connection.js";
+import { byId, say } from "./dom.js";
+import { socketUrl } from "./protocol.js";
+import { TYPIST, WATCHED_FRESH, WATCHED_STALE } from "./sharing_words.js";
+import { RatingSocket } from "./socket.js";
+import { FRESHNESS, isTooShort, PAUSE_BARS, PAUSED, RESUME_BARS } from "./words.js";
+
+const ROOM_ENDED = "4522";
+const NEAR_END_PX = 24;
+
+const roomId = location.pathname.split("/").filter(Boolean).at(-1);
+const socket = new RatingSocket(socketUrl(new URL(`/ws/v1/watch/${roomId}/`, location.href)));
+const view = new RatingView(document);
+const textBox = byId("watched-text");
+const pause = byId("pause");
+
+/** @type {import("./protocol.js").RoomState | null} */
+let newest = null;
+/** @type {number[] | undefined} */
+let prior;
+let isPaused = false;
+let isOver = false;
+
+/** @param {keyof typeof TYPIST} state */
+function showTypist(state) {
+  byId("typist").dataset.state = state;
+  say("typist-words", TYPIST[state]);
+}
+
+function showState() {
+  if (newest === null || isPaused) return;
+  showText(newest.text);
+  if (newest.rating !== undefined) view.show(newest.rating, isTooShort(newest.rating, prior));
+}
+
+/** Follows the end of the text, unless one has scrolled up to read. */
+function showText(text) {
+  if (textBox.textContent === text) return;
+  const belowPx = textBox.scrollHeight - textBox.clientHeight - textBox.scrollTop;
+  textBox.textContent = text;
+  if (belowPx < NEAR_END_PX) textBox.scrollTop = textBox.scrollHeight;
+}
+
+function showFreshness() {
+  const [state, words] = freshness();
+  byId("freshness").dataset.state = state;
+  say("freshness-words", words);
+}
+
+/** @returns {[string, string]} */
+function freshness() {
+  if (isPaused) return ["stale", PAUSED];
+  if (isOver || socket.state !== "open" || newest?.is_typist_here === false) {
+    return ["offline", FRESHNESS.offline];
+  }
+  if (!newest?.is_fresh || newest.rating === undefined) return ["stale", WATCHED_STALE];
+  const isPrior = isTooShort(newest.rating, prior);
+  return isPrior ? ["prior", FRESHNESS.prior] : ["fresh", WATCHED_FRESH];
+}
+
+socket.addEventListener("session", ({ detail }) => {
+  prior = detail.prior;
+});
+socket.addEventListener("room", ({ detail: message }) => {
+  if (message.type === "room.state") {
+    newest = message;
+    showTypist(message.is_typist_here ? "here" : "away");
+    showState();
+  } else if (message.type === "room.closed") {
+    isOver = true;
+    showTypist("left");
+  }
+  showFreshness();
+});
+socket.addEventListener("refused", ({ detail: { code } }) => {
+  if (code === "room_not_found") showTypist("none");
+  if (code === "room_full") showTypist("full");
+});
+socket.addEventListener("state", ({ detail: { state, code } }) => {
+  if (state === "closed" && code === ROOM_ENDED) isOver = true;
+  showFreshness();
+});
+pause.addEventListener("click", () => {
+  isPaused = !isPaused;
+  pause.dataset.paused = String(isPaused);
+  pause.textContent = isPaused ? RESUME_BARS : PAUSE_BARS;
+  showState();
+  showFreshness();
+});
+
+attachConnection({ socket });
+showFreshness();
+socket.start();

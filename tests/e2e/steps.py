@@ -1,0 +1,33 @@
+"""What tests of the live page do and look at again and again."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+
+def type_review(page: Page, text: str, delay_ms: float = 0) -> None:
+    page.locator("#review").press_sequentially(text, delay=delay_ms)
+
+
+def expect_fresh(page: Page) -> None:
+    """Wait until the bars are for the text that one sees."""
+    expect(page.locator("#freshness")).to_have_attribute("data-state", re.compile("fresh|prior"), timeout=20_000)
+
+
+def rate(page: Page, text: str) -> None:
+    """Have the text rated in place of whatever stands there."""
+    page.locator("#review").fill(text)
+    expect_fresh(page)
+
+
+def bars(page: Page) -> dict[int, float]:
+    """The probability that each bar shows, by its stars."""
+    return {
+        int(meter.get_attribute("data-stars") or 0): float(meter.get_attribute("data-probability") or "nan")
+        for meter in page.get_by_role("meter").all()
+    }
+
+
+def shown_seqs(page: Page) -> list[int]:
+    """The numbers of all answers that were shown, in their order."""
+    return list(page.evaluate("window.shownSeqs"))

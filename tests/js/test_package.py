@@ -1,0 +1,130 @@
+"""The npm package: packed, installed without a network, imported, type-checked, and talking to a real server."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from websockets.sync.client import connect
+
+from tests.conftest import missing, require_program
+from tests.e2e.chromium import ARGUMENTS, NAMES
+from tests.servers import REPOSITORY, RunningServer
+
+COMPILER = REPOSITORY / "tests" / "js" / "node_modules" / "typescript" / "bin" / "tsc"
+TIMEOUT_S = 300
+CONSUMER = """
+import { connect, LABELS, type Prediction, RatingSocket, type Span, utf16Spans } from "starcast-client";
+
+const shown: Prediction[] = [];
+const live: RatingSocket = connect({
+  url: new URL("https://stars.example"),
+  key: "key",
+  WebSocket,
+  onPrediction: (prediction, elapsedMs: number | null) => shown.push(prediction),
+  onExplanation: ({ spans }, text) => {
+    const converted: Span[] = utf16Spans(text, spans);
+  },
+  onStatus: ({ state }) => state === "reconnecting",
+  onError: (error) => ("code" in error ? error.code : error.message),
+});
+live.submit("text");
+export const first: number = LABELS[0];
+// @ts-expect-error: a text is a string
+live.submit(5);
+// @ts-expect-error: there is no connection without an address
+connect({});
+"""
+
+
+def run(*command: str, cwd: Path) -> str:
+    finished = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / "docs" / "javascript.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of somebody else, with the packed client installed."""
+    npm = require_program("npm")
+    if not COMPILER.exists():
+        missing("TypeScript is not installed: npm install in tests/js")
+    folder = tmp_path_factory.mktemp("project")
+    quiet = ["--offline", "--silent"]
+    run(npm, "pack", *quiet, "--pack-destination", str(folder), cwd=REPOSITORY / "clients" / "js")
+    (archive,) = folder.glob("starcast-client-*.tgz")
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    run(npm, "install", *quiet, "--no-audit", "--no-fund", f"./{archive.name}", cwd=folder)
+    return folder
+
+
+def test_the_package_holds_the_modules_of_the_page_and_their_types(project: Path) -> None:
+    package = project / "node_modules" / "starcast-client"
+    modules = sorted((package / "dist").glob("*.js"))
+    assert len(modules) == 5
+    for module in modules:
+        assert module.read_bytes() == (REPOSITORY / "static" / "live" / module.name).read_bytes()
+        assert module.with_suffix(".d.ts").exists()
+    assert "MIT License" in (package / "LICENSE").read_text()
+    assert [folder.name for folder in (project / "node_modules").iterdir() if folder.is_dir()] == ["starcast-client"]
+
+
+def test_a_strict_typescript_program_compiles_against_its_types(project: Path) -> None:
+    node = require_program("node")
+    (project / "consumer.ts").write_text(CONSUMER)
+    for module, resolution in (("nodenext", "nodenext"), ("esnext", "bundler")):
+        options = ["--module", module, "--moduleResolution", resolution, "--target", "es2022"]
+        run(node, str(COMPILER), "--noEmit", "--strict", *options, "consumer.ts", cwd=project)
+
+
+def test_the_node_example_runs_as_printed(project: Path, fake_server: RunningServer) -> None:
+    (project / "rate.mjs").write_text(examples("js")[0])
+    # Node 22 has a WebSocket; Node 20 has the same one behind this flag.
+    node = [require_program("node"), "--no-warnings", "--experimental-websocket"]
+    rated = run(*node, "rate.mjs", "A wonderful film.", fake_server.http, cwd=project)
+    assert re.fullmatch(r"\d+\.\d stars\n", rated)
+
+
+def test_the_example_that_watches_runs_as_printed(project: Path, fake_server: RunningServer) -> None:
+    (project / "watch.mjs").write_text(examples("js")[-1])
+    with connect(fake_server.ws, proxy=None) as typist:
+
+        def until(kind: str) -> dict[str, Any]:
+            while (message := json.loads(typist.recv(timeout=TIMEOUT_S)))["type"] != kind:
+                pass
+            return dict(message)
+
+        until("session.created")
+        typist.send('{"type":"text.update","seq":1,"text":"A wonderful film."}')
+        until("prediction")
+        typist.send('{"type":"room.open"}')
+        room_id = until("room.opened")["room_id"]
+        node = [require_program("node"), "--no-warnings", "--experimental-websocket"]
+        arguments = ["watch.mjs", room_id, fake_server.ws.partition("/ws/")[0]]
+        with subprocess.Popen([*node, *arguments], cwd=project, stdout=subprocess.PIPE, text=True) as watcher:
+            assert watcher.stdout is not None
+            assert re.fullmatch(r"\d+\.\d A wonderful film\.\n", watcher.stdout.readline())
+            typist.send('{"type":"room.close"}')
+            assert watcher.wait(timeout=TIMEOUT_S) == 0
+
+
+def test_the_page_example_runs_as_printed(fake_server: RunningServer) -> None:
+    example = examples("html")[0].replace("http://localhost:8000", fake_server.http)
+    address = f"{fake_server.http}/example"
+    # To Chromium a page that the test hands it comes from outside, and may not speak with the local network.
+    arguments = [*ARGUMENTS, "--disable-features=LocalNetworkAccessChecks"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=require_program(*NAMES), args=arguments)
+        page = browser.new_page()
+        page.route(address, lambda route: route.fulfill(body=example, content_type="text/html"))
+        page.goto(address)
+        page.locator("#review").press_sequentially("A wonderful film.")
+        expect(page.locator("#stars")).to_have_text(re.compile(r"^\d+\.\d$"))
+        browser.close()

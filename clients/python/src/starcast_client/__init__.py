@@ -1,0 +1,39 @@
+"""Client of Starcast: star ratings of a film review while it is being written."""
+
+from starcast_client.async_client import AsyncClient, State
+from starcast_client.client import Client
+from starcast_client.connecting import Options
+from starcast_client.errors import (
+    ClientClosed,
+    ConnectionFailed,
+    IncompatibleServer,
+    NoText,
+    Refused,
+    StarcastError,
+    Superseded,
+    TextRefused,
+)
+from starcast_client.messages import ErrorInfo, Explanation, Limits, Model, Rating, Session, Span, Timing
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientClosed",
+    "ConnectionFailed",
+    "ErrorInfo",
+    "Explanation",
+    "IncompatibleServer",
+    "Limits",
+    "Model",
+    "NoText",
+    "Options",
+    "Rating",
+    "Refused",
+    "Session",
+    "Span",
+    "StarcastError",
+    "State",
+    "Superseded",
+    "TextRefused",
+    "Timing",
+]

@@ -1,0 +1,303 @@
+"""The client for asyncio: stays connected, and always ends up having sent the newest text."""
+
+import asyncio
+import contextlib
+import enum
+import itertools
+import random
+import ssl as tls
+from asyncio import sleep
+from collections.abc import AsyncIterator, Callable, Coroutine
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+
+from starcast_client.connecting import Options, Server, greeting, refusal_by_close, refusal_by_status, socket_url
+from starcast_client.conversation import Conversation
+from starcast_client.errors import ClientClosed, ConnectionFailed, StarcastError, Superseded, TextRefused
+from starcast_client.line import Line, Request, Want
+from starcast_client.messages import Closing, ErrorInfo, Explanation, Rating, Session
+
+
+class State(enum.StrEnum):
+    """Where the connection stands."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+
+
+class AsyncClient:
+    """Rates texts over one WebSocket. Use it as ``async with AsyncClient(url) as client``.
+
+    ``url`` is ``ws://``, ``wss://``, ``http://`` or ``https://``; without a path it gets the server's own.
+    ``api_key`` goes along as ``Authorization: Bearer``. ``on_state`` is called at every change of ``state``.
+    Raises ValueError for a URL that is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        options: Options | None = None,
+        ssl: tls.SSLContext | None = None,
+        proxy: str | Literal[True] | None = True,
+        on_state: Callable[[State], None] | None = None,
+    ) -> None:
+        self.state = State.CONNECTING
+        self.session: Session | None = None
+        """The greeting of the present connection, or of the last one."""
+        self._server = Server(socket_url(url), api_key, ssl, proxy)
+        self._options = options or Options()
+        self._on_state = on_state
+        self._line = Line()
+        self._seqs = itertools.count(1)
+        self._attempts = 0
+        self._retry_after_ms = 0
+        self._outcome: Rating | TextRefused | None = None
+        self._outcomes = 0
+        self._news = asyncio.Event()
+        self._end: StarcastError | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection. Whoever still waits gets ClientClosed; iterations over ``predictions`` end."""
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        self._finish(ClientClosed("the client is closed"))
+
+    async def connected(self) -> Session:
+        """Wait until the connection stands. Raises Refused, IncompatibleServer, ConnectionFailed, ClientClosed."""
+        while self.state is not State.OPEN or self.session is None:
+            self._check_usable()
+            await self._news.wait()
+        return self.session
+
+    def update(self, text: str) -> None:
+        """Take the whole text so far, and return at once. A newer text takes its place where it was not sent yet.
+
+        Raises what ended the client, if it has ended.
+        """
+        self._check_usable()
+        self._line.typed(text)
+
+    async def predictions(self) -> AsyncIterator[Rating]:
+        """Ratings as they come, each of a newer text than the one before; a slow reader gets only the newest.
+
+        Raises TextRefused for a text of ``update`` that the server will not rate; call it again to go on.
+        Raises what ended the client, and ends after ``close``.
+        """
+        seen = 0 if isinstance(self._outcome, Rating) else self._outcomes
+        while True:
+            if self._outcomes > seen:
+                seen = self._outcomes
+                if isinstance(self._outcome, TextRefused):
+                    raise self._outcome
+                if self._outcome is not None:
+                    yield self._outcome
+            elif isinstance(self._end, ClientClosed):
+                return
+            else:
+                self._check_usable()
+                await self._news.wait()
+
+    async def rate(self, text: str) -> Rating:
+        """Rate this very text, whatever is typed meanwhile. Raises TextRefused, and what ended the client."""
+        self._check_usable()
+        rating: Rating = await self._line.ask(text, Want.RATING)
+        return rating
+
+    async def flush(self) -> Rating:
+        """Finish the newest text: its rating with ``is_final``. Raises NoText, TextRefused, what ended the client."""
+        self._check_usable()
+        rating: Rating = await self._line.ask_newest(Want.FINAL)
+        return rating
+
+    async def explain(self) -> Explanation:
+        """Explain the rating of the newest text.
+
+        Raises Superseded where a newer text comes first, NoText, TextRefused, and what ended the client.
+        """
+        self._check_usable()
+        explanation: Explanation = await self._line.ask_newest(Want.EXPLANATION)
+        return explanation
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._connect_once()
+                await sleep(self._pause_s())
+        except StarcastError as error:
+            self._finish(error)
+        except BaseException:
+            self._finish(ClientClosed("the client is closed"))
+            raise
+
+    async def _connect_once(self) -> None:
+        """Serve one connection until it ends. Returns where it is worth coming back, raises StarcastError elsewhere."""
+        cause: object = "the connection was lost"
+        refusal: StarcastError | None = None
+        self._attempts += 1
+        self._retry_after_ms = 0
+        try:
+            async with self._server.connect(self._options.connect_timeout_s) as connection:
+                last_error = await self._serve(connection)
+            cause = last_error or cause
+            refusal = refusal_by_close(connection, last_error)
+        except InvalidStatus as error:
+            cause, refusal = error, refusal_by_status(error)
+        except (OSError, InvalidHandshake) as error:
+            cause = error
+        if refusal is not None:
+            raise refusal
+        limit = self._options.max_connect_attempts
+        if limit is not None and self._attempts >= limit:
+            raise ConnectionFailed(f"no connection to {self._server.url} in {limit} tries: {cause}")
+        self._set_state(State.RECONNECTING)
+
+    async def _serve(self, connection: ClientConnection) -> ErrorInfo | None:
+        """Greet and work until the connection ends; return the error that the server gave as the reason, if any."""
+        session = await greeting(connection, self._options.connect_timeout_s)
+        if not isinstance(session, Session):
+            if isinstance(session, Closing):
+                self._retry_after_ms = session.retry_after_ms
+            return session if isinstance(session, ErrorInfo) else None
+        self.session = session
+        self._set_state(State.OPEN)
+        self._line.renew()
+        conversation = Conversation(connection, session, self._seqs)
+        if self._options.min_interval_ms:
+            await conversation.choose(self._options.min_interval_ms)
+        tasks = [asyncio.create_task(conversation.read()), asyncio.create_task(self._work(conversation))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if conversation.is_proven:
+                self._attempts = 0
+            if conversation.closing is not None:
+                self._retry_after_ms = conversation.closing.retry_after_ms
+        return conversation.last_error
+
+    async def _work(self, conversation: Conversation) -> None:
+        while True:
+            request = await self._line.take()
+            if conversation.closing is not None:
+                # The server takes no more: time to leave for one that does.
+                self._line.put_back(request)
+                return
+            try:
+                async with asyncio.timeout(self._options.answer_timeout_s):
+                    answer = await self._perform(conversation, request)
+            except TextRefused as error:
+                await self._refused(request, error)
+            except Superseded as error:
+                _fail(request, error)
+            except BaseException:
+                # The connection is at its end; the next one answers.
+                self._line.put_back(request)
+                raise
+            else:
+                if isinstance(answer, Rating):
+                    self._publish(answer)
+                if request.waiter is not None and not request.waiter.done():
+                    request.waiter.set_result(answer)
+
+    async def _perform(self, conversation: Conversation, request: Request) -> Rating | Explanation:
+        match request.want:
+            case Want.EXPLANATION:
+                newer = self._line.wait_newer(request.text)
+                return await _unless_superseded(conversation.explain(request.text), newer)
+            case want:
+                return await conversation.rate(request.text, is_final=want is Want.FINAL)
+
+    async def _refused(self, request: Request, error: TextRefused) -> None:
+        options = self._options
+        is_awaited = request.waiter is not None
+        if error.info.retryable and not (is_awaited and request.failures >= options.max_retries):
+            bound_s = min(options.retry_cap_s, options.retry_first_s * 2 ** min(request.failures, 30))
+            request.failures += 1
+            try:
+                await sleep(bound_s * random.uniform(0.5, 1))  # noqa: S311 - chance, not secrecy
+            finally:
+                self._line.put_back(request)
+            return
+        if request.want is not Want.EXPLANATION:
+            self._line.forget(request.text)
+        _fail(request, error)
+        if not is_awaited:
+            self._publish(error)
+
+    def _pause_s(self) -> float:
+        # Full jitter: clients that were cut off together do not come back together.
+        doublings = min(max(self._attempts - 1, 0), 30)
+        bound_s = min(self._options.backoff_cap_s, self._options.backoff_first_s * 2**doublings)
+        return self._retry_after_ms / 1000 + random.uniform(0, bound_s)  # noqa: S311 - chance, not secrecy
+
+    def _check_usable(self) -> None:
+        if self._end is not None:
+            raise self._end
+        if self._running is None:
+            raise ClientClosed("use the client as a context: async with AsyncClient(url) as client")
+
+    def _finish(self, error: StarcastError) -> None:
+        if self._end is None or isinstance(error, ClientClosed):
+            self._end = error
+        self._line.fail(self._end)
+        self._set_state(State.CLOSED)
+
+    def _publish(self, outcome: Rating | TextRefused) -> None:
+        self._outcome = outcome
+        self._outcomes += 1
+        self._wake()
+
+    def _set_state(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            if self._on_state is not None:
+                self._on_state(state)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+async def _unless_superseded(
+    explaining: Coroutine[Any, Any, Explanation], newer_text: Coroutine[Any, Any, None]
+) -> Explanation:
+    """Await an explanation, unless a newer text comes first. Raises Superseded."""
+    explanation, newer = asyncio.create_task(explaining), asyncio.create_task(newer_text)
+    try:
+        await asyncio.wait({explanation, newer}, return_when=asyncio.FIRST_COMPLETED)
+        if not explanation.done():
+            raise Superseded("a newer text came before the explanation")
+        return explanation.result()
+    finally:
+        for task in (explanation, newer):
+            task.cancel()
+        await asyncio.gather(explanation, newer, return_exceptions=True)
+
+
+def _fail(request: Request, error: StarcastError) -> None:
+    if request.waiter is not None and not request.waiter.done():
+        request.waiter.set_exception(error)

@@ -1,0 +1,52 @@
+"""The ``starcast`` command."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from starcast_client.connecting import socket_url
+from starcast_client.scoring import cli as scoring
+
+DEFAULT_URL = "ws://localhost:8000"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status."""
+    parser = argparse.ArgumentParser(prog="starcast", description="Star ratings of a film review as it is written.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    live = commands.add_parser(
+        "live",
+        help="rate what you type, in this terminal",
+        description="Shows eight bars and the expected stars while you type. Ctrl-Q quits.",
+    )
+    live.add_argument("url", nargs="?", default=DEFAULT_URL, metavar="URL", help=f"default: {DEFAULT_URL}")
+    score = commands.add_parser("score", help="rate the reviews of a file", description=scoring.DESCRIPTION)
+    scoring.add_arguments(score)
+    score.add_argument("--url", default=DEFAULT_URL, help=f"default: {DEFAULT_URL}")
+    for command in (live, score):
+        add_key_argument(command)
+    arguments = parser.parse_args(argv)
+    try:
+        socket_url(arguments.url)
+    except ValueError as error:
+        parser.error(str(error))
+    if arguments.command == "score":
+        return scoring.run(arguments)
+    try:
+        from starcast_client.terminal import run
+    except ImportError as error:
+        print(f"starcast live: {error}; install it by: pip install 'starcast-client[terminal]'", file=sys.stderr)
+        return 2
+    return run(arguments.url, arguments.key)
+
+
+def add_key_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the API key, which a command line shows to everybody on the machine and the environment does not."""
+    parser.add_argument(
+        "--key", default=os.environ.get("STARCAST_API_KEY"), help="API key (default: $STARCAST_API_KEY)"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

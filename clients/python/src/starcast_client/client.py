@@ -1,0 +1,130 @@
+"""The same client without asyncio: it drives the asynchronous one in a thread of its own."""
+
+import asyncio
+import concurrent.futures
+import ssl as tls
+import threading
+from collections.abc import Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from starcast_client.async_client import AsyncClient, State
+from starcast_client.connecting import Options, socket_url
+from starcast_client.errors import ClientClosed
+from starcast_client.messages import Explanation, Rating, Session
+
+_Result = TypeVar("_Result")
+
+
+class Client:
+    """Rates texts over one WebSocket. Use it as ``with Client(url) as client``; any thread may call it.
+
+    Takes what ``AsyncClient`` takes, and raises the same. ``timeout_s`` of a method raises TimeoutError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        options: Options | None = None,
+        ssl: tls.SSLContext | None = None,
+        proxy: str | Literal[True] | None = True,
+    ) -> None:
+        socket_url(url)
+        self._arguments: dict[str, Any] = {"api_key": api_key, "options": options, "ssl": ssl, "proxy": proxy}
+        self._url = url
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._client: AsyncClient | None = None
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="starcast-client", daemon=True)
+        self._thread.start()
+        self._client = self._run(self._enter())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection. Whoever still waits gets ClientClosed."""
+        if self._loop is None or self._thread is None or self._client is None:
+            return
+        self._run(_end_all(self._client))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._loop = None
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands."""
+        return State.CLOSED if self._loop is None else self._open_client.state
+
+    def connected(self, timeout_s: float | None = None) -> Session:
+        """Wait until the connection stands."""
+        return self._run(self._open_client.connected(), timeout_s)
+
+    def update(self, text: str) -> None:
+        """Take the whole text so far, and return at once. A newer text takes its place where it was not sent yet."""
+        # Taking a text is a matter of microseconds; what has ended the client is raised here, in the caller's thread.
+        self._run(self._update(text))
+
+    def predictions(self) -> Iterator[Rating]:
+        """Ratings as they come, each of a newer text than the one before; a slow reader gets only the newest."""
+        iterator = self._open_client.predictions()
+
+        async def following() -> Rating | None:
+            return await anext(iterator, None)
+
+        while (rating := self._run(following())) is not None:
+            yield rating
+
+    def rate(self, text: str, timeout_s: float | None = None) -> Rating:
+        """Rate this very text, whatever is typed meanwhile."""
+        return self._run(self._open_client.rate(text), timeout_s)
+
+    def flush(self, timeout_s: float | None = None) -> Rating:
+        """Finish the newest text: its rating with ``is_final``."""
+        return self._run(self._open_client.flush(), timeout_s)
+
+    def explain(self, timeout_s: float | None = None) -> Explanation:
+        """Explain the rating of the newest text."""
+        return self._run(self._open_client.explain(), timeout_s)
+
+    @property
+    def _open_client(self) -> AsyncClient:
+        if self._client is None:
+            raise ClientClosed("use the client as a context: with Client(url) as client")
+        return self._client
+
+    async def _enter(self) -> AsyncClient:
+        return await AsyncClient(self._url, **self._arguments).__aenter__()
+
+    async def _update(self, text: str) -> None:
+        self._open_client.update(text)
+
+    def _run(self, work: Coroutine[Any, Any, _Result], timeout_s: float | None = None) -> _Result:
+        if self._loop is None:
+            work.close()
+            raise ClientClosed("the client is closed")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(timeout_s)
+        except concurrent.futures.CancelledError:
+            raise ClientClosed("the client is closed") from None
+        finally:
+            # After a timeout or Ctrl-C nobody waits for the answer.
+            future.cancel()
+
+
+async def _end_all(client: AsyncClient) -> None:
+    await client.close()
+    # What other threads wait for is told of the end before the loop stops.
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()

@@ -1,0 +1,182 @@
+"""What a check is, and the connections that checks are made of."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin, Subprotocol
+
+from starcast_client.connecting import http_url
+from starcast_client.messages import SUBPROTOCOL
+
+Message = dict[str, Any]
+
+
+class Failed(Exception):  # noqa: N818 - reads as what it says
+    """The server did something else than promised."""
+
+
+class Skipped(Exception):  # noqa: N818
+    """It cannot be seen whether the server keeps this promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server under test. ``timeout_s`` is for one answer."""
+
+    url: str
+    api_key: str | None = None
+    timeout_s: float = 10.0
+
+    @asynccontextmanager
+    async def open(
+        self,
+        path: str | None = None,
+        subprotocols: Sequence[str] | None = (SUBPROTOCOL,),
+        origin: str | None = None,
+        is_known: bool = True,
+    ) -> AsyncIterator["Peer"]:
+        """Connect and wait for nothing; ``is_known``: show the API key."""
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key and is_known else None
+        async with connect(
+            self.url if path is None else self._ws_url(path),
+            subprotocols=[Subprotocol(name) for name in subprotocols] if subprotocols else None,
+            origin=Origin(origin) if origin else None,
+            additional_headers=headers,
+            open_timeout=self.timeout_s,
+            close_timeout=2,
+            max_size=2**22,
+        ) as connection:
+            yield Peer(connection, self.timeout_s)
+
+    @asynccontextmanager
+    async def greeted(self) -> AsyncIterator["Peer"]:
+        """Connect and take the greeting."""
+        async with self.open() as peer:
+            greeting = await peer.receive()
+            expect(greeting["type"] == "session.created", "session.created first", greeting)
+            peer.greeting = greeting
+            yield peer
+
+    async def post(self, path: str, body: Message) -> tuple[int, Message]:
+        """Ask over HTTP; return status and JSON."""
+        return await asyncio.to_thread(self._post, path, body)
+
+    def _post(self, path: str, body: Message) -> tuple[int, Message]:
+        headers = {"Content-Type": "application/json"}
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        # The scheme is http or https: it was made from ws or wss.
+        request = urllib.request.Request(http_url(self.url, path), json.dumps(body).encode(), headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:  # noqa: S310
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                try:
+                    return error.code, json.load(error)
+                except ValueError:
+                    return error.code, {}
+
+    def _ws_url(self, path: str) -> str:
+        return http_url(self.url, path).replace("http", "ws", 1)
+
+
+class Peer:
+    """One connection to the server under test."""
+
+    def __init__(self, connection: ClientConnection, timeout_s: float) -> None:
+        self.connection = connection
+        self.greeting: Message = {}
+        self._timeout_s = timeout_s
+
+    async def send(self, kind: str, **fields: Any) -> None:
+        """Send a message."""
+        await self.connection.send(json.dumps({"type": kind, **fields}))
+
+    async def receive(self) -> Message:
+        """The next message. Raises Failed where none comes in time, or the server closes."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                message: Message = json.loads(await self.connection.recv())
+        except TimeoutError:
+            raise Failed(f"nothing came for {self._timeout_s:g} s") from None
+        except ConnectionClosed:
+            raise Failed(f"the server closed with {self.connection.close_code}") from None
+        return message
+
+    async def ask(self, kind: str, **fields: Any) -> Message:
+        """Send a message, and return the next that comes."""
+        await self.send(kind, **fields)
+        return await self.receive()
+
+    async def rating(self, seq: int, text: str) -> Message:
+        """Have a text rated."""
+        answer = await self.ask("text.update", seq=seq, text=text)
+        is_ours = answer["type"] == "prediction" and answer["seq"] == seq
+        expect(is_ours, f"a prediction with seq {seq}", answer)
+        return answer
+
+    async def expect_error(self, code: str) -> Message:
+        """Take an error with this code."""
+        answer = await self.receive()
+        expect(error_code(answer) == code, f"error {code}", answer)
+        expect(isinstance(answer["error"].get("retryable"), bool), "retryable in the error", answer)
+        return answer
+
+    async def expect_close(self, code: int) -> None:
+        """Wait for the close. Raises Failed where its code is another, or anything comes before it."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                frame = await self.connection.recv()
+        except ConnectionClosed:
+            expect(self.connection.close_code == code, f"close code {code}", self.connection.close_code)
+        except TimeoutError:
+            raise Failed(f"the server did not close for {self._timeout_s:g} s") from None
+        else:
+            raise Failed(f"expected a close with {code}, got {_short(frame)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise, in words, and how to see whether it is kept."""
+
+    promise: str
+    run: Callable[[Target], Awaitable[None]]
+    is_rude: bool = False
+
+
+Run = Callable[[Target], Awaitable[None]]
+
+
+def check(checks: list[Check], promise: str, *, is_rude: bool = False) -> Callable[[Run], Run]:
+    """Add a function to ``checks``: it returns where the promise is kept, and raises Failed or Skipped elsewhere."""
+
+    def register(function: Run) -> Run:
+        checks.append(Check(promise, function, is_rude))
+        return function
+
+    return register
+
+
+def expect(condition: bool, expected: str, got: object) -> None:
+    """Raise Failed unless the condition holds."""
+    if not condition:
+        raise Failed(f"expected {expected}, got {_short(got)}")
+
+
+def error_code(message: Message) -> str | None:
+    """The code of an error message; None for any other message."""
+    return message["error"].get("code") if message.get("type") == "error" else None
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -1,0 +1,232 @@
+"""The messages of ``starcast.v1`` as frozen dataclasses, and their JSON."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeVar
+
+SUBPROTOCOL: Final = "starcast.v1"
+LABELS: Final = (1, 2, 3, 4, 7, 8, 9, 10)
+"""The stars that a rating can have."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_Message = TypeVar("_Message", "Limits", "Model", "Timing", "Span", "ErrorInfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection may send. Of a limit that the server does not name, this client knows nothing."""
+
+    max_message_bytes: int | None = None
+    max_chars: int | None = None
+    """Unicode code points of a text."""
+    messages_per_s: float | None = None
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The model that answers; ``sha256`` is that of its weights."""
+
+    name: str
+    version: str
+    sha256: str
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The greeting of a connection."""
+
+    session_id: str
+    protocol: str
+    labels: tuple[int, ...]
+    """The stars that the probabilities of a rating stand for, in order."""
+    prior: tuple[float, ...]
+    """The answer to an empty text."""
+    model: Model
+    heartbeat_interval_ms: int
+    limits: Limits
+    offset_unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds that a text waited for the model, and that the model took."""
+
+    queue: float
+    inference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What the model makes of one text."""
+
+    seq: int
+    """Number of the text within this client; it grows."""
+    text: str
+    """The text that this is the rating of, as it was sent."""
+    is_final: bool
+    """Whether this answers a ``flush``."""
+    skipped: int
+    """Texts that the server passed over since the rating before."""
+    probabilities: tuple[float, ...]
+    """One for each of the session's labels; they sum to 1."""
+    stars: int
+    """The most probable label."""
+    expected_stars: float
+    """Mean of the distribution."""
+    interval: tuple[int, int]
+    """Labels at both ends of the central 80 % of the probability."""
+    positive: float
+    """Probability of 7 stars or more."""
+    tokens: int
+    """Tokens of the text that the model read."""
+    truncated: bool
+    """Whether a part of the text was left out, since it was too long for the model."""
+    is_prior: bool
+    """Nothing typed yet: the probabilities are the session's prior."""
+    timing_ms: Timing
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a text, in code points of the text, and what it adds to the expected stars."""
+
+    begin: int
+    end: int
+    weight: float
+    unit: str
+    """``word``, ``phrase`` or ``sentence``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the parts of a text contribute to its rating, by the named method."""
+
+    seq: int
+    text: str
+    method: str
+    spans: tuple[Span, ...]
+    expected_stars: float | None
+    """The rating that the weights add to or take away from, where the server says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """What went wrong, for programs (``code``, ``param``, ``seq``, ``retryable``) and for people (``message``)."""
+
+    code: str
+    retryable: bool
+    message: str = ""
+    param: str | None = None
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to a ping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The server is about to close; come back after ``retry_after_ms``."""
+
+    reason: str
+    retry_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A rating before it is known which text it is of."""
+
+    seq: int
+    content: Mapping[str, Any]
+
+    def of(self, text: str) -> Rating:
+        """The rating of ``text``."""
+        content = self.content
+        return Rating(
+            text=text,
+            probabilities=tuple(content["probabilities"]),
+            interval=(content["interval"][0], content["interval"][1]),
+            is_prior=content.get("is_prior", False),
+            timing_ms=_make(Timing, content["timing_ms"]),
+            **{name: content[name] for name in _PLAIN_RATING_FIELDS},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An explanation before it is known which text it is of."""
+
+    seq: int
+    method: str
+    spans: tuple[Span, ...]
+    expected_stars: float | None
+
+    def of(self, text: str) -> Explanation:
+        """The explanation of ``text``."""
+        return Explanation(self.seq, text, self.method, self.spans, self.expected_stars)
+
+
+ServerMessage = Session | Prediction | Explained | ErrorInfo | Pong | Closing
+
+_PLAIN_RATING_FIELDS: Final = (
+    "seq", "is_final", "skipped", "stars", "expected_stars", "positive", "tokens", "truncated", "model_version",
+)  # fmt: skip
+
+
+def parse(frame: str | bytes) -> ServerMessage | None:
+    """Read one frame; None for a type that this version does not know. Raises ValueError where it is malformed."""
+    try:
+        content = json.loads(frame)
+        match content["type"]:
+            case "session.created":
+                return _session(content)
+            case "prediction":
+                prediction = Prediction(content["seq"], content)
+                prediction.of("")
+                return prediction
+            case "explanation":
+                spans = tuple(_make(Span, {"unit": "word", **span}) for span in content["spans"])
+                return Explained(content["seq"], content["method"], spans, content.get("expected_stars"))
+            case "error":
+                return _make(ErrorInfo, content["error"])
+            case "pong":
+                return Pong()
+            case "session.closing":
+                return Closing(content.get("reason", ""), content.get("retry_after_ms", 0))
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"malformed message: {error!r}") from error
+    return None
+
+
+def encode(kind: str, **content: object) -> str:
+    """The text of one frame."""
+    return json.dumps({"type": kind, **content}, ensure_ascii=False)
+
+
+def as_unicode(text: str) -> str:
+    """Put U+FFFD for each lone surrogate, as the server does: UTF-8 has none."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _session(content: Mapping[str, Any]) -> Session:
+    return Session(
+        session_id=content["session_id"],
+        protocol=content["protocol"],
+        labels=tuple(content["labels"]),
+        prior=tuple(content.get("prior", ())),
+        model=_make(Model, content["model"]),
+        heartbeat_interval_ms=content["heartbeat_interval_ms"],
+        limits=_make(Limits, content["limits"]),
+        offset_unit=content["offset_unit"],
+    )
+
+
+def _make(kind: type[_Message], content: Mapping[str, Any]) -> _Message:
+    # Fields that this version does not know are ignored, as the protocol asks.
+    return kind(**{field.name: content[field.name] for field in fields(kind) if field.name in content})

@@ -1,0 +1,1 @@
+"""``starcast score``: rate the reviews of a file."""

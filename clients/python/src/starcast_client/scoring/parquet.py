@@ -1,0 +1,77 @@
+"""Parquet files of texts and of ratings."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from starcast_client.scoring.readers import UnreadableFile
+from starcast_client.scoring.writers import COLUMNS, JSONL, LinesOutput, Record
+
+_ROWS_A_GROUP: Final = 10_000
+
+_KINDS: Final = {
+    **dict.fromkeys(("row", "stars", "interval_low", "interval_high", "tokens"), pa.int64()),
+    **dict.fromkeys(("truncated", "is_prior"), pa.bool_()),
+    **dict.fromkeys(("text", "model_version", "error"), pa.string()),
+}
+_SCHEMA: Final = pa.schema([(name, _KINDS.get(name, pa.float64())) for name in COLUMNS])
+
+
+def read_column(path: Path, column: str) -> Iterator[Any]:
+    """The values of one column. Raises UnreadableFile, OSError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if column not in names:
+                raise UnreadableFile(f"no column {column!r} in {path.name}; it has {', '.join(names)}")
+            for batch in file.iter_batches(batch_size=1_024, columns=[column]):
+                yield from batch.column(0).to_pylist()
+    except pa.ArrowInvalid as error:
+        raise UnreadableFile(f"{path.name} is not Parquet: {error}") from error
+
+
+class ParquetOutput:
+    """Ratings as Parquet, which cannot grow: records gather in a file beside it until all are there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(f"{path.name}.partial.jsonl")
+        self._unfinished = path.with_name(f"{path.name}.unfinished")
+        if path.exists() and not self._partial.exists():
+            self._take_over()
+        self._lines = LinesOutput(self._partial, JSONL)
+        self.done = self._lines.done
+
+    def append(self, record: Record) -> None:
+        """Write one record to the file beside."""
+        self._lines.append(record)
+
+    def close(self) -> None:
+        """Close the file beside."""
+        self._lines.close()
+
+    def finish(self) -> None:
+        """Make Parquet of what is beside, at once or not at all."""
+        with (
+            pq.ParquetWriter(self._unfinished, _SCHEMA) as writer,
+            self._partial.open(encoding="utf-8", newline="\n") as lines,
+        ):
+            records = JSONL.decode(lines)
+            while batch := list(itertools.islice(records, _ROWS_A_GROUP)):
+                writer.write_table(pa.Table.from_pylist(batch, _SCHEMA))
+        self._unfinished.replace(self._path)
+        self._partial.unlink()
+
+    def _take_over(self) -> None:
+        try:
+            with pq.ParquetFile(self._path) as file, self._unfinished.open("wb") as lines:
+                for batch in file.iter_batches():
+                    lines.writelines(JSONL.encode(record).encode() for record in batch.to_pylist())
+        except (pa.ArrowInvalid, KeyError) as error:
+            self._unfinished.unlink(missing_ok=True)
+            raise UnreadableFile(f"{self._path.name} holds something else: {error}") from error
+        self._unfinished.replace(self._partial)

@@ -1,0 +1,56 @@
+"""Rates rows over several connections at once, and gives the results in the order of the rows."""
+
+import asyncio
+import contextlib
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+
+from starcast_client.async_client import AsyncClient
+from starcast_client.connecting import Options
+from starcast_client.errors import IncompatibleServer, TextRefused
+from starcast_client.messages import LABELS, as_unicode
+from starcast_client.scoring.readers import BadRow, Row
+from starcast_client.scoring.writers import Record, failed, rated
+
+_WINDOW_PER_CONNECTION = 4
+"""Rows in flight: enough that one slow text does not let the other connections run dry."""
+
+
+async def score(
+    rows: Iterable[tuple[int, Row]], url: str, api_key: str | None, connections: int, options: Options
+) -> AsyncIterator[Record]:
+    """The record of each row, in order.
+
+    A row that cannot be rated gets a record with an ``error``. Raises what ends a client: Refused,
+    ConnectionFailed, IncompatibleServer.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(AsyncClient(url, api_key=api_key, options=options))
+            for _ in range(connections)
+        ]
+        session = await clients[0].connected()
+        if session.labels != LABELS:
+            raise IncompatibleServer(f"the server rates by {session.labels}, and this program by {LABELS}")
+        tasks: deque[asyncio.Task[Record]] = deque()
+        try:
+            for (number, row), client in zip(rows, itertools.cycle(clients), strict=False):
+                tasks.append(asyncio.create_task(_record(client, number, row)))
+                if len(tasks) >= connections * _WINDOW_PER_CONNECTION:
+                    yield await tasks.popleft()
+            while tasks:
+                yield await tasks.popleft()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _record(client: AsyncClient, number: int, row: Row) -> Record:
+    if isinstance(row, BadRow):
+        return failed(number, None, f"bad_row: {row.message}")
+    try:
+        return rated(number, await client.rate(row))
+    except TextRefused as error:
+        return failed(number, as_unicode(row), str(error))

@@ -1,0 +1,175 @@
+"""Files of ratings that can be continued where they stopped: JSONL, CSV, and Parquet by way of JSONL."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from starcast_client.messages import LABELS, Rating
+from starcast_client.scoring.readers import UnreadableFile
+
+COLUMNS: Final = (
+    "row", "text", "stars", "expected_stars", "positive", "interval_low", "interval_high",
+    *(f"p_{label}" for label in LABELS), "tokens", "truncated", "is_prior", "model_version", "error",
+)  # fmt: skip
+
+Record = Mapping[str, Any]
+
+
+def rated(row: int, rating: Rating) -> Record:
+    """The record of a rating. ``p_7`` is the probability of 7 stars; no number is rounded."""
+    low, high = rating.interval
+    plain = ("text", "stars", "expected_stars", "positive", "tokens", "truncated", "is_prior", "model_version")
+    return {
+        "row": row,
+        **{name: getattr(rating, name) for name in plain},
+        "interval_low": low,
+        "interval_high": high,
+        **{f"p_{label}": share for label, share in zip(LABELS, rating.probabilities, strict=True)},
+        "error": None,
+    }
+
+
+def failed(row: int, text: str | None, message: str) -> Record:
+    """The record of a row that could not be rated."""
+    return {**dict.fromkeys(COLUMNS), "row": row, "text": text, "error": message}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a file of ratings holds already."""
+
+    rows: int = 0
+    errors: int = 0
+    last_text: str | None = None
+
+
+class Output(Protocol):
+    """A file of ratings. ``done`` is what it held when it was opened."""
+
+    done: Done
+
+    def append(self, record: Record) -> None:
+        """Write one record, so that it is there if the next one never comes."""
+
+    def close(self) -> None:
+        """Close the file, to be continued."""
+
+    def finish(self) -> None:
+        """Say that all records are there."""
+
+
+def open_output(path: Path) -> Output:
+    """Open a file of ratings by its ending, to be continued. Raises UnreadableFile, OSError."""
+    match path.suffix.lower():
+        case ".jsonl" | ".ndjson":
+            return LinesOutput(path, JSONL)
+        case ".csv":
+            return LinesOutput(path, _CSV)
+        case ".parquet":
+            from starcast_client.scoring.parquet import ParquetOutput  # pyarrow is of the extra [score]
+
+            return ParquetOutput(path)
+    raise UnreadableFile(f"an output ends in .jsonl, .csv or .parquet: {path.name}")
+
+
+class _Format(Protocol):
+    header: str
+
+    def encode(self, record: Record) -> str: ...
+    def decode(self, lines: Iterator[str]) -> Iterator[Record]: ...
+
+
+class _Jsonl:
+    header = ""
+
+    def encode(self, record: Record) -> str:
+        return json.dumps({name: record[name] for name in COLUMNS}, ensure_ascii=False) + "\n"
+
+    def decode(self, lines: Iterator[str]) -> Iterator[Record]:
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                return
+            if not isinstance(record, dict):
+                return
+            yield record
+
+
+class _Csv:
+    def __init__(self) -> None:
+        self.header = self._line(COLUMNS)
+
+    def encode(self, record: Record) -> str:
+        return self._line([record[name] for name in COLUMNS])
+
+    def decode(self, lines: Iterator[str]) -> Iterator[Record]:
+        for values in csv.reader(lines):
+            if len(values) != len(COLUMNS):
+                return
+            yield dict(zip(COLUMNS, values, strict=True))
+
+    def _line(self, values: Any) -> str:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(values)
+        return line.getvalue()
+
+
+JSONL: Final = _Jsonl()
+_CSV: Final = _Csv()
+
+
+class LinesOutput:
+    """Records appended one by one; what a crash cut off is dropped on opening."""
+
+    def __init__(self, path: Path, form: _Format) -> None:
+        self.done, end = _scan(path, form) if path.exists() else (Done(), 0)
+        self._form = form
+        self._file = path.open("ab")
+        self._file.truncate(end)
+        if end == 0:
+            self._file.write(form.header.encode())
+
+    def append(self, record: Record) -> None:
+        """Write one record."""
+        self._file.write(self._form.encode(record).encode())
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; each record is there since it was appended."""
+        self._file.close()
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+
+def _scan(path: Path, form: _Format) -> tuple[Done, int]:
+    """What a file holds, and where its last whole record ends. Raises UnreadableFile."""
+    offset = 0
+    is_whole = True
+
+    def lines() -> Iterator[str]:
+        nonlocal offset, is_whole
+        with path.open("rb") as file:
+            for line in file:
+                offset += len(line)
+                is_whole = line.endswith(b"\n")
+                yield line.decode("utf-8", "replace")
+
+    source = lines()
+    done = Done()
+    if form.header and (first := next(source, form.header)) != form.header and is_whole:
+        raise UnreadableFile(f"{path.name} holds something else: its first line is {first[:80]!r}")
+    end = offset if is_whole else 0
+    for record in form.decode(source):
+        if not is_whole:
+            break
+        if str(record.get("row")) != str(done.rows):
+            raise UnreadableFile(f"{path.name} holds something else: row {done.rows} is missing")
+        done = Done(done.rows + 1, done.errors + bool(record.get("error")), record.get("text"))
+        end = offset
+    return done, end

@@ -1,0 +1,123 @@
+"""``starcast live``: eight bars and the expected stars, in a terminal, while you type."""
+
+import contextlib
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Footer, Static, TextArea
+
+from starcast_client.async_client import AsyncClient, State
+from starcast_client.errors import StarcastError, TextRefused
+from starcast_client.messages import Rating, Session
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_BAR_CELLS = 40
+
+
+def bar(share: float, cells: int = _BAR_CELLS) -> str:
+    """A bar of block characters, as long as ``share`` of ``cells`` to an eighth of a cell."""
+    eighths = round(share * cells * 8)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip().ljust(cells)
+
+
+def draw(labels: tuple[int, ...], probabilities: tuple[float, ...], stars: int) -> Text:
+    """The bars, one line for each label; that of ``stars`` is set off."""
+    lines = Text()
+    for label, share in zip(labels, probabilities, strict=True):
+        style = "bold yellow" if label == stars else ""
+        lines.append(f"{label:>2} ★ {bar(share)} {share:4.0%}\n", style)
+    return lines
+
+
+class LiveApp(App[int]):
+    """A text field, a line of numbers, and the bars. Returns the exit status."""
+
+    CSS = """
+    #bars { height: 9; padding: 0 1; }
+    #summary { height: 1; padding: 0 1; text-style: bold; }
+    #state { height: 1; padding: 0 1; color: $text-muted; }
+    """
+    TITLE = "Starcast"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+        Binding("ctrl+c", "quit", "Quit", priority=True, show=False),
+        Binding("ctrl+l", "clear", "Clear", priority=True),
+    ]
+
+    def __init__(self, url: str, api_key: str | None = None) -> None:
+        super().__init__()
+        self._url = url
+        self._client = AsyncClient(url, api_key=api_key, on_state=self._show_state)
+        self.failure: StarcastError | None = None
+        """What ended the program, if it was not the user."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the screen."""
+        yield TextArea(id="review")
+        yield Static(id="summary")
+        yield Static(id="bars")
+        yield Static(id="state")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Connect, and let the user type."""
+        self.query_one(TextArea).focus()
+        self._show_state(self._client.state)
+        self.run_worker(self._follow(), exit_on_error=False)
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Send the whole text at every change."""
+        # Before the client runs, and after its end, whoever follows it says what is to be said.
+        with contextlib.suppress(StarcastError):
+            self._client.update(event.text_area.text)
+
+    def action_clear(self) -> None:
+        """Empty the text field."""
+        self.query_one(TextArea).clear()
+
+    async def _follow(self) -> None:
+        try:
+            async with self._client as client:
+                if text := self.query_one(TextArea).text:
+                    client.update(text)
+                self._show_prior(await client.connected())
+                while True:
+                    try:
+                        async for rating in client.predictions():
+                            self._show(rating)
+                    except TextRefused as error:
+                        self.query_one("#summary", Static).update(error.info.message)
+        except StarcastError as error:
+            self.failure = error
+            self.exit(1)
+
+    def _show_prior(self, session: Session) -> None:
+        if session.prior:
+            stars = max(zip(session.prior, session.labels, strict=True))[1]
+            self.query_one("#bars", Static).update(draw(session.labels, session.prior, stars))
+            self.query_one("#summary", Static).update("Type a review.")
+
+    def _show(self, rating: Rating) -> None:
+        session = self._client.session
+        if session is None:
+            return
+        low, high = rating.interval
+        summary = f"{rating.expected_stars:.1f} stars expected, {low} to {high}, {rating.positive:.0%} positive"
+        self.query_one("#summary", Static).update("Type a review." if rating.is_prior else summary)
+        self.query_one("#bars", Static).update(draw(session.labels, rating.probabilities, rating.stars))
+
+    def _show_state(self, state: State) -> None:
+        if self.is_running:
+            self.query_one("#state", Static).update(f"{state}: {self._url}")
+
+
+def run(url: str, api_key: str | None) -> int:
+    """Run until the user quits; return the exit status."""
+    app = LiveApp(url, api_key)
+    status = app.run()
+    if app.failure is not None:
+        print(f"starcast live: {app.failure}")
+    return status or 0

@@ -1,0 +1,60 @@
+"""``starcast live``: what is typed is rated and drawn, and it ends as it was asked to."""
+
+import asyncio
+
+import pytest
+from starcast_client import Rating
+from starcast_client.cli import main
+from starcast_client.terminal import LiveApp, bar
+from textual.widgets import Static, TextArea
+
+from tests.clients.fake_server import Visit, error, fake_server, works
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn"), [(0, "        "), (1, "█" * 8), (0.5, "████    "), (1 / 64, "▏       "), (0.99, "███████▉")]
+)
+def test_a_bar_is_as_long_as_its_share(share: float, drawn: str) -> None:
+    assert bar(share, cells=8) == drawn
+
+
+async def test_what_is_typed_is_rated_and_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = asyncio.Event()
+    show = LiveApp._show
+
+    def note(app: LiveApp, rating: Rating) -> None:
+        show(app, rating)
+        if rating.text == "Fine":
+            shown.set()
+
+    monkeypatch.setattr(LiveApp, "_show", note)
+    async with fake_server(works) as server:
+        app = LiveApp(server.url)
+        async with app.run_test() as pilot:
+            await pilot.press(*"Fine")
+            await shown.wait()
+            assert app.query_one(TextArea).text == "Fine"
+            assert "5.5 stars expected, 1 to 10, 50% positive" in str(app.query_one("#summary", Static).render())
+            bars = str(app.query_one("#bars", Static).render())
+            assert [line.split()[0] for line in bars.strip().splitlines()] == ["1", "2", "3", "4", "7", "8", "9", "10"]
+            await pilot.press("ctrl+l")
+            assert app.query_one(TextArea).text == ""
+            await pilot.press("ctrl+q")
+        assert app.failure is None
+
+
+async def test_a_refusal_ends_it_with_the_reason() -> None:
+    async def refuses(visit: Visit) -> None:
+        await visit.say(**error("key_missing"))
+        await visit.connection.close(4503)
+
+    async with fake_server(refuses) as server:
+        app = LiveApp(server.url)
+        assert await app.run_async(headless=True) == 1
+        assert "key_missing" in str(app.failure)
+
+
+def test_help_says_how_to_quit(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["live", "--help"])
+    assert "Ctrl-Q quits" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 # The server alone, with the checkpoint it serves: no torch, no training, no tests.
 #   docker build -t starcast .
 #   docker run -p 8000:8000 -v starcast:/data -e STARCAST_SECRET_KEY=... starcast
-# docs/configuration.md lists the variables.
+# docs/configuration.md lists the variables, docs/operations.md is about a whole site.
 
 FROM python:3.12-slim AS build
 RUN python -m venv /venv
@@ -9,7 +9,7 @@ WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY project/constraints.txt project/
 # The project holds no packages of its own to install: this installs what it depends on.
-RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -c project/constraints.txt ".[redis]"
+RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -c project/constraints.txt ".[postgres,redis]"
 
 FROM python:3.12-slim
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin starcast \
@@ -23,18 +23,18 @@ COPY model_core/ model_core/
 COPY static/ static/
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    STARCAST_DATA_DIR=/data
+    PYTHONDONTWRITEBYTECODE=1 \
+    STARCAST_DATA_DIR=/data \
+    STARCAST_STATIC_DIR=/app/collected
 
-# A stylesheet or module that names a missing file fails here, and not at the start. The result is thrown away: what is
-# served lies in the data folder, where an older volume would hide files that the image brings.
-RUN STARCAST_SECRET_KEY=throw-away STARCAST_DATA_DIR=/tmp/data python manage.py collectstatic --noinput --verbosity 0 \
-    && rm -r /tmp/data
+# A stylesheet or module that names a missing file fails here, and not at the start.
+RUN STARCAST_SECRET_KEY=throw-away python manage.py collectstatic --noinput --verbosity 0 \
+    && python -m compileall -q live project model_core
 
-USER starcast
+# By its number, which a cluster can see to be no root.
+USER 10001:10001
 VOLUME /data
 EXPOSE 8000
-# Asks by 127.0.0.1: keep that in STARCAST_ALLOWED_HOSTS.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:8000/healthz', timeout=4)"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "project.deploy.health"]
 # exec: the server itself gets the signal to stop.
-CMD ["sh", "-c", "python manage.py migrate --noinput --verbosity 0 && python manage.py collectstatic --noinput --verbosity 0 && exec python manage.py serve --host 0.0.0.0 --port 8000"]
+CMD ["sh", "-c", "python manage.py migrate --noinput --verbosity 0 && exec python manage.py serve --host 0.0.0.0 --port 8000"]

@@ -1,0 +1,1 @@
+"""What runs a whole site around the server: the proxy's configuration, Kubernetes manifests, the health check."""

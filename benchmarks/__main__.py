@@ -1,6 +1,7 @@
 """All benchmarks one after another, then their tables: ``python -m benchmarks``.
 
-``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …`` for NAME of forward, typists, idle, report.
+``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …`` for NAME of forward, typists, overload, idle, page,
+report, and soak, which takes its time and is run by its name alone.
 """
 
 import argparse
@@ -9,13 +10,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import forward, idle, report, typists
+from benchmarks import forward, idle, overload, page, report, soak, typists
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, default_gradio_python
 
 NAMES: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "forward": forward.main,
     "typists": typists.main,
+    "overload": overload.main,
     "idle": idle.main,
+    "page": page.main,
+    "soak": soak.main,
     "report": report.main,
 }
 
@@ -37,7 +41,9 @@ def main(argv: Sequence[str]) -> int:
         ("forward", common),
         ("typists", [*common, *gradio]),
         ("typists", [*common, *gradio, "--find-limit"]),
+        ("overload", common),
         ("idle", common),
+        ("page", common),
         ("report", [str(options.output)]),
     ):
         if failed := NAMES[name](arguments):

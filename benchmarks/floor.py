@@ -27,7 +27,9 @@ def floor_passes(checkpoint: Path, threads: int) -> dict[str, Callable[[str], ob
     bare = OnnxBackend(checkpoint / ONNX_FILE, threads)
     passes: dict[str, Callable[[str], object]] = {"whole": lambda text: bare.logits([tokenizer.encode(text).input_ids])}
     if config.attention == "block-causal":
-        cached = CachedOnnxBackend(checkpoint / ONNX_CACHED_FILE, config.block, threads, DEFAULT_CACHE_BYTES)
+        cached = CachedOnnxBackend(
+            checkpoint / ONNX_CACHED_FILE, config.block, config.read_tokens, threads, DEFAULT_CACHE_BYTES
+        )
         cache = EncoderCache()
         passes["typing"] = lambda text: cached.logits([tokenizer.encode(text).input_ids], [cache])
     return passes

@@ -54,7 +54,7 @@ def _collected_rss_bytes(server: Server) -> int:
     time.sleep(_GREETING_S)
     server.process.send_signal(signal.SIGUSR1)
     for line in server.process.stdout or ():
-        if line.strip() == COLLECTED:
+        if line.startswith(COLLECTED):
             return server.usage().rss_bytes
     raise ServerError("the server ended")
 

@@ -20,7 +20,7 @@ class ReportError(Exception):
 
 
 def read_figures(folder: Path) -> dict[str, Figures]:
-    """Read what there is of the four files, by name without ``.json``. Raises ReportError where there is none."""
+    """Read what there is of the files, by name without ``.json``. Raises ReportError where there is none."""
     found: dict[str, Figures] = {}
     for name in TABLES:
         path = folder / f"{name}.json"
@@ -110,6 +110,15 @@ def limits_tables(figures: Figures) -> Iterator[str]:
     )
 
 
+def overload_tables(figures: Figures) -> Iterator[str]:
+    """Typists alone and beside crowds, round by round."""
+    yield f"{figures['typists']} typists beside others who ask for too much, milliseconds, and what the others got:"
+    yield table(
+        ["beside", "p50", "p95", "p99", "lost", "answered", "refused", "refused after p50", "p95", "p99"],
+        (_overload_row(run) for run in figures["runs"]),
+    )
+
+
 def idle_tables(figures: Figures) -> Iterator[str]:
     """Memory of idle connections."""
     yield "Memory of connections that are open and idle:"
@@ -126,11 +135,43 @@ def idle_tables(figures: Figures) -> Iterator[str]:
     )
 
 
+def page_tables(figures: Figures) -> Iterator[str]:
+    """Bytes, requests and times of each page on each device."""
+    shown = {
+        "KB": ("bytes", 1_000, 1),
+        "requests": ("requests", 1, 0),
+        "first paint": ("first_paint_ms", 1, 0),
+        "first bars": ("first_bars_ms", 1, 0),
+        "key to bars p50": ("key_p50_ms", 1, 0),
+        "p95": ("key_p95_ms", 1, 0),
+        "blocked": ("blocking_ms", 1, 0),
+        "layout shift": ("layout_shift", 1, 3),
+    }
+    yield f"Pages, median of {figures['loads']} loads, times in milliseconds:"
+    yield table(
+        ["page", "device", *shown],
+        (
+            [
+                path,
+                device,
+                *(
+                    _number(found[name] / unit if name in found else None, digits)
+                    for name, unit, digits in shown.values()
+                ),
+            ]
+            for path, devices in figures["pages"].items()
+            for device, found in devices.items()
+        ),
+    )
+
+
 TABLES: Final[Mapping[str, Callable[[Figures], Iterator[str]]]] = {
     "typists": typists_tables,
     "limits": limits_tables,
     "forward": forward_tables,
+    "overload": overload_tables,
     "idle": idle_tables,
+    "page": page_tables,
 }
 
 
@@ -162,6 +203,22 @@ def _scenario_row(record: Figures) -> list[str]:
         _number(record["server_cpu_s"]),
         _number(record["server_rss_mib"], 0),
         _number(record["client_lateness_ms"]["p99"]),
+    ]
+
+
+def _overload_row(run: Figures) -> list[str]:
+    typists = [*(_number(run["latency_ms"][key]) for key in ("p50", "p95", "p99")), str(run["lost_last_keys"])]
+    if "crowd" not in run:
+        return [run["beside"], *typists, *[_NONE] * 5]
+    crowd = run["crowd"]
+    after = crowd["refused_after_ms"] or {}
+    refused = ", ".join(f"{count:,} {code}" for code, count in crowd["refusals"].items()) or "0"
+    return [
+        run["beside"],
+        *typists,
+        f"{crowd['answers']:,}",
+        refused,
+        *(_number(after.get(key)) for key in ("p50", "p95", "p99")),
     ]
 
 

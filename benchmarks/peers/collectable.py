@@ -3,6 +3,7 @@
 ``python -m benchmarks.peers.collectable`` takes the options of ``manage.py serve``.
 """
 
+import asyncio
 import ctypes
 import gc
 import os
@@ -10,6 +11,7 @@ import signal
 import sys
 from types import FrameType
 
+from daphne.server import twisted_loop
 from django.core.management import execute_from_command_line
 
 COLLECTED = "collected"
@@ -20,7 +22,7 @@ def _collect(signum: int, frame: FrameType | None) -> None:
     if sys.platform == "linux":
         # Gives freed pages back, which the allocator would otherwise keep for later.
         ctypes.CDLL(None).malloc_trim(0)
-    print(COLLECTED, flush=True)
+    print(f"{COLLECTED}, {len(asyncio.all_tasks(twisted_loop))} tasks", flush=True)
 
 
 if __name__ == "__main__":

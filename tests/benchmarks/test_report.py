@@ -65,12 +65,55 @@ FIGURES: dict[str, dict[str, Any]] = {
         "batch": {"texts": 64, "rounds": 5, "texts_per_s": {"classify": 310.5, "sorted loop": 250.0}},
         "first_answer": {"total": 0.812, "import": 0.4, "load": 0.3, "rate": 0.01},
     },
+    "overload": {
+        **ABOUT,
+        "typists": 8,
+        "runs": [
+            {"beside": "alone", **scenario("starcast", "short", 8, 9.5)},
+            {
+                "beside": "paste",
+                **scenario("starcast", "short", 8, 21.5),
+                "crowd": {
+                    "answers": 321,
+                    "refusals": {"overloaded": 9_876},
+                    "refused_after_ms": {"p50": 4.5, "p95": 24.25, "p99": 31.0, "max": 99.0},
+                },
+            },
+        ],
+    },
     "idle": {
         **ABOUT,
         "connections": 1000,
         "rss_before_mib": 100.0,
         "rss_after_mib": 150.0,
         "kib_per_connection": 51.2,
+    },
+    "page": {
+        **ABOUT,
+        "loads": 5,
+        "pages": {
+            "/": {
+                "phone": {
+                    "bytes": 45_612,
+                    "requests": 23,
+                    "first_paint_ms": 180.4,
+                    "first_bars_ms": 1_262.3,
+                    "key_p50_ms": 23.6,
+                    "key_p95_ms": 33.3,
+                    "blocking_ms": 2,
+                    "layout_shift": 0.0034,
+                }
+            },
+            "/about/": {
+                "phone": {
+                    "bytes": 9_000,
+                    "requests": 5,
+                    "first_paint_ms": 150,
+                    "blocking_ms": 0,
+                    "layout_shift": 0,
+                }
+            },
+        },
     },
 }
 
@@ -106,6 +149,8 @@ def test_the_figures_are_in_the_tables(folder: Path) -> None:
         "| classify | 310.5 |",
         "| total | 0.81 |",
         "| 1000 | 100.0 | 150.0 | 51.2 |",
+        "| / | phone | 45.6 | 23 | 180 | 1,262 | 24 | 33 | 2 | 0.003 |",
+        "| /about/ | phone | 9.0 | 5 | 150 | – | – | – | 0 | 0.000 |",
     ):
         assert row in written
     assert "Z80, 1 cores" in written
@@ -133,3 +178,9 @@ def test_it_draws_two_small_pictures(folder: Path) -> None:
         with Image.open(path) as image:
             assert image.width == 1440
             assert len(set(image.convert("RGB").resize((200, 120)).tobytes())) > 20, "nothing is drawn"
+
+
+def test_the_overload_table_says_what_became_of_the_others_texts() -> None:
+    tables = report({"overload": FIGURES["overload"]})
+    assert "| alone | 7.2 | 9.5 | 1,234.5 | 0 | – | – | – | – | – |" in tables
+    assert "| paste | 7.2 | 21.5 | 1,234.5 | 0 | 321 | 9,876 overloaded | 4.5 | 24.2 | 31.0 |" in tables

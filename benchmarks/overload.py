@@ -1,0 +1,121 @@
+"""Whether those who type notice that others ask for more than the server can do.
+
+``python -m benchmarks.overload`` lets a few people type alone, beside a crowd that pastes whole reviews as fast as they
+are answered, and beside a client that sends ten thousand messages a second.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import crowd
+from benchmarks.keystrokes import trace
+from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_file_limit, write_json
+from benchmarks.peers.base import Launch
+from benchmarks.peers.registry import PEERS, starcast_environment
+from benchmarks.servers import REPOSITORY, ServerError, python, running
+from benchmarks.texts import read_texts
+from benchmarks.typist import ScenarioError, Window, run_scenario
+from benchmarks.typists import figures
+
+PROGRAM: Final = "benchmarks.overload"
+
+ALONE: Final = "alone"
+
+
+def measure(options: argparse.Namespace, beside: str) -> dict[str, Any]:
+    """Typists at a server of their own, ``alone`` or beside one kind of crowd. Raises ScenarioError, ServerError."""
+    starcast = PEERS["starcast"]
+    texts = read_texts(options.data)
+    traces = [trace(texts, "short", f"{options.seed}-short-{number}") for number in range(options.typists)]
+    window = Window(options.warmup_s, options.duration_s)
+    with tempfile.TemporaryDirectory() as data_dir:
+        launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
+        log = options.output / "logs" / f"overload-{beside}.log"
+        with running(starcast.command(launch), starcast_environment(launch), log) as server:
+            connections = options.connections if beside == "paste" else 1
+            seconds = window.warmup_s + window.duration_s + options.arriving_s
+            with _crowd(server.port, beside, connections, seconds) as others:
+                outcome = asyncio.run(
+                    run_scenario(partial(starcast.connect, server.port), traces, window, server.usage)
+                )
+                record = {"beside": beside, "server": server.announcement, **figures(outcome, window.duration_s)}
+                if others is not None:
+                    printed, _ = others.communicate()
+                    record["crowd"] = {"connections": connections, **json.loads(printed)}
+    return record
+
+
+@contextlib.contextmanager
+def _crowd(port: int, kind: str, connections: int, seconds: float) -> Iterator[subprocess.Popen[str] | None]:
+    if kind == ALONE:
+        yield None
+        return
+    command = python(
+        *("-m", "benchmarks.crowd", "--port", str(port), "--kind", kind),
+        *("--connections", str(connections), "--seconds", str(seconds)),
+    )
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def line(record: dict[str, Any]) -> str:
+    """One run in one line, for who waits for it."""
+    latency = record["latency_ms"]
+    text = (
+        f"{record['beside']:6} p50 {latency['p50']:6.1f} ms  p95 {latency['p95']:6.1f} ms  p99 {latency['p99']:6.1f} ms"
+    )
+    text += f"  lost {record['lost_last_keys']}  refused {record['refused']}"
+    if others := record.get("crowd"):
+        text += f"  crowd: {others['answers']} answers, refused {others['refusals']}, closed {others['closed']}"
+        if after := others["refused_after_ms"]:
+            text += f", refused after p50 {after['p50']:.1f} ms  p95 {after['p95']:.1f} ms  p99 {after['p99']:.1f} ms"
+    return text
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
+    add = parser.add_argument
+    add("--typists", type=int, default=8, help="(%(default)s)")
+    add("--connections", type=int, default=300, help="of the crowd that pastes (%(default)s)")
+    add("--rounds", type=int, default=3, help="each of them all, in turns (%(default)s)")
+    add("--duration-s", type=float, default=15.0, help="seconds that count (%(default)s)")
+    add("--warmup-s", type=float, default=5.0, help="seconds of typing before (%(default)s)")
+    add(
+        "--arriving-s", type=float, default=5.0, help="that the crowd stays longer, for typists to arrive (%(default)s)"
+    )
+    add("--seed", type=int, default=1, help="of what is typed, and when (%(default)s)")
+    add("--data", type=Path, help="archive to type from (default: the tests' reviews)")
+    add("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
+    add("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
+    add("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    options = parser.parse_args(argv)
+    raise_file_limit()
+    about = begin(PROGRAM, argv)
+    runs: list[dict[str, Any]] = []
+    try:
+        for _ in range(options.rounds):
+            for beside in (ALONE, *crowd.KINDS):
+                runs.append(measure(options, beside))
+                print(line(runs[-1]), flush=True)
+                write_json(options.output, "overload.json", {**about, "typists": options.typists, "runs": runs})
+    except (ScenarioError, ServerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,35 @@
+/** Runs before the page's own code, and keeps what the benchmark reads: paints, long tasks, shifts, and answers to keys. */
+
+const measured = { longTasksMs: [], shifts: [], keysMs: [], firstBarsMs: null };
+globalThis.starcastMeasured = measured;
+
+const waiting = [];
+
+const observe = (type, take) =>
+  new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({
+    type,
+    buffered: true,
+  });
+
+/** Once the frame that is being made has gone to the screen. */
+const afterPaint = (then) => {
+  const channel = new MessageChannel();
+  channel.port1.onmessage = () => then(performance.now());
+  requestAnimationFrame(() => channel.port2.postMessage(null));
+};
+
+observe("longtask", ({ duration }) => measured.longTasksMs.push(duration));
+observe("layout-shift", ({ value }) => measured.shifts.push(value));
+
+addEventListener("input", ({ timeStamp }) => waiting.push(timeStamp), { capture: true });
+
+// The page says exactly when the bars are for the text on the screen, which is when every earlier key is answered.
+new MutationObserver(() => {
+  const { state } = document.getElementById("freshness")?.dataset ?? {};
+  if (state !== "fresh" && state !== "prior") return;
+  const answered = waiting.splice(0);
+  afterPaint((now) => {
+    measured.firstBarsMs ??= now;
+    for (const pressed of answered) measured.keysMs.push(now - pressed);
+  });
+}).observe(document, { subtree: true, childList: true, attributeFilter: ["data-state"] });

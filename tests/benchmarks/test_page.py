@@ -1,0 +1,42 @@
+"""What the pages cost, measured once; and the budget of the live page, which is no matter of speed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.page import BUDGET_BYTES, main, median
+from tests.conftest import require_program
+from tests.e2e.chromium import NAMES
+
+
+def test_each_page_is_measured_and_the_live_one_keeps_to_its_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_program(*NAMES)
+    monkeypatch.setenv("STARCAST_BACKEND", "fake")
+    assert main(["--loads", "1", "--output", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "page.json").read_text())
+    assert "chromium" in written["versions"]
+    assert set(written["pages"]) == {"/", "/ru/", "/model/", "/about/", "/widget/"}
+    for path, devices in written["pages"].items():
+        for figures in devices.values():
+            assert 1_000 < figures["bytes"] <= BUDGET_BYTES
+            assert figures["requests"] >= 3
+            assert figures["first_paint_ms"] > 0
+            # From 0.25 on Lighthouse calls it poor, though it leaves out what moves after a key.
+            assert figures["layout_shift"] < 0.25, path
+    for figures in written["pages"]["/"].values():
+        assert 0 < figures["key_p50_ms"] <= figures["key_p95_ms"]
+        assert figures["first_bars_ms"] > 0
+
+
+def test_the_median_is_that_of_each_figure() -> None:
+    runs = [{"bytes": 5, "requests": 1}, {"bytes": 1, "requests": 9}, {"bytes": 3, "requests": 3}]
+    assert median(runs) == {"bytes": 3, "requests": 3}
+
+
+def test_without_chromium_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert main([]) == 1
+    assert "chromium is not installed" in capsys.readouterr().err

@@ -1,13 +1,22 @@
 """What the docs say runs as it is printed."""
 
+import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import get_args
 
 import live.protocol
-from live.protocol import ErrorCode
+from live.api_messages import MAX_TEXTS
+from live.codes import CLOSE_MEANINGS, ERROR_MEANINGS, WEBSOCKET_ONLY, comes_back
+from live.http import STATUS
+from live.limits import Limits
+from live.metrics import REGISTRY
+from live.protocol import RETRYABLE, ErrorCode
+from tests.conftest import require_program
 from tests.servers import REPOSITORY, RunningServer
 
 
@@ -28,6 +37,104 @@ def test_the_python_example_of_the_protocol_runs(fake_server: RunningServer, tmp
     assert finished.stdout.splitlines()[-1].endswith("wanting to ring everybody I know.")
 
 
+def test_the_shell_examples_of_the_http_page_run(fake_server: RunningServer) -> None:
+    require_program("curl")
+    examples = "\n".join(blocks("http.md", "sh"))
+    commands = [line for line in examples.replace("http://localhost:8000", fake_server.http).splitlines() if line]
+    assert len(commands) > 4
+    for command in commands:
+        finished = subprocess.run(
+            ["sh", "-ec", command.replace("curl ", "curl --fail-with-body --silent --noproxy '*' ", 1)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        # The example with a key has none here that is valid.
+        expected = (22, "key_invalid") if "$STARCAST_KEY" in command else (0, "{")
+        assert (finished.returncode, expected[1] in finished.stdout) == (expected[0], True), command
+
+
+def test_the_examples_of_the_api_page_run(fake_server: RunningServer, tmp_path: Path) -> None:
+    (python,) = blocks("api.md", "python")
+    (javascript,) = blocks("api.md", "js")
+    curl, _ = blocks("api.md", "sh")
+    (tmp_path / "example.py").write_text(here(python, fake_server))
+    (tmp_path / "example.mjs").write_text(here(javascript, fake_server))
+    for command in (
+        [sys.executable, str(tmp_path / "example.py")],
+        # From Node.js 22 on it is there without being asked for.
+        [require_program("node"), "--experimental-websocket", str(tmp_path / "example.mjs")],
+        ["sh", "-ec", here(curl, fake_server)],
+    ):
+        finished = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=True, env={**os.environ, "NO_PROXY": "localhost"}
+        )
+        assert json.loads(finished.stdout.splitlines()[-1])["tokens"] > 2
+    for example in (python, javascript, curl):
+        assert len([line for line in example.splitlines() if line]) <= 5
+
+
+def test_the_shell_example_of_the_api_page_runs(fake_server: RunningServer) -> None:
+    _, shell = blocks("api.md", "sh")
+    (messages,) = blocks("api.md", "json")
+    program, *arguments = shlex.split(here(shell, fake_server))
+    assert program == "python"
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_PROXY": "localhost"},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(messages)
+        process.stdin.flush()
+        # It fails by its time limit where no answer comes.
+        assert any('"type":"prediction"' in line and '"seq":2' in line for line in process.stdout)
+        process.stdin.close()
+        process.stdout.read()
+    assert process.returncode == 0
+
+
+def here(example: str, server: RunningServer) -> str:
+    return example.replace("localhost:8000", f"localhost:{server.port}")
+
+
+def test_the_api_page_lists_every_error_and_every_close_code_as_the_server_has_them() -> None:
+    rows = (REPOSITORY / "docs" / "api.md").read_text().splitlines()
+    assert len(get_args(ErrorCode)) > 20
+    for code in get_args(ErrorCode):
+        status = "–" if code in WEBSOCKET_ONLY else STATUS.get(code, 400)
+        assert f"| `{code}` | {status} | {'yes' if code in RETRYABLE else 'no'} | {ERROR_MEANINGS[code]} |" in rows
+    for name, code in vars(live.protocol).items():
+        if name.startswith("CLOSE_"):
+            assert f"| {code} | {'yes' if comes_back(code) else 'no'} | {CLOSE_MEANINGS[code]} |" in rows
+
+
+def test_the_api_page_gives_the_default_limits() -> None:
+    page = (REPOSITORY / "docs" / "api.md").read_text()
+    limits = Limits()
+    for number in (
+        limits.max_message_bytes,
+        limits.max_body_bytes,
+        limits.max_chars,
+        MAX_TEXTS,
+        limits.burst * limits.address_factor,
+        limits.max_connections_per_address,
+    ):
+        assert f"| {number:,} " in page
+    assert f"| {limits.burst:,} at once, then {limits.messages_per_s} a second |" in page
+
+
+def test_the_http_page_lists_the_status_of_every_error() -> None:
+    page = (REPOSITORY / "docs" / "http.md").read_text()
+    for code, status in STATUS.items():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| {status} |")]
+        assert f"`{code}`" in row
+
+
 def test_the_protocol_page_lists_every_error_and_every_close_code() -> None:
     page = (REPOSITORY / "docs" / "protocol.md").read_text()
     assert {code for code in get_args(ErrorCode) if f"`{code}`" not in page} == set()
@@ -40,3 +147,11 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_observability_page_lists_every_metric_of_ours_and_no_other() -> None:
+    page = (REPOSITORY / "docs" / "observability.md").read_text()
+    listed = set(re.findall(r"^\| `(starcast_\w+)`", page, re.MULTILINE))
+    suffix = {"counter": "_total", "info": "_info"}
+    families = [family for family in REGISTRY.collect() if family.name.startswith("starcast_")]
+    assert listed == {family.name + suffix.get(family.type, "") for family in families}

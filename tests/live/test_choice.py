@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from live.choice import checkpoint_folders, find_checkpoint, load_at_start, load_choice, verify
 from live.models import ModelChoice
-from model_core.checkpoint import GOLDEN_FILE, ONNX_FILE, TOKENIZER_FILE, sha256_of
+from model_core.checkpoint import GOLDEN_FILE, ONNX_DATA_FILE, ONNX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, sha256_of
 from model_core.errors import CheckpointError
 from tests.factories import write_checkpoint
 
@@ -35,13 +35,22 @@ def test_a_name_leads_nowhere_else(models: Path, name: str) -> None:
         find_checkpoint(name)
 
 
-@pytest.mark.parametrize("file", [ONNX_FILE, TOKENIZER_FILE, "model.safetensors"])
+@pytest.mark.parametrize("file", [ONNX_FILE, TOKENIZER_FILE, WEIGHTS_FILE])
 def test_every_file_is_verified_also_those_that_are_not_served(models: Path, file: str) -> None:
     folder = models / "checkpoints" / "two"
     assert verify(folder).golden_difference == pytest.approx(0, abs=1e-4)
     with (folder / file).open("ab") as damaged:
         damaged.write(b"\n")
     with pytest.raises(CheckpointError, match="SHA-256 differs"):
+        verify(folder)
+
+
+def test_a_copy_may_lack_what_is_not_served_and_nothing_else(models: Path) -> None:
+    folder = models / "checkpoints" / "two"
+    (folder / WEIGHTS_FILE).unlink()
+    assert verify(folder).classifier.info.backend == "onnx"
+    (folder / ONNX_DATA_FILE).unlink()
+    with pytest.raises(CheckpointError, match=f"{ONNX_DATA_FILE} is missing"):
         verify(folder)
 
 

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from live.choice import checkpoint_folders, find_checkpoint, newest_choice, verify
-from live.engine import Serving
+from live.engine import Serving, load
 from live.models import ModelChoice
-from model_core.checkpoint import GOLDEN_FILE, read_config
+from model_core.checkpoint import CONFIG_FILE, GOLDEN_FILE, read_config, sha256_of
 from model_core.errors import CheckpointError
 
 
@@ -44,12 +44,15 @@ class Command(BaseCommand):
 
     def handle(self, *, action: str, **options: Any) -> None:
         """Do it."""
+        if settings.STARCAST_BACKEND == "fake":
+            raise CommandError("the fake backend has no models: set STARCAST_BACKEND")
         try:
             match action:
                 case "list":
                     self._list()
                 case "verify":
-                    self._verify(options["name"])
+                    name = options["name"]
+                    self._judge(verify(Path(name) if "/" in name else find_checkpoint(name)))
                 case _:
                     self._use("" if options["default"] else options["name"])
         except CheckpointError as error:
@@ -57,35 +60,43 @@ class Command(BaseCommand):
 
     def _list(self) -> None:
         choice = newest_choice()
-        chosen = find_checkpoint(choice.name if choice is not None else "")
+        folders = checkpoint_folders()
+        chosen = folders.get(choice.name) if choice and choice.name else Path(settings.STARCAST_CHECKPOINT)
         self.stdout.write(f"  {'NAME':<32}{'VERSION':<18}STATE")
-        for name, folder in checkpoint_folders().items():
-            try:
-                version = read_config(folder)[0].version
-                state = "" if (folder / GOLDEN_FILE).exists() else "has no golden answers, cannot be switched to"
-            except CheckpointError as error:
-                version, state = "-", str(error)
+        for name, folder in folders.items():
+            version, state = _described(folder, choice.digest if choice and folder == chosen else "")
             mark = "*" if folder == chosen else " "
             self.stdout.write(f"{mark} {name:<32}{version:<18}{state}".rstrip())
-        self.stdout.write("* answers" + (f", chosen {choice.chosen:%Y-%m-%d %H:%M}" if choice is not None else ""))
+        if choice is None:
+            self.stdout.write("* is that of STARCAST_CHECKPOINT: nothing else was chosen")
+        else:
+            where = "*" if chosen is not None else "not here: servers go on with the model they have"
+            self.stdout.write(f"chosen {choice.chosen:%Y-%m-%d %H:%M}: {choice} ({where})")
 
-    def _verify(self, name: str) -> Serving:
-        if settings.STARCAST_BACKEND == "fake":
-            raise CommandError("the fake backend has no models: set STARCAST_BACKEND")
-        serving = verify(Path(name) if "/" in name else find_checkpoint(name))
-        info = serving.classifier.info
-        self.stdout.write(
-            f"{info.name} {info.version} ({info.backend}) is sound: "
-            f"its golden answers differ by {serving.golden_difference:.6f} at most"
-        )
-        return serving
+    def _judge(self, serving: Serving) -> None:
+        info, difference = serving.classifier.info, serving.golden_difference
+        golden = "" if difference is None else f": its golden answers differ by {difference:.6f} at most"
+        self.stdout.write(f"{info.name} {info.version} ({info.backend}) is sound{golden}")
 
     def _use(self, name: str) -> None:
         before = newest_choice()
         if "/" in name:
             raise CommandError("name a checkpoint that `model list` shows, so that every server can find it")
-        serving = self._verify(name)
+        # Servers take that of the settings as they do at start: it may be one without digests and golden answers.
+        serving = verify(find_checkpoint(name)) if name else load(find_checkpoint(""))
+        self._judge(serving)
         ModelChoice.objects.create(name=name, digest=serving.digest if name else "")
         back = before.name if before is not None else ""
         self.stdout.write("All servers answer by it within seconds.")
         self.stdout.write(f"To go back: manage.py model use {back or '--default'}")
+
+
+def _described(folder: Path, digest: str) -> tuple[str, str]:
+    """Its version, and what keeps servers from taking it; ``digest`` is what was chosen under its name."""
+    try:
+        version = read_config(folder)[0].version
+    except CheckpointError as error:
+        return "-", str(error)
+    if digest and sha256_of(folder / CONFIG_FILE) != digest:
+        return version, "is not what was chosen under this name: use it again"
+    return version, "" if (folder / GOLDEN_FILE).exists() else "has no golden answers, cannot be switched to"

@@ -1,6 +1,7 @@
 """``manage.py model``."""
 
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from live.models import ModelChoice
-from model_core.checkpoint import TOKENIZER_FILE, sha256_of
+from model_core.checkpoint import GOLDEN_FILE, TOKENIZER_FILE, WEIGHTS_FILE, sha256_of
 
 pytestmark = pytest.mark.django_db
 
@@ -19,11 +20,41 @@ def model(*arguments: str) -> str:
     return output.getvalue()
 
 
-def test_the_list_marks_the_one_that_answers(models: Path) -> None:
+def test_the_list_marks_the_one_that_is_chosen(models: Path) -> None:
     rows = model("list").splitlines()
     assert [row.split()[:3] for row in rows[1:3]] == [["*", "one", "1"], ["two", "2"]]
+    assert rows[-1] == "* is that of STARCAST_CHECKPOINT: nothing else was chosen"
     model("use", "two")
-    assert [row[0] for row in model("list").splitlines()[1:3]] == [" ", "*"]
+    rows = model("list").splitlines()
+    assert [row[0] for row in rows[1:3]] == [" ", "*"]
+    assert rows[-1].endswith(": two (*)")
+    model("use", "--default")
+    assert [row[0] for row in model("list").splitlines()[1:3]] == ["*", " "]
+
+
+def test_a_chosen_one_that_is_gone_or_another_is_listed_as_such(models: Path) -> None:
+    model("use", "two")
+    config = models / "checkpoints" / "two" / "config.json"
+    config.write_text(config.read_text() + "\n")
+    assert "is not what was chosen under this name" in model("list").splitlines()[2]
+    shutil.rmtree(config.parent)
+    rows = model("list").splitlines()
+    assert [row[:5] for row in rows[1:-1]] == ["  one"]
+    assert rows[-1].endswith(": two (not here: servers go on with the model they have)")
+
+
+def test_models_of_the_image_which_has_no_safetensors_can_be_used(models: Path) -> None:
+    for folder in ("shipped/one", "checkpoints/two"):
+        (models / folder / WEIGHTS_FILE).unlink()
+    assert "is sound" in model("verify", "one")
+    model("use", "two")
+    model("use", "--default")
+    assert [choice.name for choice in ModelChoice.objects.all()] == ["", "two"]
+
+
+def test_the_default_is_taken_as_at_start_and_has_to_prove_nothing(models: Path) -> None:
+    (models / "shipped" / "one" / GOLDEN_FILE).unlink()
+    assert model("use", "--default").startswith("tiny 1 (onnx) is sound\n")
 
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(models: Path) -> None:

@@ -41,7 +41,7 @@ def verify(folder: Path) -> Serving:
     if not config.sha256:
         raise CheckpointError(f"{folder / CONFIG_FILE} holds no digests: make them by python -m training.export")
     for name in config.sha256:
-        # What the backend reads must be there, which loading sees to. A copy may do without the rest, as the image does.
+        # Loading finds out whether what the backend reads is there. A copy may lack the rest, as the image does.
         if (folder / name).exists():
             verify_file(folder, name, config)
     return load(folder)

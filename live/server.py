@@ -122,6 +122,8 @@ class StarcastServer(Server):
 
         Once the server stops, no more requests are taken: connections that are kept alive would bring them for ever.
         """
+        # Daphne believes a header of the client, by which a path would pass for another one.
+        scope["root_path"] = ""
         if isinstance(protocol, SocketProtocol):
             scope["extensions"] = {WRITABLE: protocol.writable}
         elif self._stopping is not None:

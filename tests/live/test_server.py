@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.servers import RunningServer, ask, open_socket, start_server
@@ -140,6 +140,18 @@ async def test_who_does_not_read_is_dropped_and_others_do_not_notice(data_dir: P
                 assert (await ask(other, update(seq)))["seq"] == seq
         await flooding
         assert "Traceback" not in server.logged()
+
+
+async def test_no_client_may_say_where_paths_begin(fake_server: RunningServer) -> None:
+    claim = {"Daphne-Root-Path": "/x"}
+    async with httpx.AsyncClient(base_url=fake_server.http, trust_env=False) as client:
+        assert (await client.get("/readyz", headers=claim)).status_code == 200
+        assert (await client.get("/x/readyz", headers=claim)).status_code == 404
+    async with await open_socket(fake_server, additional_headers=claim) as socket:
+        assert (await ask(socket, '{"type":"ping"}'))["type"] == "pong"
+    elsewhere = fake_server.ws.replace("/ws/", "/x/ws/")
+    async with connect(elsewhere, additional_headers=claim, proxy=None) as socket:
+        assert (await rest(socket))[1] == 4521
 
 
 async def test_who_says_nothing_is_closed_as_idle(data_dir: Path) -> None:

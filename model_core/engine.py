@@ -7,6 +7,7 @@ the thread is free becomes the next batch: the first text leaves at once, and ba
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,9 @@ _SHARE_OF_LONG: Final = 3 / 4
 """Of the tokens that may wait, so that a crowd that pastes leaves room for keys."""
 _STEP_TOKENS: Final = 64
 """Nothing interrupts a pass, so long texts are read in steps, and background batches are small: keys go in between."""
+_STEP_TOKENS_BESIDE_KEYS: Final = 16
+_TYPING_S: Final = 1.0
+"""So long after a key its typist is expected to make another."""
 _BACKGROUND_BATCH_TOKENS: Final = 128
 
 
@@ -78,8 +82,8 @@ class _Waiting:
     background: bool
     tokens: int
     is_long: bool
-    steps: int
-    """Of ``_STEP_TOKENS`` each, that may be read ahead of the rest."""
+    ahead: int
+    """Tokens that may be read in steps, ahead of the rest."""
     future: asyncio.Future[Answer]
     since: float = field(default_factory=time.perf_counter)
     inference_s: float = 0.0
@@ -106,6 +110,8 @@ class Engine:
         self._waiting: list[_Waiting] = []
         self._waiting_tokens = 0
         self._long_is_next = False
+        self._key_s = -math.inf
+        """When the last short text was taken that somebody waits for."""
         self._worker: asyncio.Task[None] | None = None
         self._batch_since: float | None = None
         self._closed = False
@@ -141,10 +147,10 @@ class Engine:
         room = self._options.max_waiting_tokens * (_SHARE_OF_LONG if is_long else 1)
         if len(self._waiting) >= self._options.max_waiting or (self._waiting and self._waiting_tokens + tokens > room):
             raise Overloaded("too many texts wait to be rated; try again in a moment")
-        steps = (tokens - 1) // _STEP_TOKENS if is_long and self._is_stepwise else 0
-        if steps and cache is None:
+        ahead = tokens - 1 if is_long and self._is_stepwise else 0
+        if ahead and cache is None:
             cache = EncoderCache()
-        waiting = _Waiting(text, cache, background, tokens, is_long, steps, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(text, cache, background, tokens, is_long, ahead, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._waiting_tokens += tokens
         if self._worker is None or self._worker.done():
@@ -214,8 +220,11 @@ class Engine:
             classifier = self._classifier
             self._caches.update(waiting.cache for waiting in batch if waiting.cache is not None)
             taken = self._batch_since = time.perf_counter()
+            if not (batch[0].is_long or batch[0].background):
+                self._key_s = taken
+            step = _STEP_TOKENS if taken - self._key_s > _TYPING_S else _STEP_TOKENS_BESIDE_KEYS
             try:
-                outcomes = await loop.run_in_executor(self._executor, _read, classifier, batch)
+                outcomes = await loop.run_in_executor(self._executor, _read, classifier, batch, step)
             except (Exception, asyncio.CancelledError) as error:
                 for waiting in batch:
                     _settle(waiting, ModelUnavailable("the model thread is gone"))
@@ -270,16 +279,16 @@ class Engine:
         return batch
 
 
-def _read(classifier: Classifier, batch: list[_Waiting]) -> Sequence[Prediction | EngineError | None]:
+def _read(classifier: Classifier, batch: list[_Waiting], step: int) -> Sequence[Prediction | EngineError | None]:
     """In the model thread: classify a batch, or read on in the long text that is alone in it, and return None."""
     first = batch[0]
-    if first.steps and first.cache is not None and isinstance(classifier, StepwiseClassifier):
+    if first.ahead >= step and first.cache is not None and isinstance(classifier, StepwiseClassifier):
         with contextlib.suppress(Exception):  # The text's last pass says what is wrong with it.
-            has_more = classifier.advance(first.text, first.cache, _STEP_TOKENS)
-            first.steps = first.steps - 1 if has_more else 0
-            first.tokens -= _STEP_TOKENS
+            has_more = classifier.advance(first.text, first.cache, step)
+            first.ahead = first.ahead - step if has_more else 0
+            first.tokens -= step
             return [None]
-        first.steps = 0
+        first.ahead = 0
     return _classify(classifier, [item.text for item in batch], [item.cache for item in batch])
 
 

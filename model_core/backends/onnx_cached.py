@@ -101,7 +101,7 @@ class CachedOnnxBackend:
         cache.keep(cache.shared_blocks(input_ids, self._block))
         job = _Job(0, input_ids, cache)
         all_but_last = (len(input_ids) - 1) // self._block * self._block
-        target = min(all_but_last, job.past + tokens // self._block * self._block)
+        target = min(all_but_last, job.past + max(1, tokens // self._block) * self._block)
         while job.past < target:
             job.take_piece(min(self._piece, target - job.past))
             self._run([job])

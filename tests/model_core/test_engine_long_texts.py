@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from model_core.cache import Caches, EncoderCache
 from model_core.classifier import Prediction
 from model_core.engine import Answer
@@ -20,7 +22,7 @@ class StepwiseFake(HeldClassifier):
         self.open.set()
 
     def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
-        self.read.append(f"step of {text[0]}")
+        self.read.append(f"{tokens} of {text[0]}")
         if self._fails:
             raise RuntimeError("the fake classifier was told to fail in a step")
         self._reached.put([text])
@@ -42,8 +44,20 @@ async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngi
     [key] = await start(engine, "key")
     stepwise.open.set()
     await outcomes(long, key)
-    steps = ["step of l"] * (400 // 64)
-    assert stepwise.read == [*steps[:1], "rating of k", *steps[1:], "rating of l"]
+    assert stepwise.read[:2] == ["64 of l", "rating of k"]
+    assert stepwise.read[-1] == "rating of l"
+
+
+async def test_while_somebody_types_steps_are_small(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    stepwise = StepwiseFake()
+    engine = make_engine(stepwise)
+    await engine.classify("key")
+    await engine.classify("l" * 4 * 400)
+    assert stepwise.read == ["rating of k", *["16 of l"] * (400 // 16), "rating of l"]
+    monkeypatch.setattr("model_core.engine._TYPING_S", -1.0)
+    stepwise.read.clear()
+    await engine.classify("m" * 4 * 400)
+    assert stepwise.read == [*["64 of m"] * (400 // 64), "rating of m"]
 
 
 async def test_long_and_short_texts_take_turns_so_that_neither_waits_for_all_of_the_others(
@@ -65,7 +79,7 @@ async def test_a_long_text_that_was_begun_is_finished_before_the_next(make_engin
     waiting = await start(engine, "l" * 4 * 250, "m" * 4 * 250, "n" * 4 * 250)
     stepwise.open.set()
     await outcomes(*waiting)
-    one = ["step"] * (250 // 64) + ["rating"]
+    one = ["64"] * (250 // 64) + ["rating"]
     assert stepwise.read == [f"{part} of {text}" for text in "lmn" for part in one]
 
 
@@ -83,13 +97,13 @@ async def test_a_text_that_shares_only_its_begin_with_the_one_before_is_a_long_o
     stepwise, known = StepwiseFake(), EncoderCache()
     known.input_ids, known.text = tuple(range(400)), "k" * 4 * 402
     await make_engine(stepwise).classify("k" * 4 * 100 + "l" * 4 * 300, known)
-    assert stepwise.read[0] == "step of k"
+    assert stepwise.read[0] == "64 of k"
 
 
 async def test_a_failure_in_a_step_is_left_to_the_rating(make_engine: MakeEngine) -> None:
     stepwise = StepwiseFake(fails=True)
     assert isinstance(await make_engine(stepwise).classify("l" * 4 * 400), Answer)
-    assert stepwise.read == ["step of l", "rating of l"]
+    assert stepwise.read == ["64 of l", "rating of l"]
 
 
 async def test_a_caller_that_leaves_between_two_steps_ends_them(make_engine: MakeEngine) -> None:
@@ -103,7 +117,7 @@ async def test_a_caller_that_leaves_between_two_steps_ends_them(make_engine: Mak
     [key] = await start(engine, "key")
     stepwise.open.set()
     assert isinstance((await outcomes(key))[0], Answer)
-    assert stepwise.read == ["step of l", "rating of k"]
+    assert stepwise.read == ["64 of l", "rating of k"]
 
 
 async def test_a_text_in_steps_is_given_up_at_its_deadline(make_engine: MakeEngine) -> None:
@@ -128,6 +142,6 @@ async def test_a_model_that_is_replaced_between_steps_leaves_the_rest_of_the_tex
     await asyncio.sleep(0)
     before.open.set()
     await asyncio.gather(answer, replacing)
-    assert before.read == ["step of l"]
-    assert after.read == [*["step of l"] * (400 // 64 - 1), "rating of l"]
+    assert before.read == ["64 of l"]
+    assert after.read == [*["64 of l"] * (400 // 64 - 1), "rating of l"]
     assert cache.input_ids == (), "what the one before made of the text is gone"

@@ -32,6 +32,8 @@ _RETRY_S, _RETRY_CAP_S = 0.4, 6.0
 _BURST, _BURST_EVERY_S = 1_000, 0.1
 """Ten thousand messages a second."""
 _COME_BACK_S: Final = 1.0
+_ARRIVE_WITHIN_S: Final = 2.0
+"""All in one instant would measure how fast connections are taken, and no refusal."""
 
 
 class Crowd:
@@ -126,11 +128,16 @@ def _bursts() -> Iterator[range]:
 
 
 async def run(crowd: Crowd, kind: Kind, connections: int, seconds: float) -> None:
-    """Let so many clients do it for so long."""
+    """Let so many clients come one after another, and do it for so long."""
     behaviour: Callable[[], Awaitable[None]] = getattr(crowd, kind)
+
+    async def arrive(number: int) -> None:
+        await asyncio.sleep(_ARRIVE_WITHIN_S * number / connections)
+        await behaviour()
+
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await asyncio.gather(*(behaviour() for _ in range(connections)))
+            await asyncio.gather(*(arrive(number) for number in range(connections)))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 _ANSWERS_WITHIN_S: Final = 5.0
 _APPLICATIONS_END_WITHIN_S: Final = 2.0
 _EXIT_WITHIN_S: Final = 9.0
+_READ_BYTES: Final = 4_096
+"""Read of one connection in its turn. Twisted's 64 KiB hold a thousand messages of a flood, and nobody else's in between."""
 
 
 class SocketProtocol(WebSocketProtocol):
@@ -53,6 +55,7 @@ class SocketProtocol(WebSocketProtocol):
         super().connectionMade()
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
+        self.transport.bufferSize = _READ_BYTES
 
     def pauseProducing(self) -> None:  # noqa: N802
         """The client does not read: read nothing of it either, and give it some time."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from live.api_messages import Ratings
 from live.limits import Limits
@@ -22,13 +21,8 @@ from model_core.engine import Engine
 from model_core.errors import EngineError
 from model_core.explain import explain
 
-_MANY_AT_ONCE: Final = 32
-"""Texts of all large requests and explanations together that may wait in the engine: other places are for keys."""
-
 _EXPLAIN_WITHIN_S: Final = 30.0
 """Sixty-four ratings behind all keys have no bound of their own; nobody waits longer for them."""
-
-_places: WeakKeyDictionary[Engine, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 async def rate(engine: Engine, text: str, background: bool = False) -> Rating:
@@ -43,7 +37,7 @@ async def rate(engine: Engine, text: str, background: bool = False) -> Rating:
 async def explain_text(engine: Engine, text: str) -> Explained:
     """Explain one text when no key waits. Raises ProtocolError, at the latest after ``_EXPLAIN_WITHIN_S``."""
     try:
-        async with asyncio.timeout(_EXPLAIN_WITHIN_S), _places_of(engine):
+        async with asyncio.timeout(_EXPLAIN_WITHIN_S):
             explanation = await explain(engine, text)
     except EngineError as error:
         raise from_engine_error(error) from error
@@ -54,19 +48,13 @@ async def explain_text(engine: Engine, text: str) -> Explained:
 
 async def rate_many(engine: Engine, texts: Sequence[str], limits: Limits) -> Ratings:
     """Rate texts when no key waits. What is wrong with one text is said in its place."""
-    places = _places_of(engine)
 
     async def one(number: int, text: str) -> Rating | ErrorReply:
         try:
             check_length(text, limits)
-            async with places:
-                return await rate(engine, text, background=True)
+            return await rate(engine, text, background=True)
         except ProtocolError as error:
             at_fault = f"texts.{number}" if error.param is not None else None
             return ErrorReply(error=error_body(ProtocolError(error.code, error.message, at_fault)))
 
     return Ratings(results=await asyncio.gather(*(one(number, text) for number, text in enumerate(texts))))
-
-
-def _places_of(engine: Engine) -> asyncio.Semaphore:
-    return _places.setdefault(engine, asyncio.Semaphore(_MANY_AT_ONCE))

@@ -5,9 +5,10 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from daphne.http_protocol import WebRequest
 from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor
@@ -15,6 +16,7 @@ from twisted.internet import reactor
 from live.metrics import WEBSOCKET_ERRORS, note_close
 from live.model_watch import ModelWatch
 from live.protocol import CLOSE_GOING_AWAY, CLOSE_SLOW_READER, ProtocolError, error_body
+from live.refusal import refuse
 from live.server_messages import ErrorMessage
 from live.sockets import live_sockets
 from live.watching.consumer import WRITABLE
@@ -25,7 +27,7 @@ _ANSWERS_WITHIN_S: Final = 5.0
 _APPLICATIONS_END_WITHIN_S: Final = 2.0
 _EXIT_WITHIN_S: Final = 9.0
 _READ_BYTES: Final = 4_096
-"""Read of one connection in its turn. Twisted's 64 KiB hold a thousand messages of a flood, and nobody else's in between."""
+"""Read of one connection in its turn. Twisted's 64 KiB hold a thousand messages of a flood, with no other's between."""
 
 
 class SocketProtocol(WebSocketProtocol):
@@ -130,9 +132,7 @@ class StarcastServer(Server):
         if isinstance(protocol, SocketProtocol):
             scope["extensions"] = {WRITABLE: protocol.writable}
         elif self._stopping is not None:
-            protocol.channel.persistent = False
-            protocol.responseHeaders.setRawHeaders(b"Retry-After", [b"1"])
-            protocol.basic_error(503, b"Service Unavailable", "This server stops; try again in a moment.")
+            refuse(protocol)
             return None
         return super().create_application(protocol, scope)
 
@@ -160,15 +160,31 @@ class StarcastServer(Server):
             self._watching.cancel()
         try:
             await asyncio.gather(*(port.stopListening().asFuture(twisted_loop) for port in self._ports))
-            await live_sockets.drain(_ANSWERS_WITHIN_S)
+            requests = self._under_way(WebRequest)
+            await asyncio.gather(
+                live_sockets.drain(_ANSWERS_WITHIN_S), _end(requests.values(), within_s=_ANSWERS_WITHIN_S)
+            )
+            for request, application in requests.items():
+                if not application.done():
+                    refuse(request)
             # Those of HTTP end with their answer, those of sockets when the client has said goodbye.
-            under_way = [
-                entry["application_instance"] for entry in self.connections.values() if "application_instance" in entry
-            ]
-            if under_way:
-                await asyncio.wait(under_way, timeout=_APPLICATIONS_END_WITHIN_S)
+            await _end(self._under_way().values(), within_s=_APPLICATIONS_END_WITHIN_S)
         finally:
             self.stop()
+
+    def _under_way(self, kind: type = object) -> dict[Any, asyncio.Future[None]]:
+        """The applications of connections of a kind."""
+        return {
+            protocol: entry["application_instance"]
+            for protocol, entry in self.connections.items()
+            if isinstance(protocol, kind) and "application_instance" in entry
+        }
+
+
+async def _end(applications: Iterable[asyncio.Future[None]], within_s: float) -> None:
+    """Wait until all have ended, but no longer than that."""
+    if pending := set(applications):
+        await asyncio.wait(pending, timeout=within_s)
 
 
 def _exit_at_once() -> None:

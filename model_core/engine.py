@@ -18,6 +18,7 @@ from weakref import WeakSet
 from model_core.cache import EncoderCache
 from model_core.classifier import Classifier, ModelInfo, Prediction, StepwiseClassifier
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
+from model_core.gate import Gate
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ _SHARE_OF_LONG: Final = 3 / 4
 _STEP_TOKENS: Final = 64
 """Nothing interrupts a pass, so long texts are read in steps, and background batches are small: keys go in between."""
 _STEP_TOKENS_BESIDE_KEYS: Final = 16
+_BACKGROUND_SHARE: Final = 1 / 8
+"""Of the tokens that may wait; what else is done in the background stands in a line of its own before."""
 _TYPING_S: Final = 1.0
 """So long after a key its typist is expected to make another."""
 _BACKGROUND_BATCH_TOKENS: Final = 128
@@ -50,6 +53,8 @@ class EngineOptions:
     """Estimated tokens of one batch: whoever comes next waits for all of it."""
     deadline_ms: int = 5_000
     """A text not answered by then is given up; nobody waits for its bars any more."""
+    background_deadline_ms: int = 30_000
+    """The same for background work, its time in line included."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -107,6 +112,7 @@ class Engine:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starcast-model")
         self._caches: WeakSet[EncoderCache] = WeakSet()
         """Those that the model may have filled; another model can make nothing of what is in them."""
+        self._background = Gate(int(self._options.max_waiting_tokens * _BACKGROUND_SHARE))
         self._waiting: list[_Waiting] = []
         self._waiting_tokens = 0
         self._long_is_next = False
@@ -128,6 +134,10 @@ class Engine:
         return 0.0 if since is None else time.perf_counter() - since
 
     @property
+    def _somebody_types(self) -> bool:
+        return time.perf_counter() - self._key_s < _TYPING_S
+
+    @property
     def info(self) -> ModelInfo:
         """The model that answers."""
         return self._classifier.info
@@ -135,18 +145,33 @@ class Engine:
     async def classify(self, text: str, cache: EncoderCache | None = None, background: bool = False) -> Answer:
         """Rate one text. ``cache`` is what the caller keeps from one text to the next that continues it.
 
-        Nobody watches a cursor for ``background`` work: it is done while no other text waits.
+        Nobody watches a cursor for ``background`` work: it is done while no other text waits, and never refused as
+        Overloaded, for little of it is let in at once.
 
         Raises Overloaded at once when too much waits, ModelUnavailable when the deadline passes, EngineError when
         the model fails on this text. A caller that is cancelled or too late gives its place back at once.
         """
         tokens = self._estimate_tokens(text, cache)
-        is_long = tokens > _LONG_TOKENS
-        if self._closed:
-            raise ModelUnavailable("the engine is closed")
-        room = self._options.max_waiting_tokens * (_SHARE_OF_LONG if is_long else 1)
+        deadline_ms = self._options.background_deadline_ms if background else self._options.deadline_ms
+        try:
+            async with asyncio.timeout(deadline_ms / 1000):
+                if not background:
+                    self._refuse_too_much(tokens)
+                    return await self._answer(text, cache, tokens, background=False)
+                async with self._background.through(tokens):
+                    return await self._answer(text, cache, tokens, background=True)
+        except TimeoutError as error:
+            raise ModelUnavailable("the model did not answer in time") from error
+
+    def _refuse_too_much(self, tokens: int) -> None:
+        room = self._options.max_waiting_tokens * (_SHARE_OF_LONG if tokens > _LONG_TOKENS else 1)
         if len(self._waiting) >= self._options.max_waiting or (self._waiting and self._waiting_tokens + tokens > room):
             raise Overloaded("too many texts wait to be rated; try again in a moment")
+
+    async def _answer(self, text: str, cache: EncoderCache | None, tokens: int, background: bool) -> Answer:
+        if self._closed:
+            raise ModelUnavailable("the engine is closed")
+        is_long = tokens > _LONG_TOKENS
         ahead = tokens - 1 if is_long and self._is_stepwise else 0
         if ahead and cache is None:
             cache = EncoderCache()
@@ -156,11 +181,7 @@ class Engine:
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         try:
-            async with asyncio.timeout(self._options.deadline_ms / 1000):
-                return await waiting.future
-        except TimeoutError as error:
-            self._give_back(waiting)
-            raise ModelUnavailable("the model did not answer in time") from error
+            return await waiting.future
         except EngineError as error:
             if error.__cause__ is not None:
                 # Here, in the caller's context, so that the record is the caller's. The text itself stays out of it.
@@ -222,7 +243,7 @@ class Engine:
             taken = self._batch_since = time.perf_counter()
             if not (batch[0].is_long or batch[0].background):
                 self._key_s = taken
-            step = _STEP_TOKENS if taken - self._key_s > _TYPING_S else _STEP_TOKENS_BESIDE_KEYS
+            step = _STEP_TOKENS_BESIDE_KEYS if self._somebody_types else _STEP_TOKENS
             try:
                 outcomes = await loop.run_in_executor(self._executor, _read, classifier, batch, step)
             except (Exception, asyncio.CancelledError) as error:
@@ -268,10 +289,11 @@ class Engine:
 
     def _fill(self, waiting: list[_Waiting]) -> list[_Waiting]:
         """As many of these as one batch may have."""
+        background_budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_TOKENS
         batch: list[_Waiting] = []
         tokens = 0
         for item in waiting[: self._options.max_batch]:
-            budget = _BACKGROUND_BATCH_TOKENS if item.background else self._options.max_batch_tokens
+            budget = background_budget if item.background else self._options.max_batch_tokens
             if batch and tokens + item.tokens > budget:
                 break
             batch.append(item)

@@ -71,30 +71,6 @@ async def test_a_batch_has_no_more_tokens_than_the_options_say(make_engine: Make
     assert held.batches == [["first"], [huge], [short, short, long, long], [long]]
 
 
-async def test_keys_go_before_background_work_and_never_share_a_batch_with_it(
-    make_engine: MakeEngine, held: HeldClassifier
-) -> None:
-    engine = make_engine(held)
-    first = await start_busy(engine, held)
-    background = [asyncio.create_task(engine.classify(text, background=True)) for text in ("b1", "b2")]
-    await asyncio.sleep(0)
-    keys = await start(engine, "key 1", "key 2")
-    held.open.set()
-    await outcomes(first, *background, *keys)
-    assert held.batches == [["first"], ["key 1", "key 2"], ["b1", "b2"]]
-
-
-async def test_background_batches_are_small(make_engine: MakeEngine, held: HeldClassifier) -> None:
-    engine = make_engine(held)
-    first = await start_busy(engine, held)
-    texts = [f"{number} " + "word " * 40 for number in range(4)]  # about 52 tokens each
-    background = [asyncio.create_task(engine.classify(text, background=True)) for text in texts]
-    await asyncio.sleep(0)
-    held.open.set()
-    await outcomes(first, *background)
-    assert held.batches[1:] == [texts[:2], texts[2:]]
-
-
 async def test_the_model_runs_in_one_thread_of_its_own(make_engine: MakeEngine) -> None:
     names: list[str] = []
 

@@ -1,0 +1,74 @@
+"""Work that nobody watches a cursor for: it waits in a line of its own, and keys go first."""
+
+import asyncio
+
+import pytest
+
+from model_core.engine import Answer
+from model_core.errors import ModelUnavailable
+from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
+
+
+async def test_keys_go_before_background_work_and_never_share_a_batch_with_it(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held)
+    first = await start_busy(engine, held)
+    background = [asyncio.create_task(engine.classify(text, background=True)) for text in ("b1", "b2")]
+    await asyncio.sleep(0)
+    keys = await start(engine, "key 1", "key 2")
+    held.open.set()
+    await outcomes(first, *background, *keys)
+    assert held.batches == [["first"], ["key 1", "key 2"], ["b1", "b2"]]
+
+
+@pytest.mark.parametrize(("typing_s", "at_once"), [(-1.0, 2), (60.0, 1)])
+async def test_background_batches_are_small_and_smaller_while_somebody_types(
+    typing_s: float, at_once: int, make_engine: MakeEngine, held: HeldClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_core.engine._TYPING_S", typing_s)
+    engine = make_engine(held)
+    first = await start_busy(engine, held)
+    texts = [f"{number} " + "word " * 40 for number in range(4)]  # about 52 tokens each
+    background = [asyncio.create_task(engine.classify(text, background=True)) for text in texts]
+    await asyncio.sleep(0)
+    held.open.set()
+    await outcomes(first, *background)
+    assert held.batches[1:] == [texts[number : number + at_once] for number in range(0, 4, at_once)]
+
+
+async def test_more_background_work_than_may_wait_is_all_done_and_leaves_room_for_keys(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held, max_waiting=40, max_waiting_tokens=4_096)
+    first = await start_busy(engine, held)
+    texts = [f"{number} " + "word " * 600 for number in range(64)]  # 512 tokens each, eight times what may wait
+    background = [asyncio.create_task(engine.classify(text, background=True)) for text in texts]
+    await asyncio.sleep(0)
+    assert engine.waiting == 1, "the others stand in line"
+    keys = await start(engine, *(f"key {number}" for number in range(39)))
+    held.open.set()
+    answers = await outcomes(first, *background, *keys)
+    assert [type(answer) for answer in answers] == [Answer] * len(answers)
+
+
+async def test_background_work_has_a_deadline_of_its_own_in_line_too(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held, deadline_ms=60_000, background_deadline_ms=50, max_waiting_tokens=64)
+    first = await start_busy(engine, held)
+    background = [asyncio.create_task(engine.classify(f"b{number}" * 40, background=True)) for number in range(2)]
+    assert [type(outcome) for outcome in await outcomes(*background)] == [ModelUnavailable] * 2
+    held.open.set()
+    assert isinstance((await outcomes(first))[0], Answer)
+    assert isinstance(await engine.classify("later", background=True), Answer), "their places are free again"
+
+
+async def test_an_engine_that_closes_refuses_what_stands_in_line(make_engine: MakeEngine, held: HeldClassifier) -> None:
+    engine = make_engine(held, max_waiting_tokens=64)
+    await start_busy(engine, held)
+    background = [asyncio.create_task(engine.classify(f"b{number}" * 40, background=True)) for number in range(3)]
+    await asyncio.sleep(0)
+    held.open.set()
+    await engine.close()
+    assert [type(outcome) for outcome in await outcomes(*background)] == [ModelUnavailable] * 3

@@ -27,6 +27,17 @@ live.engine.load_classifier = lambda *_: FakeClassifier(gate=threading.Event())
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 
+SLOW = HANGING.replace("threading.Event()", "Gate()").replace(
+    "live.engine.load_classifier",
+    """
+class Gate(threading.Event):
+    def wait(self, timeout=None):
+        return super().wait(0.3)
+
+live.engine.load_classifier""",
+)
+"""Takes 20 seconds for an explanation or for many texts."""
+
 
 def update(seq: int) -> str:
     return json.dumps({"type": "text.update", "seq": seq, "text": f"text {seq}"})
@@ -177,13 +188,42 @@ async def test_a_server_that_stops_takes_no_more_requests_over_connections_that_
         async with (
             await open_socket(server) as socket,
             httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=60) as client,
+            httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=60) as other,
         ):
             await socket.send(update(1))
             assert (await ask(socket, '{"type":"ping"}'))["type"] == "pong"
             assert (await client.get("/healthz")).status_code == 200
+            assert (await other.get("/healthz")).status_code == 200
             server.process.send_signal(signal.SIGTERM)
             assert json.loads(await socket.recv())["type"] == "session.closing"
             refused = await client.get("/healthz")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            refused = await other.get("/api/v1/model")
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "model_unavailable")
             with pytest.raises(httpx.ConnectError):
                 await client.get("/healthz")
+
+
+async def test_requests_that_a_stop_would_cut_off_are_answered_by_an_error_in_time(data_dir: Path) -> None:
+    long = "A slow start, but what an ending. " * 20
+    with start_server(data_dir, program=("-c", SLOW, "serve"), STARCAST_BACKEND="fake") as server:
+        async with httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=60) as client:
+            slow = [
+                asyncio.create_task(client.post(f"/api/v1/{path}", json=body))
+                for path, body in (("explain", {"text": long}), ("predict", {"texts": [long] * 64}))
+            ]
+            # An answer says that what came before it is under way.
+            assert (await client.post("/api/v1/predict", json={"text": "first"})).status_code == 200
+            quick = asyncio.create_task(client.post("/api/v1/predict", json={"text": "second"}))
+            assert (await client.get("/healthz")).status_code == 200
+            asked = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            for reply in await asyncio.gather(*slow):
+                assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
+                assert reply.headers["Access-Control-Allow-Origin"] == "*"
+                error = reply.json()["error"]
+                assert (error["code"], error["retryable"]) == ("model_unavailable", True)
+            assert (await quick).status_code == 200
+        assert await asyncio.to_thread(server.process.wait, timeout=20) == 0
+        assert time.monotonic() - asked < 15  # Eight, and a busy machine.
+        assert "Traceback" not in server.logged()

@@ -46,7 +46,7 @@ FIRST_FINAL_CLOSE: Final = 4500
 """From here up the same client would be refused again."""
 
 CLOSE_MEANINGS: Final[dict[int, str]] = {
-    protocol.CLOSE_ASKED_FOR: "The client sent `close`, or the connection is a day old.",
+    protocol.CLOSE_ASKED_FOR: "The client sent `close`.",
     protocol.CLOSE_GOING_AWAY: "The server stops, after a `session.closing`.",
     protocol.CLOSE_INTERNAL: "The server has no model, or cannot check keys.",
     protocol.CLOSE_TOO_FAST: "Too many messages beyond the rate for too long, or too many new connections.",

@@ -57,6 +57,8 @@ class Command(BaseCommand):
             on_serving=announce,
             application=application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
+            # No end of a session: Daphne would close one that is a day old with 1000, after which nobody comes back.
+            websocket_timeout=-1,
             ping_interval=_PING_INTERVAL_S,
             ping_timeout=_PING_TIMEOUT_S,
             websocket_max_message_size=limits.max_frame_bytes,

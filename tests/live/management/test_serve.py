@@ -6,7 +6,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.servers import REPOSITORY, start_server
+from tests.servers import REPOSITORY, ask, open_socket, start_server
+
+AGEING = """
+import os
+import sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+from django.core.management import execute_from_command_line
+import daphne.server
+from daphne.ws_protocol import WebSocketProtocol
+check_timeouts = WebSocketProtocol.check_timeouts
+
+def check_a_week_later(protocol):
+    if protocol.state == protocol.STATE_OPEN:
+        protocol.socket_opened -= 7 * 86_400
+        check_timeouts(protocol)
+        protocol.serverSend("checked")
+
+WebSocketProtocol.check_timeouts = check_a_week_later
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
 
 
 def test_it_says_what_it_loaded_and_where_it_listens_in_three_lines(data_dir: Path) -> None:
@@ -22,6 +41,13 @@ def test_it_ends_when_asked_to(data_dir: Path) -> None:
         with start_server(data_dir, STARCAST_BACKEND="fake") as server:
             server.process.send_signal(asked)
             assert server.process.wait(timeout=20) == 0
+
+
+async def test_a_connection_lasts_longer_than_a_day(data_dir: Path) -> None:
+    with start_server(data_dir, program=("-c", AGEING, "serve"), STARCAST_BACKEND="fake") as server:
+        async with await open_socket(server) as socket:
+            assert await socket.recv() == "checked"
+            assert (await ask(socket, '{"type":"ping"}'))["type"] == "pong"
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(data_dir: Path) -> None:

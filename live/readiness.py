@@ -1,4 +1,7 @@
-"""Whether the model answers, found out by a real forward pass: one at a time, however many ask."""
+"""Whether the model answers, found out by a real forward pass: one at a time, however many ask.
+
+A model that has too much to do is alive. To take its server away would leave the others with more still.
+"""
 
 import asyncio
 import itertools
@@ -7,8 +10,10 @@ from contextvars import Context
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from model_core.engine import Answer, Engine
-from model_core.errors import EngineError
+from django.conf import settings
+
+from model_core.engine import Answer, Engine, EngineOptions
+from model_core.errors import EngineError, ModelUnavailable, Overloaded
 
 _FRESH_S: Final = 1.0
 """For so long an answer stands, so that whoever asks in a loop costs one pass a second."""
@@ -29,12 +34,13 @@ class _Probe:
     def is_fresh(self) -> bool:
         return self._ended is None or time.monotonic() - self._ended < _FRESH_S
 
-    async def _run(self) -> Answer | EngineError:
+    async def _run(self) -> Answer | EngineError | None:
+        since = time.perf_counter()
         try:
             # Another text each time: the model remembers the answers of the latest, and would not be asked.
             return await self._engine.classify(f"Film {next(_numbers)}.")
         except EngineError as error:
-            return error
+            return None if _is_busy(error, self._engine.busy_s, time.perf_counter() - since) else error
         finally:
             self._ended = time.monotonic()
             del self._engine
@@ -43,8 +49,11 @@ class _Probe:
 _probes: WeakKeyDictionary[Engine, _Probe] = WeakKeyDictionary()
 
 
-async def probe(engine: Engine) -> Answer:
-    """The model's answer to a short text, at most a second old. Raises EngineError, by the engine's deadline."""
+async def probe(engine: Engine) -> Answer | None:
+    """The model's answer to a short text, at most a second old; None where it is busy with others' texts.
+
+    Raises EngineError where the model does not answer, by the engine's deadline.
+    """
     latest = _probes.get(engine)
     if latest is None or not latest.is_fresh:
         latest = _probes[engine] = _Probe(engine)
@@ -53,3 +62,11 @@ async def probe(engine: Engine) -> Answer:
     if isinstance(outcome, EngineError):
         raise outcome
     return outcome
+
+
+def _is_busy(error: EngineError, busy_s: float, waited_s: float) -> bool:
+    """Whether this is for want of time alone, while the model takes one batch after another."""
+    if isinstance(error, Overloaded):
+        return busy_s < EngineOptions(**settings.STARCAST_ENGINE).deadline_ms / 1000
+    # Another batch was begun long after this text had come: it was passed over, and not what the model hangs on.
+    return isinstance(error, ModelUnavailable) and 0 < busy_s < waited_s / 2

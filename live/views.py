@@ -52,7 +52,7 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the model answers, by a real forward pass; 503 with the reason otherwise."""
+    """200 when the model answers, by a real forward pass, or has too much to do; 503 with the reason otherwise."""
     try:
         engine = get_engine()
         answer = await probe(engine)
@@ -60,6 +60,8 @@ async def readyz(request: HttpRequest) -> HttpResponse:
         logger.warning("not ready: %s", error)
         return JsonResponse({"status": "unavailable", "reason": str(error)}, status=503)
     model = {"name": engine.info.name, "version": engine.info.version}
+    if answer is None:
+        return JsonResponse({"status": "busy", "model": model})
     return JsonResponse({"status": "ok", "model": model, "inference_ms": round(answer.inference_ms, 2)})
 
 

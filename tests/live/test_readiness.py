@@ -9,7 +9,7 @@ import pytest
 from live import readiness
 from live.readiness import probe
 from model_core.engine import Engine, EngineOptions
-from model_core.errors import ModelUnavailable
+from model_core.errors import ModelUnavailable, Overloaded
 from model_core.fake import FakeClassifier
 
 
@@ -29,11 +29,17 @@ def model_of(engine: Engine) -> FakeClassifier:
     return engine._classifier
 
 
+async def answered(engine: Engine) -> None:
+    answer = await probe(engine)
+    assert answer is not None
+    assert answer.prediction.tokens == 2
+
+
 async def test_each_probe_is_a_text_that_the_model_has_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_FRESH_S", 0.0)
     engine = Engine(FakeClassifier())
     for _ in range(3):
-        assert (await probe(engine)).prediction.tokens == 2
+        await answered(engine)
     assert len({text for batch in model_of(engine).batches for text in batch}) == 3
     await engine.close()
 
@@ -66,7 +72,9 @@ async def test_whoever_gives_up_leaves_the_others_their_answer(held: Engine) -> 
     gate = model_of(held).gate
     assert gate is not None
     gate.set()
-    assert (await second).prediction.tokens == 2
+    answer = await second
+    assert answer is not None
+    assert answer.prediction.tokens == 2
 
 
 async def test_a_model_that_comes_back_is_ready_again(held: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,4 +84,34 @@ async def test_a_model_that_comes_back_is_ready_again(held: Engine, monkeypatch:
     gate = model_of(held).gate
     assert gate is not None
     gate.set()
-    assert (await probe(held)).prediction.tokens == 2
+    await answered(held)
+
+
+async def test_a_full_queue_is_busy_until_the_model_is_at_one_batch_for_longer_than_the_deadline(
+    held: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "_FRESH_S", 0.0)
+    held._options = EngineOptions(max_waiting=1)
+    taken = asyncio.create_task(held.classify("taken"))
+    assert await asyncio.to_thread(model_of(held).asked.acquire, timeout=10)
+    waits = asyncio.create_task(held.classify("waits"))
+    await asyncio.sleep(0)
+    assert await probe(held) is None
+    monkeypatch.setattr(Engine, "busy_s", 5.1)
+    with pytest.raises(Overloaded):
+        await probe(held)
+    gate = model_of(held).gate
+    assert gate is not None
+    gate.set()
+    await asyncio.gather(taken, waits)
+
+
+async def test_whoever_was_passed_over_finds_the_model_busy_and_not_dead(
+    held: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "_FRESH_S", 0.0)
+    monkeypatch.setattr(Engine, "busy_s", 0.01)
+    assert await probe(held) is None
+    monkeypatch.setattr(Engine, "busy_s", 5.0)
+    with pytest.raises(ModelUnavailable):
+        await probe(held)

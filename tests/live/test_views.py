@@ -1,5 +1,6 @@
 """The page and the health checks, in the process."""
 
+import asyncio
 import json
 import threading
 
@@ -7,6 +8,7 @@ import pytest
 from django.test import AsyncClient, Client
 from pytest_django.fixtures import Settings
 
+from live.engine import get_engine
 from model_core.fake import FakeClassifier
 from model_core.labels import STARS
 
@@ -58,6 +60,21 @@ async def test_readyz_turns_503_when_the_model_hangs(fake: FakeClassifier, setti
     fake.gate.set()
     assert response.status_code == 503
     assert json.loads(response.content)["status"] == "unavailable"
+
+
+async def test_readyz_is_200_when_the_model_is_alive_and_busy(fake: FakeClassifier, settings: Settings) -> None:
+    settings.STARCAST_ENGINE = {**settings.STARCAST_ENGINE, "max_waiting": 1}
+    fake.gate = threading.Event()
+    engine = get_engine()
+    texts = [asyncio.create_task(engine.classify("taken"))]
+    assert await asyncio.to_thread(fake.asked.acquire, timeout=10)
+    texts.append(asyncio.create_task(engine.classify("waits")))
+    await asyncio.sleep(0)
+    response = await AsyncClient().get("/readyz")
+    fake.gate.set()
+    await asyncio.gather(*texts)
+    assert response.status_code == 200
+    assert json.loads(response.content) == {"status": "busy", "model": {"name": "fake", "version": "0"}}
 
 
 def test_a_foreign_host_is_refused_but_for_health_checks(fake: FakeClassifier) -> None:

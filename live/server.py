@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ from live.protocol import CLOSE_GOING_AWAY, CLOSE_SLOW_READER, ProtocolError, er
 from live.refusal import refuse
 from live.server_messages import ErrorMessage
 from live.sockets import live_sockets
+from live.watchdog import Watchdog, exit_at_once
 from live.watching.consumer import WRITABLE
 
 logger = logging.getLogger(__name__)
@@ -101,12 +101,14 @@ class StarcastServer(Server):
         *,
         slow_reader_s: float,
         on_serving: Callable[[], None],
+        watchdog_s: float,
         model_watch: ModelWatch | None = None,
         **options: Any,
     ) -> None:
         super().__init__(signal_handlers=False, **options)
         self._slow_reader_s = slow_reader_s
         self._on_serving = on_serving
+        self._watchdog = Watchdog(twisted_loop, watchdog_s, exit_at_once) if watchdog_s else None
         self._model_watch = model_watch
         self._watching: asyncio.Task[None] | None = None
         self._ports: list[Any] = []
@@ -116,6 +118,8 @@ class StarcastServer(Server):
         """Serve until a signal comes."""
         reactor.callWhenRunning(self._prepare)
         super().run()
+        if self._watchdog is not None:
+            self._watchdog.stop()
 
     def listen_success(self, port: Any) -> None:
         """Keep the port, which Daphne forgets."""
@@ -140,6 +144,8 @@ class StarcastServer(Server):
         self.ws_factory.protocol = type("ConfiguredProtocol", (SocketProtocol,), {"slow_reader_s": self._slow_reader_s})
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self._on_signal)
+        if self._watchdog is not None:
+            self._watchdog.start()
         if self._model_watch is not None:
             self._watching = twisted_loop.create_task(self._model_watch.run())
         # Not Daphne's own ready_callable: that comes before the handlers of signals, which whoever reads this may send.
@@ -150,7 +156,7 @@ class StarcastServer(Server):
             self.stop()
             return
         # A model thread that hangs, or anything else, would hold the process for ever.
-        last_resort = threading.Timer(_EXIT_WITHIN_S, _exit_at_once)
+        last_resort = threading.Timer(_EXIT_WITHIN_S, _exit_without_it)
         last_resort.daemon = True
         last_resort.start()
         self._stopping = twisted_loop.create_task(self._drain_and_stop())
@@ -187,6 +193,6 @@ async def _end(applications: Iterable[asyncio.Future[None]], within_s: float) ->
         await asyncio.wait(pending, timeout=within_s)
 
 
-def _exit_at_once() -> None:
+def _exit_without_it() -> None:
     logger.error("something did not end, most likely the model thread: exiting without it")
-    os._exit(1)
+    exit_at_once()

@@ -59,6 +59,7 @@ STARCAST_ENGINE = {
     "max_batch_tokens": env_int("STARCAST_MAX_BATCH_TOKENS", 384),
     "deadline_ms": env_int("STARCAST_DEADLINE_MS", 5_000),
 }
+STARCAST_WATCHDOG_S = env_int("STARCAST_WATCHDOG_S", 30, minimum=0)
 STARCAST_ORIGINS = env_list("STARCAST_ORIGINS")
 STARCAST_METRICS_TOKEN = env_optional_secret("STARCAST_METRICS_TOKEN")
 STARCAST_REQUIRE_KEY = env_bool("STARCAST_REQUIRE_KEY", False)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from live.choice import load_at_start
@@ -55,6 +56,7 @@ class Command(BaseCommand):
         server = StarcastServer(
             slow_reader_s=limits.slow_reader_s,
             on_serving=announce,
+            watchdog_s=settings.STARCAST_WATCHDOG_S,
             application=application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
             # No end of a session: Daphne would close one that is a day old with 1000, after which nobody comes back.

@@ -109,9 +109,11 @@ def running_site(replicas: int = 2, **overrides: str) -> Iterator[Site]:
                 "NGINX_LOCAL_RESOLVERS": "127.0.0.1",
                 "NGINX_HTTP_PORT": f"127.0.0.1:{http_port}",
                 "NGINX_HTTPS_PORT": f"127.0.0.1:{https_port}",
-                "NGINX_UPSTREAM": " ".join(
-                    proxied["NGINX_UPSTREAM"].replace("web:8000 resolve", f"127.0.0.1:{port}") for port in ports
-                ),
+                **{
+                    name: " ".join(value.replace("web:8000 resolve", f"127.0.0.1:{port}") for port in ports)
+                    for name, value in proxied.items()
+                    if name.startswith("NGINX_UPSTREAM_")
+                },
                 "NGINX_ACME_DIR": str(folder / "acme"),
                 "NGINX_CERTIFICATE": str(cert),
                 "NGINX_CERTIFICATE_KEY": str(key),

@@ -32,6 +32,22 @@ async def test_a_replica_that_stands_still_is_left_for_another(site: Site) -> No
     assert 0 < sum(each.reconnections > 0 for each in typed) < len(typed)
 
 
+async def test_a_page_is_had_from_another_replica_while_one_stands_still(site: Site) -> None:
+    async with (
+        frozen(site) as freeze,
+        httpx.AsyncClient(base_url=site.url, verify=site.tls, trust_env=False, timeout=60) as browser,
+    ):
+        await freeze()
+        # A third of them wait there until the proxy asks another one.
+        waited = await asyncio.gather(*(browser.get("/about/") for _ in range(12)))
+        assert [page.status_code for page in waited] == [200] * 12
+        assert 3 <= sum(page.elapsed.total_seconds() > 10 for page in waited) < 12
+        pages = await asyncio.gather(*(browser.get("/about/") for _ in range(12)))
+        assert [page.status_code for page in pages] == [200] * 12
+        # Now that it is known, it is tried again by one at the most.
+        assert sum(page.elapsed.total_seconds() > 10 for page in pages) <= 1
+
+
 async def test_an_upgrade_of_one_replica_after_another_costs_nobody_the_newest_text(site: Site) -> None:
     logged = len(site.proxy.log.read_text())
     async with upgraded(site) as event:

@@ -9,27 +9,35 @@ import string
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.conftest import missing
 from tests.servers import free_port
 from tests.topology import compose
 from tests.topology.services import TEMPLATE, NotInstalledError, certificate, nginx, program, running, wait_until
 
+BROKEN = "/api/v1/model"
+
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with the headers that came, by their names in lower case."""
+    """Answers with the headers that came, by their names in lower case; hangs up on who asks for ``BROKEN``."""
 
     protocol_version = "HTTP/1.1"
+    # The body would wait for the acknowledgement of the headers.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith(BROKEN):
+            self.close_connection = True
+            return
         body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -76,7 +84,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
                 "NGINX_LOCAL_RESOLVERS": "127.0.0.1",
                 "NGINX_HTTP_PORT": f"127.0.0.1:{http_port}",
                 "NGINX_HTTPS_PORT": f"127.0.0.1:{https_port}",
-                "NGINX_UPSTREAM": f"server 127.0.0.1:{backend.server_port};",
+                "NGINX_UPSTREAM_OF_PAGES": f"server 127.0.0.1:{backend.server_port};",
+                "NGINX_UPSTREAM_OF_SOCKETS": f"server 127.0.0.1:{backend.server_port};",
                 "NGINX_CONNECTIONS_PER_ADDRESS": "20",
                 "NGINX_ACME_DIR": str(folder / "acme"),
                 "NGINX_CERTIFICATE": str(cert),
@@ -97,13 +106,16 @@ def test_it_says_itself_who_the_client_is_and_drops_what_the_client_says(proxy: 
         "X-Forwarded-Host": "evil.example",
         "X-Forwarded-Port": "1",
         "Forwarded": "for=203.0.113.7",
+        "Daphne-Root-Path": "/elsewhere",
     }
+    of_client = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "forwarded", "daphne-root-path"}
     with proxy.client() as client:
-        came = client.get("/", headers=forged).json()
-    assert came["x-real-ip"] == "127.0.0.1"
-    assert came["x-forwarded-proto"] == "https"
-    assert came["host"] == f"localhost:{proxy.port}"
-    assert not {"x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "forwarded"} & came.keys()
+        for path in ("/", "/api/v1/predict", "/ws/v1/classify/", "/admin/login/"):
+            came = client.get(path, headers=forged).json()
+            assert came["x-real-ip"] == "127.0.0.1"
+            assert came["x-forwarded-proto"] == "https"
+            assert came["host"] == f"localhost:{proxy.port}"
+            assert not of_client & came.keys()
 
 
 def test_it_hands_an_upgrade_on_and_nothing_of_other_connections(proxy: Proxy) -> None:
@@ -159,6 +171,12 @@ def test_guessing_passwords_is_slowed_down(proxy: Proxy) -> None:
         assert client.get("/admin/login/").status_code == 200
 
 
+def test_looking_at_the_login_is_bounded_like_any_page(proxy: Proxy) -> None:
+    with proxy.client() as client:
+        # More at once than a page takes, on a machine that answers some hundred a second.
+        assert any(client.get("/admin/login/").status_code == 429 for _ in range(1_000))
+
+
 def test_one_address_holds_a_bounded_number_of_connections(proxy: Proxy) -> None:
     context, asked = proxy.tls, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{"
     with contextlib.ExitStack() as stack:
@@ -182,12 +200,51 @@ def test_a_client_that_is_slow_with_its_headers_is_cut_off(proxy: Proxy) -> None
     assert time.monotonic() - began > 5
 
 
-def test_what_is_asked_is_logged_without_what_may_be_text(proxy: Proxy) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "route", "status"),
+    [
+        ("GET", "/", "/", 200),
+        ("GET", BROKEN, BROKEN, 502),
+        ("POST", "/admin/login/", "/admin/login/", 429),
+        ("GET", "/secret-words", "other", 200),
+        ("GET", "/watch/secret-words/", "/watch/<room>/", 200),
+        ("GET", "/ru/watch/secret-words/", "/watch/<room>/", 200),
+        ("GET", "/ws/v1/watch/secret-words/", "/ws/v1/watch/<room>/", 200),
+    ],
+)
+def test_what_is_asked_is_logged_without_what_may_be_text_or_opens_a_room(
+    proxy: Proxy, method: str, path: str, route: str, status: int
+) -> None:
     with proxy.client() as client:
-        client.get("/api/v1/model?text=secret-words", headers={"Referer": "https://localhost/?text=secret-words"})
+        for _ in range(30):
+            answer = client.request(
+                method, f"{path}?text=secret-words", headers={"Referer": "https://localhost/?text=secret-words"}
+            )
+            if answer.status_code == status:
+                break
     log = proxy.folder / "nginx.log"
-    wait_until(lambda: '"path":"/api/v1/model","status":200' in log.read_text(), "it is not logged")
+    wait_until(lambda: f'"route":"{route}","status":{status}' in log.read_text(), "it is not logged")
     assert "secret-words" not in log.read_text()
+
+
+def test_every_route_without_a_name_in_it_is_logged_as_itself(proxy: Proxy) -> None:
+    paths = [f"/{route}" for route in routes(get_resolver().url_patterns) if not re.search(r"[<^]|^admin/", route)]
+    paths += ["/ru/", "/ru/model/", "/ru/about/", "/ru/widget/"]
+    assert {"/", "/model/", "/widget.js", "/api/v1/predict"} <= set(paths)
+    with proxy.client() as client:
+        for path in paths:
+            client.get(path)
+    log = proxy.folder / "nginx.log"
+    wait_until(lambda: all(f'"route":"{path}"' in log.read_text() for path in paths), "one is logged as another")
+
+
+def routes(patterns: Iterable[URLPattern | URLResolver], before: str = "") -> Iterator[str]:
+    for each in patterns:
+        route = f"{before}{each.pattern}"
+        if isinstance(each, URLResolver):
+            yield from routes(each.url_patterns, route)
+        else:
+            yield route
 
 
 def test_the_configuration_needs_no_variable_that_compose_does_not_give() -> None:
@@ -210,7 +267,8 @@ def test_the_configuration_as_compose_gives_it_is_sound(tmp_path: Path) -> None:
         "NGINX_CERTIFICATE": str(cert),
         "NGINX_CERTIFICATE_KEY": str(key),
         # Debian's version is older than the one that looks names up again and again.
-        "NGINX_UPSTREAM": "server 127.0.0.1:8000;",
+        "NGINX_UPSTREAM_OF_PAGES": "server 127.0.0.1:8000;",
+        "NGINX_UPSTREAM_OF_SOCKETS": "server 127.0.0.1:8000;",
     }
     configuration = tmp_path / "nginx.conf"
     configuration.write_text(string.Template(TEMPLATE.read_text()).safe_substitute(variables))

@@ -100,7 +100,8 @@ def test_server_and_proxy_run_as_in_compose() -> None:
     proxy = {entry["name"]: entry["value"] for entry in container("proxy")["env"]}
     expected = environment("proxy", {})
     assert proxy.keys() == expected.keys()
-    assert proxy["NGINX_UPSTREAM"] == expected["NGINX_UPSTREAM"].replace("web", "web.starcast.svc.cluster.local")
+    for name in ("NGINX_UPSTREAM_OF_PAGES", "NGINX_UPSTREAM_OF_SOCKETS"):
+        assert proxy[name] == expected[name].replace("web", "web.starcast.svc.cluster.local")
     (site,) = [entry for entry in KUSTOMIZATION["configMapGenerator"] if entry["name"] == "site"]
     given = dict(literal.split("=", 1) for literal in site["literals"])
     variables = {"STARCAST_SECRET_KEY": "k", "POSTGRES_PASSWORD": "p", "STARCAST_HOST": "stars.example.org"}

@@ -28,11 +28,12 @@ _PAST_SHARE: Final = 1 / 16
 _SLACK_MS_PER_TOKEN: Final = 1.0
 """How long a text lets shorter ones pass."""
 _LONG_TOKENS: Final = 128
-_SHARE_OF_LONG: Final = 3 / 4
+_SHARE_OF_LONG: Final = 1 / 2
 """Of the tokens that may wait, so that a crowd that pastes leaves room for keys."""
 _STEP_TOKENS: Final = 64
 """Nothing interrupts a pass, so long texts are read in steps, and background batches are small: keys go in between."""
-_STEP_TOKENS_BESIDE_KEYS: Final = 16
+_LEAST_STEP_TOKENS: Final = 16
+"""While somebody types, a step is as long as the batch of keys before it, from here up: both get the same time."""
 _BACKGROUND_SHARE: Final = 1 / 8
 """Of the tokens that may wait; what else is done in the background stands in a line of its own before."""
 _TYPING_S: Final = 1.0
@@ -118,6 +119,8 @@ class Engine:
         self._long_is_next = False
         self._key_s = -math.inf
         """When the last short text was taken that somebody waits for."""
+        self._key_tokens = 0
+        """Of the batch it was in."""
         self._worker: asyncio.Task[None] | None = None
         self._batch_since: float | None = None
         self._closed = False
@@ -242,8 +245,10 @@ class Engine:
             self._caches.update(waiting.cache for waiting in batch if waiting.cache is not None)
             taken = self._batch_since = time.perf_counter()
             if not (batch[0].is_long or batch[0].background):
-                self._key_s = taken
-            step = _STEP_TOKENS_BESIDE_KEYS if self._somebody_types else _STEP_TOKENS
+                self._key_s, self._key_tokens = taken, sum(waiting.tokens for waiting in batch)
+            step = (
+                min(_STEP_TOKENS, max(_LEAST_STEP_TOKENS, self._key_tokens)) if self._somebody_types else _STEP_TOKENS
+            )
             try:
                 outcomes = await loop.run_in_executor(self._executor, _read, classifier, batch, step)
             except (Exception, asyncio.CancelledError) as error:

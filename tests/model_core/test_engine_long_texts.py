@@ -48,12 +48,16 @@ async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngi
     assert stepwise.read[-1] == "rating of l"
 
 
-async def test_while_somebody_types_steps_are_small(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("keys", "step"), [(1, 16), (4, 24), (32, 64)])
+async def test_while_somebody_types_a_step_is_as_long_as_the_batch_of_keys_before_it(
+    keys: int, step: int, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stepwise = StepwiseFake()
     engine = make_engine(stepwise)
-    await engine.classify("key")
+    await outcomes(*await start(engine, *[f"key {number} of them all" for number in range(keys)]))  # 6 tokens each
+    stepwise.read.clear()
     await engine.classify("l" * 4 * 400)
-    assert stepwise.read == ["rating of k", *["16 of l"] * (400 // 16), "rating of l"]
+    assert stepwise.read == [*[f"{step} of l"] * (400 // step), "rating of l"]
     monkeypatch.setattr("model_core.engine._TYPING_S", -1.0)
     stepwise.read.clear()
     await engine.classify("m" * 4 * 400)

@@ -21,8 +21,12 @@ def read_compose() -> dict[str, Any]:
 
 def environment(service: str, variables: Mapping[str, str]) -> dict[str, str]:
     """The environment of a service, with ``variables`` as the file ``.env`` would give them. Raises KeyError."""
-    given: dict[str, str] = read_compose()["services"][service]["environment"]
-    return {name: _interpolate(value, variables) for name, value in given.items()}
+    given: dict[str, str | None] = read_compose()["services"][service]["environment"]
+    return {
+        name: variables[name] if value is None else _interpolate(value, variables)
+        for name, value in given.items()
+        if value is not None or name in variables
+    }
 
 
 def arguments(service: str) -> list[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 import psycopg
 
+from tests.topology import compose
 from tests.topology.compose import REPOSITORY
 
 TEMPLATE: Final = REPOSITORY / "project" / "deploy" / "nginx" / "nginx.conf.template"
@@ -131,6 +133,7 @@ class Postgres:
         self._pg_ctl, initdb = program("pg_ctl", *folders), program("initdb", *folders)
         self._port, self._password = port, password
         self._home = folder / "postgres"
+        self._log = self._home / "log"
         self._home.mkdir()
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
@@ -149,9 +152,13 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = f"-p {self._port} -k {self._home} -h 127.0.0.1 -c fsync=off"
-        log = str(self._home / "log")
-        self._run(self._pg_ctl, "start", "--wait", "--pgdata", str(self._data), "--log", log, "--options", options)
+        program, *given = compose.arguments("postgres")
+        assert program == "postgres"
+        options = f"-p {self._port} -k {self._home} -h 127.0.0.1 -c fsync=off {shlex.join(given)}"
+        self._run(
+            *(self._pg_ctl, "start", "--wait", "--pgdata", str(self._data)),
+            *("--log", str(self._log), "--options", options),
+        )
 
     def stop(self) -> None:
         """Stop it at once; its connections are cut."""
@@ -167,6 +174,10 @@ class Postgres:
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process that takes connections."""
         os.kill(int((self._data / "postmaster.pid").read_text().splitlines()[0]), number)
+
+    def logged(self) -> str:
+        """What it has logged."""
+        return self._log.read_text()
 
     @property
     def is_up(self) -> bool:

@@ -5,8 +5,10 @@ import re
 
 import httpx
 import pytest
+from psycopg.errors import NotNullViolation
 from starcast_client.conformance.cli import main as hold_to_protocol
 
+from tests.topology.services import wait_until
 from tests.topology.site import Site
 
 
@@ -31,6 +33,13 @@ def test_its_data_is_in_postgresql(site: Site) -> None:
     site.manage("apikey", "create", "reader")
     with site.postgres.connect() as connection:
         assert connection.execute("SELECT count(*) FROM live_apikey WHERE name = 'reader'").fetchone() == (1,)
+
+
+def test_what_the_database_refuses_is_logged_without_the_text_in_it(site: Site) -> None:
+    with site.postgres.connect() as connection, pytest.raises(NotNullViolation, match="secret words"):
+        connection.execute("INSERT INTO live_feedback (text) VALUES ('secret words')")
+    wait_until(lambda: "violates not-null constraint" in site.postgres.logged(), "it is not logged")
+    assert "secret words" not in site.postgres.logged()
 
 
 def test_its_page_comes_with_hsts_and_a_strict_policy_and_without_cookies(site: Site) -> None:

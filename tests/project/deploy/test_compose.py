@@ -56,6 +56,43 @@ def test_the_example_lists_every_variable_that_has_no_default_and_no_secret_in_i
     assert ENV_EXAMPLE["STARCAST_SECRET_KEY"] == ENV_EXAMPLE["POSTGRES_PASSWORD"] == ""
 
 
+def test_every_variable_of_the_configuration_reaches_the_servers_where_the_image_does_not_set_it() -> None:
+    documented = set(
+        re.findall(r"^\| `(STARCAST_\w+)`", (REPOSITORY / "docs" / "configuration.md").read_text(), re.MULTILINE)
+    )
+    assert {f"STARCAST_{name}" for name in ("ORIGINS", "REQUIRE_KEY", "MAX_CONNECTIONS")} <= documented
+    of_image = set(re.findall(r"\b(STARCAST_\w+)=", DOCKERFILE)) - {"STARCAST_SECRET_KEY"}
+    # Files instead of variables, and what no public site should have.
+    others = {"STARCAST_SECRET_KEY_FILE", "STARCAST_METRICS_TOKEN_FILE", "STARCAST_DEBUG", "STARCAST_BACKEND"}
+    assert documented - SERVICES["web"]["environment"].keys() - of_image == others
+
+
+def test_the_example_names_only_variables_that_the_compose_file_reads() -> None:
+    compose = (REPOSITORY / "docker-compose.yml").read_text()
+    named = set(re.findall(r"^#?(\w+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
+    assert named > ENV_EXAMPLE.keys()
+    assert {name for name in named if f"${{{name}" not in compose and f" {name}:\n" not in compose} == set()
+
+
+def test_a_variable_that_nobody_sets_is_not_given_as_an_empty_one() -> None:
+    variables = {**ENV_EXAMPLE, "STARCAST_SECRET_KEY": "k", "POSTGRES_PASSWORD": "p"}
+    assert "STARCAST_ORIGINS" not in environment("web", variables)
+    assert environment("web", {**variables, "STARCAST_ORIGINS": "https://a.example"})["STARCAST_ORIGINS"] == (
+        "https://a.example"
+    )
+
+
+def test_the_proxy_has_room_for_its_processes_and_those_that_a_reload_leaves() -> None:
+    template = (REPOSITORY / "project" / "deploy" / "nginx" / "nginx.conf.template").read_text()
+    (workers,) = re.findall(r"^worker_processes (\d+);$", template, re.MULTILINE)
+    assert 1 + 10 * int(workers) < SERVICES["proxy"]["pids_limit"]
+
+
+def test_the_database_counts_as_healthy_only_where_servers_reach_it() -> None:
+    # The server that initdb starts for a moment listens at no address.
+    assert SERVICES["postgres"]["healthcheck"]["test"][1:4] == ["pg_isready", "--host", "127.0.0.1"]
+
+
 def test_the_server_is_given_known_variables_only() -> None:
     documented = (REPOSITORY / "docs" / "configuration.md").read_text()
     given = environment("web", {**ENV_EXAMPLE, "STARCAST_SECRET_KEY": "k", "POSTGRES_PASSWORD": "p"})

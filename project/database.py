@@ -13,6 +13,7 @@ _SQLITE_OPTIONS: Final = {"init_command": "PRAGMA journal_mode=WAL", "transactio
 _POSTGRESQL_OPTIONS: Final = {
     "connect_timeout": 5,
     # All database work of a process shares a thread: a statement that waits for a lock must not hold it for ever.
+    # Our `migrate` does without.
     "options": "-c statement_timeout=5000",
 }
 

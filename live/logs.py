@@ -22,6 +22,8 @@ _FIELDS: Final = (
     "method", "route", "status", "duration_ms", "duration_s", "code", "exception",
 )  # fmt: skip
 """What goes into JSON, in this order; other fields, such as the request that Django attaches, do not."""
+_REFUSALS: Final = "django.security."
+_CSRF: Final = "django.security.csrf"
 _HEALTH: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Answered before any route."""
 
@@ -42,6 +44,11 @@ def _discreet(record: logging.LogRecord) -> logging.LogRecord:
         return record
     if record.name == "asyncio" and isinstance(record.msg, str):
         record.msg = record.msg.partition("\n")[0]  # The next lines show the task with its exception.
+    if record.name.startswith(_REFUSALS) and record.name != _CSRF:
+        # Django logs what the client sent, such as a host of whatever name, with a traceback through itself.
+        record.msg, record.args, record.exc_info = f"refused: {record.name.removeprefix(_REFUSALS)}", (), None
+    if record.name.startswith("daphne.") and not record.args:
+        record.msg = _without_words(str(record.msg))
     request = getattr(record, "request", None)
     if isinstance(record.args, tuple):
         record.args = tuple(_named(argument, request) for argument in record.args)
@@ -53,7 +60,19 @@ def _named(argument: object, request: object) -> object:
         return type(argument).__name__
     if isinstance(request, HttpRequest) and argument == request.path:
         return route_of(request)
+    if isinstance(argument, str):
+        if argument.startswith("<"):  # How Daphne shows a connection: with its address and path.
+            return argument.partition(" ")[0] + ">"
+        # Django's reasons against a form end so, with the origin or page that the client named.
+        return argument.partition(" - ")[0] if " checking failed - " in argument else argument
     return argument
+
+
+def _without_words(formatted: str) -> str:
+    """A traceback that is text already, without what the exceptions say; other texts as they are."""
+    if "Traceback" not in formatted:
+        return formatted
+    return "\n".join(line for line in formatted.splitlines() if line.startswith((" ", "Traceback")))
 
 
 def _traceback(error: BaseException | None) -> str:

@@ -52,7 +52,8 @@ class Feedback(models.Model):
         verbose_name_plural = "feedback"
 
     def __str__(self) -> str:
-        return f"{self.stars} stars: {self.beginning}"
+        # Without the text: the admin's log would keep this after the feedback is deleted.
+        return f"feedback {self.pk}, {self.stars} stars"
 
     @property
     def beginning(self) -> str:

@@ -183,5 +183,10 @@ LOGGING = {
     },
     # What a client does wrong is answered, and is no warning to whoever runs the server; live.access notes it.
     # The channel layer writes a traceback a second while Redis is away, with an address that may hold a password.
-    "loggers": {"django.request": {"level": "ERROR"}, "channels_redis": {"level": "CRITICAL"}},
+    # Daphne's details name the addresses of clients.
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "channels_redis": {"level": "CRITICAL"},
+        "daphne": {"level": "INFO"},
+    },
 }

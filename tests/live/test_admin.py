@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -85,6 +86,8 @@ def test_feedback_is_listed_found_and_shown_as_text(admin: Client) -> None:
     assert admin.get("/admin/live/feedback/add/").status_code == 403
     admin.post("/admin/live/feedback/", {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"})
     assert list(Feedback.objects.all()) == [scripted]
+    # What is deleted is gone, from the admin's own log too.
+    assert [entry.object_repr for entry in LogEntry.objects.all()] == [f"feedback {other.pk}, 8 stars"]
 
 
 def test_chosen_feedback_is_exported_as_an_archive_that_training_reads(admin: Client, tmp_path: Path) -> None:

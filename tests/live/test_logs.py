@@ -5,11 +5,13 @@ import io
 import json
 import logging
 import signal
+import traceback
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from django.core.exceptions import SuspiciousOperation
 from django.test import RequestFactory
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -106,6 +108,14 @@ async def cause_all_faults(server: RunningServer) -> None:
         await client.get(f"/admin/{MARKER}/?next={MARKER}")
         assert (await client.get(f"/api/socket?{MARKER}")).status_code == 500
         await client.post(f"/{MARKER}", data={"text": MARKER})
+        for host in (f"{MARKER}.example", f"{MARKER} and/more"):
+            assert (await client.get("/", headers={"Host": host})).status_code == 400
+        for header, value in (
+            ("Origin", f"https://{MARKER}.example"),
+            ("Referer", f"https://{MARKER}.example/{MARKER}"),
+        ):
+            refused = await client.post("/admin/login/", data={"username": MARKER}, headers={header: value})
+            assert refused.status_code == 403
 
 
 @pytest.mark.parametrize("log_format", ["json", "line"])
@@ -123,6 +133,9 @@ async def test_no_fault_brings_texts_or_keys_into_the_log(data_dir: Path, log_fo
         logged = server.logged()
     assert "the model failed on a text of" in logged
     assert "POST api/v1/predict 500" in logged
+    assert logged.count("refused: DisallowedHost") == 2
+    assert "Forbidden (Origin checking failed): admin/login/" in logged
+    assert all("daphne.server" in line for line in logged.splitlines() if "127.0.0.1" in line), "where it listens"
     assert logged.count("ValueError") >= 4, "each fault must have left its traceback"
     assert MARKER not in logged
     assert KEY_IN_BASE64 not in logged
@@ -163,12 +176,12 @@ async def test_records_of_a_connection_name_its_session_and_others_name_none(dat
             assert messages[-1].startswith("disconnected after")
 
 
-def logged_by(formatter: logging.Formatter, log: Any) -> str:
+def logged_by(formatter: logging.Formatter, log: Any, name: str = "django.request") -> str:
     """What the formatter makes of what ``log`` says to a logger."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
-    logger = logging.Logger("django.request")
+    logger = logging.Logger(name)
     logger.addHandler(handler)
     log(logger)
     return stream.getvalue()
@@ -199,6 +212,36 @@ def test_a_request_is_named_by_its_route(formatter: logging.Formatter) -> None:
         formatter, lambda logger: logger.error("%s: %s", "Server Error", request.path, extra={"request": request})
     )
     assert "Server Error: other" in shown
+    assert MARKER not in shown
+
+
+@pytest.mark.parametrize("formatter", [LineFormatter(), JsonFormatter()])
+def test_a_host_of_another_name_is_one_line_without_it(formatter: logging.Formatter) -> None:
+    def log(logger: logging.Logger) -> None:
+        try:
+            RequestFactory().get("/", headers={"Host": f"{MARKER}.example"}).get_host()
+        except SuspiciousOperation as error:
+            logger.error(str(error), exc_info=error)
+
+    shown = logged_by(formatter, log, "django.security.DisallowedHost")
+    assert len(shown.splitlines()) == 1
+    assert "refused: DisallowedHost" in shown
+    assert "Traceback" not in shown
+    assert MARKER not in shown
+
+
+@pytest.mark.parametrize("formatter", [LineFormatter(), JsonFormatter()])
+def test_daphne_names_no_client(formatter: logging.Formatter) -> None:
+    def log(logger: logging.Logger) -> None:
+        logger.warning("%s took too long", f"<WebSocketProtocol client=['10.0.0.7', 1] path='/{MARKER}'>")
+        try:
+            raise ValueError(f"{MARKER}\n{MARKER}")
+        except ValueError:
+            logger.error(traceback.format_exc())
+
+    shown = logged_by(formatter, log, "daphne.http_protocol")
+    assert "<WebSocketProtocol> took too long" in shown
+    assert "in log" in shown
     assert MARKER not in shown
 
 

@@ -4,16 +4,19 @@
 # docs/configuration.md lists the variables, docs/operations.md is about a whole site.
 
 FROM python:3.12-slim AS build
-RUN python -m venv /venv
+RUN python -m venv --without-pip /venv
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY project/constraints.txt project/
 # The project holds no packages of its own to install: this installs what it depends on.
-RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -c project/constraints.txt ".[postgres,redis]"
+RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
+    -c project/constraints.txt ".[postgres,redis]"
 
 FROM python:3.12-slim
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin starcast \
-    && install --directory --owner=starcast --group=starcast /data
+# What serves installs nothing. A new volume begins with the folders that are here.
+RUN pip uninstall --yes --quiet pip \
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin starcast \
+    && install --directory --owner=starcast --group=starcast /data /data/checkpoints
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY manage.py ./

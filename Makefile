@@ -125,10 +125,10 @@ var/secret_key:
 	@.venv/gradio/bin/python -m pip --quiet --disable-pip-version-check install -r $<
 	@touch $@
 
-# What the Dockerfile installs, and nothing else.
+# What the Dockerfile installs, and nothing else: no pip of whoever runs this.
 .venv/image/installed: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
-	@$(PYTHON) -m venv --clear .venv/image
-	@.venv/image/bin/python -m pip --quiet --disable-pip-version-check install -c $(CONSTRAINTS) '.[postgres,redis]'
+	@$(PYTHON) -m venv --clear --without-pip .venv/image
+	@$(PIP) --python .venv/image/bin/python install -c $(CONSTRAINTS) '.[postgres,redis]'
 	@touch $@
 
 $(BIOME): tests/js/package.json

@@ -74,6 +74,23 @@ def test_the_audit_asks_about_every_pin() -> None:
     )
 
 
+def test_the_bill_of_materials_is_of_an_environment_that_begins_empty(tmp_path: Path) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    made, filled = re.findall(r"^\t@(.*\.venv/image.*)$", makefile.split("\n.venv/image/installed:")[1], re.MULTILINE)[
+        :2
+    ]
+    assert made.split()[1:] == ["-m", "venv", "--clear", "--without-pip", ".venv/image"]
+    assert "--python .venv/image/bin/python install" in filled
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "image")], check=True)
+    file = tmp_path / "sbom.json"
+    subprocess.run(
+        [sys.executable, "-m", "cyclonedx_py", "environment", "--output-file", str(file), str(tmp_path / "image")],
+        check=True,
+        capture_output=True,
+    )
+    assert json.loads(file.read_text()).get("components", []) == []
+
+
 def test_the_bill_of_materials_names_what_is_installed_with_its_version_and_licence(tmp_path: Path) -> None:
     file = tmp_path / "sbom.json"
     subprocess.run(

@@ -112,10 +112,14 @@ def test_a_server_has_longer_to_stop_than_it_takes() -> None:
     assert int(SERVICES["web"]["stop_grace_period"].removesuffix("s")) > 10
 
 
+def test_the_image_holds_the_folder_that_checkpoints_are_copied_to() -> None:
+    assert re.search(r"install --directory --owner=starcast .*/data/checkpoints$", DOCKERFILE, re.MULTILINE)
+
+
 def test_the_image_holds_no_torch_and_nothing_but_the_server() -> None:
-    assert 'pip install --no-cache-dir --disable-pip-version-check -c project/constraints.txt ".[postgres,redis]"' in (
-        DOCKERFILE
-    )
+    assert '-c project/constraints.txt ".[postgres,redis]"' in DOCKERFILE
+    assert "venv --without-pip /venv" in DOCKERFILE
+    assert "pip uninstall --yes" in DOCKERFILE.split("FROM ")[-1]
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     allowed = (REPOSITORY / ".dockerignore").read_text().splitlines()
     for path in " ".join(copied).split():

@@ -53,17 +53,18 @@ def test_every_file_is_part_of_the_site() -> None:
 
 @pytest.mark.parametrize("name", pods())
 def test_every_pod_is_read_only_without_rights_and_bounded(name: str) -> None:
-    spec, only = pods()[name]["spec"], container(name)
+    spec = pods()[name]["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    fence = only["securityContext"]
-    assert fence["readOnlyRootFilesystem"] is True
-    assert fence["allowPrivilegeEscalation"] is False
-    assert fence["capabilities"] == {"drop": ["ALL"]}
-    assert only["resources"]["limits"].keys() == only["resources"]["requests"].keys() == {"cpu", "memory"}
     volumes = {volume["name"] for volume in spec["volumes"]}
-    assert {mount["name"] for mount in only["volumeMounts"]} == volumes
+    for each in [*spec.get("initContainers", []), *spec["containers"]]:
+        fence = each["securityContext"]
+        assert fence["readOnlyRootFilesystem"] is True
+        assert fence["allowPrivilegeEscalation"] is False
+        assert fence["capabilities"] == {"drop": ["ALL"]}
+        assert each["resources"]["limits"].keys() == each["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert {mount["name"] for mount in each["volumeMounts"]} == volumes
 
 
 @pytest.mark.parametrize("name", ["web", "proxy", "redis"])
@@ -81,6 +82,13 @@ def test_what_serves_is_probed_at_a_port_that_it_has(name: str) -> None:
 def test_a_stop_has_time_for_the_pause_and_the_goodbye() -> None:
     pause_s = container("web")["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pods()["web"]["spec"]["terminationGracePeriodSeconds"] > pause_s + 10
+
+
+def test_a_server_waits_until_the_tables_are_those_of_its_version() -> None:
+    (first,) = pods()["web"]["spec"]["initContainers"]
+    assert "until python manage.py migrate --check" in first["command"][-1]
+    for name in ("image", "envFrom"):
+        assert first[name] == container("web")[name] == container("migrate")[name]
 
 
 def test_an_upgrade_never_has_fewer_servers_and_the_autoscaler_alone_counts_them() -> None:

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
+from django.http.request import split_domain_port
 
 from live.limits import get_limits
 from model_core.checkpoint import read_config
@@ -26,10 +28,13 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
     return [
         *_check_model(),
         *_check_limits(),
+        *_check_hosts(),
         *_check_origins(),
         *_check_data_dir(),
         *_check_redis(),
         *_check_metrics(),
+        *_check_static_files(),
+        *_check_names(),
     ]
 
 
@@ -56,6 +61,15 @@ def _check_limits() -> list[CheckMessage]:
         hint = "docs/configuration.md lists the limits with their defaults."
         return [Error(f"A limit makes no sense: {error}", hint=hint, id="starcast.E003")]
     return []
+
+
+def _check_hosts() -> list[CheckMessage]:
+    hint = "STARCAST_ALLOWED_HOSTS takes host names alone, such as example.com, or .example.com with all below it."
+    return [
+        Error(f"{host!r} is no host name, and no request will match it.", hint=hint, id="starcast.E008")
+        for host in settings.ALLOWED_HOSTS
+        if host != "*" and split_domain_port(host.lower()) != (host.lower().removesuffix("."), "")
+    ]
 
 
 def _check_origins() -> list[CheckMessage]:
@@ -97,6 +111,25 @@ def _check_metrics() -> list[CheckMessage]:
     hint = "Make one by: openssl rand -hex 32"
     problem = f"STARCAST_METRICS_TOKEN must have {_TOKEN_LENGTH} characters or more, of ASCII, without spaces."
     return [Error(problem, hint=hint, id="starcast.E020")]
+
+
+def _check_static_files() -> list[CheckMessage]:
+    if settings.DEBUG or (Path(settings.STATIC_ROOT) / "staticfiles.json").is_file():
+        return []
+    hint = "Run manage.py collectstatic, or set STARCAST_STATIC_DIR to where that was done."
+    problem = f"The files of the page are not in {settings.STATIC_ROOT}: it cannot be shown."
+    return [Warning(problem, hint=hint, id="starcast.W006")]
+
+
+def _check_names() -> list[CheckMessage]:
+    return [
+        Warning(
+            f"{name} is set, and there is no such setting.",
+            hint=f"Did you mean {meant}?" if meant else "docs/configuration.md lists those there are.",
+            id="starcast.W007",
+        )
+        for name, meant in settings.STARCAST_UNKNOWN.items()
+    ]
 
 
 def _is_origin(origin: str) -> bool:

@@ -1,19 +1,32 @@
 """What ``manage.py check --deploy`` says beyond Django's own: settings that work, and are not for the open internet."""
 
-import os
 import stat
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004
 
+from project.deploy.health import TIMEOUT_S
+from project.machine import cores, memory_mb
+
+_WITHOUT_CACHE_MB: Final = 200
+"""What a server takes beside its cache."""
+
 
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Check what a public server should have set."""
-    return [*_check_backend(), *_check_hosts(), *_check_origins(), *_check_threads(), *_check_secret_file()]
+    return [
+        *_check_backend(),
+        *_check_hosts(),
+        *_check_origins(),
+        *_check_threads(),
+        *_check_memory(),
+        *_check_deadline(),
+        *_check_secret_file(),
+    ]
 
 
 def _check_backend() -> list[CheckMessage]:
@@ -40,11 +53,27 @@ def _check_origins() -> list[CheckMessage]:
 
 
 def _check_threads() -> list[CheckMessage]:
-    cores, threads = os.cpu_count() or 1, settings.STARCAST_MODEL_THREADS
-    if threads <= cores:
+    available, threads = cores(), settings.STARCAST_MODEL_THREADS
+    if threads <= max(1, available):
         return []
-    hint = f"Set STARCAST_MODEL_THREADS to {cores} or less: more threads than cores hold each other up."
-    return [Warning(f"The model has {threads} threads on {cores} cores.", hint=hint, id="starcast.W004")]
+    hint = f"Set STARCAST_MODEL_THREADS to {max(1, int(available))}: more threads than cores hold each other up."
+    return [Warning(f"The model has {threads} threads on {available:g} cores.", hint=hint, id="starcast.W004")]
+
+
+def _check_memory() -> list[CheckMessage]:
+    cache_mb, available_mb = settings.STARCAST_CACHE_MB, memory_mb()
+    if cache_mb + _WITHOUT_CACHE_MB <= available_mb:
+        return []
+    hint = f"Set STARCAST_CACHE_MB to {max(1, available_mb // 4)}: model and connections need room beside it."
+    problem = f"The cache may take {cache_mb} MB, where there are {available_mb} MB in all."
+    return [Warning(problem, hint=hint, id="starcast.W008")]
+
+
+def _check_deadline() -> list[CheckMessage]:
+    if settings.STARCAST_ENGINE["deadline_ms"] < TIMEOUT_S * 1000:
+        return []
+    hint = f"Set STARCAST_DEADLINE_MS below {TIMEOUT_S * 1000:.0f}: a check that hears nothing takes it for dead."
+    return [Warning("Texts may wait longer than a health check does.", hint=hint, id="starcast.W009")]
 
 
 def _check_secret_file() -> list[CheckMessage]:

@@ -1,34 +1,43 @@
 """Typed reading of environment variables that fails loudly: a typing error must not become a default."""
 
-import contextlib
 import os
 import secrets
+from collections.abc import Collection
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_read: Final[set[str]] = set()
+"""Names that were asked for, so that others can be told to be wrong."""
 
 
-def memory_mb(cgroup_limit: Path = _CGROUP_LIMIT) -> int:
-    """Return the memory of this machine in MiB, or of the container where that has less."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError, ValueError):  # Without a container or a limit there is no such number.
-        total = min(total, int(cgroup_limit.read_text()))
-    return total // 2**20
+def unknown(prefix: str, others: Collection[str] = ()) -> dict[str, str | None]:
+    """Variables of this prefix that nothing has asked for, less ``others``, each with the name that may be meant."""
+    names = sorted(name for name in os.environ if name.startswith(prefix) and name not in _read and name not in others)
+    known = {name.removeprefix(prefix): name for name in _read}
+    meant = {name: get_close_matches(name.removeprefix(prefix), known, 1, cutoff=0.7) for name in names}
+    return {name: known[close[0]] if close else None for name, close in meant.items()}
+
+
+def _get(name: str) -> str | None:
+    _read.add(name)
+    return os.environ.get(name)
 
 
 def env_str(name: str, default: str) -> str:
     """Return the variable, or the default where it is not set."""
-    return os.environ.get(name, default)
+    value = _get(name)
+    return default if value is None else value
 
 
 def env_bool(name: str, default: bool) -> bool:
     """Return a yes or no. Raises ImproperlyConfigured for anything else."""
-    value = os.environ.get(name)
+    value = _get(name)
     if value is None:
         return default
     if value.lower() not in _TRUE | _FALSE:
@@ -38,7 +47,7 @@ def env_bool(name: str, default: bool) -> bool:
 
 def env_int(name: str, default: int, minimum: int = 1) -> int:
     """Return a whole number of at least ``minimum``. Raises ImproperlyConfigured."""
-    value = os.environ.get(name)
+    value = _get(name)
     if value is None:
         return default
     try:
@@ -52,7 +61,7 @@ def env_int(name: str, default: int, minimum: int = 1) -> int:
 
 def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     """Return one of ``choices``, whatever its case. Raises ImproperlyConfigured for anything else."""
-    value = os.environ.get(name, default).upper()
+    value = env_str(name, default).upper()
     if value not in choices:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}")
     return value
@@ -60,13 +69,13 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 def env_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """Return a comma-separated list, without empty entries."""
-    value = os.environ.get(name)
+    value = _get(name)
     return list(default) if value is None else [part.strip() for part in value.split(",") if part.strip()]
 
 
 def env_path(name: str, default: Path) -> Path:
     """Return a path, with ``~`` expanded."""
-    value = os.environ.get(name)
+    value = _get(name)
     return default if not value else Path(value).expanduser()
 
 
@@ -75,9 +84,10 @@ def env_optional_secret(name: str, default_file: Path | None = None) -> str:
 
     Raises ImproperlyConfigured where NAME_FILE names no file.
     """
-    if value := os.environ.get(name):
+    value, named = _get(name), _get(f"{name}_FILE")
+    if value:
         return value
-    if named := os.environ.get(f"{name}_FILE"):
+    if named:
         if not Path(named).expanduser().is_file():
             raise ImproperlyConfigured(f"{name}_FILE names {named}, which is no file")
         default_file = Path(named).expanduser()

@@ -14,8 +14,9 @@ from project.env import (
     env_path,
     env_secret,
     env_str,
-    memory_mb,
+    unknown,
 )
+from project.machine import memory_mb
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env_path("STARCAST_DATA_DIR", BASE_DIR / "var")
@@ -190,3 +191,9 @@ LOGGING = {
         "daphne": {"level": "INFO"},
     },
 }
+
+# Names of this prefix that others read: Compose, the tests, the clients.
+STARCAST_UNKNOWN = unknown(
+    "STARCAST_",
+    ("STARCAST_HOST", "STARCAST_TAG", "STARCAST_REQUIRE_ALL", "STARCAST_TEST_DATA", "STARCAST_KEY", "STARCAST_API_KEY"),
+)

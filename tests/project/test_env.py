@@ -15,7 +15,7 @@ from project.env import (
     env_path,
     env_secret,
     env_str,
-    memory_mb,
+    unknown,
 )
 
 NAME = "STARCAST_TEST"
@@ -76,13 +76,12 @@ def test_a_secret_comes_from_its_variable_then_its_file_then_the_default_file(
     assert env_secret(NAME, default, optional=False) == "from variable"
 
 
-def test_a_container_has_the_memory_that_it_is_given(tmp_path: Path) -> None:
-    whole, limit = memory_mb(tmp_path / "none"), tmp_path / "memory.max"
-    assert whole > 100
-    limit.write_text("max\n")
-    assert memory_mb(limit) == whole
-    limit.write_text(f"{64 * 2**20}\n")
-    assert memory_mb(limit) == 64
+def test_a_name_that_nothing_asks_for_is_told_with_the_one_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STARTEST_PROT", "STARTEST_ELSE", "STARTEST_KEY_FILE", "STARTEST_OTHER"):
+        monkeypatch.setenv(name, __file__)
+    env_str("STARTEST_PORT", "")
+    env_optional_secret("STARTEST_KEY")
+    assert unknown("STARTEST_", ("STARTEST_OTHER",)) == {"STARTEST_ELSE": None, "STARTEST_PROT": "STARTEST_PORT"}
 
 
 def test_an_optional_secret_is_empty_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.servers import REPOSITORY
 
 
@@ -23,6 +25,8 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def test_a_deployment_with_tls_passes_the_deployment_checks(tmp_path: Path) -> None:
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "staticfiles.json").touch()
     finished = manage(
         "check", "--deploy", "--fail-level", "INFO",
         STARCAST_HTTPS="1", STARCAST_DATA_DIR=str(tmp_path),
@@ -36,6 +40,20 @@ def test_without_a_secret_key_nothing_starts(tmp_path: Path) -> None:
     finished = manage("check", STARCAST_BACKEND="fake", STARCAST_DATA_DIR=str(tmp_path))
     assert finished.returncode != 0
     assert "STARCAST_SECRET_KEY" in finished.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "serve", "migrate"])
+def test_a_value_that_makes_no_sense_is_told_in_one_line(tmp_path: Path, command: str) -> None:
+    finished = manage(command, STARCAST_BURST="many", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path))
+    assert finished.returncode == 1
+    assert finished.stderr == "error: STARCAST_BURST must be a whole number, not 'many'\n"
+
+
+def test_a_misspelt_name_is_told_at_start(tmp_path: Path) -> None:
+    finished = manage(
+        "check", STARCAST_BURTS="1", STARCAST_BACKEND="fake", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path)
+    )
+    assert "Did you mean STARCAST_BURST?" in finished.stderr
 
 
 def test_migrations_are_complete(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ def test_a_url_names_a_postgresql_that_is_not_waited_for_for_ever() -> None:
     assert "statement_timeout" in entry["OPTIONS"]["options"]
 
 
+def test_a_connection_ends_with_its_request() -> None:
+    assert database(URL, FILE)["CONN_MAX_AGE"] == 0
+    assert database("", FILE).get("CONN_MAX_AGE", 0) == 0
+
+
 def test_options_of_the_url_win() -> None:
     options = database(f"{URL}?sslmode=require&connect_timeout=1", FILE)["OPTIONS"]
     assert (options["sslmode"], str(options["connect_timeout"])) == ("require", "1")

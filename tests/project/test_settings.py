@@ -1,5 +1,6 @@
 """Settings as a process reads them."""
 
+import logging
 import os
 import re
 import subprocess
@@ -7,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template import engines
 
 from tests.servers import REPOSITORY
 
@@ -85,3 +89,29 @@ def test_only_the_settings_read_the_environment() -> None:
     sources = [file for folder in ("live", "model_core", "project") for file in (REPOSITORY / folder).rglob("*.py")]
     readers = {file.name for file in sources if re.search(r"os\.(environ\b(?!\.setdefault)|getenv)", file.read_text())}
     assert readers == {"env.py"}
+
+
+def test_nothing_uses_a_cache() -> None:
+    sources = [file for folder in ("live", "project") for file in (REPOSITORY / folder).rglob("*.py")]
+    assert len(sources) > 50
+    assert [file.name for file in sources if "django.core.cache" in file.read_text()] == []
+    assert "cache" not in " ".join(settings.MIDDLEWARE)
+
+
+def test_a_fault_sends_no_mail(mailoutbox: list[EmailMessage]) -> None:
+    try:
+        raise RuntimeError
+    except RuntimeError:
+        logging.getLogger("django.request").exception("it failed")
+    assert not mailoutbox
+
+
+def test_a_session_is_in_the_database_and_ends_after_a_working_day() -> None:
+    assert settings.SESSION_ENGINE == "django.contrib.sessions.backends.db"
+    assert settings.SESSION_COOKIE_AGE == 8 * 3_600
+
+
+def test_templates_are_read_once_and_escape_what_they_show() -> None:
+    engine = engines["django"].engine  # type: ignore[attr-defined]
+    assert [type(loader).__module__ for loader in engine.template_loaders] == ["django.template.loaders.cached"]
+    assert engine.autoescape

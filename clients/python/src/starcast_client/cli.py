@@ -3,12 +3,24 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starcast_client.connecting import socket_url
 from starcast_client.scoring import cli as scoring
 
 DEFAULT_URL = "ws://localhost:8000"
+
+
+def until_nobody_reads(run: Callable[[], int]) -> int:
+    """Run a command; one whose output nobody reads any more has stopped, and made no mistake."""
+    try:
+        status = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still to be flushed at exit would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,21 +7,33 @@ from collections.abc import Sequence
 
 from websockets.exceptions import WebSocketException
 
-from starcast_client.cli import add_key_argument
-from starcast_client.conformance import bad_input, numbers, opening, sequence, watching
-from starcast_client.conformance.suite import Check, Failed, Skipped, Target
+from starcast_client.cli import add_key_argument, until_nobody_reads
+from starcast_client.conformance import (
+    bad_input,
+    explaining,
+    flood,
+    http_twin,
+    keys,
+    numbers,
+    opening,
+    options,
+    sequence,
+    watching,
+)
+from starcast_client.conformance.suite import Check, Failed, Peer, Skipped, Target, error_code
 from starcast_client.connecting import socket_url
 
-CHECKS = (*opening.CHECKS, *sequence.CHECKS, *bad_input.CHECKS, *numbers.CHECKS, *watching.CHECKS)
+_PARTS = (opening, keys, sequence, options, bad_input, numbers, explaining, http_twin, watching, flood)
+CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)
 """Every promise, in the order in which it is tried."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the suite; 0 if every promise is kept, 1 if one is not, 2 if there is no server to ask."""
+    """Run the suite; 0 if every promise is kept, 1 if one is not, 2 if no server lets us in."""
     parser = argparse.ArgumentParser(
         prog="starcast-conformance",
         description="Holds a server to the protocol starcast.v1: PASS, FAIL or SKIP for each promise.",
-        epilog="Exit status: 0 no promise is broken, 1 at least one is, 2 the server cannot be reached.",
+        epilog="Exit status: 0 no promise is broken, 1 at least one is, 2 no server lets us in.",
     )
     parser.add_argument("url", metavar="URL", help="like ws://localhost:8000 or https://example.org")
     parser.add_argument("--flood", action="store_true", help="test the rate limit too, by sending far too much")
@@ -32,16 +44,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         target = Target(socket_url(arguments.url), arguments.key, arguments.timeout)
     except ValueError as error:
         parser.error(str(error))
-    return asyncio.run(run_all(target, with_flood=arguments.flood))
+    return until_nobody_reads(lambda: asyncio.run(run_all(target, with_flood=arguments.flood)))
 
 
 async def run_all(target: Target, with_flood: bool = False) -> int:
     """Run all checks and print a line for each; return the exit status."""
     try:
-        async with target.open():
-            pass
+        async with target.open() as peer:
+            refusal = await _refusal_of_the_key(peer)
     except (OSError, WebSocketException) as error:
         print(f"no server at {target.url}: {error}", file=sys.stderr)
+        return 2
+    if refusal is not None:
+        print(f"{target.url} lets nobody in with {'this' if target.api_key else 'no'} key: {refusal}", file=sys.stderr)
         return 2
     counts = {"PASS": 0, "FAIL": 0, "SKIP": 0}
     for check in CHECKS:
@@ -50,6 +65,16 @@ async def run_all(target: Target, with_flood: bool = False) -> int:
         print(f"{verdict} {check.promise}{f' -- {detail}' if detail else ''}", flush=True)
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     return 1 if counts["FAIL"] else 0
+
+
+async def _refusal_of_the_key(peer: Peer) -> str | None:
+    """What the server has against the key: every check would fail for that, and say nothing of the server."""
+    try:
+        answer = await peer.receive()
+        code = error_code(answer)
+        return f"{code}: {answer['error'].get('message')}" if code in ("key_missing", "key_invalid") else None
+    except (Failed, LookupError, TypeError, ValueError, AttributeError):
+        return None
 
 
 async def _run(check: Check, target: Target, with_flood: bool) -> tuple[str, str]:
@@ -61,7 +86,7 @@ async def _run(check: Check, target: Target, with_flood: bool) -> tuple[str, str
         return "SKIP", str(reason)
     except Failed as reason:
         return "FAIL", str(reason)
-    except (OSError, WebSocketException, LookupError, TypeError, ValueError) as error:
+    except (OSError, WebSocketException, LookupError, TypeError, ValueError, AttributeError) as error:
         # An answer of another shape, or a connection that broke, is a broken promise too.
         return "FAIL", f"{type(error).__name__}: {error}"
     return "PASS", ""

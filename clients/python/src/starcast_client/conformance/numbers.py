@@ -1,8 +1,8 @@
-"""The same numbers on every way, the empty text, and what newer servers can do."""
+"""What the numbers of a rating say of each other, and that they are the same whenever they are asked for."""
 
 import asyncio
 
-from starcast_client.conformance.suite import Check, Failed, Message, Skipped, Target, check, error_code, expect
+from starcast_client.conformance.suite import Check, Message, Skipped, Target, check, expect, expect_same
 
 CHECKS: list[Check] = []
 
@@ -12,114 +12,83 @@ TEXTS = (
     "Half of it is a sharp comedy about office life and half is a thriller that nobody asked for.",
 )
 
+_TAIL = 0.1
+"""What lies at the most below the central 80 %, and above it."""
+_ROUNDING = 1e-3
+
+
+@check(CHECKS, "a prediction has eight probabilities that sum to 1, and figures that agree with them")
+async def _prediction_has_all_fields(target: Target) -> None:
+    async with target.greeted() as peer:
+        answer = await peer.rating(1, TEXTS[0])
+        labels, shares = peer.greeting["labels"], answer["probabilities"]
+        expect(len(shares) == len(labels) and abs(sum(shares) - 1) < 1e-3, "eight numbers that sum to 1", shares)
+        mean = sum(label * share for label, share in zip(labels, shares, strict=True))
+        expect(abs(answer["expected_stars"] - mean) < 1e-2, f"expected_stars {mean:.3f}", answer["expected_stars"])
+        positive = sum(share for label, share in zip(labels, shares, strict=True) if label >= 7)
+        expect(abs(answer["positive"] - positive) < 1e-2, f"positive {positive:.3f}", answer["positive"])
+        best = labels[shares.index(max(shares))]
+        expect(answer["stars"] == best, f"stars {best}", answer["stars"])
+        named = {"is_final": bool, "truncated": bool, "is_prior": bool, "tokens": int, "model_version": str}
+        wrong = [name for name, kind in named.items() if not isinstance(answer.get(name), kind)]
+        expect(not wrong, f"{', '.join(named)} of their kinds", answer)
+        expect({"queue", "inference"} <= answer.get("timing_ms", {}).keys(), "queue and inference in timing_ms", answer)
+
+
+@check(CHECKS, "the interval of a prediction is that of the central 80 % of its probabilities")
+async def _interval_is_central(target: Target) -> None:
+    async with target.greeted() as peer:
+        for seq, text in enumerate(TEXTS):
+            _expect_central(await peer.rating(seq, text), peer.greeting["labels"])
+
+
+@check(CHECKS, "a text of more words than the model reads tokens is truncated, and a short one is not")
+async def _long_texts_are_truncated(target: Target) -> None:
+    async with target.greeted() as peer:
+        max_tokens, limits = peer.greeting["model"]["max_tokens"], peer.greeting["limits"]
+        text = "film " * (max_tokens + 1)
+        # The frame around the text takes some bytes as well.
+        if len(text) > min(limits["max_chars"], limits["max_message_bytes"] - 100):
+            raise Skipped(f"no text that the server takes is surely longer than {max_tokens} tokens")
+        short, long = await peer.rating(1, TEXTS[0]), await peer.rating(2, text)
+        expect(short["truncated"] is False, "truncated false for a short text", short)
+        expect(short["tokens"] > 0, "tokens that were read", short)
+        expect(long["truncated"] is True, "truncated true for a long text", long)
+        expect(long["tokens"] <= max_tokens, f"at most {max_tokens} tokens", long["tokens"])
+
 
 @check(CHECKS, "a text gives the same numbers again, after other texts and on another connection, to 1e-3")
-async def same_numbers_again(target: Target) -> None:
-    """Alone or in company."""
+async def _same_numbers_again(target: Target) -> None:
     async with target.greeted() as peer, target.greeted() as other:
         first = [await peer.rating(seq, text) for seq, text in enumerate(TEXTS, start=1)]
         again = [await peer.rating(seq, text) for seq, text in enumerate(TEXTS, start=11)]
         at_once = await asyncio.gather(peer.rating(21, TEXTS[0]), other.rating(1, TEXTS[1]))
         for one, two in [*zip(first, again, strict=True), *zip(first, at_once, strict=False)]:
-            _expect_same(one, two)
-
-
-@check(CHECKS, "POST /api/v1/predict gives the same numbers as the socket, to 1e-3")
-async def same_numbers_over_http(target: Target) -> None:
-    """The HTTP twin."""
-    async with target.greeted() as peer:
-        for seq, text in enumerate((*TEXTS, ""), start=1):
-            status, body = await target.post("/api/v1/predict", {"text": text})
-            expect(status == 200, "status 200", f"{status} {body}")
-            _expect_same(await peer.rating(seq, text), body)
-
-
-@check(CHECKS, "POST /api/v1/predict refuses a body without a text by status 400 or 422 and error bad_request")
-async def bad_request_over_http(target: Target) -> None:
-    """Errors of the HTTP twin."""
-    status, body = await target.post("/api/v1/predict", {"txt": "A fine film."})
-    expect(status in (400, 422), "status 400 or 422", status)
-    expect(body.get("error", {}).get("code") == "bad_request", "error bad_request", body)
+            expect_same(one, two)
 
 
 @check(CHECKS, "the empty text gives the prior, marked is_prior")
-async def empty_text_is_the_prior(target: Target) -> None:
-    """Nothing typed yet."""
+async def _empty_text_is_the_prior(target: Target) -> None:
     async with target.greeted() as peer:
         answer = await peer.rating(1, "")
         expect(answer["is_prior"] is True, "is_prior", answer)
-        _expect_same(answer, {"probabilities": peer.greeting["prior"]})
+        expect_same(answer, {"probabilities": peer.greeting["prior"]})
         answer = await peer.rating(2, TEXTS[0])
         expect(answer["is_prior"] is False, "no is_prior for a text", answer)
 
 
-@check(CHECKS, "explain is answered by spans of weights that lie within the text")
-async def explain(target: Target) -> None:
-    """Explanations, where there are any."""
-    text = "A 😀 fine film. E\u0301nd."
-    async with target.greeted() as peer:
-        await peer.rating(7, text)
-        answer = await peer.ask("explain", seq=7)
-        _skip_if_unknown(answer, "explain")
-        is_ours = (answer["type"], answer.get("seq")) == ("explanation", 7)
-        expect(is_ours and bool(answer.get("method")), "an explanation of seq 7 with a method", answer)
-        for span in answer["spans"]:
-            is_within = 0 <= span["begin"] < span["end"] <= len(text)
-            expect(is_within and isinstance(span["weight"], (int, float)), "offsets in code points, a weight", span)
-            expect(span.get("unit") in ("word", "phrase", "sentence"), "unit word, phrase or sentence", span)
-
-
-@check(CHECKS, "session.update is taken, and texts are answered after it")
-async def session_update(target: Target) -> None:
-    """Options of a connection, where there are any."""
-    async with target.greeted() as peer:
-        await peer.send("session.update", session={"min_interval_ms": 0})
-        await peer.send("text.update", seq=1, text=TEXTS[0])
-        while (answer := await peer.receive())["type"] != "prediction":
-            _skip_if_unknown(answer, "session.update")
-            expect(answer["type"] != "error", "no error", answer)
-
-
-@check(
-    CHECKS,
-    "1,000 texts beyond the burst: some are rate_limited, and the newest is answered",
-    is_rude=True,
-)
-async def rate_limit(target: Target) -> None:
-    """A flood."""
-    async with target.greeted() as flood:
-        limits = flood.greeting["limits"]
-        count = limits["burst"] + 1_000
-        newest = count
-        refused = 0
-
-        async def send_all() -> None:
-            for seq in range(1, count + 1):
-                await flood.send("text.update", seq=seq, text=f"{TEXTS[0]} {seq}")
-
-        sending = asyncio.create_task(send_all())
-        try:
-            while True:
-                answer = await flood.receive()
-                if error_code(answer) == "rate_limited":
-                    expect(answer["error"]["retryable"] is True, "rate_limited to be retryable", answer)
-                    refused += 1
-                if answer.get("seq", answer.get("error", {}).get("seq")) == newest:
-                    break
-        except Failed:
-            expect(flood.connection.close_code == 4008, "close 4008, if any", flood.connection.close_code)
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-        expect(refused > 0, "some texts refused by rate_limited", refused)
-
-
-def _skip_if_unknown(answer: Message, what: str) -> None:
-    if error_code(answer) == "unknown_type":
-        raise Skipped(f"this server does not know {what}")
-
-
-def _expect_same(one: Message, other: Message) -> None:
-    pairs = zip(one["probabilities"], other["probabilities"], strict=True)
-    furthest = max(abs(a - b) for a, b in pairs)
-    expect(furthest <= 1e-3, "the same probabilities to 1e-3", f"a difference of {furthest:.2g}")
+def _expect_central(answer: Message, labels: list[int]) -> None:
+    low, high = answer["interval"]
+    expect(low in labels and high in labels and low <= high, "an interval of labels", answer["interval"])
+    shares = answer["probabilities"]
+    first, last = labels.index(low), labels.index(high)
+    expect(
+        max(sum(shares[:first]), sum(shares[last + 1 :])) <= _TAIL + _ROUNDING,
+        "at most 10 % on either side of the interval",
+        answer,
+    )
+    expect(
+        min(sum(shares[: first + 1]), sum(shares[last:])) >= _TAIL - _ROUNDING,
+        "no label in the interval that only the outer 10 % reach",
+        answer,
+    )

@@ -9,8 +9,7 @@ CHECKS: list[Check] = []
 
 
 @check(CHECKS, "the greeting comes first, with all its fields")
-async def greeting_has_all_fields(target: Target) -> None:
-    """session.created."""
+async def _greeting_has_all_fields(target: Target) -> None:
     async with target.greeted() as peer:
         greeting = peer.greeting
         expect(greeting.get("protocol") == SUBPROTOCOL, f"protocol {SUBPROTOCOL}", greeting.get("protocol"))
@@ -27,8 +26,7 @@ async def greeting_has_all_fields(target: Target) -> None:
 
 
 @check(CHECKS, "the labels are the eight ratings of the dataset, and the prior is a distribution over them")
-async def labels_and_prior(target: Target) -> None:
-    """Labels and prior."""
+async def _labels_and_prior(target: Target) -> None:
     async with target.greeted() as peer:
         expect(peer.greeting.get("labels") == list(LABELS), f"labels {LABELS}", peer.greeting.get("labels"))
         prior = peer.greeting.get("prior", [])
@@ -36,50 +34,45 @@ async def labels_and_prior(target: Target) -> None:
 
 
 @check(CHECKS, f"the subprotocol {SUBPROTOCOL} is echoed, and that name alone")
-async def subprotocol_is_echoed(target: Target) -> None:
-    """Echo."""
+async def _subprotocol_is_echoed(target: Target) -> None:
     async with target.open(subprotocols=("starcast.v0", SUBPROTOCOL)) as peer:
         expect(peer.connection.subprotocol == SUBPROTOCOL, SUBPROTOCOL, peer.connection.subprotocol)
         expect((await peer.receive())["type"] == "session.created", "the greeting", "another message")
 
 
 @check(CHECKS, "a client that offers no subprotocol is served, and none is echoed")
-async def no_subprotocol_is_served(target: Target) -> None:
-    """Nothing offered."""
+async def _no_subprotocol_is_served(target: Target) -> None:
     async with target.open(subprotocols=None) as peer:
         expect(peer.connection.subprotocol is None, "no subprotocol", peer.connection.subprotocol)
         expect((await peer.receive())["type"] == "session.created", "the greeting", "another message")
 
 
 @check(CHECKS, "other versions only: error version_not_offered, close 4512")
-async def other_versions_are_refused(target: Target) -> None:
-    """Refusal of other versions."""
+async def _other_versions_are_refused(target: Target) -> None:
     async with target.open(subprotocols=("starcast.v999",)) as peer:
+        expect(peer.connection.subprotocol is None, "no subprotocol", peer.connection.subprotocol)
         await peer.expect_error("version_not_offered")
         await peer.expect_close(4512)
 
 
 @check(CHECKS, "an unknown path: error unknown_path, close 4521")
-async def unknown_path_is_refused(target: Target) -> None:
-    """A path where nothing is."""
+async def _unknown_path_is_refused(target: Target) -> None:
     async with target.open(path="/ws/v1/no-such-thing/") as peer:
         await peer.expect_error("unknown_path")
         await peer.expect_close(4521)
 
 
 @check(CHECKS, "a foreign Origin without a key: error origin_refused, close 4520")
-async def foreign_origin_is_refused(target: Target) -> None:
-    """Another page."""
-    async with target.open(origin="https://foreign.invalid", is_known=False) as peer:
+async def _foreign_origin_is_refused(target: Target) -> None:
+    async with target.with_key(None).open(origin="https://foreign.invalid") as peer:
         await peer.expect_error("origin_refused")
         await peer.expect_close(4520)
 
 
 @check(CHECKS, "a malformed Origin is refused, and no server error")
-async def malformed_origin_is_refused(target: Target) -> None:
-    """No origin at all."""
+async def _malformed_origin_is_refused(target: Target) -> None:
     try:
-        async with target.open(origin="http://[", is_known=False) as peer:
+        async with target.with_key(None).open(origin="http://[") as peer:
             await peer.expect_error("origin_refused")
     except InvalidStatus as error:
         status = error.response.status_code
@@ -88,8 +81,7 @@ async def malformed_origin_is_refused(target: Target) -> None:
 
 
 @check(CHECKS, "ping is answered by pong with the same id, and without id as well")
-async def ping_pong(target: Target) -> None:
-    """Heartbeat."""
+async def _ping_pong(target: Target) -> None:
     async with target.greeted() as peer:
         pong = await peer.ask("ping", id="a-1")
         expect((pong["type"], pong.get("id")) == ("pong", "a-1"), "pong with id a-1", pong)
@@ -98,8 +90,7 @@ async def ping_pong(target: Target) -> None:
 
 
 @check(CHECKS, "close: the server closes with 1000")
-async def close_is_obeyed(target: Target) -> None:
-    """Goodbye."""
+async def _close_is_obeyed(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.send("close")
         await peer.expect_close(1000)

@@ -6,8 +6,8 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -32,8 +32,13 @@ class Target:
     """The server under test. ``timeout_s`` is for one answer."""
 
     url: str
-    api_key: str | None = None
+    # Tracebacks show a repr, and a key is nobody's business.
+    api_key: str | None = field(default=None, repr=False)
     timeout_s: float = 10.0
+
+    def with_key(self, api_key: str | None) -> Self:
+        """The same server for somebody with another key, or with none."""
+        return replace(self, api_key=api_key)
 
     @asynccontextmanager
     async def open(
@@ -41,10 +46,9 @@ class Target:
         path: str | None = None,
         subprotocols: Sequence[str] | None = (SUBPROTOCOL,),
         origin: str | None = None,
-        is_known: bool = True,
     ) -> AsyncIterator["Peer"]:
-        """Connect and wait for nothing; ``is_known``: show the API key."""
-        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key and is_known else None
+        """Connect and wait for nothing."""
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else None
         async with connect(
             self.url if path is None else self._ws_url(path),
             subprotocols=[Subprotocol(name) for name in subprotocols] if subprotocols else None,
@@ -65,25 +69,27 @@ class Target:
             peer.greeting = greeting
             yield peer
 
-    async def post(self, path: str, body: Message) -> tuple[int, Message]:
-        """Ask over HTTP; return status and JSON."""
-        return await asyncio.to_thread(self._post, path, body)
+    async def get(self, path: str) -> tuple[int, Message]:
+        """Ask over HTTP; return status and JSON, {} where it is no object."""
+        return await asyncio.to_thread(self._http, "GET", path, None)
 
-    def _post(self, path: str, body: Message) -> tuple[int, Message]:
-        headers = {"Content-Type": "application/json"}
+    async def post(self, path: str, body: Message | bytes) -> tuple[int, Message]:
+        """Send an object, or bytes as they are, over HTTP; return status and JSON, {} where it is no object."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await asyncio.to_thread(self._http, "POST", path, content)
+
+    def _http(self, method: str, path: str, body: bytes | None) -> tuple[int, Message]:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
         # The scheme is http or https: it was made from ws or wss.
-        request = urllib.request.Request(http_url(self.url, path), json.dumps(body).encode(), headers)  # noqa: S310
+        request = urllib.request.Request(http_url(self.url, path), body, headers, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:  # noqa: S310
-                return answer.status, json.load(answer)
+                return answer.status, _json_object(answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                try:
-                    return error.code, json.load(error)
-                except ValueError:
-                    return error.code, {}
+                return error.code, _json_object(error.read())
 
     def _ws_url(self, path: str) -> str:
         return http_url(self.url, path).replace("http", "ws", 1)
@@ -123,6 +129,17 @@ class Peer:
         is_ours = answer["type"] == "prediction" and answer["seq"] == seq
         expect(is_ours, f"a prediction with seq {seq}", answer)
         return answer
+
+    async def choose(self, **options: int) -> Message:
+        """Ask for options; return what the server says of them."""
+        answer = await self.ask("session.update", session=options)
+        expect(answer["type"] == "session.updated", "session.updated", answer)
+        return answer
+
+    async def expect_nothing(self) -> None:
+        """See that all was said that what was sent so far brings about."""
+        answer = await self.ask("ping", id="nothing-more")
+        expect((answer["type"], answer.get("id")) == ("pong", "nothing-more"), "nothing before the pong", answer)
 
     async def expect_error(self, code: str) -> Message:
         """Take an error with this code."""
@@ -172,9 +189,24 @@ def expect(condition: bool, expected: str, got: object) -> None:
         raise Failed(f"expected {expected}, got {_short(got)}")
 
 
+def expect_same(one: Message, other: Message) -> None:
+    """Raise Failed unless two ratings have the same probabilities."""
+    pairs = zip(one["probabilities"], other["probabilities"], strict=True)
+    furthest = max(abs(a - b) for a, b in pairs)
+    expect(furthest <= 1e-3, "the same probabilities to 1e-3", f"a difference of {furthest:.2g}")
+
+
 def error_code(message: Message) -> str | None:
     """The code of an error message; None for any other message."""
     return message["error"].get("code") if message.get("type") == "error" else None
+
+
+def _json_object(body: bytes) -> Message:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _short(value: object) -> str:

@@ -1,0 +1,40 @@
+"""Far too much at once."""
+
+import asyncio
+
+from starcast_client.conformance.suite import Check, Failed, Target, check, error_code, expect
+
+CHECKS: list[Check] = []
+
+
+@check(
+    CHECKS,
+    "1,000 texts beyond the burst: some are rate_limited, and the newest is answered",
+    is_rude=True,
+)
+async def _rate_limit(target: Target) -> None:
+    async with target.greeted() as flood:
+        limits = flood.greeting["limits"]
+        count = limits["burst"] + 1_000
+        newest = count
+        refused = 0
+
+        async def send_all() -> None:
+            for seq in range(1, count + 1):
+                await flood.send("text.update", seq=seq, text=f"A fine film. {seq}")
+
+        sending = asyncio.create_task(send_all())
+        try:
+            while True:
+                answer = await flood.receive()
+                if error_code(answer) == "rate_limited":
+                    expect(answer["error"]["retryable"] is True, "rate_limited to be retryable", answer)
+                    refused += 1
+                if answer.get("seq", answer.get("error", {}).get("seq")) == newest:
+                    break
+        except Failed:
+            expect(flood.connection.close_code == 4008, "close 4008, if any", flood.connection.close_code)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        expect(refused > 0, "some texts refused by rate_limited", refused)

@@ -56,7 +56,7 @@ class CheckpointConfig:
     temperature: tuple[tuple[int, float], ...] = ((1, 1.0),)
     """Pairs of a length in tokens and what logits are divided by there, lengths ascending (see ``temperature_at``)."""
     sha256: Mapping[str, str] = field(default_factory=dict)
-    """Hex digests of the other files of the folder; whatever is named here is verified before it is loaded."""
+    """Hex digests of the other files of the folder, against which each is verified before it is loaded."""
 
     def __post_init__(self) -> None:
         if len(self.prior) != NUM_LABELS or not math.isclose(sum(self.prior), 1.0, abs_tol=1e-3):
@@ -132,13 +132,18 @@ def write_config(folder: Path, config: CheckpointConfig, architecture: Mapping[s
 
 
 def verify_file(folder: Path, name: str, config: CheckpointConfig) -> Path:
-    """Return the path of one file of the checkpoint once its digest is the recorded one. Raises CheckpointError."""
+    """Return the path of one file of the checkpoint once its digest is the recorded one. Raises CheckpointError.
+
+    What training.finetune or Hugging Face left has no digests at all. An export has one of each of its files.
+    """
     path = folder / name
+    exported = name in (ONNX_FILE, ONNX_CACHED_FILE, ONNX_DATA_FILE)
     if not path.is_file():
-        exported = name in (ONNX_FILE, ONNX_CACHED_FILE, ONNX_DATA_FILE)
         cure = f"make it by python -m training.export {folder}" if exported else "fetch the whole checkpoint"
         raise CheckpointError(f"{path} is missing: {cure}")
     expected = config.sha256.get(name)
+    if expected is None and (exported or config.sha256):
+        raise CheckpointError(f"{path} has no SHA-256 in config.json: fetch the whole checkpoint, or export it again")
     if expected is not None and expected != sha256_of(path):
         raise CheckpointError(f"{path} is not the file its config.json names (SHA-256 differs): fetch it again")
     return path

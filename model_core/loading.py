@@ -44,8 +44,7 @@ def load_classifier(
         raise CheckpointError(f"there is no backend {backend!r}; there are {', '.join(BACKENDS)}")
     if backend == "fake":
         return FakeClassifier()
-    _refuse_pickles(folder)
-    config, _ = read_config(folder)
+    config = read_folder(folder)
     tokenizer = _load_tokenizer(folder, config)
     weights, forward = _load_backend(folder, config, backend, tokenizer.pad_id, threads, cache_bytes)
     info = ModelInfo(
@@ -67,6 +66,12 @@ def load_classifier(
     except Exception as error:  # Whatever it is, such as a vocabulary larger than the model's embeddings.
         raise CheckpointError(f"{folder} cannot rate a text: {one_line(error)}") from error
     return classifier
+
+
+def read_folder(folder: Path) -> CheckpointConfig:
+    """Return the config of a checkpoint, or say what is wrong before its files are read. Raises CheckpointError."""
+    _refuse_pickles(folder)
+    return read_config(folder)[0]
 
 
 def _load_backend(

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from model_core.checkpoint import (
+    ONNX_CACHED_FILE,
+    ONNX_DATA_FILE,
     ONNX_FILE,
     WEIGHTS_FILE,
     CheckpointConfig,
@@ -128,9 +130,21 @@ def test_a_file_with_the_recorded_digest_is_let_through(tmp_path: Path) -> None:
     assert verify_file(tmp_path, WEIGHTS_FILE, config) == tmp_path / WEIGHTS_FILE
 
 
-def test_a_file_that_is_not_named_is_let_through(tmp_path: Path) -> None:
+def test_the_weights_of_a_training_run_are_let_through_without_digests(tmp_path: Path) -> None:
     (tmp_path / WEIGHTS_FILE).write_bytes(b"weights")
-    assert verify_file(tmp_path, WEIGHTS_FILE, tiny_config(sha256={ONNX_FILE: "0" * 64})) == tmp_path / WEIGHTS_FILE
+    assert verify_file(tmp_path, WEIGHTS_FILE, tiny_config()) == tmp_path / WEIGHTS_FILE
+
+
+def test_a_file_that_the_digests_leave_out_is_refused(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS_FILE).write_bytes(b"weights")
+    message = refusal(lambda: verify_file(tmp_path, WEIGHTS_FILE, tiny_config(sha256={ONNX_FILE: "0" * 64})))
+    assert f"{tmp_path / WEIGHTS_FILE} has no SHA-256" in message
+
+
+@pytest.mark.parametrize("name", [ONNX_FILE, ONNX_CACHED_FILE, ONNX_DATA_FILE])
+def test_what_an_export_makes_is_refused_without_its_digest(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"graph")
+    assert "export it again" in refusal(lambda: verify_file(tmp_path, name, tiny_config()))
 
 
 def test_a_file_of_another_digest_is_refused(tmp_path: Path) -> None:

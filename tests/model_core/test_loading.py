@@ -110,6 +110,13 @@ def test_a_file_of_another_hash_is_refused(copy: Path, name: str, backend: str) 
     assert "fetch it again" in message
 
 
+def test_an_export_without_digests_is_refused_and_a_training_run_is_not(copy: Path) -> None:
+    starcast = json.loads((copy / "config.json").read_text())["starcast"]
+    edit_config(copy, starcast={**starcast, "sha256": {}})
+    assert f"{copy / ONNX_DATA_FILE} has no SHA-256" in refusal(copy)
+    assert load_classifier(copy, "torch", threads=1).info.backend == "torch"
+
+
 def test_another_number_of_labels_is_refused(copy: Path) -> None:
     edit_config(copy, id2label={"0": "NEGATIVE", "1": "POSITIVE"})
     assert "has 2 labels" in refusal(copy)

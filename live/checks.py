@@ -13,10 +13,9 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 from django.http.request import split_domain_port
 
 from live.limits import get_limits
-from model_core.checkpoint import read_config
 from model_core.engine import EngineOptions
 from model_core.errors import CheckpointError
-from model_core.loading import BACKENDS
+from model_core.loading import BACKENDS, read_folder
 
 _TOKEN_LENGTH: Final = 20
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
@@ -46,7 +45,7 @@ def _check_model() -> list[CheckMessage]:
     if backend == "fake":
         return []
     try:
-        read_config(settings.STARCAST_CHECKPOINT)
+        read_folder(settings.STARCAST_CHECKPOINT)
     except CheckpointError as error:
         hint = "Set STARCAST_CHECKPOINT to a folder that training.export wrote."
         return [Error(f"The checkpoint cannot be used: {error}", hint=hint, id="starcast.E002")]

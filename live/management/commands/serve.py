@@ -4,6 +4,7 @@ from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from live.choice import load_at_start
@@ -34,6 +35,16 @@ class Command(BaseCommand):
             help="header in which your own proxy gives the client's address, such as X-Real-IP; "
             "anybody can forge it where there is no proxy",
         )
+
+    def check(self, *_: Any, **__: Any) -> None:
+        """Say what is wrong with the settings in one line each, where Django would write a report."""
+        messages = [message for message in run_checks() if not message.is_silenced()]
+        lines = [(message.is_serious(), " ".join(filter(None, (message.msg, message.hint)))) for message in messages]
+        for is_serious, line in lines:
+            if not is_serious:
+                self.stderr.write(f"warning: {line}", lambda text: text)
+        if serious := [line for is_serious, line in lines if is_serious]:
+            raise CommandError("\n".join(serious))
 
     def handle(self, *, host: str, port: int, client_address_header: str | None, **_: Any) -> None:
         """Say in three lines what is served, then serve until a signal comes."""

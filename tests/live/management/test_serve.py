@@ -1,11 +1,17 @@
 """``manage.py serve`` as a process."""
 
+import json
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from model_core.checkpoint import CONFIG_FILE, ONNX_DATA_FILE
 from tests.servers import REPOSITORY, ask, open_socket, start_server
 
 AGEING = """
@@ -26,6 +32,19 @@ def check_a_week_later(protocol):
 WebSocketProtocol.check_timeouts = check_a_week_later
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
+
+
+def serve(data_dir: Path, port: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start a server that cannot."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "serve", "--port", str(port)],
+        cwd=REPOSITORY,
+        env={"STARCAST_DEBUG": "1", "STARCAST_DATA_DIR": str(data_dir), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_it_says_what_it_loaded_and_where_it_listens_in_three_lines(data_dir: Path) -> None:
@@ -55,31 +74,61 @@ def test_a_port_that_is_taken_is_said_in_one_line(data_dir: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        finished = subprocess.run(
-            [sys.executable, "manage.py", "serve", "--port", str(port)],
-            cwd=REPOSITORY,
-            env={"STARCAST_BACKEND": "fake", "STARCAST_DEBUG": "1", "STARCAST_DATA_DIR": str(data_dir)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        finished = serve(data_dir, port, STARCAST_BACKEND="fake")
     assert finished.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in finished.stderr
     assert "Traceback" not in finished.stderr
 
 
+def refusal(data_dir: Path, folder: Path) -> str:
+    """The one line that a server says which cannot serve this checkpoint."""
+    finished = serve(data_dir, STARCAST_CHECKPOINT=str(folder))
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    [line] = finished.stderr.splitlines()
+    assert str(folder) in line
+    return line
+
+
 def test_a_pickle_is_no_checkpoint(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
-    finished = subprocess.run(
-        [sys.executable, "manage.py", "serve", "--port", "0", "--skip-checks"],
-        cwd=REPOSITORY,
-        env={"STARCAST_CHECKPOINT": str(tmp_path), "STARCAST_DEBUG": "1", "STARCAST_DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    assert "convert it to safetensors" in refusal(data_dir, tmp_path)
+
+
+def other_hash(folder: Path) -> None:
+    with (folder / ONNX_DATA_FILE).open("ab") as file:
+        file.write(b" ")
+
+
+def other_labels(folder: Path) -> None:
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    config["id2label"] = {"0": "NEGATIVE", "1": "POSITIVE"}
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("damage", "cure"),
+    [(other_hash, "fetch it again"), (other_labels, "training.finetune")],
+)
+def test_a_checkpoint_that_cannot_be_served_is_one_line_that_says_what_to_do(
+    data_dir: Path, two_models: Path, tmp_path: Path, damage: Callable[[Path], None], cure: str
+) -> None:
+    folder = Path(shutil.copytree(two_models / "one", tmp_path / "one"))
+    damage(folder)
+    assert cure in refusal(data_dir, folder)
+
+
+def test_settings_that_are_wrong_are_one_line_each(data_dir: Path) -> None:
+    finished = serve(
+        data_dir,
+        STARCAST_BACKEND="fake",
+        STARCAST_ORIGINS="example.com",
+        STARCAST_ALLOWED_HOSTS="localhost:8000",
+        STARCAST_BURTS="1",
+        STARCAST_DEBUG="0",
+        STARCAST_SECRET_KEY="x" * 60,
     )
-    assert finished.returncode != 0
-    assert "pickle" in finished.stderr
-    assert "Traceback" not in finished.stderr
+    assert finished.returncode == 1
+    warning, *errors = finished.stderr.splitlines()
+    assert warning.startswith("warning: STARCAST_BURTS is set")
+    assert len(errors) == 2

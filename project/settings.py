@@ -195,5 +195,8 @@ LOGGING = {
 # Names of this prefix that others read: Compose, the tests, the clients.
 STARCAST_UNKNOWN = unknown(
     "STARCAST_",
-    ("STARCAST_HOST", "STARCAST_TAG", "STARCAST_REQUIRE_ALL", "STARCAST_TEST_DATA", "STARCAST_KEY", "STARCAST_API_KEY"),
+    (
+        *("STARCAST_HOST", "STARCAST_TAG", "STARCAST_KEY", "STARCAST_API_KEY"),
+        *("STARCAST_REQUIRE_ALL", "STARCAST_TEST_DATA", "STARCAST_TEST_TIME_UNIT"),
+    ),
 )

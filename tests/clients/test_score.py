@@ -1,54 +1,17 @@
 """``starcast score`` against a real Daphne with the fake model."""
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from starcast_client import AsyncClient, ConnectionFailed, Rating
 from starcast_client.cli import main
 from starcast_client.scoring.writers import COLUMNS
 
-from tests.reviews import REVIEWS
+from tests.clients.score_files import TEXTS, read, score, write_csv, write_jsonl, write_lines, write_parquet
 from tests.servers import RunningServer
-
-TEXTS = [review.replace("\n", " ") for review in REVIEWS[:19]] + ["", '"quoted", and\twith 😀']
-
-
-def write_lines(path: Path, texts: list[str]) -> None:
-    path.write_text("".join(f"{text}\n" for text in texts))
-
-
-def write_csv(path: Path, texts: list[str]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([["id", "text"], *enumerate(texts)])
-
-
-def write_jsonl(path: Path, texts: list[str]) -> None:
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-
-
-def write_parquet(path: Path, texts: list[str]) -> None:
-    pq.write_table(pa.table({"text": texts, "id": list(range(len(texts)))}), path)
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    match path.suffix:
-        case ".jsonl":
-            return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
-        case ".csv":
-            with path.open(newline="") as file:
-                return list(csv.DictReader(file))
-    return list(pq.read_table(path).to_pylist())
-
-
-def score(server: RunningServer, source: Path, output: Path, *arguments: str) -> int:
-    return main(["score", str(source), "--url", server.http, "--output", str(output), *arguments])
 
 
 @pytest.mark.parametrize(
@@ -161,14 +124,6 @@ def test_a_file_of_something_else_is_not_written_over(fake_server: RunningServer
     output.write_text(content)
     assert score(fake_server, source, output) == 2
     assert output.read_text() == content
-
-
-def test_ratings_of_another_file_are_not_continued(fake_server: RunningServer, tmp_path: Path) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / "ratings.jsonl"
-    write_lines(source, TEXTS[:3])
-    assert score(fake_server, source, output) == 0
-    write_lines(source, [*TEXTS[3:8]])
-    assert score(fake_server, source, output) == 2
 
 
 def test_without_a_server_it_says_so(

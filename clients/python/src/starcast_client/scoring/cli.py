@@ -6,13 +6,14 @@ import contextlib
 import itertools
 import sys
 from pathlib import Path
+from typing import Final
 
 from starcast_client.connecting import Options
 from starcast_client.errors import StarcastError
-from starcast_client.messages import as_unicode
-from starcast_client.scoring.readers import BadRow, Row, UnreadableFile, read_texts
-from starcast_client.scoring.score import score
-from starcast_client.scoring.writers import Output, open_output
+from starcast_client.scoring.readers import KINDS, STDIN, Source, UnreadableFile, is_regular, open_source, read_texts
+from starcast_client.scoring.resume import look_back
+from starcast_client.scoring.score import Stopped, score
+from starcast_client.scoring.writers import Output, Record, open_output
 
 DESCRIPTION = """\
 Rate the reviews of a file: text (one a line), CSV, JSONL or Parquet, told by its ending. The ratings go in the same
@@ -20,59 +21,93 @@ order to JSONL, CSV or Parquet, told by the ending of OUTPUT. Rows that OUTPUT h
 interrupted run goes on where it stopped. Exit status: 0 all rated, 1 some rows have an error, 2 stopped.
 """
 
+# Nobody watches: half a minute of a busy server is waited out.
+_OPTIONS: Final = Options(max_connect_attempts=8, max_retries=8)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes besides the server."""
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("file", type=Path, metavar="FILE", help="- for standard input")
     parser.add_argument("--output", type=Path, help="default: FILE with .ratings.jsonl in place of its ending")
+    parser.add_argument("--format", choices=KINDS, help="what FILE is, where its ending does not say")
     parser.add_argument("--column", default="text", help="where the text is, in CSV, JSONL and Parquet (default: text)")
     parser.add_argument("--connections", type=int, default=8, help="texts that are rated at a time (default: 8)")
+    parser.add_argument(
+        "--keep-going", action="store_true", help="record errors that may pass and go on; the next run tries again"
+    )
+    parser.add_argument("--any-model", action="store_true", help="go on also where the server has another model")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Score a file; return the exit status."""
-    output_path = arguments.output or arguments.file.with_suffix(".ratings.jsonl")
+    output_path = arguments.output
+    if output_path is None:
+        if arguments.file == STDIN or (arguments.file.exists() and not is_regular(arguments.file)):
+            return _stopped(f"{arguments.file} is no file beside which ratings could lie: say where by --output")
+        output_path = arguments.file.with_suffix(".ratings.jsonl")
     if arguments.connections < 1:
-        print("starcast score: --connections must be at least 1", file=sys.stderr)
-        return 2
+        return _stopped("--connections must be at least 1")
     try:
         import tqdm  # noqa: F401 - what is missing is missed before a file is made
 
-        total = sum(1 for _ in read_texts(arguments.file, arguments.column))
-        with contextlib.closing(open_output(output_path)) as output:
-            errors = output.done.errors + asyncio.run(_score(arguments, output, total))
-            output.finish()
-    except (StarcastError, UnreadableFile, OSError, ImportError) as error:
-        hint = "; install it by: pip install 'starcast-client[score]'" if isinstance(error, ImportError) else ""
-        print(f"starcast score: {error}{hint}", file=sys.stderr)
-        return 2
+        with open_source(arguments.file, arguments.format) as source:
+            total = sum(1 for _ in read_texts(source, arguments.column))
+            with contextlib.closing(open_output(output_path)) as output:
+                errors = asyncio.run(_score(arguments, source, output, total))
+                output.finish()
+    except ImportError as error:
+        return _stopped(f"{error}; install it by: pip install './clients/python[score]' in the Starcast repository")
+    except Stopped as error:
+        return _stopped(f"{error}; run it again to go on with {output_path}")
+    except (StarcastError, UnreadableFile, OSError) as error:
+        return _stopped(str(error))
     except KeyboardInterrupt:
-        print(f"starcast score: interrupted; run it again to go on with {output_path}", file=sys.stderr)
-        return 2
+        return _stopped(f"interrupted; run it again to go on with {output_path}")
     print(f"{total} rows, {errors} of them with an error, in {output_path}", file=sys.stderr)
     return 1 if errors else 0
 
 
-async def _score(arguments: argparse.Namespace, output: Output, total: int) -> int:
+async def _score(arguments: argparse.Namespace, source: Source, output: Output, total: int) -> int:
+    """Rate what is not rated yet; return how many rows have an error."""
     from tqdm import tqdm
 
-    done = output.done
-    rows = enumerate(read_texts(arguments.file, arguments.column))
-    if done.rows and not _is_same(next(itertools.islice(rows, done.rows - 1, None), None), done.last_text):
-        raise UnreadableFile("the output has ratings of another file")
-    if done.rows == total:
-        return 0
-    errors = 0
-    options = Options(max_connect_attempts=8)
-    with tqdm(total=total, initial=done.rows, unit="row", disable=None) as progress:
-        async for record in score(rows, arguments.url, arguments.key, arguments.connections, options):
-            output.append(record)
+    rows = read_texts(source, arguments.column)
+    past = look_back(output, rows)
+    errors, done, model_version = past.errors, output.rows, past.model_version
+    renewed: dict[int, Record] = {}
+    if done == total and not past.again:
+        return errors
+    todo = itertools.chain(past.again, enumerate(rows, start=done))
+    with tqdm(total=total, initial=done - len(past.again), unit="row", disable=None) as progress:
+        async for record in score(
+            todo, arguments.url, arguments.key, arguments.connections, _OPTIONS, arguments.keep_going
+        ):
+            if not arguments.any_model:
+                _expect_model(record, model_version)
+            model_version = record["model_version"] or model_version
             errors += record["error"] is not None
+            if record["row"] < output.rows:
+                renewed[record["row"]] = record
+                if len(renewed) == len(past.again):
+                    output.replace(renewed)
+            else:
+                output.append(record)
+                done += 1
             progress.update()
+    if done != total:
+        raise UnreadableFile(f"{source.name} changed meanwhile: it had {total} rows, and then {done}")
     return errors
 
 
-def _is_same(row: tuple[int, Row] | None, text: str | None) -> bool:
-    if row is None:
-        return False
-    return not text if isinstance(row[1], BadRow) else as_unicode(row[1]) == as_unicode(text or "")
+def _expect_model(record: Record, model_version: str | None) -> None:
+    """Raise UnreadableFile where another model than before rated: its numbers mean something else."""
+    if record["model_version"] is not None and model_version is not None and record["model_version"] != model_version:
+        raise UnreadableFile(
+            f"the output has ratings by model {model_version}, and the server has {record['model_version']}: "
+            "name another output, or mix them by --any-model"
+        )
+
+
+def _stopped(reason: str) -> int:
+    print(f"starcast score: {reason}", file=sys.stderr)
+    return 2

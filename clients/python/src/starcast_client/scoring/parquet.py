@@ -1,14 +1,14 @@
 """Parquet files of texts and of ratings."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from starcast_client.scoring.readers import UnreadableFile
+from starcast_client.scoring.readers import Source, UnreadableFile
 from starcast_client.scoring.writers import COLUMNS, JSONL, LinesOutput, Record
 
 _ROWS_A_GROUP: Final = 10_000
@@ -21,17 +21,17 @@ _KINDS: Final = {
 _SCHEMA: Final = pa.schema([(name, _KINDS.get(name, pa.float64())) for name in COLUMNS])
 
 
-def read_column(path: Path, column: str) -> Iterator[Any]:
+def read_column(source: Source, column: str) -> Iterator[Any]:
     """The values of one column. Raises UnreadableFile, OSError."""
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(source.path) as file:
             names = file.schema_arrow.names
             if column not in names:
-                raise UnreadableFile(f"no column {column!r} in {path.name}; it has {', '.join(names)}")
+                raise UnreadableFile(f"no column {column!r} in {source.name}; it has {', '.join(names)}")
             for batch in file.iter_batches(batch_size=1_024, columns=[column]):
                 yield from batch.column(0).to_pylist()
     except pa.ArrowInvalid as error:
-        raise UnreadableFile(f"{path.name} is not Parquet: {error}") from error
+        raise UnreadableFile(f"{source.name} is not Parquet: {error}") from error
 
 
 class ParquetOutput:
@@ -44,7 +44,15 @@ class ParquetOutput:
         if path.exists() and not self._partial.exists():
             self._take_over()
         self._lines = LinesOutput(self._partial, JSONL)
-        self.done = self._lines.done
+        self.rows = self._lines.rows
+
+    def records(self) -> Iterator[Record]:
+        """What the file beside held when it was opened."""
+        return self._lines.records()
+
+    def replace(self, records: Mapping[int, Record]) -> None:
+        """Write the file beside anew."""
+        self._lines.replace(records)
 
     def append(self, record: Record) -> None:
         """Write one record to the file beside."""

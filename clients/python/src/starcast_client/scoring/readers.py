@@ -1,12 +1,21 @@
 """The texts of a file, in order: one a line, or a column of CSV, JSONL or Parquet."""
 
+import contextlib
 import csv
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+STDIN: Final = Path("-")
+
+# Notepad and Excel begin their files with a byte order mark.
+_ENCODING: Final = "utf-8-sig"
+_KINDS: Final = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
 class UnreadableFile(Exception):  # noqa: N818 - reads as what it says
@@ -23,31 +32,62 @@ class BadRow:
 Row = str | BadRow
 
 
-def read_texts(path: Path, column: str) -> Iterator[Row]:
-    """The rows of a file, by its ending; text where the ending is another. Raises UnreadableFile, OSError."""
-    return _READERS.get(path.suffix.lower(), _read_lines)(path, column)
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that can be read again and again, what it is called, and what kind of file it is."""
+
+    path: Path
+    name: str
+    kind: str
 
 
-def _read_lines(path: Path, _column: str) -> Iterator[Row]:
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+def is_regular(path: Path) -> bool:
+    """Whether a file can be read twice; standard input and pipes cannot."""
+    return path != STDIN and path.is_file()
+
+
+@contextlib.contextmanager
+def open_source(path: Path, kind: str | None) -> Iterator[Source]:
+    """The file, or a copy for as long as the block runs where it can be read but once. Raises OSError."""
+    kind = kind or _KINDS.get(path.suffix.lower(), "text")
+    if is_regular(path):
+        yield Source(path, path.name, kind)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy_path = Path(folder) / "copy"
+        opened = contextlib.nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
+        with opened as stream, copy_path.open("wb") as copy:
+            shutil.copyfileobj(stream, copy)
+        yield Source(copy_path, path.name, kind)
+
+
+def read_texts(source: Source, column: str) -> Iterator[Row]:
+    """The rows of a file. Raises UnreadableFile, OSError."""
+    return KINDS[source.kind](source, column)
+
+
+def _read_lines(source: Source, _column: str) -> Iterator[Row]:
+    with source.path.open(encoding=_ENCODING, errors="replace", newline="\n") as lines:
         for line in lines:
             yield line.rstrip("\r\n")
 
 
-def _read_csv(path: Path, column: str) -> Iterator[Row]:
+def _read_csv(source: Source, column: str) -> Iterator[Row]:
     # A review may be longer than the 131,072 characters that the csv module expects.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with source.path.open(encoding=_ENCODING, errors="replace", newline="") as file:
         rows = csv.DictReader(file)
         if column not in (rows.fieldnames or ()):
-            raise UnreadableFile(f"no column {column!r} in {path.name}; it has {', '.join(rows.fieldnames or ())}")
+            raise UnreadableFile(f"no column {column!r} in {source.name}; it has {', '.join(rows.fieldnames or ())}")
         for row in rows:
             yield _text_of(row, column)
 
 
-def _read_jsonl(path: Path, column: str) -> Iterator[Row]:
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+def _read_jsonl(source: Source, column: str) -> Iterator[Row]:
+    with source.path.open(encoding=_ENCODING, errors="replace", newline="\n") as lines:
         for line in lines:
+            if not line.strip():
+                continue
             try:
                 content = json.loads(line)
             except (ValueError, RecursionError):
@@ -56,10 +96,10 @@ def _read_jsonl(path: Path, column: str) -> Iterator[Row]:
             yield content if isinstance(content, str) else _text_of(content, column)
 
 
-def _read_parquet(path: Path, column: str) -> Iterator[Row]:
+def _read_parquet(source: Source, column: str) -> Iterator[Row]:
     from starcast_client.scoring.parquet import read_column  # pyarrow is of the extra [score]
 
-    for text in read_column(path, column):
+    for text in read_column(source, column):
         yield _text_of({column: text}, column)
 
 
@@ -68,9 +108,9 @@ def _text_of(row: Any, column: str) -> Row:
     return text if isinstance(text, str) else BadRow(f"no text in {column!r}")
 
 
-_READERS: Final[dict[str, Callable[[Path, str], Iterator[Row]]]] = {
-    ".csv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".ndjson": _read_jsonl,
-    ".parquet": _read_parquet,
+KINDS: Final[dict[str, Callable[[Source, str], Iterator[Row]]]] = {
+    "text": _read_lines,
+    "csv": _read_csv,
+    "jsonl": _read_jsonl,
+    "parquet": _read_parquet,
 }

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from starcast_client.async_client import AsyncClient
 from starcast_client.connecting import Options
-from starcast_client.errors import IncompatibleServer, TextRefused
+from starcast_client.errors import IncompatibleServer, StarcastError, TextRefused
 from starcast_client.messages import LABELS, as_unicode
 from starcast_client.scoring.readers import BadRow, Row
 from starcast_client.scoring.writers import Record, failed, rated
@@ -17,13 +17,23 @@ _WINDOW_PER_CONNECTION = 4
 """Rows in flight: enough that one slow text does not let the other connections run dry."""
 
 
+class Stopped(StarcastError):  # noqa: N818 - reads as what it says
+    """There is no use in going on now, and perhaps later there is."""
+
+
 async def score(
-    rows: Iterable[tuple[int, Row]], url: str, api_key: str | None, connections: int, options: Options
+    rows: Iterable[tuple[int, Row]],
+    url: str,
+    api_key: str | None,
+    connections: int,
+    options: Options,
+    keep_going: bool = False,
 ) -> AsyncIterator[Record]:
     """The record of each row, in order.
 
-    A row that cannot be rated gets a record with an ``error``. Raises what ends a client: Refused,
-    ConnectionFailed, IncompatibleServer.
+    A row that cannot be rated gets a record with an ``error``. Raises Stopped at an error that may pass and did not
+    in all tries, unless one is to ``keep_going``; and what ends a client: Refused, ConnectionFailed,
+    IncompatibleServer.
     """
     async with contextlib.AsyncExitStack() as stack:
         clients = [
@@ -36,7 +46,7 @@ async def score(
         tasks: deque[asyncio.Task[Record]] = deque()
         try:
             for (number, row), client in zip(rows, itertools.cycle(clients), strict=False):
-                tasks.append(asyncio.create_task(_record(client, number, row)))
+                tasks.append(asyncio.create_task(_record(client, number, row, keep_going)))
                 if len(tasks) >= connections * _WINDOW_PER_CONNECTION:
                     yield await tasks.popleft()
             while tasks:
@@ -47,10 +57,12 @@ async def score(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _record(client: AsyncClient, number: int, row: Row) -> Record:
+async def _record(client: AsyncClient, number: int, row: Row, keep_going: bool) -> Record:
     if isinstance(row, BadRow):
         return failed(number, None, f"bad_row: {row.message}")
     try:
         return rated(number, await client.rate(row))
     except TextRefused as error:
+        if error.info.retryable and not keep_going:
+            raise Stopped(f"row {number}: {error}") from error
         return failed(number, as_unicode(row), str(error))

@@ -2,9 +2,9 @@
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -38,19 +38,16 @@ def failed(row: int, text: str | None, message: str) -> Record:
     return {**dict.fromkeys(COLUMNS), "row": row, "text": text, "error": message}
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a file of ratings holds already."""
-
-    rows: int = 0
-    errors: int = 0
-    last_text: str | None = None
-
-
 class Output(Protocol):
-    """A file of ratings. ``done`` is what it held when it was opened."""
+    """A file of ratings. ``rows`` is how many it held when it was opened."""
 
-    done: Done
+    rows: int
+
+    def records(self) -> Iterator[Record]:
+        """What it held when it was opened, in order."""
+
+    def replace(self, records: Mapping[int, Record]) -> None:
+        """Put others in the place of records that it held when it was opened, all at once."""
 
     def append(self, record: Record) -> None:
         """Write one record, so that it is there if the next one never comes."""
@@ -127,12 +124,31 @@ class LinesOutput:
     """Records appended one by one; what a crash cut off is dropped on opening."""
 
     def __init__(self, path: Path, form: _Format) -> None:
-        self.done, end = _scan(path, form) if path.exists() else (Done(), 0)
+        self.rows, end = _scan(path, form) if path.exists() else (0, 0)
+        self._path = path
         self._form = form
         self._file = path.open("ab")
         self._file.truncate(end)
         if end == 0:
             self._file.write(form.header.encode())
+
+    def records(self) -> Iterator[Record]:
+        """What it held when it was opened."""
+        with self._path.open(encoding="utf-8", newline="\n") as lines:
+            if self._form.header:
+                next(lines, "")
+            yield from itertools.islice(self._form.decode(lines), self.rows)
+
+    def replace(self, records: Mapping[int, Record]) -> None:
+        """Write the file anew, and put it in its place when it is whole."""
+        new_path = self._path.with_name(f"{self._path.name}.unfinished")
+        with new_path.open("wb") as file:
+            file.write(self._form.header.encode())
+            for number, record in enumerate(self.records()):
+                file.write(self._form.encode(records.get(number, record)).encode())
+        self._file.close()
+        new_path.replace(self._path)
+        self._file = self._path.open("ab")
 
     def append(self, record: Record) -> None:
         """Write one record."""
@@ -147,8 +163,8 @@ class LinesOutput:
         """Nothing is left to do."""
 
 
-def _scan(path: Path, form: _Format) -> tuple[Done, int]:
-    """What a file holds, and where its last whole record ends. Raises UnreadableFile."""
+def _scan(path: Path, form: _Format) -> tuple[int, int]:
+    """How many records a file holds, and where the last whole one ends. Raises UnreadableFile."""
     offset = 0
     is_whole = True
 
@@ -161,15 +177,15 @@ def _scan(path: Path, form: _Format) -> tuple[Done, int]:
                 yield line.decode("utf-8", "replace")
 
     source = lines()
-    done = Done()
+    rows = 0
     if form.header and (first := next(source, form.header)) != form.header and is_whole:
         raise UnreadableFile(f"{path.name} holds something else: its first line is {first[:80]!r}")
     end = offset if is_whole else 0
     for record in form.decode(source):
         if not is_whole:
             break
-        if str(record.get("row")) != str(done.rows):
-            raise UnreadableFile(f"{path.name} holds something else: row {done.rows} is missing")
-        done = Done(done.rows + 1, done.errors + bool(record.get("error")), record.get("text"))
+        if str(record.get("row")) != str(rows) or not record.keys() >= set(COLUMNS):
+            raise UnreadableFile(f"{path.name} holds something else: row {rows} is missing")
+        rows += 1
         end = offset
-    return done, end
+    return rows, end

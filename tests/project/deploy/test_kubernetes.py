@@ -1,5 +1,7 @@
 """The Kubernetes manifests keep the API's schemas, agree with docker-compose.yml, and fence every pod in."""
 
+import re
+import textwrap
 from typing import Any
 
 import kubernetes_validate
@@ -115,6 +117,19 @@ def test_server_and_proxy_run_as_in_compose() -> None:
     variables = {"STARCAST_SECRET_KEY": "k", "POSTGRES_PASSWORD": "p", "STARCAST_HOST": "stars.example.org"}
     secret = {"STARCAST_SECRET_KEY", "STARCAST_DATABASE_URL", "STARCAST_METRICS_TOKEN"}
     assert given == {name: value for name, value in environment("web", variables).items() if name not in secret}
+
+
+def test_the_overlay_of_the_docs_changes_what_there_is() -> None:
+    page = (REPOSITORY / "docs" / "operations.md").read_text()
+    (written,) = re.findall(r"^ *```yaml\n(.*?)^ *```$", page, re.DOTALL | re.MULTILINE)
+    overlay = yaml.safe_load(textwrap.dedent(written))
+    assert overlay["resources"] == [f"../starcast/{FOLDER.relative_to(REPOSITORY)}"]
+    # Kustomize looks for the name that the base has given it.
+    assert [image["name"] for image in overlay["images"]] == [image["newName"] for image in KUSTOMIZATION["images"]]
+    (changed,) = overlay["configMapGenerator"]
+    (site,) = [entry for entry in KUSTOMIZATION["configMapGenerator"] if entry["name"] == changed["name"]]
+    for literal in changed["literals"]:
+        assert f"{literal.split('=')[0]}=" in " ".join(site["literals"])
 
 
 def test_only_the_proxy_takes_what_comes_from_outside() -> None:

@@ -98,9 +98,10 @@ class SocketConsumer(AsyncWebsocketConsumer):
             self.closed = True
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close; what still comes from the client is then read by nobody."""
-        await super().close(code, reason)
-        self.closed = True
+        """Close, once; what still comes from the client is then read by nobody."""
+        if not self.closed:
+            self.closed = True
+            await super().close(code, reason)
 
     async def accept_offered(self) -> bool:
         """Accept, echoing our subprotocol if it is offered. Returns whether this client can speak with us."""

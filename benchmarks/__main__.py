@@ -1,7 +1,7 @@
 """All benchmarks one after another, then their tables: ``python -m benchmarks``.
 
-``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …`` for NAME of forward, typists, overload, idle, page,
-report, and soak, which takes its time and is run by its name alone.
+``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …`` for NAME of forward, runtimes, typists, overload,
+idle, page, report, and soak, which takes its time and is run by its name alone.
 """
 
 import argparse
@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import forward, idle, overload, page, report, soak, typists
+from benchmarks import forward, idle, overload, page, report, runtimes, soak, typists
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, default_gradio_python
 
 NAMES: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "forward": forward.main,
+    "runtimes": runtimes.main,
     "typists": typists.main,
     "overload": overload.main,
     "idle": idle.main,
@@ -39,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
     gradio = ["--gradio-python", options.gradio_python]
     for name, arguments in (
         ("forward", common),
+        ("runtimes", common),
         ("typists", [*common, *gradio]),
         ("typists", [*common, *gradio, "--find-limit"]),
         ("overload", common),

@@ -21,8 +21,19 @@ DEFAULT_OUTPUT: Final = Path("runs/benchmarks")
 _GRADIO_PYTHON = Path(".venv/gradio/bin/python")
 
 _PACKAGES = (
-    *("channels", "daphne", "django", "hdrhistogram", "numpy", "onnxruntime", "tokenizers", "torch", "transformers"),
-    *("twisted", "websockets"),
+    *(
+        "channels",
+        "daphne",
+        "django",
+        "hdrhistogram",
+        "nncf",
+        "numpy",
+        "onnxruntime",
+        "openvino",
+        "tokenizers",
+        "torch",
+    ),
+    *("transformers", "twisted", "websockets"),
 )
 
 

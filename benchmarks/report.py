@@ -70,6 +70,27 @@ def forward_tables(figures: Figures) -> Iterator[str]:
     yield table(["part", "s"], ([name, _number(value, 2)] for name, value in figures["first_answer"].items()))
 
 
+def runtimes_tables(figures: Figures) -> Iterator[str]:
+    """Cost and exactness of other runtimes and precisions."""
+    lengths, differences = figures["lengths"], figures["differences"]
+    yield f"Milliseconds of the bare pass by tokens, and stars from float32 over {figures['texts']} texts:"
+    yield table(
+        ["runtime", *lengths, "stars apart, mean", "at worst"],
+        (
+            [
+                f"**{name}**" if name == figures["served"] else name,
+                *(_number(each[name], 2) for each in lengths.values()),
+                *(_number(apart[key], 4) for key in ("mean_stars", "max_stars")),
+            ]
+            for name, apart in differences.items()
+        ),
+    )
+    pairs = figures["pairs"]
+    tokens = list(next(iter(pairs.values())))
+    yield "Milliseconds for two texts at once, by their tokens:"
+    yield table(["way", *tokens], ([name, *(_number(each[key], 2) for key in tokens)] for name, each in pairs.items()))
+
+
 def typists_tables(figures: Figures) -> Iterator[str]:
     """Latency and cost by kind of text, number of typists and server."""
     for kind in dict.fromkeys(record["kind"] for record in [*figures["scenarios"], *figures["floor"]]):
@@ -169,6 +190,7 @@ TABLES: Final[Mapping[str, Callable[[Figures], Iterator[str]]]] = {
     "typists": typists_tables,
     "limits": limits_tables,
     "forward": forward_tables,
+    "runtimes": runtimes_tables,
     "overload": overload_tables,
     "idle": idle_tables,
     "page": page_tables,

@@ -43,17 +43,21 @@ class _Shape:
 
 
 def build_plain(
-    weights: Mapping[str, FloatArray], architecture: Mapping[str, Any], block: int | None = None, read_tokens: int = 1
+    weights: Mapping[str, FloatArray],
+    architecture: Mapping[str, Any],
+    block: int | None = None,
+    read_tokens: int = 1,
+    graph: GraphBuilder | None = None,
 ) -> onnx.ModelProto:
     """Build the graph of one whole text: ``input_ids`` [1, tokens] int64 to ``logits`` [1, 8] float32.
 
     ``weights`` are those of Hugging Face's ElectraForSequenceClassification, ``architecture`` its config. With
     ``block``, attention is block-causal and the logits are the mean of those read at the last ``read_tokens`` tokens,
-    but for [CLS]; else it is full and read at [CLS].
+    but for [CLS]; else it is full and read at [CLS]. ``graph`` says how products are made, in int8 unless given.
     Raises ValueError for an architecture that this graph does not cover.
     """
     shape = _Shape.of(weights, architecture)
-    graph = GraphBuilder()
+    graph = graph or GraphBuilder()
     tokens = graph.op("Shape", "tokens", "input_ids", start=1)
     position = graph.op("Slice", "position", _positions(graph, weights), graph.integers(0), tokens, graph.integers(0))
     hidden = _embeddings(graph, weights, position, shape.epsilon)

@@ -81,6 +81,17 @@ FIGURES: dict[str, dict[str, Any]] = {
             },
         ],
     },
+    "runtimes": {
+        **ABOUT,
+        "texts": 7,
+        "served": "int8",
+        "lengths": {"16": {"int8": 2.5, "float32": 4.25}, "512": {"int8": 55, "float32": 120}},
+        "differences": {
+            "int8": {"mean_stars": 0.0417, "max_stars": 0.319},
+            "float32": {"mean_stars": 0, "max_stars": 0},
+        },
+        "pairs": {"in turn": {"16": 5.5}, "side by side": {"16": 4.75}},
+    },
     "idle": {
         **ABOUT,
         "connections": 1000,
@@ -148,6 +159,8 @@ def test_the_figures_are_in_the_tables(folder: Path) -> None:
         "| 64 | 8.00 | 1.50 | 32.00 |",
         "| classify | 310.5 |",
         "| total | 0.81 |",
+        "| **int8** | 2.50 | 55.00 | 0.0417 | 0.3190 |",
+        "| side by side | 4.75 |",
         "| 1000 | 100.0 | 150.0 | 51.2 |",
         "| / | phone | 45.6 | 23 | 180 | 1,262 | 24 | 33 | 2 | 0.003 |",
         "| /about/ | phone | 9.0 | 5 | 150 | – | – | – | 0 | 0.000 |",

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from model_core.engine import Answer, Engine, EngineOptions
-from model_core.errors import EngineError, ModelUnavailable, Overloaded
+from model_core.errors import EngineError, Overloaded
 
 _FRESH_S: Final = 1.0
 """For so long an answer stands, so that whoever asks in a loop costs one pass a second."""
@@ -68,5 +68,5 @@ def _is_busy(error: EngineError, busy_s: float, waited_s: float) -> bool:
     """Whether this is for want of time alone, while the model takes one batch after another."""
     if isinstance(error, Overloaded):
         return busy_s < EngineOptions(**settings.STARCAST_ENGINE).deadline_ms / 1000
-    # Another batch was begun long after this text had come: it was passed over, and not what the model hangs on.
-    return isinstance(error, ModelUnavailable) and 0 < busy_s < waited_s / 2
+    # Its time was up, and another batch was begun long after it had come: it is not what the model hangs on.
+    return isinstance(error.__cause__, TimeoutError) and busy_s < waited_s / 2

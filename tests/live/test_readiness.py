@@ -112,6 +112,6 @@ async def test_whoever_was_passed_over_finds_the_model_busy_and_not_dead(
     monkeypatch.setattr(readiness, "_FRESH_S", 0.0)
     monkeypatch.setattr(Engine, "busy_s", 0.01)
     assert await probe(held) is None
-    monkeypatch.setattr(Engine, "busy_s", 5.0)
+    monkeypatch.setattr(Engine, "busy_s", 0.19)
     with pytest.raises(ModelUnavailable):
         await probe(held)

@@ -1,5 +1,6 @@
 """The same weights as forward passes of several runtimes and precisions, for ``benchmarks.runtimes``."""
 
+import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -130,14 +131,12 @@ def _onnx_ways(checkpoint: Path, threads: int, calibration: Sequence[Ids], folde
 def _openvino_ways(classifier: _Classifier, threads: int, calibration: Sequence[Ids]) -> dict[str, Way]:
     # Without it both go on, and nothing tells its makers what is converted here.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    import nncf
     import openvino
 
     longest = classifier.model.config.max_position_embeddings
     tokens = torch.export.Dim("tokens", min=8, max=longest)
     exported = torch.export.export(classifier, (torch.ones(1, 16, dtype=torch.int64),), dynamic_shapes=({1: tokens},))
     graph = openvino.convert_model(exported)
-    int8 = nncf.quantize(graph, nncf.Dataset(calibration), model_type=nncf.ModelType.TRANSFORMER)
     core = openvino.Core()
 
     def way(model: Any, precision: str) -> Way:
@@ -145,11 +144,13 @@ def _openvino_ways(classifier: _Classifier, threads: int, calibration: Sequence[
         request = core.compile_model(model, "CPU", hints).create_infer_request()
         return lambda ids: np.array(request.infer([ids])[0])
 
-    return {
-        "OpenVINO int8": way(int8, "f32"),
-        "OpenVINO bfloat16": way(graph, "bf16"),
-        "OpenVINO float32": way(graph, "f32"),
-    }
+    ways = {"OpenVINO bfloat16": way(graph, "bf16"), "OpenVINO float32": way(graph, "f32")}
+    if importlib.util.find_spec("nncf"):
+        import nncf
+
+        int8 = nncf.quantize(graph, nncf.Dataset(calibration), model_type=nncf.ModelType.TRANSFORMER)
+        ways = {"OpenVINO int8": way(int8, "f32"), **ways}
+    return ways
 
 
 def _torch_ways(classifier: _Classifier) -> dict[str, Way]:

@@ -35,7 +35,7 @@ def test_the_figures_are_written_with_how_they_came_about(
     assert main(arguments) == 0
     written = json.loads((tmp_path / "runtimes.json").read_text())
     assert written["served"] in written["differences"]
-    assert {"openvino", "nncf"} <= written["versions"].keys()
+    assert {"onnxruntime", "openvino", "torch"} <= written["versions"].keys()
     for milliseconds in (*written["lengths"].values(), *written["pairs"].values()):
         assert all(value > 0 for value in milliseconds.values())
     assert "stars from float32" in capsys.readouterr().out

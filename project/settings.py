@@ -172,23 +172,21 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 
+LOG_LEVEL = env_choice("STARCAST_LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FORMAT = env_choice("STARCAST_LOG_FORMAT", "LINE", ("LINE", "JSON")).lower()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "live.logs.LineFormatter"}, "json": {"()": "live.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {
-        "handlers": ["stderr"],
-        "level": env_choice("STARCAST_LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # What a client does wrong is answered, and is no warning to whoever runs the server; live.access notes it.
     # The channel layer writes a traceback a second while Redis is away, with an address that may hold a password.
     # Daphne's details name the addresses of clients.
     "loggers": {
         "django.request": {"level": "ERROR"},
         "channels_redis": {"level": "CRITICAL"},
-        "daphne": {"level": "INFO"},
+        "daphne": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
     },
 }
 

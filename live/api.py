@@ -28,7 +28,7 @@ from live.http import error_response, json_response
 from live.keys import KnownKey
 from live.limits import admissions, get_limits
 from live.openapi import ERROR_RESPONSES, PREDICT_EXTRA, Api, Console
-from live.protocol import Explained, ProtocolError, Rating, check_length, load_json
+from live.protocol import Explained, ProtocolError, Rating, beyond_rate, check_length, load_json
 from live.rate import explain_text, rate, rate_many
 from model_core.errors import CheckpointError
 from model_core.explain import MAX_PASSES
@@ -48,31 +48,27 @@ class _JsonParser(Parser):
 class _Call:
     """Who calls: what ``request.auth`` holds."""
 
-    def __init__(self, address: str, key: KnownKey | None) -> None:
-        self.address = address
-        self.key = key
+    def __init__(self, address: str) -> None:
+        self.key: KnownKey | None = None
+        self._bill = admissions.bill(address, get_limits())
 
     def spend(self, texts: int) -> None:
-        """Pay for texts. Raises ProtocolError where address or key has too little left."""
-        prefix = self.key.prefix if self.key is not None else None
-        if not admissions.take(self.address, prefix, get_limits(), texts):
-            raise ProtocolError("rate_limited", "too many texts; slow down")
+        """Pay for so many texts in all. Raises ProtocolError where address or key has too little left."""
+        if wait_s := self._bill.spend(texts, self.key.prefix if self.key is not None else None):
+            raise beyond_rate("too many texts; slow down", wait_s)
 
 
 async def _admit(request: HttpRequest) -> _Call:
     """Let a request in: its key, its rate, and the kind and size of its body, before anything is parsed."""
-    address = network_of(request.META.get("REMOTE_ADDR", ""))
+    call = _Call(network_of(request.META.get("REMOTE_ADDR", "")))
+    # Before the key is looked up: trying keys has the price of anything else.
+    call.spend(1)
     headers = [
         (name.lower().encode(), request.headers[name].encode("latin-1", "replace"))
         for name in ("Host", "Origin", "Authorization")
         if name in request.headers
     ]
-    try:
-        call = _Call(address, await identify(headers))
-    except ProtocolError:
-        # Trying keys has the price of anything else.
-        _Call(address, None).spend(1)
-        raise
+    call.key = await identify(headers)
     call.spend(1)
     if request.method != _NO_BODY:
         if request.content_type not in ("application/json", ""):
@@ -111,7 +107,7 @@ async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpRespo
             check_length(text, get_limits())
             return json_response(await rate(engine, text))
         case PredictMany(texts=texts):
-            call.spend(len(texts) - 1)
+            call.spend(len(texts))
             return json_response(await rate_many(engine, texts, get_limits()))
 
 
@@ -126,7 +122,7 @@ async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpRespo
     """Leave out the parts of `text` in turn, and rate the rest: up to 64 ratings, and as many tokens of the rate."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
-    call.spend(MAX_PASSES - 1)
+    call.spend(MAX_PASSES)
     return json_response(await explain_text(get_engine(), body.text))
 
 
@@ -141,7 +137,7 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
     """Rate `text`, and keep it with the rating and with `stars`, for whoever runs the server to learn from."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
-    call.spend(FEEDBACK_COST - 1)
+    call.spend(FEEDBACK_COST)
     engine = get_engine()
     return json_response(await store(body, await rate(engine, body.text), engine.info.version))
 

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from typing import Any, Final
+from typing import Any
 
 from autobahn.exception import Disconnected
 from channels.exceptions import StopConsumer
@@ -19,19 +19,11 @@ from live.logs import session_id
 from live.metrics import WEBSOCKET_ERRORS, sessions
 from live.protocol import (
     CLOSE_GOING_AWAY,
-    CLOSE_IDLE,
-    CLOSE_INTERNAL,
-    CLOSE_KEY_INVALID,
-    CLOSE_KEY_MISSING,
-    CLOSE_ORIGIN_REFUSED,
-    CLOSE_SERVER_FULL,
-    CLOSE_TOO_FAST,
-    CLOSE_UNDECODABLE,
-    CLOSE_VERSION_NOT_OFFERED,
+    FOLLOWING_CLOSE,
     SUBPROTOCOL,
-    ErrorCode,
     ProtocolError,
     ServerMessage,
+    beyond_rate,
     error_body,
 )
 from live.server_messages import ErrorMessage, SessionClosing, session_created
@@ -42,15 +34,6 @@ from model_core.errors import CheckpointError
 logger = logging.getLogger(__name__)
 
 _NO_LAYER = "none"
-
-_CLOSE_CODES: Final[dict[ErrorCode, int]] = {
-    "internal": CLOSE_INTERNAL,
-    "key_missing": CLOSE_KEY_MISSING,
-    "key_invalid": CLOSE_KEY_INVALID,
-    "origin_refused": CLOSE_ORIGIN_REFUSED,
-    "rate_limited": CLOSE_TOO_FAST,
-}
-"""The codes that follow what is wrong before the greeting."""
 
 
 class SocketConsumer(AsyncWebsocketConsumer):
@@ -71,7 +54,7 @@ class SocketConsumer(AsyncWebsocketConsumer):
         except Exception:
             # Not left to Daphne, whose record would not name the session.
             logger.exception("a connection failed")
-            await self.refuse(CLOSE_INTERNAL, "internal", "something went wrong here")
+            await self.refuse(ProtocolError("internal", "something went wrong here"))
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler directly.
@@ -109,12 +92,12 @@ class SocketConsumer(AsyncWebsocketConsumer):
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         return SUBPROTOCOL in offered or not offered
 
-    async def refuse(self, close_code: int, error_code: ErrorCode, message: str) -> None:
+    async def refuse(self, error: ProtocolError) -> None:
         """Send an error, then close: a browser can see neither a refused handshake nor the reason of a close."""
         # Also asked for by tasks that serve all connections, where no context names the session.
-        logger.info("refused: %s", error_code, extra={"code": error_code, "session_id": self.session_id})
-        await self.report(ProtocolError(error_code, message))
-        await self.close(close_code)
+        logger.info("refused: %s", error.code, extra={"code": error.code, "session_id": self.session_id})
+        await self.report(error)
+        await self.close(FOLLOWING_CLOSE[error.code])
 
     async def report(self, error: ProtocolError) -> None:
         """Send one error."""
@@ -171,17 +154,17 @@ class AdmittedConsumer(SocketConsumer):
         speaks_our_version = await self.accept_offered()
         try:
             # Before the key is looked up: trying keys, and coming and going, have the price of a message.
-            if not admissions.take(self.address, None, self.limits):
-                raise ProtocolError("rate_limited", "too many connections in a short time; slow down")
+            if wait_s := admissions.bill(self.address, self.limits).spend(1):
+                raise beyond_rate("too many connections in a short time; slow down", wait_s)
             key = await identify(self.scope["headers"], self.scope["subprotocols"])
         except ProtocolError as error:
-            await self.refuse(_CLOSE_CODES[error.code], error.code, error.message)
+            await self.refuse(error)
             return
         prefix = key.prefix if key is not None else None
         if not speaks_our_version:
-            await self.refuse(CLOSE_VERSION_NOT_OFFERED, "version_not_offered", f"this server speaks {SUBPROTOCOL}")
+            await self.refuse(ProtocolError("version_not_offered", f"this server speaks {SUBPROTOCOL}"))
         elif (admission := admissions.enter(self.address, self.limits, prefix)) is None:
-            await self.refuse(CLOSE_SERVER_FULL, "server_full", "too many connections; try again later")
+            await self.refuse(ProtocolError("server_full", "too many connections; try again later"))
         else:
             self._admission = admission
             if key is not None:
@@ -220,11 +203,14 @@ class AdmittedConsumer(SocketConsumer):
             duration_s = round(time.monotonic() - self._greeted_at, 1)
             logger.info("disconnected after %.1f s", duration_s, extra={"duration_s": duration_s})
 
-    def spend(self) -> bool:
-        """Pay for one frame; whether that is within the rate. Whatever comes costs, also what turns out wrong."""
-        within_rate = self._admission is not None and self._admission.take()
-        self._refused = max(0, self._refused + (-1 if within_rate else 1))
-        return within_rate
+    def spend(self, texts: int = 1) -> float:
+        """Pay for one frame, that of several texts where it is as much work: 0, or the seconds to wait.
+
+        Whatever comes costs, also what turns out wrong.
+        """
+        wait_s = self._admission.spend(texts) if self._admission is not None else 0.0
+        self._refused = max(0, self._refused + (1 if wait_s else -1))
+        return wait_s
 
     def understood(self) -> None:
         """Note that a message was well-formed."""
@@ -236,9 +222,11 @@ class AdmittedConsumer(SocketConsumer):
         if error.malformed:
             self._malformed += 1
         if self._malformed >= self.limits.max_malformed:
-            await self.refuse(CLOSE_UNDECODABLE, "too_many_errors", "too many malformed messages in a row")
+            await self.refuse(ProtocolError("too_many_errors", "too many malformed messages in a row"))
         elif self._refused >= self.limits.max_refused:
-            await self.refuse(CLOSE_TOO_FAST, "too_many_errors", "too fast for too long")
+            await self.refuse(
+                ProtocolError("rate_limited", "too fast for too long", retry_after_ms=error.retry_after_ms)
+            )
 
     async def _greet(self) -> None:
         if live_sockets.is_draining:
@@ -248,7 +236,7 @@ class AdmittedConsumer(SocketConsumer):
             engine = get_engine()
         except CheckpointError as error:
             logger.error("no model: %s", error)
-            await self.refuse(CLOSE_INTERNAL, "model_unavailable", "no model is loaded")
+            await self.refuse(ProtocolError("model_unavailable", "no model is loaded"))
             return
         await self.begin(engine)
         self._idle = IdleTimer(self.limits.idle_timeout_s, lambda: self.is_busy, self._leave_idle)
@@ -260,7 +248,7 @@ class AdmittedConsumer(SocketConsumer):
         await self.greeted()
 
     async def _on_key_revoked(self) -> None:
-        await self.refuse(CLOSE_KEY_INVALID, "key_invalid", "this key was revoked")
+        await self.refuse(ProtocolError("key_invalid", "this key was revoked"))
 
     async def _leave_idle(self) -> None:
-        await self.refuse(CLOSE_IDLE, "idle", f"nothing came for {self.limits.idle_timeout_s} seconds")
+        await self.refuse(ProtocolError("idle", f"nothing came for {self.limits.idle_timeout_s} seconds"))

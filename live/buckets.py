@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 _CHUNKS_PER_BURST: Final = 50
 """Tokens are fetched by so large a part of the burst: what processes may overdraw together is a few such parts."""
+_ROUNDING: Final = 1e-6
 _TIMEOUT_S: Final = 1.0
 _RETRY_S: Final = 2.0
 """For so long after a failure of Redis, what this process remembers is all that counts."""
@@ -44,16 +46,25 @@ class TokenBucket:
         self._tokens = burst
         self._updated = time.monotonic()
 
-    def take(self, tokens: int = 1) -> bool:
-        """Take tokens; False, and none are taken, where there are fewer. The whole burst buys anything."""
+    def wait_s(self, tokens: int = 1) -> float:
+        """Seconds until so many tokens are there; 0 where they are. The whole burst buys anything."""
         now = time.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._per_s)
         self._updated = now
-        tokens = min(tokens, int(self._burst))
-        if self._tokens < tokens:
+        missing = min(tokens, int(self._burst)) - self._tokens
+        # Whoever has waited for so long must not be refused for a rounding error.
+        return missing / self._per_s if missing > _ROUNDING else 0.0
+
+    def take(self, tokens: int = 1) -> bool:
+        """Take tokens; False, and none are taken, where there are fewer."""
+        if self.wait_s(tokens):
             return False
-        self._tokens -= tokens
+        self._tokens -= min(tokens, int(self._burst))
         return True
+
+    def give_back(self, tokens: int) -> None:
+        """Undo the taking of so many."""
+        self._tokens += min(tokens, int(self._burst))
 
     def is_full(self) -> bool:
         """Whether it has refilled, so that a new one would be the same."""
@@ -63,13 +74,31 @@ class TokenBucket:
 class Bucket(Protocol):
     """What connections of one address or one key share."""
 
+    def wait_s(self, tokens: int = 1) -> float:
+        """Seconds until so many tokens are there, as far as is known; 0 where they are."""
+        ...
+
     def take(self, tokens: int = 1) -> bool:
         """Take tokens, if they are there."""
+        ...
+
+    def give_back(self, tokens: int) -> None:
+        """Undo the taking of so many."""
         ...
 
     def is_full(self) -> bool:
         """Whether forgetting it changes nothing."""
         ...
+
+
+def spend_all(wanted: Iterable[tuple[Bucket, int]]) -> float:
+    """Take so many tokens from each bucket, and return 0; or none, and return the seconds until all have enough."""
+    wanted = tuple(wanted)
+    wait_s = max(bucket.wait_s(tokens) for bucket, tokens in wanted)
+    if not wait_s:
+        for bucket, tokens in wanted:
+            bucket.take(tokens)
+    return wait_s
 
 
 class SharedBucket:
@@ -91,19 +120,31 @@ class SharedBucket:
         self._away_until = 0.0
         self._fetching: asyncio.Task[None] | None = None
 
+    def wait_s(self, tokens: int = 1) -> float:
+        """Seconds until so many tokens are there, or Redis can be asked again."""
+        now = time.monotonic()
+        wait_s = self._local.wait_s(tokens)
+        if now < self._away_until or self._ahead >= min(tokens, int(self._burst)):
+            return wait_s
+        return max(wait_s, self._empty_until - now)
+
     def take(self, tokens: int = 1) -> bool:
         """Take tokens from what was fetched, or on credit until Redis has said that there are none."""
-        now = time.monotonic()
-        if not self._local.take(tokens):
+        if self.wait_s(tokens):
             return False
-        if now < self._away_until:
+        self._local.take(tokens)
+        if time.monotonic() < self._away_until:
             return True
-        if self._ahead < tokens and now < self._empty_until:
-            return False
-        self._ahead -= tokens
+        self._ahead -= min(tokens, int(self._burst))
         if self._ahead < self._chunk / 2 and (self._fetching is None or self._fetching.done()):
             self._fetching = asyncio.get_running_loop().create_task(self._fetch())
         return True
+
+    def give_back(self, tokens: int) -> None:
+        """Undo the taking of so many."""
+        self._local.give_back(tokens)
+        if time.monotonic() >= self._away_until:
+            self._ahead += min(tokens, int(self._burst))
 
     def is_full(self) -> bool:
         """Whether forgetting it changes nothing: nothing is used on credit."""

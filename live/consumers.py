@@ -12,12 +12,13 @@ from live.client_messages import (
     TextUpdate,
     parse_client_message,
 )
-from live.protocol import CLOSE_ASKED_FOR, CLOSE_UNKNOWN_PATH, ProtocolError
+from live.protocol import CLOSE_ASKED_FOR, ProtocolError, beyond_rate
 from live.room_messages import RoomClose, RoomOpen
 from live.server_messages import ErrorMessage, ExplanationMessage, Pong, PredictionMessage, SessionUpdated
 from live.session import TypingSession
 from live.watching.sharing import Sharing
 from model_core.engine import Engine
+from model_core.explain import MAX_PASSES
 
 Answer = PredictionMessage | ExplanationMessage | ErrorMessage
 
@@ -61,19 +62,22 @@ class ClassifyConsumer(AdmittedConsumer):
             self._sharing.rated(message)
 
     def _read(self, frame: str | None, session: TypingSession) -> ClientMessage:
-        within_rate = self.spend()
         try:
             if frame is None:
                 raise ProtocolError("binary_not_supported", "send JSON in text frames")
             message = parse_client_message(frame, self.limits)
-            self.understood()
-            if not within_rate:
-                seq = message.seq if isinstance(message, TextUpdate) else None
-                raise ProtocolError("rate_limited", "too many messages; slow down", seq=seq)
         except ProtocolError as error:
+            self.spend()
             if error.seq is not None:
                 session.refuse(error.seq)
             raise
+        self.understood()
+        has_work = isinstance(message, Explain) and session.is_new_to_explain(message.seq)
+        if wait_s := self.spend(MAX_PASSES if has_work else 1):
+            seq = message.seq if isinstance(message, TextUpdate) else None
+            if seq is not None:
+                session.refuse(seq)
+            raise beyond_rate("too many messages; slow down", wait_s, seq)
         return message
 
     async def _handle(self, message: ClientMessage, session: TypingSession, sharing: Sharing) -> None:
@@ -107,4 +111,4 @@ class UnknownPathConsumer(SocketConsumer):
     async def connect(self) -> None:
         """Accept, say what is wrong, close."""
         await self.accept_offered()
-        await self.refuse(CLOSE_UNKNOWN_PATH, "unknown_path", "the path of this service is /ws/v1/classify/")
+        await self.refuse(ProtocolError("unknown_path", "the path of this service is /ws/v1/classify/"))

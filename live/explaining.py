@@ -21,22 +21,23 @@ class Explaining:
     def __init__(self, engine: Engine, send: Send) -> None:
         self._engine = engine
         self._send = send
-        self._seq: int | None = None
+        self.seq: int | None = None
+        """That which is being explained."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, seq: int, text: str) -> None:
         """Begin to explain the text ``seq``, unless that is what is being done."""
-        if seq == self._seq:
+        if seq == self.seq:
             return
         self.drop()
-        self._seq = seq
+        self.seq = seq
         task = asyncio.create_task(self._explain(seq, text))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def drop(self) -> None:
         """Give up what is under way; its place in the engine is free at once."""
-        self._seq = None
+        self.seq = None
         for task in self._tasks:
             task.cancel()
 
@@ -55,5 +56,5 @@ class Explaining:
         except Exception:
             logger.exception("explaining a text failed")
             message = ErrorMessage(error=error_body(ProtocolError("internal", "something went wrong here", seq=seq)))
-        self._seq = None
+        self.seq = None
         await self._send(message)

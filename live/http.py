@@ -1,6 +1,7 @@
 """Errors over HTTP: whatever goes wrong under ``/api/``, the answer is the error object of the protocol."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ STATUS: Final[dict[ErrorCode, int]] = {
     "storage_unavailable": 503,
 }
 """HTTP status of an error; 400 where it is not here."""
-_RETRY_AFTER_S: Final = {429: "1", 503: "1"}
+_RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
 
 _BY_STATUS: Final[dict[int, tuple[ErrorCode, str]]] = {
     403: ("origin_refused", "not allowed"),
@@ -54,8 +55,8 @@ def error_response(error: ProtocolError) -> HttpResponse:
     status = STATUS.get(error.code, 400)
     HTTP_ERRORS[error.code].inc()
     response = json_response(ErrorReply(error=error_body(error)), status)
-    if status in _RETRY_AFTER_S:
-        response["Retry-After"] = _RETRY_AFTER_S[status]
+    if status in _RETRY_AFTER_STATUSES:
+        response["Retry-After"] = str(math.ceil((error.retry_after_ms or 1_000) / 1000))
     if status == STATUS["key_missing"]:
         response["WWW-Authenticate"] = "Bearer"
     return response

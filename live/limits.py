@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from live.buckets import Bucket, SharedBucket, TokenBucket
+from live.buckets import Bucket, SharedBucket, TokenBucket, spend_all
 from model_core.text import MAX_CHARS
 
 
@@ -58,11 +58,36 @@ class Admission:
     """A connection's own bucket, and those that it shares with others of its address and its key."""
 
     shared: tuple[str, ...]
+    own: TokenBucket
     buckets: tuple[Bucket, ...]
 
-    def take(self) -> bool:
-        """Whether one more message is within the rate of the connection, the address and the key."""
-        return all(bucket.take() for bucket in self.buckets)
+    def spend(self, texts: int = 1) -> float:
+        """Pay for one message of the connection that costs address and key so many texts, as over HTTP.
+
+        Returns 0, or the seconds to wait where that is beyond the rate; nothing is taken then.
+        """
+        return spend_all([(self.own, 1), *((bucket, texts) for bucket in self.buckets)])
+
+
+class Bill:
+    """What one request pays: first before it is read, then all that it turns out to cost, in one step."""
+
+    def __init__(self, buckets_of: Callable[[str | None], Sequence[Bucket]]) -> None:
+        self._buckets_of = buckets_of
+        self._buckets: Sequence[Bucket] = ()
+        self._paid = 0
+
+    def spend(self, texts: int, key: str | None = None) -> float:
+        """Pay for so many texts in all, by address and key; what was paid before is given back.
+
+        Returns 0, or the seconds to wait where that is beyond the rate; nothing is paid then.
+        """
+        for bucket in self._buckets:
+            bucket.give_back(self._paid)
+        self._buckets = self._buckets_of(key)
+        wait_s = spend_all((bucket, texts) for bucket in self._buckets)
+        self._paid = 0 if wait_s else texts
+        return wait_s
 
 
 class Admissions:
@@ -75,6 +100,7 @@ class Admissions:
         self._open = 0
         self._connections: Counter[str] = Counter()
         self._buckets: dict[str, Bucket] = {}
+        self._sweep_above = self._SWEEP_ABOVE
 
     def __len__(self) -> int:
         return self._open
@@ -84,10 +110,10 @@ class Admissions:
         names = _shared_by(address, key)
         if self._open >= limits.max_connections or self._connections[names[0]] >= limits.max_connections_per_address:
             return None
-        shared = self._shared_buckets(names, limits)
+        shared = self._buckets_of(names, limits)
         self._open += 1
         self._connections.update(names)
-        return Admission(names, (TokenBucket(limits.messages_per_s, limits.burst), *shared))
+        return Admission(names, TokenBucket(limits.messages_per_s, limits.burst), shared)
 
     def leave(self, admission: Admission) -> None:
         """Count a connection out. Its shared buckets stay until they are full: reconnecting must not refill them."""
@@ -97,23 +123,25 @@ class Admissions:
             if not self._connections[name]:
                 del self._connections[name]
 
-    def take(self, address: str, key: str | None, limits: Limits, tokens: int = 1) -> bool:
-        """Whether so many texts outside of a connection are within the rate of the address and of the key."""
-        return all(bucket.take(tokens) for bucket in self._shared_buckets(_shared_by(address, key), limits))
+    def bill(self, address: str, limits: Limits) -> "Bill":
+        """What somebody at an address pays outside of a connection."""
+        return Bill(lambda key: self._buckets_of(_shared_by(address, key), limits))
 
-    def _shared_buckets(self, names: Sequence[str], limits: Limits) -> list[Bucket]:
-        if len(self._buckets) > self._SWEEP_ABOVE:
+    def _buckets_of(self, names: Sequence[str], limits: Limits) -> tuple[Bucket, ...]:
+        if len(self._buckets) > self._sweep_above:
             self._sweep()
         per_s, burst = limits.messages_per_s * limits.address_factor, limits.burst * limits.address_factor
         for name in names:
             if name not in self._buckets:
                 self._buckets[name] = self._new_bucket(name, per_s, burst)
-        return [self._buckets[name] for name in names]
+        return tuple(self._buckets[name] for name in names)
 
     def _sweep(self) -> None:
         self._buckets = {
             name: bucket for name, bucket in self._buckets.items() if name in self._connections or not bucket.is_full()
         }
+        # Those that stay would be looked through again at every call.
+        self._sweep_above = max(self._SWEEP_ABOVE, 2 * len(self._buckets))
 
 
 def _shared_by(address: str, key: str | None) -> tuple[str, ...]:

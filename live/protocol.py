@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 from typing import Annotated, Any, Final, Literal
 
 import pydantic_core
@@ -66,15 +67,42 @@ CLOSE_UNKNOWN_PATH: Final = 4521
 CLOSE_ROOM_ENDED: Final = 4522
 
 
+FOLLOWING_CLOSE: Final[dict[ErrorCode, int]] = {
+    "internal": CLOSE_INTERNAL,
+    "model_unavailable": CLOSE_INTERNAL,
+    "rate_limited": CLOSE_TOO_FAST,
+    "idle": CLOSE_IDLE,
+    "server_full": CLOSE_SERVER_FULL,
+    "room_full": CLOSE_SERVER_FULL,
+    "slow_reader": CLOSE_SLOW_READER,
+    "too_many_errors": CLOSE_UNDECODABLE,
+    "key_missing": CLOSE_KEY_MISSING,
+    "key_invalid": CLOSE_KEY_INVALID,
+    "version_not_offered": CLOSE_VERSION_NOT_OFFERED,
+    "origin_refused": CLOSE_ORIGIN_REFUSED,
+    "unknown_path": CLOSE_UNKNOWN_PATH,
+    "room_not_found": CLOSE_ROOM_ENDED,
+}
+"""The close code that follows an error, where the server closes at all."""
+
+
 class ProtocolError(Exception):
     """A message that cannot be honoured; the connection goes on. ``param`` names the field at fault."""
 
-    def __init__(self, code: ErrorCode, message: str, param: str | None = None, seq: int | None = None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        param: str | None = None,
+        seq: int | None = None,
+        retry_after_ms: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = message
         self.param = param
         self.seq = seq
+        self.retry_after_ms = retry_after_ms
 
     @property
     def malformed(self) -> bool:
@@ -149,6 +177,9 @@ class ErrorBody(BaseModel):
     param: str | None = Field(default=None, description="The field at fault, where one is")
     seq: int | None = Field(default=None, description="The text that this is the answer to, where it is one")
     retryable: bool = Field(description="Whether the same may succeed a little later")
+    retry_after_ms: int | None = Field(
+        default=None, description="Milliseconds until the same is within the rate again, where it is `rate_limited`"
+    )
 
 
 class ErrorReply(ServerMessage):
@@ -194,7 +225,13 @@ def error_body(error: ProtocolError) -> ErrorBody:
         param=error.param,
         seq=error.seq,
         retryable=error.code in RETRYABLE,
+        retry_after_ms=error.retry_after_ms,
     )
+
+
+def beyond_rate(message: str, wait_s: float, seq: int | None = None) -> ProtocolError:
+    """What a client is told who has used up its rate, and may come back after a time."""
+    return ProtocolError("rate_limited", message, seq=seq, retry_after_ms=math.ceil(wait_s * 1000))
 
 
 def from_engine_error(error: EngineError, seq: int | None = None) -> ProtocolError:

@@ -93,6 +93,12 @@ class TypingSession:
         else:
             raise ProtocolError("bad_request", "there is no rated text to flush: send text.update", "seq")
 
+    def is_new_to_explain(self, seq: int) -> bool:
+        """Whether to explain the text ``seq`` would be work, and none that is under way already."""
+        held = (self._waiting, self._rated, None if self._answered is None else self._answered.update)
+        is_held = seq == self._newest_seq and any(update is not None and update.seq == seq for update in held)
+        return is_held and seq not in (self._explain_seq, self._explaining.seq)
+
     def explain(self, seq: int) -> None:
         """Have the text ``seq`` explained as soon as it is rated. One that is no longer the newest is passed over.
 
@@ -153,6 +159,7 @@ class TypingSession:
             if isinstance(message, PredictionMessage):
                 keystroke_seconds.observe(time.perf_counter() - since)
             if self._explain_seq == update.seq and isinstance(message, PredictionMessage):
+                self._explain_seq = None
                 self._explaining.start(update.seq, update.text)
 
     async def _rate(self, update: TextUpdate, skipped: int) -> PredictionMessage | ErrorMessage:

@@ -15,7 +15,7 @@ from live.codes import CLOSE_MEANINGS, ERROR_MEANINGS, WEBSOCKET_ONLY, comes_bac
 from live.http import STATUS
 from live.limits import Limits
 from live.metrics import REGISTRY
-from live.protocol import RETRYABLE, ErrorCode
+from live.protocol import FOLLOWING_CLOSE, RETRYABLE, ErrorCode
 from tests.conftest import require_program
 from tests.servers import REPOSITORY, RunningServer
 
@@ -133,6 +133,20 @@ def test_the_http_page_lists_the_status_of_every_error() -> None:
     for code, status in STATUS.items():
         (row,) = [line for line in page.splitlines() if line.startswith(f"| {status} |")]
         assert f"`{code}`" in row
+
+
+def test_the_protocol_page_says_which_close_code_follows_which_error() -> None:
+    page = (REPOSITORY / "docs" / "protocol.md").read_text()
+    rows = page.partition("After these the server closes:")[2].partition("## ")[0].splitlines()
+    described = {}
+    for codes, retryable, close_code in (row.strip("| ").split(" | ") for row in rows if row.startswith("| `")):
+        for code in re.findall("`([a-z_]+)`", codes):
+            described[code] = retryable, close_code
+    assert described == {
+        code: ("yes" if code in RETRYABLE else "no", str(close_code)) for code, close_code in FOLLOWING_CLOSE.items()
+    }
+    # What may be repeated invites to come back, and nothing else does.
+    assert all(comes_back(close_code) == (code in RETRYABLE) for code, close_code in FOLLOWING_CLOSE.items())
 
 
 def test_the_protocol_page_lists_every_error_and_every_close_code() -> None:

@@ -7,7 +7,7 @@ from contextvars import Context
 
 from live.base_consumer import AdmittedConsumer
 from live.client_messages import Close, Ping, parse_watcher_message
-from live.protocol import CLOSE_ASKED_FOR, CLOSE_ROOM_ENDED, CLOSE_SERVER_FULL, ProtocolError
+from live.protocol import CLOSE_ASKED_FOR, CLOSE_ROOM_ENDED, ProtocolError, beyond_rate
 from live.room_messages import RoomClosed, RoomEnd
 from live.server_messages import Pong
 from live.watching.audience import Audience, audiences
@@ -40,18 +40,17 @@ class WatchConsumer(AdmittedConsumer):
         try:
             self._audience = audiences.enter(room_id, self, self.limits)
         except ProtocolError as error:
-            code = CLOSE_SERVER_FULL if error.code == "room_full" else CLOSE_ROOM_ENDED
-            await self.refuse(code, error.code, error.message)
+            await self.refuse(error)
 
     async def take(self, frame: str | None) -> None:
         """Take one frame: a ping or a close."""
-        within_rate = self.spend()
+        wait_s = self.spend()
         if frame is None:
             raise ProtocolError("binary_not_supported", "send JSON in text frames")
         message = parse_watcher_message(frame, self.limits)
         self.understood()
-        if not within_rate:
-            raise ProtocolError("rate_limited", "too many messages; slow down")
+        if wait_s:
+            raise beyond_rate("too many messages; slow down", wait_s)
         match message:
             case Ping(id=ping_id):
                 await self.send(Pong(id=ping_id).encode())
@@ -66,7 +65,7 @@ class WatchConsumer(AdmittedConsumer):
     async def room_ended(self, reason: RoomEnd | None) -> None:
         """Say that there is nothing to watch any more, and close."""
         if reason is None:
-            await self.refuse(CLOSE_ROOM_ENDED, "room_not_found", "there is no such room")
+            await self.refuse(ProtocolError("room_not_found", "there is no such room"))
         else:
             await self.send(RoomClosed(reason=reason).encode())
             await self.close(CLOSE_ROOM_ENDED)

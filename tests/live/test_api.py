@@ -133,7 +133,50 @@ async def test_each_text_costs_a_token_and_beyond_them_one_is_told_when_to_come_
     assert (await post({"text": "a"}))[0] == 200
     response = await AsyncClient().post(PATH, data='{"text": "a"}', content_type="application/json")
     assert (response.status_code, json.loads(response.content)["error"]["code"]) == (429, "rate_limited")
-    assert int(response["Retry-After"]) >= 1
+    error = json.loads(response.content)["error"]
+    assert response["Retry-After"] == "1"
+    assert 0 < error["retry_after_ms"] <= 1_000 / settings.STARCAST_LIMITS["address_factor"]
+
+
+async def test_who_asks_for_much_is_told_when_there_will_be_enough(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 64, "address_factor": 1}
+    monkeypatch.setattr("live.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
+    assert (await post({"texts": ["a"] * 44}))[0] == 200
+    response = await AsyncClient().post(EXPLAIN, data='{"text": "a"}', content_type="application/json")
+    assert response.status_code == 429
+    assert 40 <= int(response["Retry-After"]) <= 44
+    # It cost nothing.
+    assert (await post({"texts": ["a"] * 20}))[0] == 200
+
+
+async def test_an_explanation_can_be_had_for_a_burst_smaller_than_its_price(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 10, "address_factor": 1}
+    monkeypatch.setattr("live.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst)))
+    assert (await post({"text": "a"}, EXPLAIN))[0] == 200
+    assert (await post({"text": "a"}))[0] == 429
+
+
+async def test_keys_cannot_be_tried_faster_than_anything_else(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 3, "address_factor": 1}
+    monkeypatch.setattr("live.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst)))
+    looked_up = []
+
+    async def look_up(key: str) -> None:
+        looked_up.append(key)
+
+    monkeypatch.setattr("live.auth.find_key", look_up)
+    statuses = [
+        (await AsyncClient().get("/api/v1/model", headers={"Authorization": f"Bearer sc_{number}"})).status_code
+        for number in range(5)
+    ]
+    assert statuses == [401, 401, 401, 429, 429]
+    assert len(looked_up) == 3
 
 
 def test_addresses_of_one_network_of_ipv6_share_their_rate(

@@ -8,7 +8,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from live import buckets
-from live.buckets import SharedBucket, TokenBucket
+from live.buckets import SharedBucket, TokenBucket, spend_all
 from tests.servers import free_port
 
 
@@ -38,6 +38,34 @@ def test_several_tokens_are_taken_together_or_not_at_all(clock: list[float]) -> 
     clock[0] += 60
     assert bucket.take(64), "the whole burst buys anything"
     assert not bucket.take()
+
+
+def test_a_bucket_says_how_long_to_wait_and_then_gives(clock: list[float]) -> None:
+    bucket = TokenBucket(per_s=1 / 3, burst=10)
+    assert bucket.wait_s(10) == 0
+    assert bucket.take(9)
+    for tokens in (4, 64):
+        wait_s = bucket.wait_s(tokens)
+        assert wait_s == pytest.approx((min(tokens, 10) - 1) * 3)
+    clock[0] += bucket.wait_s(4)
+    assert bucket.take(4)
+
+
+def test_what_is_given_back_was_never_taken(clock: list[float]) -> None:
+    bucket = TokenBucket(per_s=1, burst=10)
+    assert bucket.take(1)
+    assert not bucket.take(64)
+    bucket.give_back(1)
+    assert bucket.take(64)
+
+
+def test_tokens_of_several_buckets_are_taken_together_or_not_at_all(clock: list[float]) -> None:
+    full, short = TokenBucket(per_s=1, burst=10), TokenBucket(per_s=2, burst=10)
+    assert short.take(8)
+    assert spend_all([(full, 10), (short, 6)]) == 2
+    assert full.wait_s(10) == 0
+    assert spend_all([(full, 10), (short, 2)]) == 0
+    assert (full.wait_s(), short.wait_s()) == (1, 0.5)
 
 
 @pytest.fixture
@@ -78,6 +106,24 @@ async def test_without_redis_each_process_keeps_its_own_budget(
     assert await take_all([shared()], 250) == 200
     assert "not shared for now" in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_a_bucket_that_redis_calls_empty_says_when_to_ask_again(
+    clock: list[float], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def give_one(*_: object) -> tuple[int, int]:
+        return 1, 5_000
+
+    monkeypatch.setattr("live.buckets._redis_take", give_one)
+    bucket = shared()
+    assert bucket.take(3)
+    assert bucket._fetching is not None
+    await bucket._fetching
+    assert not bucket.take()
+    assert bucket.wait_s() == pytest.approx(5)
+    assert spend_all([(bucket, 1)]) > 0
+    clock[0] += 5
+    assert bucket.take()
 
 
 async def test_taking_never_waits_for_redis(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

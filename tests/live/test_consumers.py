@@ -1,7 +1,9 @@
 """The consumer without a server: greeting, refusing, answering, closing."""
 
 import asyncio
+import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 from channels.testing import WebsocketCommunicator
@@ -175,6 +177,10 @@ async def test_a_flood_is_refused_by_seq_and_in_the_end_closed(fake: FakeClassif
     # The bucket refills a little meanwhile.
     assert 1_000 <= len(refused) < 1_200
     assert '"seq":5,' in refused[0]
+    assert 0 < json.loads(refused[0])["error"]["retry_after_ms"] <= 1_000
+    # The last one says so before the close, which invites to come back.
+    last = json.loads(frames[-1])["error"]
+    assert (last["code"], last["retryable"], last["message"]) == ("rate_limited", True, "too fast for too long")
     assert output["code"] == 4008
     await communicator.disconnect()
 
@@ -207,6 +213,53 @@ async def test_addresses_of_one_network_of_ipv6_share_their_room(fake: FakeClass
     assert (await elsewhere.receive_json_from())["type"] == "session.created"
     await first.disconnect()
     await elsewhere.disconnect()
+
+
+async def test_an_explanation_costs_its_address_what_it_costs_over_http(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 100, "address_factor": 1}
+    monkeypatch.setattr(
+        "live.base_consumer.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+    )
+    fake.gate = threading.Event()
+    communicator = connection()
+    await communicator.connect()
+    await communicator.receive_json_from()
+    await communicator.send_json_to({"type": "text.update", "seq": 1, "text": "A fine film"})
+    for seq in (0, 1, 1, 1, 2):  # What is void, under way, or nothing costs a message like any other.
+        await communicator.send_json_to({"type": "explain", "seq": seq})
+    assert (await communicator.receive_json_from())["error"]["code"] == "bad_request"
+    fake.gate.set()
+    assert (await communicator.receive_json_from())["type"] == "prediction"
+    assert (await communicator.receive_json_from())["type"] == "explanation"
+    await communicator.send_json_to({"type": "explain", "seq": 1})
+    refusal = (await communicator.receive_json_from())["error"]
+    assert (refusal["code"], "seq" in refusal) == ("rate_limited", False)
+    # It cost nothing: 30 of the 100 are left, for one went to connecting, one to the text and 68 to the first five.
+    for number in range(31):
+        await communicator.send_json_to({"type": "ping", "id": str(number)})
+    answers = [(await communicator.receive_json_from())["type"] for _ in range(31)]
+    assert answers == ["pong"] * 30 + ["error"]
+    await communicator.disconnect()
+
+
+async def test_a_page_that_explains_at_every_pause_is_never_refused(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("live.buckets.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("live.base_consumer.admissions", Admissions(lambda _, *rate: TokenBucket(*rate)))
+    communicator = connection()
+    await communicator.connect()
+    await communicator.receive_json_from()
+    for seq in range(200):
+        await communicator.send_json_to({"type": "text.update", "seq": seq, "text": f"A fine film {seq}"})
+        clock[0] += 0.7  # The shortest pause that the page takes for one.
+        await communicator.send_json_to({"type": "explain", "seq": seq})
+        assert (await communicator.receive_json_from())["type"] == "prediction"
+        assert (await communicator.receive_json_from())["type"] == "explanation"
+    await communicator.disconnect()
 
 
 async def test_oversized_messages_spend_the_rate_like_any_other(fake: FakeClassifier, settings: Settings) -> None:

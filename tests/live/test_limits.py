@@ -1,6 +1,7 @@
 """Token buckets and the counting of connections."""
 
 import time
+from collections import Counter
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_connections_of_one_address_share_a_bucket_that_reconnecting_does_not_re
     for _ in range(5):
         admission = admissions.enter("a", limits)
         assert admission is not None
-        taken += sum(admission.take() for _ in range(3))
+        taken += sum(not admission.spend() for _ in range(3))
         admissions.leave(admission)
     assert taken == limits.burst * limits.address_factor
 
@@ -52,11 +53,11 @@ def test_connections_of_one_key_share_a_bucket_whatever_their_addresses(clock: l
     for address in "abcde":
         admission = admissions.enter(address, limits, key="sc_1")
         assert admission is not None
-        taken += sum(admission.take() for _ in range(3))
+        taken += sum(not admission.spend() for _ in range(3))
         admissions.leave(admission)
     assert taken == limits.burst * limits.address_factor
-    assert not admissions.take("f", "sc_1", limits)
-    assert admissions.take("f", "sc_2", limits)
+    assert admissions.bill("f", limits).spend(1, "sc_1") > 0
+    assert admissions.bill("f", limits).spend(1, "sc_2") == 0
     assert len(admissions._connections) == 0
 
 
@@ -67,10 +68,51 @@ def test_addresses_that_are_gone_and_refilled_are_forgotten(clock: list[float]) 
         clock[0] += 1
         admission = admissions.enter(str(number), limits)
         assert admission is not None
-        admission.take()
+        admission.spend()
         admissions.leave(admission)
     assert len(admissions) == 0
     assert len(admissions._buckets) <= Admissions._SWEEP_ABOVE + 1
+
+
+def test_addresses_that_must_be_remembered_are_not_looked_through_at_every_call(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = Counter[str]()
+    is_full = TokenBucket.is_full
+    monkeypatch.setattr(TokenBucket, "is_full", lambda bucket: looked_at.update(["times"]) or is_full(bucket))
+    admissions = in_memory()
+    limits = Limits()
+    for number in range(10_000):
+        admissions.bill(str(number), limits).spend(1)
+    assert looked_at["times"] <= 2 * 10_000
+    clock[0] += 60
+    for number in range(10_000):
+        admissions.bill(f"later {number}", limits).spend(1)
+        clock[0] += 1
+    assert len(admissions._buckets) < 10_000
+
+
+def test_a_bill_is_paid_in_one_step_and_costs_nothing_where_it_is_refused(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits(messages_per_s=1, burst=10, address_factor=1)
+    bill = admissions.bill("a", limits)
+    assert bill.spend(1) == 0
+    assert bill.spend(64, "sc_1") == 0, "what was paid first counts, and the whole burst buys anything"
+    refused = admissions.bill("b", limits)
+    assert refused.spend(1) == 0
+    assert refused.spend(1, "sc_1") == 1
+    assert admissions.bill("b", limits).spend(10) == 0
+
+
+def test_a_message_that_is_more_work_costs_the_address_more_and_the_connection_one_message(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits(messages_per_s=1, burst=50, address_factor=2)
+    admission = admissions.enter("a", limits)
+    assert admission is not None
+    assert admission.spend(64) == 0
+    assert admission.spend(64) == 14
+    assert sum(not admission.spend() for _ in range(40)) == 36
+    assert admission.own.wait_s(13) == 0
 
 
 def test_limits_that_contradict_each_other_are_refused() -> None:

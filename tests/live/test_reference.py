@@ -45,7 +45,8 @@ def test_fields_are_shown_with_their_types_and_those_of_objects_inside_follow() 
     assert types["prediction"]["interval"] == "pair of numbers"
     assert types["error"]["error.param"] == "string"
     optional = {field["name"] for message in messages.values() for field in message["fields"] if field["optional"]}
-    assert optional == {"id", "secret", "rating", "session.min_interval_ms", "error.param", "error.seq"}
+    of_errors = {"error.param", "error.seq", "error.retry_after_ms"}
+    assert optional == {"id", "secret", "rating", "session.min_interval_ms", *of_errors}
     assert context["address"] == "ws://localhost/ws/v1/classify/"
 
 

@@ -263,6 +263,18 @@ async def test_newer_text_drops_the_explanation_and_the_work_for_it(typist: Typi
     assert typist.classifier.batches == [["A fine film"], ["A fine film"], ["text 2"]]
 
 
+async def test_an_explanation_is_new_work_once(typist: Typist) -> None:
+    typist.type(1)
+    assert [typist.session.is_new_to_explain(seq) for seq in (0, 1, 2)] == [False, True, False]
+    typist.session.explain(1)
+    assert not typist.session.is_new_to_explain(1)
+    let_go(typist)
+    await typist.prediction()
+    assert not typist.session.is_new_to_explain(1)
+    assert isinstance(await message(typist), ExplanationMessage)
+    assert typist.session.is_new_to_explain(1)
+
+
 async def test_what_was_never_rated_cannot_be_explained(typist: Typist) -> None:
     typist.classifier.fail_on = "bad"
     let_go(typist)

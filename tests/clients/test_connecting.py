@@ -11,6 +11,7 @@ from starcast_client import (
     Refused,
     State,
 )
+from starcast_client.connecting import Server
 
 from tests.clients.fake_server import (
     Visit,
@@ -148,6 +149,21 @@ async def test_an_answer_that_does_not_come_ends_the_connection() -> None:
         assert len(server.visits) == 2
 
 
+async def test_the_interval_that_one_asked_for_is_no_silence() -> None:
+    async def keeps_the_interval(visit: Visit) -> None:
+        await visit.greet()
+        await visit.hear("session.update")
+        update = await visit.hear("text.update")
+        await asyncio.sleep(0.2)
+        await visit.say(**prediction(update["seq"]))
+        await visit.connection.wait_closed()
+
+    options = Options(answer_timeout_s=0.05, min_interval_ms=60_000, backoff_first_s=0.001)
+    async with fake_server(keeps_the_interval) as server, client_of(server, options) as client:
+        assert (await client.rate("A fine film")).text == "A fine film"
+        assert len(server.visits) == 1
+
+
 @pytest.mark.parametrize("word", ["[]", "no JSON", '{"type":"session.created"}', '{"type":"prediction","seq":1}'])
 async def test_another_language_is_an_incompatible_server(word: str) -> None:
     async def babbles(visit: Visit) -> None:
@@ -193,3 +209,7 @@ async def test_states_are_told() -> None:
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="not an address"):
         AsyncClient(url)
+
+
+def test_a_server_does_not_show_its_key() -> None:
+    assert "sc_secret" not in repr(Server("ws://localhost:1", "sc_secret"))

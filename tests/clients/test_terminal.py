@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from starcast_client import Rating
+from starcast_client import Rating, Refused, State
 from starcast_client.cli import main
 from starcast_client.terminal import LiveApp, bar
 from textual.widgets import Static, TextArea
@@ -52,6 +52,41 @@ async def test_a_refusal_ends_it_with_the_reason() -> None:
         app = LiveApp(server.url)
         assert await app.run_async(headless=True) == 1
         assert "key_missing" in str(app.failure)
+
+
+async def test_it_says_why_there_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = asyncio.Event()
+    show_state = LiveApp._show_state
+
+    def note(app: LiveApp, state: State) -> None:
+        show_state(app, state)
+        if state is State.RECONNECTING:
+            shown.set()
+
+    async def full(visit: Visit) -> None:
+        await visit.say(**error("server_full", retryable=True))
+        await visit.connection.close(4010)
+
+    monkeypatch.setattr(LiveApp, "_show_state", note)
+    async with fake_server(full) as server:
+        app = LiveApp(server.url)
+        async with app.run_test():
+            await shown.wait()
+            assert "(server_full: as the test wants)" in str(app.query_one("#state", Static).render())
+
+
+def test_what_ended_it_goes_to_the_error_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(app: LiveApp) -> int:
+        app.failure = Refused(4503)
+        return 1
+
+    monkeypatch.setattr(LiveApp, "run", fail)
+    assert main(["live"]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "starcast live: refused with 4503" in output.err
 
 
 def test_help_says_how_to_quit(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from starcast_client.async_client import AsyncClient, State
 from starcast_client.client import Client
 from starcast_client.connecting import Options
 from starcast_client.errors import (
+    Cancelled,
     ClientClosed,
     ConnectionFailed,
     IncompatibleServer,
@@ -17,6 +18,7 @@ from starcast_client.messages import ErrorInfo, Explanation, Limits, Model, Rati
 
 __all__ = [
     "AsyncClient",
+    "Cancelled",
     "Client",
     "ClientClosed",
     "ConnectionFailed",

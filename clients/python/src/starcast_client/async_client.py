@@ -9,7 +9,7 @@ import ssl as tls
 from asyncio import sleep
 from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidHandshake, InvalidStatus
@@ -19,6 +19,8 @@ from starcast_client.conversation import Conversation
 from starcast_client.errors import ClientClosed, ConnectionFailed, StarcastError, Superseded, TextRefused
 from starcast_client.line import Line, Request, Want
 from starcast_client.messages import Closing, ErrorInfo, Explanation, Rating, Session
+
+_Result = TypeVar("_Result")
 
 
 class State(enum.StrEnum):
@@ -34,8 +36,8 @@ class AsyncClient:
     """Rates texts over one WebSocket. Use it as ``async with AsyncClient(url) as client``.
 
     ``url`` is ``ws://``, ``wss://``, ``http://`` or ``https://``; without a path it gets the server's own.
-    ``api_key`` goes along as ``Authorization: Bearer``. ``on_state`` is called at every change of ``state``.
-    Raises ValueError for a URL that is none.
+    ``api_key`` goes along as ``Authorization: Bearer``. ``on_state`` is called at every change of ``state`` or
+    ``trouble``. Raises ValueError for a URL that is none.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class AsyncClient:
         on_state: Callable[[State], None] | None = None,
     ) -> None:
         self.state = State.CONNECTING
+        self.trouble: str | None = None
+        """Why the last try to connect, or the last connection, failed; None while there is one."""
         self.session: Session | None = None
         """The greeting of the present connection, or of the last one."""
         self._server = Server(socket_url(url), api_key, ssl, proxy)
@@ -58,6 +62,10 @@ class AsyncClient:
         self._seqs = itertools.count(1)
         self._attempts = 0
         self._retry_after_ms = 0
+        self._conversation: Conversation | None = None
+        self._under_way: Request | None = None
+        self._answered_at = 0.0
+        """When a server was last there that answered, or the client was started."""
         self._outcome: Rating | TextRefused | None = None
         self._outcomes = 0
         self._news = asyncio.Event()
@@ -65,6 +73,7 @@ class AsyncClient:
         self._running: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._answered_at = asyncio.get_running_loop().time()
         self._running = asyncio.create_task(self._run())
         return self
 
@@ -83,10 +92,7 @@ class AsyncClient:
 
     async def connected(self) -> Session:
         """Wait until the connection stands. Raises Refused, IncompatibleServer, ConnectionFailed, ClientClosed."""
-        while self.state is not State.OPEN or self.session is None:
-            self._check_usable()
-            await self._news.wait()
-        return self.session
+        return await self._unless_out(asyncio.create_task(self._opened()))
 
     def update(self, text: str) -> None:
         """Take the whole text so far, and return at once. A newer text takes its place where it was not sent yet.
@@ -95,6 +101,19 @@ class AsyncClient:
         """
         self._check_usable()
         self._line.typed(text)
+
+    def cancel(self) -> None:
+        """Take back the text of ``update``, where it is not rated yet, and what is asked of it.
+
+        No rating of it comes any more, and it is not sent again; ``flush`` and ``explain`` that wait raise Cancelled.
+        Texts of ``rate`` stay. Raises what ended the client, if it has ended.
+        """
+        self._check_usable()
+        self._line.cancel()
+        if self._under_way is not None:
+            self._under_way.take_back()
+            if self._under_way.taken_back and self._conversation is not None:
+                self._conversation.give_up()
 
     async def predictions(self) -> AsyncIterator[Rating]:
         """Ratings as they come, each of a newer text than the one before; a slow reader gets only the newest.
@@ -117,25 +136,59 @@ class AsyncClient:
                 await self._news.wait()
 
     async def rate(self, text: str) -> Rating:
-        """Rate this very text, whatever is typed meanwhile. Raises TextRefused, and what ended the client."""
+        """Rate this very text, whatever is typed meanwhile.
+
+        Raises TextRefused, ConnectionFailed where no server answers for ``outage_timeout_s``, and what ended the
+        client.
+        """
         self._check_usable()
-        rating: Rating = await self._line.ask(text, Want.RATING)
+        rating: Rating = await self._unless_out(self._line.ask(text, Want.RATING))
         return rating
 
     async def flush(self) -> Rating:
-        """Finish the newest text: its rating with ``is_final``. Raises NoText, TextRefused, what ended the client."""
+        """Finish the newest text: its rating with ``is_final``. Raises NoText, Cancelled, and what ``rate`` raises."""
         self._check_usable()
-        rating: Rating = await self._line.ask_newest(Want.FINAL)
+        rating: Rating = await self._unless_out(self._line.ask_newest(Want.FINAL))
         return rating
 
     async def explain(self) -> Explanation:
         """Explain the rating of the newest text.
 
-        Raises Superseded where a newer text comes first, NoText, TextRefused, and what ended the client.
+        Raises Superseded where a newer text comes first, NoText, Cancelled, and what ``rate`` raises.
         """
         self._check_usable()
-        explanation: Explanation = await self._line.ask_newest(Want.EXPLANATION)
+        explanation: Explanation = await self._unless_out(self._line.ask_newest(Want.EXPLANATION))
         return explanation
+
+    async def _opened(self) -> Session:
+        while self.state is not State.OPEN or self.session is None:
+            self._check_usable()
+            await self._news.wait()
+        return self.session
+
+    async def _unless_out(self, waiter: asyncio.Future[_Result]) -> _Result:
+        """Await an answer as long as there is a server, or may be one soon. Raises ConnectionFailed."""
+        clock, limit_s = asyncio.get_running_loop(), self._options.outage_timeout_s
+        asked_at = clock.time()
+        try:
+            while not waiter.done():
+                out_since = self._out_since()
+                if limit_s is None:
+                    left_s = None
+                elif out_since is None:
+                    left_s = limit_s
+                elif (left_s := max(asked_at, out_since) + limit_s - clock.time()) <= 0:
+                    trouble = self.trouble or "the server keeps silent"
+                    raise ConnectionFailed(f"no answer from {self._server.url} for {limit_s:g} s: {trouble}")
+                await asyncio.wait({waiter}, timeout=left_s)
+            return waiter.result()
+        finally:
+            waiter.cancel()
+
+    def _out_since(self) -> float | None:
+        """Since when no server has answered; None while one does."""
+        is_answering = self._conversation is not None and self._conversation.is_proven
+        return None if is_answering else self._answered_at
 
     async def _run(self) -> None:
         try:
@@ -166,21 +219,21 @@ class AsyncClient:
         if refusal is not None:
             raise refusal
         limit = self._options.max_connect_attempts
+        trouble = str(cause) or type(cause).__name__
         if limit is not None and self._attempts >= limit:
-            raise ConnectionFailed(f"no connection to {self._server.url} in {limit} tries: {cause}")
-        self._set_state(State.RECONNECTING)
+            raise ConnectionFailed(f"no connection to {self._server.url} in {limit} tries: {trouble}")
+        self._set_state(State.RECONNECTING, trouble)
 
     async def _serve(self, connection: ClientConnection) -> ErrorInfo | None:
         """Greet and work until the connection ends; return the error that the server gave as the reason, if any."""
         session = await greeting(connection, self._options.connect_timeout_s)
         if not isinstance(session, Session):
-            if isinstance(session, Closing):
-                self._retry_after_ms = session.retry_after_ms
+            self._wait_as_told(session)
             return session if isinstance(session, ErrorInfo) else None
         self.session = session
         self._set_state(State.OPEN)
         self._line.renew()
-        conversation = Conversation(connection, session, self._seqs)
+        conversation = self._conversation = Conversation(connection, session, self._seqs)
         if self._options.min_interval_ms:
             await conversation.choose(self._options.min_interval_ms)
         tasks = [asyncio.create_task(conversation.read()), asyncio.create_task(self._work(conversation))]
@@ -192,11 +245,15 @@ class AsyncClient:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._conversation = None
             if conversation.is_proven:
                 self._attempts = 0
-            if conversation.closing is not None:
-                self._retry_after_ms = conversation.closing.retry_after_ms
+                self._answered_at = asyncio.get_running_loop().time()
+            self._wait_as_told(conversation.closing or conversation.last_error)
         return conversation.last_error
+
+    def _wait_as_told(self, last_word: Closing | ErrorInfo | None) -> None:
+        self._retry_after_ms = (last_word and last_word.retry_after_ms) or 0
 
     async def _work(self, conversation: Conversation) -> None:
         while True:
@@ -205,19 +262,22 @@ class AsyncClient:
                 # The server takes no more: time to leave for one that does.
                 self._line.put_back(request)
                 return
+            self._under_way = request
             try:
-                async with asyncio.timeout(self._options.answer_timeout_s):
+                async with asyncio.timeout(self._options.answer_timeout_s + self._options.min_interval_ms / 1000):
                     answer = await self._perform(conversation, request)
             except TextRefused as error:
                 await self._refused(request, error)
             except Superseded as error:
+                if request.taken_back:
+                    await conversation.cancel()
                 _fail(request, error)
             except BaseException:
                 # The connection is at its end; the next one answers.
                 self._line.put_back(request)
                 raise
             else:
-                if isinstance(answer, Rating):
+                if isinstance(answer, Rating) and not request.taken_back:
                     self._publish(answer)
                 if request.waiter is not None and not request.waiter.done():
                     request.waiter.set_result(answer)
@@ -236,8 +296,9 @@ class AsyncClient:
         if error.info.retryable and not (is_awaited and request.failures >= options.max_retries):
             bound_s = min(options.retry_cap_s, options.retry_first_s * 2 ** min(request.failures, 30))
             request.failures += 1
+            pause_s = bound_s * random.uniform(0.5, 1)  # noqa: S311 - chance, not secrecy
             try:
-                await sleep(bound_s * random.uniform(0.5, 1))  # noqa: S311 - chance, not secrecy
+                await sleep(max(pause_s, (error.info.retry_after_ms or 0) / 1000))
             finally:
                 self._line.put_back(request)
             return
@@ -270,9 +331,9 @@ class AsyncClient:
         self._outcomes += 1
         self._wake()
 
-    def _set_state(self, state: State) -> None:
-        if state is not self.state:
-            self.state = state
+    def _set_state(self, state: State, trouble: str | None = None) -> None:
+        if (state, trouble) != (self.state, self.trouble):
+            self.state, self.trouble = state, trouble
             if self._on_state is not None:
                 self._on_state(state)
         self._wake()

@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from starcast_client.terminal import run
     except ImportError as error:
-        print(f"starcast live: {error}; install it by: pip install 'starcast-client[terminal]'", file=sys.stderr)
+        hint = "install it by: pip install './clients/python[terminal]' in the Starcast repository"
+        print(f"starcast live: {error}; {hint}", file=sys.stderr)
         return 2
     return run(arguments.url, arguments.key)
 

@@ -61,6 +61,11 @@ class Client:
         self._loop = None
 
     @property
+    def trouble(self) -> str | None:
+        """Why the last try to connect, or the last connection, failed; None while there is one."""
+        return None if self._loop is None else self._open_client.trouble
+
+    @property
     def state(self) -> State:
         """Where the connection stands."""
         return State.CLOSED if self._loop is None else self._open_client.state
@@ -73,6 +78,10 @@ class Client:
         """Take the whole text so far, and return at once. A newer text takes its place where it was not sent yet."""
         # Taking a text is a matter of microseconds; what has ended the client is raised here, in the caller's thread.
         self._run(self._update(text))
+
+    def cancel(self) -> None:
+        """Take back the text of ``update``, where it is not rated yet, and what is asked of it."""
+        self._run(self._cancel())
 
     def predictions(self) -> Iterator[Rating]:
         """Ratings as they come, each of a newer text than the one before; a slow reader gets only the newest."""
@@ -107,6 +116,9 @@ class Client:
 
     async def _update(self, text: str) -> None:
         self._open_client.update(text)
+
+    async def _cancel(self) -> None:
+        self._open_client.cancel()
 
     def _run(self, work: Coroutine[Any, Any, _Result], timeout_s: float | None = None) -> _Result:
         if self._loop is None:

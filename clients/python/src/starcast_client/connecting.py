@@ -1,7 +1,7 @@
 """How a connection comes about, and what its end means."""
 
 import ssl as tls
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -26,11 +26,14 @@ class Options:
     connect_timeout_s: float = 10.0
     """For the handshake, and for the greeting after it."""
     answer_timeout_s: float = 30.0
-    """After so long without an answer the connection counts as lost."""
+    """After so long without an answer, and ``min_interval_ms`` on top, the connection counts as lost."""
     backoff_first_s: float = 0.5
     backoff_cap_s: float = 15.0
     max_connect_attempts: int | None = None
-    """Tries without a working connection before ConnectionFailed is raised; None: never give up."""
+    """Tries without a working connection before the client ends by ConnectionFailed; None: it never gives up."""
+    outage_timeout_s: float | None = 30.0
+    """How long whoever waits does so while no server answers, until ConnectionFailed; the client itself tries on.
+    None: for ever."""
     retry_first_s: float = 0.4
     retry_cap_s: float = 6.0
     """Bounds of the pause before a text is sent again after an error that is worth another try."""
@@ -45,7 +48,8 @@ class Server:
     """Where to connect, and by what right."""
 
     url: str
-    api_key: str | None = None
+    # Tracebacks and logs show a repr, and a key is nobody's business.
+    api_key: str | None = field(default=None, repr=False)
     ssl: tls.SSLContext | None = None
     proxy: str | Literal[True] | None = True
 

@@ -8,7 +8,7 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from starcast_client.errors import IncompatibleServer, SilentServer, TextRefused
+from starcast_client.errors import IncompatibleServer, SilentServer, Superseded, TextRefused
 from starcast_client.messages import (
     SUBPROTOCOL,
     Closing,
@@ -42,7 +42,7 @@ class Conversation:
         self.is_proven = False
         """Whether the server answered anything after its greeting."""
         self.last_error: ErrorInfo | None = None
-        """The newest error that concerns the connection."""
+        """An error without a number that the server said last: the reason of a close, if one follows."""
         self._connection = connection
         self._seqs = seqs
         self._rated: Rating | None = None
@@ -81,6 +81,16 @@ class Conversation:
         """Ask for at least so many milliseconds between two ratings."""
         await self._send(encode("session.update", session={"min_interval_ms": min_interval_ms}))
 
+    def give_up(self) -> None:
+        """Have whoever waits for the answer under way get Superseded."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(Superseded("the text was taken back"))
+
+    async def cancel(self) -> None:
+        """Take back what was given up. What is on its way by now is passed over."""
+        self._rated = None
+        await self._send(encode("cancel"))
+
     async def read(self) -> None:
         """Take what the server says until the connection ends. Raises SilentServer, IncompatibleServer."""
         with contextlib.suppress(ConnectionClosed):
@@ -104,6 +114,7 @@ class Conversation:
             self._take_error(message)
             return
         self.is_proven = True
+        self.last_error = None
         match message:
             case Closing():
                 self.closing = message
@@ -115,10 +126,10 @@ class Conversation:
                     self._settle(message)
 
     def _take_error(self, error: ErrorInfo) -> None:
-        if error.seq == self._seq or (error.seq is None and error.code in _OF_A_MESSAGE):
-            if self._answer is not None and not self._answer.done():
-                self._answer.set_exception(TextRefused(error))
-        elif error.seq is None:
+        is_of_the_text = error.seq == self._seq or (error.seq is None and error.code in _OF_A_MESSAGE)
+        if is_of_the_text and self._answer is not None and not self._answer.done():
+            self._answer.set_exception(TextRefused(error))
+        if error.seq is None:
             self.last_error = error
 
     def _settle(self, answer: Prediction | Explained) -> None:

@@ -11,7 +11,7 @@ class TextRefused(StarcastError):
     """The server, or a limit that it named, refuses this text. The client stays usable for the next one."""
 
     def __init__(self, info: ErrorInfo) -> None:
-        super().__init__(f"{info.code}: {info.message}")
+        super().__init__(str(info))
         self.info = info
 
 
@@ -23,12 +23,16 @@ class Superseded(StarcastError):
     """A newer text came before the explanation of this one."""
 
 
+class Cancelled(StarcastError):
+    """What was asked of the newest text was taken back by ``cancel``."""
+
+
 class ClientClosed(StarcastError):
     """The client was closed while, or before, something was asked of it."""
 
 
 class ConnectionFailed(StarcastError):
-    """No connection came about in as many tries as were allowed."""
+    """No server answered in as many tries, or for as long, as ``Options`` allow."""
 
 
 class Refused(StarcastError):
@@ -39,8 +43,7 @@ class Refused(StarcastError):
     """
 
     def __init__(self, code: int, info: ErrorInfo | None = None) -> None:
-        reason = f"{info.code}: {info.message}" if info else "no reason was given"
-        super().__init__(f"refused with {code} ({reason})")
+        super().__init__(f"refused with {code} ({info or 'no reason was given'})")
         self.code = code
         self.info = info
 

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from starcast_client.errors import NoText
+from starcast_client.errors import Cancelled, NoText
 
 
 class Want(enum.Enum):
@@ -25,11 +25,25 @@ class Request:
     want: Want = Want.RATING
     waiter: asyncio.Future[Any] | None = None
     failures: int = 0
+    taken_back: bool = False
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether somebody waited and does so no longer."""
-        return self.waiter is not None and self.waiter.done()
+        """Whether nobody wants an answer any more."""
+        return self.taken_back or (self.waiter is not None and self.waiter.done())
+
+    @property
+    def is_firm(self) -> bool:
+        """Whether somebody wants this very text rated, so that it has nothing to do with what is typed."""
+        return self.waiter is not None and self.want is Want.RATING
+
+    def take_back(self) -> None:
+        """Want no answer any more, and tell whoever waits; a firm one stays."""
+        if self.is_firm:
+            return
+        self.taken_back = True
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_exception(Cancelled("it was taken back by cancel"))
 
 
 class Line:
@@ -37,7 +51,7 @@ class Line:
 
     def __init__(self) -> None:
         self.newest: str | None = None
-        """The newest text, also after it was answered; None once it was refused."""
+        """The newest text, also after it was answered; None once it was refused or taken back."""
         self._waiting: deque[Request] = deque()
         self._filled = asyncio.Event()
         self._appended = asyncio.Event()
@@ -55,7 +69,7 @@ class Line:
     def ask_newest(self, want: Want) -> asyncio.Future[Any]:
         """Ask more of the newest text. Raises NoText."""
         if self.newest is None:
-            raise NoText("no text was sent yet, or the newest was refused")
+            raise NoText("no text was sent yet, or the newest was refused or taken back")
         return self.ask(self.newest, want)
 
     async def take(self) -> Request:
@@ -77,6 +91,13 @@ class Line:
         """Put the newest text in again, for a server that knows nothing of it."""
         if self.newest is not None and not self._waiting:
             self.typed(self.newest)
+
+    def cancel(self) -> None:
+        """Take back the newest text and all that is asked of it."""
+        for request in self._waiting:
+            request.take_back()
+        self.newest = None
+        self._appended.set()
 
     def forget(self, text: str) -> None:
         """The text was refused: sending it again would be in vain."""

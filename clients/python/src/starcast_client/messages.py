@@ -123,6 +123,11 @@ class ErrorInfo:
     message: str = ""
     param: str | None = None
     seq: int | None = None
+    retry_after_ms: int | None = None
+    """How long to wait before another try, where the server says so."""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """``starcast live``: eight bars and the expected stars, in a terminal, while you type."""
 
 import contextlib
+import sys
 from typing import ClassVar
 
 from rich.text import Text
@@ -9,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Static, TextArea
 
 from starcast_client.async_client import AsyncClient, State
+from starcast_client.connecting import Options
 from starcast_client.errors import StarcastError, TextRefused
 from starcast_client.messages import Rating, Session
 
@@ -50,7 +52,9 @@ class LiveApp(App[int]):
     def __init__(self, url: str, api_key: str | None = None) -> None:
         super().__init__()
         self._url = url
-        self._client = AsyncClient(url, api_key=api_key, on_state=self._show_state)
+        # Whoever sits before it sees why there is no connection, and decides how long to wait for one.
+        options = Options(outage_timeout_s=None)
+        self._client = AsyncClient(url, api_key=api_key, options=options, on_state=self._show_state)
         self.failure: StarcastError | None = None
         """What ended the program, if it was not the user."""
 
@@ -111,7 +115,8 @@ class LiveApp(App[int]):
 
     def _show_state(self, state: State) -> None:
         if self.is_running:
-            self.query_one("#state", Static).update(f"{state}: {self._url}")
+            trouble = f" ({self._client.trouble})" if self._client.trouble else ""
+            self.query_one("#state", Static).update(Text(f"{state}: {self._url}{trouble}"))
 
 
 def run(url: str, api_key: str | None) -> int:
@@ -119,5 +124,5 @@ def run(url: str, api_key: str | None) -> int:
     app = LiveApp(url, api_key)
     status = app.run()
     if app.failure is not None:
-        print(f"starcast live: {app.failure}")
+        print(f"starcast live: {app.failure}", file=sys.stderr)
     return status or 0

@@ -22,7 +22,7 @@ interrupted run goes on where it stopped. Exit status: 0 all rated, 1 some rows 
 """
 
 # Nobody watches: half a minute of a busy server is waited out.
-_OPTIONS: Final = Options(max_connect_attempts=8, max_retries=8)
+_OPTIONS: Final = Options(max_connect_attempts=8, max_retries=8, outage_timeout_s=None)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

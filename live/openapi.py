@@ -32,6 +32,61 @@ PREDICT_EXTRA: Final[dict[str, Any]] = {
 }
 
 
+def _json_response(
+    description: str, properties: dict[str, Any], optional: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {**properties, **(optional or {})}, "required": list(properties)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+_STATUS: Final[dict[str, Any]] = {"type": "string", "description": "How it is, in a word"}
+_HEALTH_PATHS: Final[dict[str, Any]] = {
+    "/healthz": {
+        "get": {
+            "operationId": "healthz",
+            "summary": "Say whether the process answers at all",
+            "tags": ["health"],
+            "security": [{}],
+            "responses": {
+                "200": _json_response("It does", {"status": {**_STATUS, "const": "ok"}}),
+                "405": {"description": "GET and HEAD only"},
+            },
+        }
+    },
+    "/readyz": {
+        "get": {
+            "operationId": "readyz",
+            "summary": "Say whether the model answers, by a real forward pass at most a second old",
+            "tags": ["health"],
+            "security": [{}],
+            "responses": {
+                "200": _json_response(
+                    "It does, or has too much to do",
+                    {
+                        "status": {**_STATUS, "enum": ["ok", "busy"]},
+                        "model": {
+                            "type": "object",
+                            "properties": {"name": {"type": "string"}, "version": {"type": "string"}},
+                            "required": ["name", "version"],
+                        },
+                    },
+                    {"inference_ms": {"type": "number", "description": "What the pass took, where there was time"}},
+                ),
+                "405": {"description": "GET and HEAD only"},
+                "503": _json_response(
+                    "It does not",
+                    {
+                        "status": {**_STATUS, "const": "unavailable"},
+                        "reason": {"type": "string", "description": "Why, for people"},
+                    },
+                ),
+            },
+        }
+    },
+}
+"""What ``live.views`` answers below the API, for those who run the server."""
+
+
 class Api(NinjaAPI):
     """An API whose description names keys, and the errors of each status by example."""
 
@@ -46,6 +101,7 @@ class Api(NinjaAPI):
             for operation in operations.values():
                 for status in _ERROR_STATUSES:
                     _describe_errors(operation["responses"][status], status)
+        schema["paths"] |= _HEALTH_PATHS
         return schema
 
 

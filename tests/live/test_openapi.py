@@ -1,6 +1,9 @@
 """The OpenAPI description, held against a real server by generated requests, and the console that shows it."""
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pytest_django.fixtures import Settings as DjangoSettings
 from schemathesis import GenerationMode
 
-from tests.servers import RunningServer
+from tests.servers import RunningServer, start_server
+
+OPERATIONS = {
+    "/api/v1/predict": "POST",
+    "/api/v1/explain": "POST",
+    "/api/v1/feedback": "POST",
+    "/api/v1/model": "GET",
+    "/healthz": "GET",
+    "/readyz": "GET",
+}
 
 
 def described() -> dict[str, Any]:
@@ -19,8 +31,10 @@ def described() -> dict[str, Any]:
 
 def test_all_operations_are_described_with_errors_examples_and_keys() -> None:
     schema = described()
-    assert set(schema["paths"]) == {"/api/v1/predict", "/api/v1/explain", "/api/v1/feedback", "/api/v1/model"}
-    for operations in schema["paths"].values():
+    assert {path: method.upper() for path, methods in schema["paths"].items() for method in methods} == OPERATIONS
+    for path, operations in schema["paths"].items():
+        if not path.startswith("/api/"):
+            continue
         for operation in operations.values():
             assert {"200", "400", "401", "405", "413", "415", "429", "500", "503"} <= operation["responses"].keys()
             limited = operation["responses"]["429"]
@@ -40,19 +54,52 @@ def test_keys_are_described_as_required_where_they_are(settings: DjangoSettings)
     assert described()["security"] == [{"key": []}]
 
 
-@pytest.mark.parametrize("path", ["/api/v1/predict", "/api/v1/explain", "/api/v1/feedback"])
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-def test_every_answer_is_as_the_description_says(fake_server: RunningServer, mode: GenerationMode, path: str) -> None:
-    schema = schemathesis.openapi.from_url(f"{fake_server.http}/api/openapi.json")
-    operation = schema[path]["POST"]
+def test_health_checks_are_described_without_keys_and_with_their_refusal() -> None:
+    for path, statuses in (("/healthz", {"200", "405"}), ("/readyz", {"200", "405", "503"})):
+        operation = described()["paths"][path]["get"]
+        assert operation["responses"].keys() == statuses
+        assert operation["security"] == [{}]
+
+
+@pytest.fixture(scope="module")
+def generous_server(data_dir: Path) -> Iterator[RunningServer]:
+    """One whose rates are no answer to anything."""
+    with start_server(
+        data_dir, STARCAST_BACKEND="fake", STARCAST_MESSAGES_PER_S="1000000", STARCAST_BURST="1000000"
+    ) as server:
+        yield server
+
+
+def answers(server: RunningServer, path: str, mode: GenerationMode) -> Counter[int]:
+    """The statuses of answers to generated requests, each held against the description."""
+    operation = schemathesis.openapi.from_url(f"{server.http}/api/openapi.json")[path][OPERATIONS[path]]
+    statuses = Counter[int]()
 
     @settings_of(max_examples=40)
     @given(case=operation.as_strategy(generation_mode=mode))
     def holds(case: Any) -> None:
-        case.call_and_validate(timeout=30)
+        response = case.call(timeout=30)
+        statuses[response.status_code] += 1
+        case.validate_response(response)
 
     holds()
-    assert "Traceback" not in fake_server.logged()
+    assert "Traceback" not in server.logged()
+    return statuses
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_every_request_that_the_description_allows_is_answered_as_it_says(
+    generous_server: RunningServer, path: str
+) -> None:
+    statuses = answers(generous_server, path, GenerationMode.POSITIVE)
+    assert set(statuses) == {200}
+
+
+@pytest.mark.parametrize("path", [path for path, method in OPERATIONS.items() if method == "POST"])
+def test_every_request_that_it_does_not_allow_is_refused_as_it_says(generous_server: RunningServer, path: str) -> None:
+    statuses = answers(generous_server, path, GenerationMode.NEGATIVE)
+    assert statuses
+    assert 429 not in statuses
 
 
 def settings_of(max_examples: int) -> settings:

@@ -95,6 +95,14 @@ export class TextPacer {
     this.#stopRetry();
   }
 
+  /** The newest text is taken back: it does not go out any more, and no answer is due. */
+  cancel() {
+    this.#newest = null;
+    this.#isWaiting = false;
+    this.#release();
+    this.#stopRetry();
+  }
+
   /**
    * @param {number} seq
    * @returns {number | null} Milliseconds from sending to this answer, where it was timed.

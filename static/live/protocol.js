@@ -144,6 +144,11 @@ export function explain(seq) {
   return JSON.stringify({ type: "explain", seq });
 }
 
+/** @returns {string} */
+export function cancel() {
+  return JSON.stringify({ type: "cancel" });
+}
+
 /**
  * @param {SessionSettings} settings
  * @returns {string}

@@ -7,6 +7,7 @@ import { browserTimers, TextPacer } from "./pacer.js";
 import {
   areOurLabels,
   bearerSubprotocol,
+  cancel,
   explain,
   fitText,
   flush,
@@ -154,6 +155,15 @@ export class RatingSocket extends EventTarget {
     this.#pacer.hurry();
     // A text that was sent just now has taken the question along.
     if (this.#pacer.seq === seq) this.#askToExplain(seq);
+  }
+
+  /** Takes the newest text back: neither a rating nor an explanation of it comes any more. */
+  cancel() {
+    this.#textToExplain = null;
+    this.#pacer.cancel();
+    // What is on its way by now is passed over.
+    this.#newestAnswer = this.#pacer.seq + 1;
+    if (this.#session !== null) this.#socket?.send(cancel());
   }
 
   /**

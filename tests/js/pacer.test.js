@@ -189,6 +189,28 @@ test("hurrying has nothing to do when all is answered, or nobody is there", () =
   assert.equal(pacer.hurry(), false);
 });
 
+test("what is taken back goes out no more, not even after a retry or a reconnect", () => {
+  pacer.connected();
+  pacer.submit("a");
+  pacer.submit("ab");
+  pacer.cancel();
+  pacer.answered(1);
+  assert.equal(pacer.isSettled, false);
+  pacer.submit("abc");
+  pacer.failed(2, true);
+  pacer.cancel();
+  assert.equal(timers.pendingCount, 0);
+  timers.advance(60_000);
+  pacer.disconnected();
+  pacer.connected();
+  assert.deepEqual(sent, [
+    [1, "a"],
+    [2, "abc"],
+  ]);
+  pacer.submit("abc");
+  assert.deepEqual(sent.at(-1), [3, "abc"]);
+});
+
 test("after a reconnect the newest text goes out again under a new number", () => {
   pacer.connected();
   pacer.submit("a");

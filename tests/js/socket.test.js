@@ -201,6 +201,33 @@ describe("answers", () => {
   });
 });
 
+describe("taking back", () => {
+  test("neither a rating nor an explanation comes of what is taken back, and the next text is rated", () => {
+    open();
+    rating.submit("a");
+    rating.submit("ab");
+    rating.explain();
+    rating.cancel();
+    server().say(prediction(1));
+    server().say(prediction(2));
+    server().say(explanation(2));
+    assert.deepEqual(details("prediction"), []);
+    assert.deepEqual(details("explanation"), []);
+    assert.deepEqual(sentTypes().at(-1), ["cancel", undefined]);
+    rating.submit("abc");
+    server().say(prediction(3));
+    assert.equal(details("prediction").length, 1);
+    assert.equal(rating.isSettled, true);
+  });
+
+  test("without a connection nothing is said, and what was typed is not sent later", () => {
+    rating.submit("a");
+    rating.cancel();
+    open();
+    assert.deepEqual(sentTypes(), []);
+  });
+});
+
 describe("explanations", () => {
   test("an explanation of the newest text comes with that text", () => {
     openAndAnswer("fine");

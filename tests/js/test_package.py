@@ -32,6 +32,7 @@ const live: RatingSocket = connect({
   onError: (error) => ("code" in error ? error.code : error.message),
 });
 live.submit("text");
+live.cancel();
 export const first: number = LABELS[0];
 // @ts-expect-error: a text is a string
 live.submit(5);

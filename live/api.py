@@ -30,6 +30,7 @@ from live.limits import admissions, get_limits
 from live.openapi import ERROR_RESPONSES, PREDICT_EXTRA, Api, Console
 from live.protocol import Explained, ProtocolError, Rating, beyond_rate, check_length, load_json
 from live.rate import explain_text, rate, rate_many
+from live.wording import in_words
 from model_core.errors import CheckpointError
 from model_core.explain import MAX_PASSES
 
@@ -163,8 +164,8 @@ def _on_protocol_error(request: HttpRequest, error: ProtocolError) -> HttpRespon
 def _on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0]
     # A location starts with where the value was found and the name of the argument, and may name the kind of request.
-    param = ".".join(str(part) for part in first["loc"][2:] if part not in (ONE, MANY))
-    return error_response(ProtocolError("bad_request", first["msg"], param or None))
+    param = ".".join(str(part) for part in first["loc"][2:] if part not in (ONE, MANY)) or None
+    return error_response(ProtocolError("bad_request", in_words(first, param), param))
 
 
 @api.exception_handler(HttpError)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from live.limits import Limits
 from live.protocol import MAX_SEQ, ClientMessageBase, ProtocolError, Seq, Text, check_length, load_json
 from live.room_messages import RoomClose, RoomOpen
+from live.wording import in_words
 
 MAX_INTERVAL_MS: Final = 60_000
 
@@ -134,9 +135,9 @@ def _parse(frame: str, limits: Limits, messages: TypeAdapter[_Message], types: S
 
 
 def _as_bad_request(error: ValidationError, content: dict[str, Any]) -> ProtocolError:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     # The location starts with the tag of the union.
-    param = ".".join(str(part) for part in first["loc"][1:])
+    param = ".".join(str(part) for part in first["loc"][1:]) or None
     seq = content.get("seq") if content["type"] == "text.update" else None
     valid_seq = type(seq) is int and 0 <= seq <= MAX_SEQ
-    return ProtocolError("bad_request", first["msg"], param or None, seq if valid_seq else None)
+    return ProtocolError("bad_request", in_words(first, param), param, seq if valid_seq else None)

@@ -1,11 +1,12 @@
 """The admin: API keys are made, shown once and revoked; feedback is read, deleted and exported."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from live.feedback_export import archive
 from live.keys import create_key
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     _FeedbackAdmin = admin.ModelAdmin[Feedback]
 else:
     _KeyAdmin = _FeedbackAdmin = admin.ModelAdmin
+
+
+_NEW_KEY: Final = "new_key"
+"""Attribute of a record that was made just now: the key, which is not stored."""
 
 
 @admin.register(ApiKey)
@@ -34,13 +39,23 @@ class ApiKeyAdmin(_KeyAdmin):
         return super().get_fields(request, obj) if obj is not None else ("name",)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: "ModelForm[ApiKey]", change: bool) -> None:
-        """Make the key of a new record, and show it in a message."""
+        """Make the key of a new record."""
         if change:
             super().save_model(request, obj, form, change)
             return
         record, key = create_key(obj.name)
         obj.pk, obj.prefix = record.pk, record.prefix
-        self.message_user(request, f"Keep this key; it is not shown again: {key}", messages.WARNING)
+        setattr(obj, _NEW_KEY, key)
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        """Show the key, here and now: a message would lie in a cookie until it is read."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"The key of {obj.name}",
+            "key": getattr(obj, _NEW_KEY),
+        }
+        return TemplateResponse(request, "live/admin_new_key.html", context)
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -14,7 +14,7 @@ from live.models import ApiKey
 
 KEY_BEGINNING: Final = "sc_"
 _RANDOM_BYTES: Final = 32
-_PREFIX_LENGTH: Final = 11
+PREFIX_LENGTH: Final = 11
 _CACHE_S: Final = 2.0
 """A revoked key is refused after so long."""
 _CACHE_SIZE: Final = 1_024
@@ -37,7 +37,7 @@ def create_key(name: str) -> tuple[ApiKey, str]:
     Raises django.core.exceptions.ValidationError for a name that is empty or too long.
     """
     key = KEY_BEGINNING + secrets.token_urlsafe(_RANDOM_BYTES)
-    record = ApiKey(name=name, prefix=key[:_PREFIX_LENGTH], digest=_digest(key))
+    record = ApiKey(name=name, prefix=key[:PREFIX_LENGTH], digest=_digest(key))
     record.full_clean()
     record.save()
     return record, key
@@ -72,7 +72,7 @@ def _digest(key: str) -> str:
 
 def _look_up(key: str, digest: str) -> KnownKey | None:
     # The prefix is no secret; the digest is compared in constant time.
-    record = ApiKey.objects.filter(prefix=key[:_PREFIX_LENGTH], revoked=None).first()
+    record = ApiKey.objects.filter(prefix=key[:PREFIX_LENGTH], revoked=None).first()
     if record is None or not hmac.compare_digest(record.digest, digest):
         return None
     return KnownKey(record.pk, record.prefix)

@@ -27,9 +27,12 @@ def admin(settings: Settings) -> Client:
 
 
 def test_a_new_key_is_shown_once(admin: Client) -> None:
-    made = admin.post("/admin/live/apikey/add/", {"name": "reader"}, follow=True)
+    made = admin.post("/admin/live/apikey/add/", {"name": "reader"})
     match = re.search(r"sc_[\w-]{43}", made.content.decode())
     assert match is not None
+    # Nowhere but in the page, which nobody keeps.
+    assert "no-store" in made["Cache-Control"]
+    assert match[0][11:] not in str({**made.cookies, **admin.cookies})
     record = ApiKey.objects.get()
     assert match[0].startswith(record.prefix)
     for page in ("/admin/live/apikey/", f"/admin/live/apikey/{record.pk}/change/"):

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.keys import create_key
+from live.keys import PREFIX_LENGTH, create_key
 from live.models import ApiKey
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             help="refuse a key from now on",
             description="Refuse a key from now on. Its open connections are closed within seconds.",
         )
-        revoke.add_argument("prefix", metavar="PREFIX", help="how the key begins, as `list` shows it")
+        revoke.add_argument("prefix", metavar="PREFIX", help="how the key begins, as `list` shows it, or all of it")
 
     def handle(self, *, action: str, **options: Any) -> None:
         """Do it."""
@@ -59,6 +59,8 @@ class Command(BaseCommand):
             self.stdout.write(line(key.prefix, f"{key.created:%Y-%m-%d}", used, revoked, key.name))
 
     def _revoke(self, prefix: str) -> None:
+        # Whoever gives the whole key must not find it again in what a script or a terminal keeps.
+        prefix = prefix[:PREFIX_LENGTH]
         try:
             key = ApiKey.objects.get(prefix=prefix)
         except ApiKey.DoesNotExist:

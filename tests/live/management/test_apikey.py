@@ -34,6 +34,17 @@ def test_revoking_is_said_and_shown() -> None:
         apikey("revoke", key[:11])
 
 
+def test_a_whole_key_is_taken_and_not_repeated() -> None:
+    key = apikey("create", "reader").strip()
+    said = apikey("revoke", key)
+    assert key[:11] in said
+    assert key not in said
+    for whole in (key, key[:3] + key[3:].swapcase()):
+        with pytest.raises(CommandError) as refused:
+            apikey("revoke", whole)
+        assert whole not in str(refused.value)
+
+
 def test_an_unknown_prefix_and_a_useless_name_are_one_line() -> None:
     with pytest.raises(CommandError, match="no key sc_none"):
         apikey("revoke", "sc_none")

@@ -37,6 +37,39 @@ def test_the_python_example_of_the_protocol_runs(fake_server: RunningServer, tmp
     assert finished.stdout.splitlines()[-1].endswith("wanting to ring everybody I know.")
 
 
+def test_the_javascript_example_of_the_protocol_runs(fake_server: RunningServer, tmp_path: Path) -> None:
+    (example,) = blocks("protocol.md", "js")
+    (tmp_path / "example.mjs").write_text(example)
+    finished = subprocess.run(
+        # From Node.js 22 on it is there without being asked for.
+        [require_program("node"), "--no-warnings", "--experimental-websocket", "example.mjs", fake_server.ws],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert re.fullmatch(r"\d+\.\d stars: .* give back\.", finished.stdout.splitlines()[-1])
+
+
+def test_the_key_commands_of_the_http_page_run(data_dir: Path) -> None:
+    commands = re.findall(r"^manage\.py apikey .*", (REPOSITORY / "docs" / "http.md").read_text(), re.MULTILINE)
+    environment = {**os.environ, "STARCAST_DATA_DIR": str(data_dir), "STARCAST_SECRET_KEY": "x" * 60}
+    prefix, outputs = "", []
+    for command in commands:
+        program, *arguments = shlex.split(command.replace("sc_Ab3dEf9h", prefix))
+        finished = subprocess.run(
+            [sys.executable, program, *arguments],
+            cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        outputs.append(finished.stdout)
+        prefix = prefix or finished.stdout[: len("sc_Ab3dEf9h")]
+    key, listed, revoked = outputs
+    assert f"{prefix}  " in listed
+    assert key.strip() not in listed
+    assert revoked == f"Revoked the reading club ({prefix}…)\n"
+
+
 def test_the_shell_examples_of_the_http_page_run(fake_server: RunningServer) -> None:
     require_program("curl")
     examples = "\n".join(blocks("http.md", "sh"))

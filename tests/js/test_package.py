@@ -93,6 +93,39 @@ def test_the_node_example_runs_as_printed(project: Path, fake_server: RunningSer
     assert re.fullmatch(r"\d+\.\d stars\n", rated)
 
 
+def test_the_example_with_spans_prints_each_part_of_the_text(project: Path, fake_server: RunningServer) -> None:
+    (project / "spans.mjs").write_text(examples("js")[1].replace("http://localhost:8000", fake_server.http))
+    node = [require_program("node"), "--no-warnings", "--experimental-websocket"]
+    with subprocess.Popen([*node, "spans.mjs"], cwd=project, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        parts = [program.stdout.readline().rpartition(" ") for _ in range(6)]
+        # It stays connected, as a page does.
+        program.kill()
+    assert all(re.fullmatch(r"-?\d+\.\d\d\n", weight) for _, _, weight in parts)
+    words = [text for text, _, _ in parts]
+    assert words == ["🎬 A wonderful film 🍿", "🎬", "A", "wonderful", "film", "🍿"]
+
+
+def test_the_example_of_the_package_runs_as_printed(project: Path, fake_server: RunningServer) -> None:
+    (example,) = re.findall(r"```js\n(.*?)```", (REPOSITORY / "clients/js/README.md").read_text(), re.DOTALL)
+    dist = project / "node_modules" / "starcast-client" / "dist"
+    page_source = (
+        '<textarea></textarea><script type="importmap">{"imports": {"starcast-client": "/package/client.js"}}</script>'
+        f'<script type="module">{example.replace("http://localhost:8000", fake_server.http)}</script>'
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=require_program(*NAMES), args=[*ARGUMENTS, "--disable-features=LocalNetworkAccessChecks"]
+        )
+        page = browser.new_page()
+        page.route("**/example", lambda route: route.fulfill(body=page_source, content_type="text/html"))
+        page.route("**/package/*", lambda route: route.fulfill(path=dist / route.request.url.rpartition("/")[2]))
+        page.goto(f"{fake_server.http}/example")
+        with page.expect_console_message(lambda message: re.fullmatch(r"\d+\.\d stars", message.text) is not None):
+            page.locator("textarea").press_sequentially("A wonderful film.")
+        browser.close()
+
+
 def test_the_example_that_watches_runs_as_printed(project: Path, fake_server: RunningServer) -> None:
     (project / "watch.mjs").write_text(examples("js")[-1])
     with connect(fake_server.ws, proxy=None) as typist:

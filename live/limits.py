@@ -36,6 +36,10 @@ class Limits:
     """Messages beyond the rate, less those within it, before the connection is closed."""
     idle_timeout_s: int = 600
     """Silence of a client after which its connection is closed; 0 for never."""
+    ping_interval_s: int = 20
+    """Silence of a client after which it is sent a ping of WebSocket."""
+    ping_timeout_s: int = 10
+    """How long its pong may take. In Daphne a second ping would replace the first one's timer."""
     slow_reader_s: int = 10
     """How long a client may leave what was sent unread before its connection is closed."""
     max_rooms: int = 500
@@ -49,6 +53,8 @@ class Limits:
     def __post_init__(self) -> None:
         if self.max_frame_bytes < self.max_message_bytes:
             raise ValueError("max_frame_bytes must be at least max_message_bytes")
+        if self.ping_timeout_s >= self.ping_interval_s:
+            raise ValueError("ping_timeout_s must be below ping_interval_s")
         if self.max_chars > MAX_CHARS:
             raise ValueError(f"max_chars may be {MAX_CHARS} at the most: the model reads no more")
 

@@ -118,6 +118,8 @@ def test_a_message_that_is_more_work_costs_the_address_more_and_the_connection_o
 def test_limits_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="max_frame_bytes"):
         Limits(max_message_bytes=10, max_frame_bytes=9)
+    with pytest.raises(ValueError, match="ping_timeout_s"):
+        Limits(ping_interval_s=10, ping_timeout_s=10)
     with pytest.raises(ValueError, match="max_chars"):
         Limits(max_chars=20_001)
 

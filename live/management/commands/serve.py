@@ -15,10 +15,6 @@ from live.server import StarcastServer
 from model_core.errors import CheckpointError
 from project.asgi import application
 
-_PING_INTERVAL_S = 20
-# Below the interval: in Daphne a second ping would replace the first one's timer.
-_PING_TIMEOUT_S = 10
-
 
 class Command(BaseCommand):
     """The server of one process."""
@@ -72,8 +68,8 @@ class Command(BaseCommand):
             endpoints=build_endpoint_description_strings(host=host, port=port),
             # No end of a session: Daphne would close one that is a day old with 1000, after which nobody comes back.
             websocket_timeout=-1,
-            ping_interval=_PING_INTERVAL_S,
-            ping_timeout=_PING_TIMEOUT_S,
+            ping_interval=limits.ping_interval_s,
+            ping_timeout=limits.ping_timeout_s,
             websocket_max_message_size=limits.max_frame_bytes,
             websocket_max_frame_size=limits.max_frame_bytes,
             proxy_forwarded_address_header=client_address_header,

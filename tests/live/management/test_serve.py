@@ -1,5 +1,6 @@
 """``manage.py serve`` as a process."""
 
+import contextlib
 import json
 import shutil
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from model_core.checkpoint import CONFIG_FILE, ONNX_DATA_FILE
 from tests.servers import REPOSITORY, ask, open_socket, start_server
@@ -67,6 +69,46 @@ async def test_a_connection_lasts_longer_than_a_day(data_dir: Path) -> None:
         async with await open_socket(server) as socket:
             assert await socket.recv() == "checked"
             assert (await ask(socket, '{"type":"ping"}'))["type"] == "pong"
+
+
+def test_who_answers_no_ping_is_dropped_after_the_time_that_is_set(data_dir: Path) -> None:
+    with (
+        start_server(
+            data_dir, STARCAST_BACKEND="fake", STARCAST_PING_INTERVAL_S="2", STARCAST_PING_TIMEOUT_S="1"
+        ) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=15) as raw,
+    ):
+        raw.sendall(
+            b"GET /ws/v1/classify/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + b"A" * 22 + b"==\r\n\r\n"
+        )
+        received = b""
+        # By default, this would take 20 seconds, and 10 more.
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := raw.recv(65_536):
+                received += chunk
+    greeting, _, rest = received.partition(b"unicode_code_point")
+    assert greeting
+    assert rest[2] == 0x89, "a ping"
+
+
+async def test_a_closing_after_too_much_can_be_set(data_dir: Path) -> None:
+    with start_server(
+        data_dir,
+        STARCAST_BACKEND="fake",
+        STARCAST_MESSAGES_PER_S="1",
+        STARCAST_BURST="5",
+        STARCAST_MAX_MALFORMED="2",
+        STARCAST_MAX_REFUSED="3",
+    ) as server:
+        for frame, code in (("{", 4502), ('{"type":"ping"}', 4008)):
+            async with await open_socket(server) as client:
+                for _ in range(20):
+                    await client.send(frame)
+                with contextlib.suppress(ConnectionClosed):
+                    async for _ in client:
+                        pass
+                assert client.close_code == code
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(data_dir: Path) -> None:

@@ -12,6 +12,8 @@ BEAT_S: Final = 2.0
 """Seconds between two beats of an audience."""
 MISSED_S: Final = 3 * BEAT_S
 """After so long without a word the other side counts as away."""
+UNKNOWN_S: Final = 2.5
+"""A room that is there answers the first beat, or the one after it, within this time."""
 
 
 def audience_group(room_id: str) -> str:

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 from live.limits import Limits
 from live.protocol import ProtocolError
 from live.room_messages import RoomEnd, RoomState
-from live.watching import BEAT_S, MISSED_S, audience_group, room_group
+from live.watching import BEAT_S, MISSED_S, UNKNOWN_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link
+from live.watching.room import rooms
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +36,15 @@ class Watcher(Protocol):
 class Audience:
     """Asks at every beat, shows what comes, and ends when the room has ended or keeps silent for too long."""
 
-    def __init__(self, room_id: str, grace_s: float, on_end: Callable[["Audience"], None]) -> None:
+    def __init__(self, room_id: str, grace_s: float, patience_s: float, on_end: Callable[["Audience"], None]) -> None:
         self.room_id = room_id
         self._name = uuid.uuid4().hex
         self.total = 0
         """Who watches in all processes, as the room counts."""
         self.watchers: set[Watcher] = set()
         self._grace_s = grace_s
+        self._patience_s = patience_s
+        """How long the first word of the room is waited for."""
         self._on_end = on_end
         self._token = ""
         self._number = -1
@@ -116,7 +119,7 @@ class Audience:
         if self._asked_since is None:
             return
         silent_s = time.monotonic() - self._asked_since
-        if silent_s > self._grace_s + BEAT_S:
+        if silent_s > (self._patience_s if self._frame is None else self._grace_s + BEAT_S):
             self._end = "left"
         elif silent_s > MISSED_S:
             self._show_away()
@@ -154,6 +157,7 @@ class Audiences:
 
     def __init__(self) -> None:
         self._audiences: dict[str, Audience] = {}
+        self._began = time.monotonic()
 
     def __len__(self) -> int:
         return len(self._audiences)
@@ -169,11 +173,23 @@ class Audiences:
             raise ProtocolError("room_not_found", "there is no such room")
         audience = self._audiences.get(room_id)
         if audience is None:
-            audience = self._audiences[room_id] = Audience(room_id, limits.room_grace_s, self._forget)
+            patience_s = self._patience_s(room_id, limits.room_grace_s)
+            if patience_s == 0:
+                raise ProtocolError("room_not_found", "there is no such room")
+            audience = Audience(room_id, limits.room_grace_s, patience_s, self._forget)
+            self._audiences[room_id] = audience
         elif max(audience.total, len(audience.watchers)) >= limits.max_watchers:
             raise ProtocolError("room_full", f"{limits.max_watchers} may watch at once; try again later")
         audience.add(watcher)
         return audience
+
+    def _patience_s(self, room_id: str, grace_s: float) -> float:
+        """How long a room may keep those waiting who have not seen it yet; 0 where it is known not to be there."""
+        if time.monotonic() - self._began < grace_s:
+            # Those who typed and watched before a restart come back in any order.
+            return grace_s + BEAT_S
+        is_elsewhere = get_link().reaches_other_processes
+        return UNKNOWN_S if is_elsewhere or room_id in rooms else 0
 
     def _forget(self, audience: Audience) -> None:
         if self._audiences.get(audience.room_id) is audience:

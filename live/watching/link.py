@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
 
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,11 @@ class Link:
         self._joined: set[str] = set()
         self._receiving: asyncio.Task[None] | None = None
         self._is_away = False
+
+    @property
+    def reaches_other_processes(self) -> bool:
+        """Whether a room may be in another process than this one."""
+        return not isinstance(self._layer, InMemoryChannelLayer)
 
     async def join(self, group: str, listener: Listener) -> None:
         """Have the listener called with all that is sent to the group. Raises LayerAway; then try again."""

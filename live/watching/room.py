@@ -203,6 +203,9 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._rooms)
 
+    def __contains__(self, room_id: str) -> bool:
+        return room_id in self._rooms
+
     def open(self, secret: str, address: str, limits: Limits) -> Room:
         """The room of this secret, made where there is none. Raises ProtocolError where there are too many."""
         room_id = room_id_of(secret)

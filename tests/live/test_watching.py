@@ -1,6 +1,7 @@
 """Watching without a server: a typist's socket and those of watchers, over the layer of one process."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -238,6 +239,43 @@ async def test_a_room_that_is_not_there_is_refused_for_good(connect: Connect, ro
     watcher = await connect(watch(room_id))
     assert (await until(watcher, "error"))["error"]["code"] == "room_not_found"
     assert await closed(watcher) == 4522
+
+
+async def test_a_dead_link_is_refused_at_once_where_no_other_process_can_hold_its_room(
+    connect: Connect, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "room_grace_s": 60}
+    monkeypatch.setattr(audiences, "_began", -math.inf)
+    watcher = await connect(watch(NOBODY))
+    assert len(audiences) == 0, "nobody waits for a word of it"
+    assert (await until(watcher, "error"))["error"]["code"] == "room_not_found"
+    assert await closed(watcher) == 4522
+
+
+async def test_a_dead_link_is_refused_after_a_beat_or_two_where_another_process_might_hold_its_room(
+    connect: Connect, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "room_grace_s": 60}
+    monkeypatch.setattr(audiences, "_began", -math.inf)
+    monkeypatch.setattr(live.watching.link.Link, "reaches_other_processes", True)
+    watcher = await connect(watch(NOBODY))
+    assert len(audiences) == 1
+    assert (await until(watcher, "error"))["error"]["code"] == "room_not_found"
+
+
+async def test_after_a_restart_a_room_is_waited_for_since_its_typist_may_come_back_last(
+    connect: Connect, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "room_grace_s": 60}
+    monkeypatch.setattr(audiences, "_began", time.monotonic())
+    secret = new_secret()
+    watcher = await connect(watch(room_id_of(secret)))
+    typist = await connect(CLASSIFY_PATH)
+    await opened(typist, secret=secret)
+    await typed(typist, 1, "written before the restart")
+    await until(watcher, "room.state", text="written before the restart")
+    await typist.send_json_to({"type": "close"})
+    await until(watcher, "room.closed")
 
 
 async def test_rooms_have_a_number_for_the_process_and_for_an_address(connect: Connect, settings: Settings) -> None:

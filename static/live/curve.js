@@ -3,6 +3,11 @@
 const LOWEST_STARS = 1;
 const HIGHEST_STARS = 10;
 
+/** @param {number} index @param {number} count @returns {number} From the left, in percent; the last is at the right. */
+export function placeOf(index, count) {
+  return count === 1 ? 100 : (100 * index) / (count - 1);
+}
+
 /** @param {number} stars @returns {number} From the top, in percent. */
 export function heightOf(stars) {
   return (100 * (HIGHEST_STARS - stars)) / (HIGHEST_STARS - LOWEST_STARS);
@@ -13,9 +18,8 @@ export function heightOf(stars) {
  * @returns {{line: string, band: string}} The expected stars, and the area of their interval.
  */
 export function curve(moments) {
-  const last = Math.max(1, moments.length - 1);
   const points = moments
-    .map((moment, i) => ({ moment, x: (100 * i) / last }))
+    .map((moment, i) => ({ moment, x: placeOf(i, moments.length) }))
     .filter(({ moment }) => !moment.isTooShort);
   const path = (
     /** @type {typeof points} */ some,
@@ -25,6 +29,8 @@ export function curve(moments) {
       .map(({ moment, x }) => `${x.toFixed(2)},${heightOf(starsOf(moment)).toFixed(2)}`)
       .join("L");
   if (points.length === 0) return { line: "", band: "" };
+  // One rating is a level, and stands at the right, where now is.
+  if (moments.length === 1) points.unshift({ moment: moments[0], x: 0 });
   const upper = path(points, ({ interval }) => interval[1]);
   const lower = path(points.toReversed(), ({ interval }) => interval[0]);
   return {

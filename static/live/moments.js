@@ -38,6 +38,16 @@ export class Moments {
     this.#thin();
   }
 
+  /**
+   * Puts what would have been shown before the only moment there is. Another text may be there by now.
+   * @param {Moment[]} before
+   * @param {string} text Of that moment.
+   */
+  lead(before, text) {
+    if (this.#moments.length === 1 && this.#moments[0].text === text)
+      this.#moments.unshift(...before);
+  }
+
   /** Lets every second one go, but never the first and the last. */
   #thin() {
     const chars = this.#moments.reduce((sum, { text }) => sum + text.length, 0);

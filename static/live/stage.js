@@ -86,8 +86,8 @@ export class Stage extends EventTarget {
     this.dispatchEvent(new CustomEvent("refused", { detail: error }));
   }
 
-  /** @param {number} seq Nothing up to it is answered any more. */
+  /** @param {number} seq Nothing before it is answered any more; it itself may be, once more, after a flush. */
   #forget(seq) {
-    for (const sent of this.#sent.keys()) if (sent <= seq) this.#sent.delete(sent);
+    for (const sent of this.#sent.keys()) if (sent < seq) this.#sent.delete(sent);
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { curve, heightOf } from "../../static/live/curve.js";
+import { curve, heightOf, placeOf } from "../../static/live/curve.js";
 
 const moment = (stars, interval = [1, 10], isTooShort = false) => ({
   expected_stars: stars,
@@ -22,6 +22,14 @@ test("the line runs over the whole width, and the band around it and back", () =
 
 test("what was too short to tell has a place and no point", () => {
   assert.equal(curve([moment(5, [1, 10], true), moment(10)]).line, "M100.00,0.00");
+});
+
+test("one moment is a level that ends at the right", () => {
+  const { line, band } = curve([moment(10, [7, 10])]);
+  assert.equal(line, "M0.00,0.00L100.00,0.00");
+  assert.equal(band, "M0.00,0.00L100.00,0.00L100.00,33.33L0.00,33.33Z");
+  assert.equal(placeOf(0, 1), 100);
+  assert.equal(placeOf(1, 3), 50);
 });
 
 test("nothing is drawn of nothing", () => {

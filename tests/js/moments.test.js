@@ -29,6 +29,16 @@ describe("a story", () => {
     assert.equal(moments("A", "A fine", "A fine").length, 2);
   });
 
+  test("what led to its only moment may be told later, unless it has gone on", () => {
+    const list = moments("A fine film");
+    list.lead([{ text: "A" }, { text: "A fine" }], "quite another text");
+    assert.equal(list.length, 1);
+    list.lead([{ text: "A" }, { text: "A fine" }], "A fine film");
+    assert.deepEqual(textsOf(list), ["A", "A fine", "A fine film"]);
+    list.lead([{ text: "A" }], "A fine film");
+    assert.equal(list.length, 3);
+  });
+
   test("most of the shorter text must be there in the longer", () => {
     assert.equal(isSameStory("ab", "ab and much more"), true);
     assert.equal(isSameStory("much more and ab", "ab"), true);

@@ -1,5 +1,8 @@
 /** The text field. It is listened to and never disturbed: only a button may replace what a person wrote. */
 
+// What an Enter is called once its line is in the text; one that ends a composition is none of these.
+const LINE_ENDS = ["insertLineBreak", "insertParagraph"];
+
 /**
  * Dispatches `text`, with `detail.text`, at every change. While an input method composes, the text is no text yet,
  * and the server is told nothing.
@@ -30,7 +33,10 @@ export class Editor extends EventTarget {
       this.#isComposing = false;
       this.#changed();
     });
-    field.addEventListener("input", () => this.#changed());
+    field.addEventListener("input", ({ inputType }) => {
+      this.#changed();
+      if (LINE_ENDS.includes(inputType) && !this.#isComposing) this.#socket.flush();
+    });
     field.addEventListener("blur", () => this.flush());
     field.addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
       if (key === "Enter" && (ctrlKey || metaKey)) this.flush();
@@ -50,12 +56,14 @@ export class Editor extends EventTarget {
 
   /** Whether a text of one's own waits to be brought back. */
   get hasKept() {
-    return this.#kept.length > 0;
+    // An undo may have brought it back already.
+    return this.#kept.length > 0 && this.#kept.at(-1) !== this.text;
   }
 
   /** @param {string} text Takes the place of what one wrote, which is kept. */
   bring(text) {
-    if (this.text !== "" && this.text !== this.#brought) this.#kept.push(this.text);
+    const isOwn = this.text !== "" && this.text !== this.#brought;
+    if (isOwn && this.text !== this.#kept.at(-1)) this.#kept.push(this.text);
     this.#brought = text;
     this.replace(text);
   }
@@ -66,10 +74,22 @@ export class Editor extends EventTarget {
     this.replace(this.#kept.pop() ?? this.text);
   }
 
-  /** @param {string} text */
+  /** @param {string} text In place of what is there, as if it had been typed, so that an undo brings that back. */
   replace(text) {
-    this.#field.value = text;
-    this.#changed();
+    const { activeElement } = document;
+    const { scrollX, scrollY } = window;
+    this.focus();
+    this.#field.select();
+    document.execCommand(text === "" ? "delete" : "insertText", false, text);
+    // Not every browser does that, and none has another way.
+    if (this.#field.value !== text) {
+      this.#field.value = text;
+      this.#changed();
+    }
+    // A phone would bring its keyboard up.
+    if (activeElement !== this.#field) this.#field.blur();
+    /** @type {HTMLElement | null} */ (activeElement)?.focus?.({ preventScroll: true });
+    window.scrollTo(scrollX, scrollY);
   }
 
   /** Submits what is there now. */

@@ -1,10 +1,11 @@
 /** A text field of any page, known by its id: found when it comes, followed while it is there, let go when it leaves. */
 
+const LINE_ENDS = ["insertLineBreak", "insertParagraph"];
 const EVENTS = ["focus", "input", "change", "blur", "compositionstart", "compositionend"];
 
 /**
  * Dispatches `text` with `detail.text` at every change of what is written (null: there is no field), `focus`,
- * and `blur`. Says nothing during a composition.
+ * `enter` once its line is in the text, and `blur`. Says nothing during a composition.
  */
 export class FollowedField extends EventTarget {
   #root;
@@ -47,11 +48,17 @@ export class FollowedField extends EventTarget {
     if (!this.#isComposing) this.#tell();
   }
 
-  handleEvent({ type }) {
+  handleEvent({ type, inputType }) {
     if (type === "focus") this.dispatchEvent(new Event("focus"));
     if (type.startsWith("composition")) this.#isComposing = type === "compositionstart";
     this.tell();
+    // An Enter makes a line in a `textarea`, and ends the change of an `input`.
+    if (type === "change" || LINE_ENDS.includes(inputType)) this.#enter();
     if (type === "blur") this.dispatchEvent(new Event("blur"));
+  }
+
+  #enter() {
+    if (!this.#isComposing) this.dispatchEvent(new Event("enter"));
   }
 
   #find() {

@@ -37,7 +37,9 @@ class StarcastMeter extends HTMLElement {
     this.#field = new FollowedField(this.getRootNode(), this.getAttribute("for") ?? "");
     this.#field.addEventListener("focus", () => this.#connect());
     this.#field.addEventListener("text", ({ detail }) => this.#read(detail.text));
-    this.#field.addEventListener("blur", () => this.#socket?.flush());
+    for (const type of ["enter", "blur"]) {
+      this.#field.addEventListener(type, () => this.#socket?.flush());
+    }
     this.#field.start();
   }
 

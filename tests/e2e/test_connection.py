@@ -1,71 +1,17 @@
 """Poor connections: answers out of order, WebSockets blocked, a server that is away, a model that sleeps."""
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, expect
 
 from model_core.fake import FakeClassifier
 from model_core.labels import STARS
 from tests.e2e.proxy import proxy_to
+from tests.e2e.server_by_hand import SOCKET, ServerByHand
 from tests.e2e.steps import bars, expect_fresh, rate, shown_seqs, type_review
 from tests.servers import RunningServer, start_server
-
-SOCKET = re.compile(r"/ws/v1/classify/$")
-GREETING = {
-    "type": "session.created",
-    "labels": STARS,
-    "model": {"name": "by hand", "version": "1", "max_tokens": 512},
-    "heartbeat_interval_ms": 25_000,
-    "limits": {"max_chars": 20_000, "max_message_bytes": 65_536},
-}
-
-
-def prediction(seq: int, stars: int) -> dict[str, Any]:
-    """An answer that is sure of one rating."""
-    return {
-        "type": "prediction",
-        "seq": seq,
-        "probabilities": [float(label == stars) for label in STARS],
-        "stars": stars,
-        "expected_stars": float(stars),
-        "interval": [stars, stars],
-        "positive": float(stars >= 7),
-        "tokens": 20,
-        "truncated": False,
-    }
-
-
-class ServerByHand:
-    """Answers when the test says so."""
-
-    def __init__(self, page: Page) -> None:
-        self.texts: dict[int, str] = {}
-        self._socket: WebSocketRoute | None = None
-        page.route_web_socket(SOCKET, self._greet)
-
-    def _greet(self, socket: WebSocketRoute) -> None:
-        self._socket = socket
-        socket.on_message(self._take)
-        socket.send(json.dumps(GREETING))
-
-    def _take(self, frame: str | bytes) -> None:
-        message = json.loads(frame)
-        if message["type"] == "text.update":
-            self.texts[message["seq"]] = message["text"]
-
-    def wait_for(self, page: Page, text: str) -> int:
-        """Wait for a text; its number."""
-        while text not in self.texts.values():
-            page.evaluate("0")  # Playwright hands frames on while it waits for the browser.
-        return next(seq for seq, sent in self.texts.items() if sent == text)
-
-    def answer(self, seq: int, stars: int) -> None:
-        assert self._socket is not None
-        self._socket.send(json.dumps(prediction(seq, stars)))
 
 
 def test_answers_that_come_out_of_order_never_show(page: Page, fake_server: RunningServer) -> None:

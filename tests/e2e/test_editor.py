@@ -3,6 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from model_core.fake import FakeClassifier
+from tests.e2e.server_by_hand import ServerByHand
 from tests.e2e.steps import bars, expect_fresh, rate, shown_seqs, type_review
 from tests.servers import RunningServer
 
@@ -64,6 +65,53 @@ def test_undo_and_redo_work_as_ever_and_count(page: Page, fake_server: RunningSe
     expect(page.locator("#review")).to_have_value("A fine film, sadly dull")
     expect_fresh(page)
     assert shown(page) == probabilities("A fine film, sadly dull")
+
+
+def test_an_undo_takes_an_example_back_and_moves_neither_page_nor_focus(page: Page, fake_server: RunningServer) -> None:
+    page.set_viewport_size({"width": 360, "height": 500})
+    page.goto(fake_server.http)
+    review = page.locator("#review")
+    review.focus()
+    page.keyboard.insert_text("Words of my own")
+    example = page.locator("button[data-example=rave]")
+    example.scroll_into_view_if_needed()
+    at = page.evaluate("scrollY")
+    example.press("Enter")
+    expect(review).not_to_have_value("Words of my own")
+    expect(example).to_be_focused()
+    expect(page.locator("#restore")).to_be_visible()
+    assert page.evaluate("scrollY") == at
+    review.press("Control+z")
+    expect(review).to_have_value("Words of my own")
+    expect(page.locator("#restore")).to_be_hidden()
+    expect_fresh(page)
+    assert shown(page) == probabilities("Words of my own")
+    page.keyboard.press("Control+Shift+z")
+    expect(page.locator("#restore")).to_be_visible()
+    page.locator("#restore").click()
+    expect(review).to_have_value("Words of my own")
+
+
+def test_where_a_browser_cannot_insert_a_text_an_example_comes_all_the_same(
+    page: Page, fake_server: RunningServer
+) -> None:
+    page.add_init_script("document.execCommand = () => false")
+    page.goto(fake_server.http)
+    page.locator("button[data-example=rave]").click()
+    expect(page.locator("#review")).not_to_have_value("")
+    expect_fresh(page)
+    assert shown(page) == probabilities(page.locator("#review").input_value())
+
+
+def test_an_enter_sends_its_line_past_the_text_that_is_under_way(page: Page, fake_server: RunningServer) -> None:
+    server = ServerByHand(page)
+    page.goto(fake_server.http)
+    for text in ("A", "A fine film"):
+        page.locator("#review").fill(text)
+    page.locator("#review").press("End")
+    page.keyboard.press("Enter")
+    seq = server.wait_for(page, "A fine film\n")
+    server.wait_for_flush(page, seq)
 
 
 def test_right_to_left_text_runs_from_the_right(page: Page, fake_server: RunningServer) -> None:

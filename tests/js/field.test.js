@@ -7,9 +7,9 @@ class FakeField extends EventTarget {
   selectionStart = 0;
   value = "";
 
-  write(value, type = "input") {
+  write(value, type = "input", inputType = "insertText") {
     this.value = value;
-    this.dispatchEvent(new Event(type));
+    this.dispatchEvent(Object.assign(new Event(type), { inputType }));
   }
 }
 
@@ -29,7 +29,8 @@ function follow(field) {
   const followed = new FollowedField(root, "review", FakeObserver);
   const heard = [];
   followed.addEventListener("text", ({ detail }) => heard.push(detail.text));
-  for (const type of ["focus", "blur"]) followed.addEventListener(type, () => heard.push(type));
+  for (const type of ["focus", "enter", "blur"])
+    followed.addEventListener(type, () => heard.push(type));
   followed.start();
   const put = (element) => {
     root.field = element;
@@ -45,7 +46,16 @@ describe("a followed field", () => {
     const { heard } = follow(field);
     field.write("A f");
     field.write("A fi", "change");
-    assert.deepEqual(heard, ["A ", "A f", "A fi"]);
+    assert.deepEqual(heard, ["A ", "A f", "A fi", "enter"]);
+  });
+
+  test("an Enter is told after its line, and not where it ends a composition", () => {
+    const field = new FakeField();
+    const { heard } = follow(field);
+    field.write("A\n", "input", "insertLineBreak");
+    field.dispatchEvent(new Event("compositionstart"));
+    field.write("A\nに\n", "input", "insertLineBreak");
+    assert.deepEqual(heard, ["", "A\n", "enter"]);
   });
 
   test("a composition is told when it ends", () => {

@@ -3,6 +3,7 @@
 import { byId } from "./dom.js";
 import { formatNumber } from "./i18n.js";
 import { LABELS } from "./protocol.js";
+import { fillTransform } from "./scale.js";
 import {
   intervalText,
   meterWords,
@@ -23,6 +24,7 @@ export class RatingView {
   #expected;
   #verdict;
   #interval;
+  #invitation;
   #pin;
   #band;
   #rows;
@@ -33,6 +35,8 @@ export class RatingView {
     this.#expected = document.getElementById("expected");
     this.#verdict = document.getElementById("verdict");
     this.#interval = document.getElementById("interval");
+    // Who writes and who watches are invited by other words, and the template has them.
+    this.#invitation = [this.#verdict.textContent, this.#interval.textContent];
     this.#pin = document.getElementById("pin");
     this.#band = document.getElementById("band");
     this.#rows = LABELS.map((stars) => {
@@ -53,17 +57,20 @@ export class RatingView {
    */
   show(prediction, isTooShort) {
     this.#panel.dataset.tooShort = String(isTooShort);
+    this.#panel.dataset.empty = String(prediction.tokens === 0);
     this.#rows.forEach((row, i) => {
       showRow(row, prediction.probabilities[i]);
     });
-    if (isTooShort) this.#showNothing();
+    if (prediction.tokens === 0) this.#showNothing(this.#invitation);
+    else if (isTooShort) this.#showNothing([TOO_SHORT, TOO_SHORT_WHY]);
     else this.#showHeadline(prediction);
   }
 
-  #showNothing() {
+  /** @param {string[]} words In place of the verdict, and of the interval. */
+  #showNothing([verdict, why]) {
     this.#expected.textContent = NOTHING;
-    this.#verdict.textContent = TOO_SHORT;
-    this.#interval.textContent = TOO_SHORT_WHY;
+    this.#verdict.textContent = verdict;
+    this.#interval.textContent = why;
     delete this.#panel.dataset.side;
   }
 
@@ -100,7 +107,7 @@ function showRow({ stars, meter, fill, percent, cell }, probability) {
   meter.dataset.probability = String(probability);
   meter.setAttribute("aria-valuenow", percentNumber(probability));
   meter.setAttribute("aria-valuetext", meterWords(stars, probability));
-  fill.style.transform = `translateY(${100 * (1 - probability)}%)`;
+  fill.style.transform = fillTransform(probability);
   percent.textContent = percentText(probability);
   cell.textContent = `${formatNumber(100 * probability, 1, 1)}%`;
 }

@@ -5,6 +5,7 @@ import {
   answerTime,
   CONNECTION,
   CONNECTION_LOST,
+  CONNECTION_OVER,
   givenUp,
   LIVE_OVER_HTTP,
   OFFLINE,
@@ -13,16 +14,24 @@ import {
 // One failed try is a hiccup or a restart of the server; a second one is a lost connection.
 const LOST_FROM_ATTEMPT = 2;
 
-/** @param {import("./page.js").Page} page */
-export function attachConnection({ socket }) {
+// Whoever watches is told by the page itself what became of the room.
+const ROOM_ENDED = "4522";
+
+/**
+ * @param {object} page
+ * @param {import("./socket.js").RatingSocket} page.socket
+ * @param {() => boolean} [page.isOver] Whether a room that is not there is asked for no more.
+ */
+export function attachConnection({ socket, isOver = () => false }) {
   let status = { state: socket.state, attempt: 0, code: null };
 
   function showStatus() {
-    const { state, attempt, code } = status;
+    const { attempt, code } = status;
+    const state = code === ROOM_ENDED && !isOver() ? "reconnecting" : status.state;
     byId("connection").dataset.state = state;
-    say("connection-words", CONNECTION[state]);
+    say("connection-words", code === ROOM_ENDED ? CONNECTION_OVER : CONNECTION[state]);
     byId("retry").hidden = state === "closed";
-    if (state === "open") say("alert", "");
+    if (state === "open" || code === ROOM_ENDED) say("alert", "");
     else if (state === "closed") say("alert", givenUp(code));
     else if (!navigator.onLine) say("alert", OFFLINE);
     else if (attempt >= LOST_FROM_ATTEMPT) say("alert", CONNECTION_LOST);

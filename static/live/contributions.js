@@ -8,6 +8,8 @@ import { LOWERS_MOST, RAISES_MOST, shortened, starsMore, weightText } from "./wo
 
 // Longer than the pause between two words, shorter than one that feels like waiting.
 const IDLE_MS = 700;
+// The number of a sentence must not stand on a line of its own.
+const WORD_JOINER = "\u2060";
 
 /** @param {import("./page.js").Page} page */
 export function attachContributions(page) {
@@ -66,7 +68,7 @@ function drawMark({ span, pieces }, strengthOf) {
     mark.dataset.sign = span.weight > 0 ? "up" : "down";
     mark.dataset.strength = String(strength);
     mark.title = starsMore(span.weight);
-    if (isSentence) mark.append(element("bdi", "weight", weightText(span.weight)));
+    if (isSentence) mark.append(element("bdi", "weight", WORD_JOINER + weightText(span.weight)));
   }
   return mark;
 }

@@ -18,6 +18,17 @@ export function say(id, words) {
 }
 
 /**
+ * Writes words, and has screen readers say them, at the one place that the page has for that.
+ * @param {string} id
+ * @param {string} words
+ */
+export function tell(id, words) {
+  if (byId(id).textContent === words) return;
+  say(id, words);
+  say("status", words);
+}
+
+/**
  * @param {string} name
  * @param {string} className
  * @param {string} [text]

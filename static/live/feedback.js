@@ -1,6 +1,6 @@
 /** What a person would give the text: sent at the press of a button, and only then. */
 
-import { byId, say } from "./dom.js";
+import { byId, tell } from "./dom.js";
 import { FEEDBACK_THANKS, feedbackFailed, NOTHING_TO_SHARE } from "./sharing_words.js";
 
 const PATH = "/api/v1/feedback";
@@ -17,7 +17,7 @@ export function attachFeedback({ editor }) {
   }
 
   async function send() {
-    if (editor.text.trim() === "") return say("feedback-note", NOTHING_TO_SHARE);
+    if (editor.text.trim() === "") return tell("feedback-note", NOTHING_TO_SHARE);
     isSending = true;
     update();
     const stars = Number(chosen()?.value);
@@ -25,12 +25,12 @@ export function attachFeedback({ editor }) {
     const code = await post({ text: editor.text, stars, consent: true, language });
     isSending = false;
     if (code === null) for (const radio of form.querySelectorAll("input")) radio.checked = false;
-    say("feedback-note", code === null ? FEEDBACK_THANKS : feedbackFailed(code));
+    tell("feedback-note", code === null ? FEEDBACK_THANKS : feedbackFailed(code));
     update();
   }
 
   form.addEventListener("change", () => {
-    say("feedback-note", "");
+    tell("feedback-note", "");
     update();
   });
   button.addEventListener("click", send);

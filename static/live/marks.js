@@ -8,7 +8,8 @@
 
 // Hundredths of a star are noise of the model's rounding, and beside a strong word a weak one says nothing.
 const LEAST_WEIGHT = 0.05;
-const LEAST_SHARE = 0.1;
+// Below a quarter of the strongest nearly every "the" and "of" would have a mark.
+const LEAST_SHARE = 0.25;
 // What weighs most gets the strongest mark, but not where all weigh next to nothing.
 const LEAST_SCALE = 0.25;
 const STRENGTHS = 4;

@@ -1,6 +1,6 @@
 /** Letting others watch: a room is opened at the press of a button, and goes on after a reconnect. */
 
-import { byId, say } from "./dom.js";
+import { byId, say, tell } from "./dom.js";
 import { copy } from "./sharing.js";
 import {
   LINK_SHOWN,
@@ -26,7 +26,7 @@ export function attachRooms({ socket, note }) {
     room.dataset.state = isWanted ? (isLost ? "lost" : "open") : "closed";
     byId("room-open").hidden = isWanted;
     byId("room-shared").hidden = !isWanted || secret === undefined;
-    say("room-watchers", isLost ? ROOM_LOST : watchersText(watchers));
+    if (isWanted) tell("room-watchers", isLost ? ROOM_LOST : watchersText(watchers));
   }
 
   /** @param {string} [reason] */

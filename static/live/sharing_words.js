@@ -44,6 +44,7 @@ export const TYPIST = Object.freeze({
 });
 export const WATCHED_FRESH = gettext("Matches the text");
 export const WATCHED_STALE = gettext("Catching up");
+export const WATCHED_OVER = gettext("As it was at the end");
 
 export const FEEDBACK_THANKS = gettext("Thank you. Your rating is stored.");
 const FEEDBACK_FAILED = gettext("This could not be stored. Try again later.");

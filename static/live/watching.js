@@ -8,14 +8,18 @@
 
 import { RatingView } from "./bars.js";
 import { attachConnection } from "./connection.js";
-import { byId, say } from "./dom.js";
+import { byId, say, tell } from "./dom.js";
 import { socketUrl } from "./protocol.js";
-import { TYPIST, WATCHED_FRESH, WATCHED_STALE } from "./sharing_words.js";
+import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "./sharing_words.js";
 import { RatingSocket } from "./socket.js";
 import { FRESHNESS, isTooShort, PAUSE_BARS, PAUSED, RESUME_BARS } from "./words.js";
 
 const ROOM_ENDED = "4522";
 const NEAR_END_PX = 24;
+// So long a writer is waited for, and as often the room is asked for meanwhile: after a restart of the server it is
+// there again only when the writer is.
+const WAIT_FOR_WRITER_MS = 20_000;
+const ASK_AGAIN_MS = 1_000;
 
 const roomId = location.pathname.split("/").filter(Boolean).at(-1);
 const socket = new RatingSocket(socketUrl(new URL(`/ws/v1/watch/${roomId}/`, location.href)));
@@ -29,11 +33,13 @@ let newest = null;
 let prior;
 let isPaused = false;
 let isOver = false;
+/** @type {number | null} When the room was lost out of sight; null while it is seen. */
+let lostAtMs = null;
 
 /** @param {keyof typeof TYPIST} state */
 function showTypist(state) {
   byId("typist").dataset.state = state;
-  say("typist-words", TYPIST[state]);
+  tell("typist-words", TYPIST[state]);
 }
 
 function showState() {
@@ -59,12 +65,24 @@ function showFreshness() {
 /** @returns {[string, string]} */
 function freshness() {
   if (isPaused) return ["stale", PAUSED];
-  if (isOver || socket.state !== "open" || newest?.is_typist_here === false) {
+  if (isOver) return ["offline", newest === null ? "" : WATCHED_OVER];
+  if (socket.state !== "open" || newest?.is_typist_here === false) {
     return ["offline", FRESHNESS.offline];
   }
   if (!newest?.is_fresh || newest.rating === undefined) return ["stale", WATCHED_STALE];
   const isPrior = isTooShort(newest.rating, prior);
   return isPrior ? ["prior", FRESHNESS.prior] : ["fresh", WATCHED_FRESH];
+}
+
+function roomIsNotThere() {
+  if (newest !== null && performance.now() - lostAtMs < WAIT_FOR_WRITER_MS) {
+    showTypist("away");
+    setTimeout(() => socket.start(), ASK_AGAIN_MS);
+    return;
+  }
+  isOver = true;
+  byId("rating").dataset.over = "true";
+  showTypist(newest === null ? "none" : "left");
 }
 
 socket.addEventListener("session", ({ detail }) => {
@@ -73,6 +91,7 @@ socket.addEventListener("session", ({ detail }) => {
 socket.addEventListener("room", ({ detail: message }) => {
   if (message.type === "room.state") {
     newest = message;
+    if (message.is_typist_here) lostAtMs = null;
     showTypist(message.is_typist_here ? "here" : "away");
     showState();
   } else if (message.type === "room.closed") {
@@ -82,11 +101,11 @@ socket.addEventListener("room", ({ detail: message }) => {
   showFreshness();
 });
 socket.addEventListener("refused", ({ detail: { code } }) => {
-  if (code === "room_not_found") showTypist("none");
   if (code === "room_full") showTypist("full");
 });
 socket.addEventListener("state", ({ detail: { state, code } }) => {
-  if (state === "closed" && code === ROOM_ENDED) isOver = true;
+  if (state !== "open") lostAtMs ??= performance.now();
+  if (state === "closed" && code === ROOM_ENDED && !isOver) roomIsNotThere();
   showFreshness();
 });
 pause.addEventListener("click", () => {
@@ -97,6 +116,6 @@ pause.addEventListener("click", () => {
   showFreshness();
 });
 
-attachConnection({ socket });
+attachConnection({ socket, isOver: () => isOver });
 showFreshness();
 socket.start();

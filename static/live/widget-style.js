@@ -65,7 +65,7 @@ p { margin: 0; }
   height: 2rem;
   margin-bottom: 0.1875rem;
   overflow: hidden;
-  border-radius: 0.1875rem;
+  border-radius: 0.1875rem 0.1875rem 0 0;
   background: var(--track);
 }
 .fill {
@@ -96,7 +96,6 @@ p { margin: 0; }
   text-align: center;
 }
 [data-too-short="true"] .number { color: var(--ink-soft); font-weight: 400; }
-[data-too-short="true"] .of { visibility: hidden; }
 
 /* The longest of its usual words fit, so that the card keeps its size while one types. */
 .reading { width: 12rem; max-width: 100%; }

@@ -2,8 +2,16 @@
 
 import { fill, formatNumber, gettext, ngettext } from "./i18n.js";
 import { LABELS } from "./protocol.js";
+import { fillTransform } from "./scale.js";
 import { widgetStyleSheet } from "./widget-style.js";
-import { intervalText, meterWords, percentNumber, TOO_SHORT, verdict } from "./words.js";
+import {
+  intervalText,
+  meterWords,
+  percentNumber,
+  START_TYPING,
+  TOO_SHORT,
+  verdict,
+} from "./words.js";
 
 const NOTHING = "–";
 
@@ -39,7 +47,7 @@ export class WidgetView {
     this.#card.dataset.tooShort = "true";
     for (const bar of this.#bars) bar.show(null);
     this.#number.textContent = NOTHING;
-    this.#verdict.textContent = TOO_SHORT;
+    this.#verdict.textContent = START_TYPING;
     this.#say("");
   }
 
@@ -52,9 +60,14 @@ export class WidgetView {
     this.#bars.forEach((bar, i) => {
       bar.show(prediction.probabilities[i]);
     });
-    this.#number.textContent = isTooShort ? NOTHING : formatNumber(prediction.expected_stars, 1, 1);
-    this.#verdict.textContent = isTooShort ? TOO_SHORT : verdict(prediction.positive).text;
-    this.#say(isTooShort ? "" : intervalText(prediction.interval));
+    if (isTooShort) {
+      this.#number.textContent = NOTHING;
+      this.#verdict.textContent = prediction.tokens === 0 ? START_TYPING : TOO_SHORT;
+      return this.#say("");
+    }
+    this.#number.textContent = formatNumber(prediction.expected_stars, 1, 1);
+    this.#verdict.textContent = verdict(prediction.positive).text;
+    this.#say(intervalText(prediction.interval));
   }
 
   /** @param {string} words What is wrong, in place of the interval; none where nothing is. */
@@ -94,7 +107,7 @@ class Bar {
     this.element.ariaValueNow = percentNumber(share);
     this.element.ariaValueText =
       probability === null ? gettext("no answer yet") : meterWords(this.#stars, share);
-    this.#fill.style.transform = `translateY(${100 * (1 - share)}%)`;
+    this.#fill.style.transform = fillTransform(share);
   }
 }
 

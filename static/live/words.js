@@ -2,8 +2,6 @@
 
 import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
 
-// A word or two says little, whatever the model makes of it.
-const MIN_TOKENS = 3;
 // Total variation distance: at 0.05, one review in twenty would be rated otherwise than the average.
 const MIN_DISTANCE_FROM_PRIOR = 0.05;
 const POSITIVE_FROM = 0.5;
@@ -12,13 +10,14 @@ const MAX_PHRASE_CHARS = 32;
 const TAIL_CHARS = 240;
 
 /**
- * Whether the answer is little more than what one would say without reading anything.
+ * Whether the answer is little more than what one would say without reading anything. How many words were read does
+ * not count: "The" tells nothing, and "Terrible" does.
  * @param {import("./protocol.js").Prediction} prediction
  * @param {number[] | undefined} prior
  * @returns {boolean}
  */
 export function isTooShort(prediction, prior) {
-  if (prediction.is_prior || prediction.tokens < MIN_TOKENS) return true;
+  if (prediction.is_prior) return true;
   if (prior === undefined) return false;
   return totalVariation(prediction.probabilities, prior) < MIN_DISTANCE_FROM_PRIOR;
 }
@@ -105,28 +104,25 @@ export function cutNote(chars) {
 /** @param {number | undefined} maxTokens @returns {string} */
 export function truncatedNote(maxTokens) {
   if (maxTokens === undefined) {
-    return gettext("This is more than the model reads at once, so a part of it does not count.");
+    return gettext("Longer than what the model reads at once: a part does not count.");
   }
   const words = ngettext(
-    "This is more than the %(count)s word piece that the model reads at once, so a part of it does not count.",
-    "This is more than the %(count)s word pieces that the model reads at once, so a part of it does not count.",
+    "Longer than the %(count)s word piece that the model reads at once: a part does not count.",
+    "Longer than the %(count)s word pieces that the model reads at once: a part does not count.",
     maxTokens,
   );
   return fill(words, { count: formatNumber(maxTokens) });
 }
 
+export const START_TYPING = gettext("Start typing");
 export const TOO_SHORT = gettext("Too short to tell");
-export const TOO_SHORT_WHY = gettext("A few more words will tell.");
+export const TOO_SHORT_WHY = gettext("More words will tell.");
 export const PAUSED = gettext("Paused");
 export const PAUSE_BARS = gettext("Pause bars");
 export const RESUME_BARS = gettext("Resume bars");
-export const CONNECTION_LOST = gettext(
-  "The connection is lost. Keep typing: your newest text is sent as soon as it is back.",
-);
-
-export const OFFLINE = gettext(
-  "You are offline. Keep typing: your newest text is sent as soon as you are back.",
-);
+// On a phone these have one line.
+export const CONNECTION_LOST = gettext("The connection is lost. Keep typing.");
+export const OFFLINE = gettext("You are offline. Keep typing.");
 export const LIVE_OVER_HTTP = gettext("Live, over HTTP");
 
 export const CONNECTION = Object.freeze({
@@ -135,6 +131,8 @@ export const CONNECTION = Object.freeze({
   reconnecting: gettext("Reconnecting"),
   closed: gettext("Not connected"),
 });
+
+export const CONNECTION_OVER = gettext("Over");
 
 export const FRESHNESS = Object.freeze({
   fresh: gettext("Matches your text"),
@@ -175,7 +173,6 @@ const GIVEN_UP = Object.freeze({
   4504: gettext("The server does not accept this page's key, so nothing is rated."),
   4512: OUTDATED,
   4520: NOT_LET_IN,
-  4522: gettext("There is nothing to watch here any more."),
 });
 
 /** @param {string} code Why the connection ended for good. @returns {string} */
@@ -229,4 +226,5 @@ export const STOP_REPLAY = gettext("Stop");
 export const TIMELINE_HINT = gettext(
   "Drag along the curve to see the text and the bars as they were.",
 );
+export const TIMELINE_ONE = gettext("Go on typing, and the curve grows.");
 export const TIMELINE_EMPTY = gettext("The curve of your rating begins with your first words.");

@@ -46,13 +46,13 @@ def test_a_word_that_raises_and_one_that_lowers_differ_by_more_than_their_hue(
     page: Page, real_server: RunningServer
 ) -> None:
     page.goto(real_server.http)
-    rate(page, "A wonderful cast and the most brilliant music, wasted on an awful script.")
-    expect_explained(page, "A wonderful cast and the most brilliant music, wasted on an awful script.")
+    rate(page, "A beautiful and moving film with a weak ending.")
+    expect_explained(page, "A beautiful and moving film with a weak ending.")
     style = "element => getComputedStyle(element).textDecorationStyle"
     assert page.locator("#marked .word[data-sign=up]").first.evaluate(style) == "solid"
     assert page.locator("#marked .word[data-sign=down]").first.evaluate(style) == "wavy"
     lowers = page.locator("#extremes .item", has=page.locator("[data-sign=down]")).first
-    expect(lowers).to_have_text(re.compile(r"^(awful|wasted)−\d\.\d+$"))
+    expect(lowers).to_have_text(re.compile(r"^weak−\d\.\d+$"))
     expect(page.locator(".legend")).to_be_visible()
 
 
@@ -94,7 +94,7 @@ def test_a_text_that_is_too_short_to_tell_is_not_explained(page: Page, fake_serv
     expect_explained(page, "Fine film it is")
     # The sentence for screen readers comes after the pause that an explanation waits for.
     expect(page.locator("#status")).to_have_text(re.compile("Most likely"), timeout=10_000)
-    rate(page, "Fine")
+    rate(page, " ")
     expect(page.locator("#status")).to_have_text("Too short to tell.", timeout=10_000)
     expect_fresh(page)
     expect(page.locator("#contributions")).to_have_attribute("data-state", "waiting")

@@ -1,14 +1,16 @@
 """Two people in two browsers: one writes, the other watches."""
 
+import json
 import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.e2e.conftest import ON_PURPOSE
+from tests.e2e.server_by_hand import GREETING
 from tests.e2e.steps import bars, expect_fresh
 from tests.servers import RunningServer, start_server
 
@@ -166,3 +168,43 @@ def test_links_work_in_both_languages(page: Page, friend: Page, fake_server: Run
         friend.goto(address)
         expect_typist(friend, "here")
         assert friend.locator("html").get_attribute("lang") == language
+
+
+def test_a_dead_link_is_said_in_one_sentence_and_no_banner(page: Page, data_dir: Path) -> None:
+    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_ROOM_GRACE_S="1") as server:
+        page.goto(f"{server.http}/watch/{'A' * 22}/")
+        expect_typist(page, "none")
+        expect(page.get_by_role("status")).to_have_text(re.compile("Nobody writes here"))
+        expect(page.locator("#connection")).to_have_attribute("data-state", "closed")
+        expect(page.locator("#connection-words")).to_have_text("Over")
+        expect(page.locator("#alert")).to_be_empty()
+        expect(page.locator("#freshness-words")).to_be_empty()
+        expect(page.locator("#verdict")).to_be_hidden()
+
+
+def test_who_watched_asks_again_for_a_room_that_comes_back_after_them(page: Page, fake_server: RunningServer) -> None:
+    """As when servers restart one by one: the watcher comes to another one before the writer does."""
+    state = {"type": "room.state", "text": "before", "is_fresh": False, "is_typist_here": True}
+    error = {"type": "error", "error": {"code": "room_not_found", "message": "", "retryable": False}}
+    tries: list[WebSocketRoute] = []
+
+    def serve(socket: WebSocketRoute) -> None:
+        tries.append(socket)
+        socket.send(json.dumps(GREETING))
+        if len(tries) == 1:
+            socket.send(json.dumps(state))
+        elif len(tries) < 4:
+            socket.send(json.dumps(error))
+            socket.close(code=4522)
+        else:
+            socket.send(json.dumps({**state, "text": "and after"}))
+
+    page.route_web_socket(re.compile("/ws/v1/watch/"), serve)
+    page.goto(f"{fake_server.http}/watch/{'A' * 22}/")
+    expect(page.locator("#watched-text")).to_have_text("before")
+    tries[0].close(code=1012)
+    expect_typist(page, "away")
+    expect(page.locator("#connection")).to_have_attribute("data-state", re.compile("reconnecting|open"))
+    expect(page.locator("#watched-text")).to_have_text("and after", timeout=20_000)
+    expect_typist(page, "here")
+    expect(page.locator("#alert")).to_be_empty()

@@ -43,12 +43,12 @@ describe("strength", () => {
   });
 
   test("next to nothing gets no mark, also where nothing weighs more", () => {
-    const spans = [word(0, 1, 0.04), word(2, 3, -0.06)];
+    const spans = [word(0, 1, 0.04), word(2, 3, -0.07)];
     assert.deepEqual(spans.map(strengths(spans)), [0, 1]);
   });
 
   test("a weak word beside a strong one says nothing", () => {
-    const spans = [word(0, 1, 2), word(2, 3, 0.19), word(4, 5, 0.21)];
+    const spans = [word(0, 1, 2), word(2, 3, 0.49), word(4, 5, 0.51)];
     assert.deepEqual(spans.map(strengths(spans)), [4, 0, 1]);
   });
 });
@@ -58,7 +58,7 @@ describe("extremes", () => {
     const spans = [
       sentence(0, 9, 5),
       ...[0.3, 0.9, 0.5, 0.4].map((weight, i) => word(i, i + 1, weight)),
-      word(8, 9, -0.2),
+      word(8, 9, -0.3),
     ];
     const { up, down } = extremes(spans);
     assert.deepEqual(
@@ -67,7 +67,7 @@ describe("extremes", () => {
     );
     assert.deepEqual(
       down.map(({ weight }) => weight),
-      [-0.2],
+      [-0.3],
     );
   });
 

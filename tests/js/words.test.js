@@ -27,9 +27,8 @@ describe("too short to tell", () => {
     assert.equal(isTooShort(prediction(1, { is_prior: true }), PRIOR), true);
   });
 
-  test("fewer than three tokens are too few", () => {
-    assert.equal(isTooShort(prediction(1, { tokens: 2 }), PRIOR), true);
-    assert.equal(isTooShort(prediction(1, { tokens: 3 }), PRIOR), false);
+  test("a word that tells something is enough", () => {
+    assert.equal(isTooShort(prediction(1, { tokens: 1 }), PRIOR), false);
   });
 
   test("an answer next to the prior says nothing, however long the text", () => {
@@ -39,7 +38,7 @@ describe("too short to tell", () => {
     assert.equal(isTooShort(prediction(1, { probabilities: far }), PRIOR), false);
   });
 
-  test("a server that tells no prior is judged by tokens alone", () => {
+  test("a server that tells no prior is believed", () => {
     assert.equal(isTooShort(prediction(1, { probabilities: [...PRIOR] }), undefined), false);
   });
 

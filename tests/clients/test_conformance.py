@@ -124,7 +124,10 @@ MUTANTS = {
     ),
     "options reset": (with_fields("session.updated", session={"min_interval_ms": 0}), {OPTIONS, BAD_OPTIONS}),
     "cancel ignored": (ignoring("cancel"), {CANCEL}),
-    "no answer to explain of an unknown seq": (Mutation(said=keeps_errors_of_explain), {UNKNOWN_SEQ}),
+    "no answer to explain of what was not rated": (
+        Mutation(said=keeps_errors_of_explain),
+        {UNKNOWN_SEQ, "explain of a text that was refused"},
+    ),
     "no spans": (with_fields("explanation", spans=[]), {DECISIVE, TWIN_EXPLAINS}),
     "spans past the text": (Mutation(said=puts_spans_past_the_text), {SPANS, DECISIVE, TWIN_EXPLAINS}),
     "explanations of older texts": (

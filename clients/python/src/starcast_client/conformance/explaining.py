@@ -59,6 +59,15 @@ async def _unknown_seq_is_an_error(target: Target) -> None:
             await peer.rating(seq, DECISIVE)
 
 
+@check(CHECKS, "explain of a text that was refused: an error with its seq")
+async def _refused_text_is_not_explained(target: Target) -> None:
+    async with target.greeted() as peer:
+        await peer.send("text.update", seq=1, text="a" * (peer.greeting["limits"]["max_chars"] + 1))
+        await peer.expect_error("text_too_long")
+        answer = await peer.ask("explain", seq=1)
+        expect(answer["type"] == "error" and answer["error"].get("seq") == 1, "an error with seq 1", answer)
+
+
 @check(CHECKS, "explain of a text that is no longer the newest is passed over")
 async def _older_text_is_passed_over(target: Target) -> None:
     async with target.greeted() as peer:

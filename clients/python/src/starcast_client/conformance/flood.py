@@ -2,7 +2,7 @@
 
 import asyncio
 
-from starcast_client.conformance.suite import Check, Failed, Target, check, error_code, expect
+from starcast_client.conformance.suite import Check, Failed, Message, Target, check, error_code, expect
 
 CHECKS: list[Check] = []
 
@@ -17,7 +17,7 @@ async def _rate_limit(target: Target) -> None:
         limits = flood.greeting["limits"]
         count = limits["burst"] + 1_000
         newest = count
-        refused = 0
+        refusals: list[Message] = []
 
         async def send_all() -> None:
             for seq in range(1, count + 1):
@@ -28,8 +28,7 @@ async def _rate_limit(target: Target) -> None:
             while True:
                 answer = await flood.receive()
                 if error_code(answer) == "rate_limited":
-                    expect(answer["error"]["retryable"] is True, "rate_limited to be retryable", answer)
-                    refused += 1
+                    refusals.append(answer)
                 if answer.get("seq", answer.get("error", {}).get("seq")) == newest:
                     break
         except Failed:
@@ -37,4 +36,7 @@ async def _rate_limit(target: Target) -> None:
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
-        expect(refused > 0, "some texts refused by rate_limited", refused)
+        expect(bool(refusals), "some texts refused by rate_limited", "none")
+        for refusal in refusals:
+            expect(refusal["error"]["retryable"] is True, "rate_limited to be retryable", refusal)
+            expect(refusal["error"].get("retry_after_ms", 0) >= 0, "a retry_after_ms, if any, of milliseconds", refusal)

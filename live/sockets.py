@@ -1,9 +1,12 @@
 """The open sockets of this process, so that all of them hear when the server stops."""
 
 import asyncio
+import logging
 from typing import Final, Protocol
 
 from live.server_messages import SessionClosing
+
+logger = logging.getLogger(__name__)
 
 RETRY_AFTER_MS: Final = 500
 """A server that is started anew by a supervisor is most likely back by then; clients add a random time of their own."""
@@ -39,7 +42,11 @@ class LiveSockets:
         """Close all sockets, each once its newest text is answered. Whoever comes from now on should be refused."""
         self.is_draining = True
         closing = SessionClosing(retry_after_ms=RETRY_AFTER_MS)
-        await asyncio.gather(*(socket.leave(closing, within_s) for socket in self._sockets))
+        leaving = (socket.leave(closing, within_s) for socket in self._sockets)
+        # One that fails must not have the server end before the others are answered.
+        for outcome in await asyncio.gather(*leaving, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                logger.error("a connection could not be closed", exc_info=outcome)
 
 
 live_sockets = LiveSockets()

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.servers import RunningServer, ask, open_socket
+from tests.servers import RunningServer, ask, open_socket, start_server
 
 COMBINING = "e" + "\u0301" * 19_000
 
@@ -60,6 +63,55 @@ async def test_strange_texts_are_rated(real_server: RunningServer, text: str) ->
         assert prediction["is_prior"] == (prediction["tokens"] == 0)
         if not text.strip():
             assert prediction["is_prior"]
+
+
+@pytest.mark.parametrize(
+    ("marks", "outcome"), [(19_999, "prediction"), (20_000, "text_too_long"), (60_000, "too_large")]
+)
+async def test_combining_marks_are_rated_or_refused_however_many(
+    real_server: RunningServer, marks: int, outcome: str
+) -> None:
+    async with await open_socket(real_server) as socket:
+        text = "e" + "\u0301" * marks
+        frame = json.dumps({"type": "text.update", "seq": 1, "text": text}, ensure_ascii=False)
+        answer = await ask(socket, frame)
+        assert outcome in (answer["type"], answer.get("error", {}).get("code"))
+        assert (await ask(socket, '{"type":"text.update","seq":2,"text":"A fine film"}'))["seq"] == 2
+
+
+async def test_a_hundred_thousand_combining_marks_close_that_connection_and_no_other(
+    real_server: RunningServer,
+) -> None:
+    frame = json.dumps({"type": "text.update", "seq": 1, "text": "e" + "\u0301" * 100_000}, ensure_ascii=False)
+    async with await open_socket(real_server) as other, await open_socket(real_server) as socket:
+        with pytest.raises(ConnectionClosed):
+            await ask(socket, frame)
+        assert (await ask(other, '{"type":"text.update","seq":1,"text":"still here"}'))["seq"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("predict", {"text": "e" + "\u0301" * 19_999}, 200),
+        ("predict", {"texts": ["e" + "\u0301" * 19_999] * 25}, 200),
+        ("predict", {"text": "e" + "\u0301" * 100_000}, 413),
+        ("predict", {"text": "e" + "\u0301" * 600_000}, 413),
+        ("explain", {"text": "e" + "\u0301" * 19_999}, 200),
+        ("explain", {"text": "e" + "\u0301" * 100_000}, 413),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+async def test_combining_marks_over_http_are_rated_or_refused_however_many(
+    real_server: RunningServer, path: str, body: dict[str, Any], status: int
+) -> None:
+    async with httpx.AsyncClient(base_url=real_server.http, trust_env=False, timeout=60) as client:
+        content = json.dumps(body, ensure_ascii=False).encode()
+        reply = await client.post(f"/api/v1/{path}", content=content, headers={"Content-Type": "application/json"})
+    assert reply.status_code == status
+    if status == 413:
+        assert reply.json()["error"]["code"] in ("text_too_long", "too_large")
+    for rating in reply.json().get("results", ()):
+        assert sum(rating["probabilities"]) == pytest.approx(1, abs=1e-4)
 
 
 async def test_a_lone_surrogate_is_answered(real_server: RunningServer) -> None:
@@ -118,19 +170,24 @@ async def test_ten_thousand_messages_at_once_are_refused_while_another_typist_is
     assert process.memory_info().rss - before < 40_000_000
 
 
-async def test_coming_and_going_leaves_nothing_behind(fake_server: RunningServer) -> None:
-    process = psutil.Process(fake_server.process.pid)
+async def test_coming_and_going_leaves_nothing_behind(data_dir: Path) -> None:
+    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_BURST="100000") as server:
+        process = psutil.Process(server.process.pid)
 
-    async def come_and_go(times: int) -> None:
-        for seq in range(times):
-            async with await open_socket(fake_server) as socket:
-                await socket.send(json.dumps({"type": "text.update", "seq": seq, "text": "gone before the answer"}))
+        async def come_and_go(times: int) -> None:
+            for seq in range(times):
+                async with await open_socket(server) as socket:
+                    await socket.send(json.dumps({"type": "text.update", "seq": seq, "text": "gone before the answer"}))
 
-    await come_and_go(100)
-    descriptors, threads = process.num_fds(), process.num_threads()
-    await come_and_go(900)
-    assert process.num_fds() <= descriptors + 5
-    assert process.num_threads() <= threads
+        # Until then allocators and caches grow to what they keep.
+        await come_and_go(1_500)
+        descriptors, threads, resident = process.num_fds(), process.num_threads(), process.memory_info().rss
+        await come_and_go(1_000)
+        assert process.num_fds() <= descriptors + 5
+        assert process.num_threads() <= threads
+        # Four kilobytes of each connection would be seen.
+        assert process.memory_info().rss - resident < 4_000_000
+        assert "Traceback" not in server.logged()
 
 
 def test_the_server_logged_no_traceback(fake_server: RunningServer) -> None:

@@ -1,6 +1,7 @@
 """The consumer without a server: greeting, refusing, answering, closing."""
 
 import asyncio
+import gc
 import json
 import threading
 from types import SimpleNamespace
@@ -11,7 +12,14 @@ from pytest_django.fixtures import Settings
 
 import live.engine
 from live.buckets import TokenBucket
+from live.client_messages import TextUpdate
+from live.consumers import ClassifyConsumer
+from live.explaining import Explaining
+from live.idle import IdleTimer
 from live.limits import Admissions, admissions
+from live.session import TypingSession
+from live.sockets import live_sockets
+from model_core.cache import EncoderCache
 from model_core.fake import FakeClassifier
 from model_core.labels import STARS
 from project.asgi import application
@@ -292,6 +300,27 @@ async def test_a_client_that_leaves_while_its_text_is_rated_leaves_nothing_behin
     assert asyncio.all_tasks() == before
     assert len(admissions) == 0
     assert not caplog.records
+
+
+async def test_a_thousand_connections_leave_no_task_and_no_object_behind(
+    fake: FakeClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.base_consumer.admissions", mine := Admissions(lambda _, *rate: TokenBucket(*rate)))
+    before = asyncio.all_tasks()
+    for number in range(1_000):
+        communicator = connection()
+        await communicator.connect()
+        await communicator.receive_json_from()
+        await communicator.send_json_to({"type": "text.update", "seq": 1, "text": f"gone {number}"})
+        await communicator.send_json_to({"type": "explain", "seq": 1})
+        await communicator.disconnect()
+    await live.engine.get_engine().close()
+    assert asyncio.all_tasks() == before
+    assert len(mine) == len(live_sockets) == 0
+    del communicator
+    gc.collect()
+    kinds = (ClassifyConsumer, TypingSession, Explaining, IdleTimer, EncoderCache, TextUpdate)
+    assert not [found for found in gc.get_objects() if isinstance(found, kinds)]
 
 
 async def test_the_consumer_needs_no_channel_layer(fake: FakeClassifier, settings: Settings) -> None:

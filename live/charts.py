@@ -6,7 +6,8 @@ from typing import Final
 
 WIDTH: Final = 480
 HEIGHT: Final = 300
-_LEFT: Final = 52
+# Room for "100%" at the size that letters have on a phone.
+_LEFT: Final = 64
 _RIGHT: Final = 454
 _TOP: Final = 12
 _BOTTOM: Final = 264

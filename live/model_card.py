@@ -55,7 +55,6 @@ def _read_figures(path: Path) -> dict[str, Any] | None:
 def _figures(metrics: Metrics) -> dict[str, Any]:
     judged = {"starcast": metrics}
     judged |= {name: metrics["competitor"][name] for name in _COMPETITORS if name in metrics.get("competitor", {})}
-    typing = metrics["typing"]
     return {
         **_whole(metrics),
         "others": [{"kind": name, **_whole(each)} for name, each in judged.items() if each is not metrics],
@@ -78,12 +77,11 @@ def _figures(metrics: Metrics) -> dict[str, Any]:
         "calibration_error": _percent(metrics["calibration"]["ece_all_prefixes"]),
         "confusion": _confusion(metrics["confusion"]),
         "stars": STARS,
-        "typing": {
-            "reviews": typing["reviews"],
-            "keys": typing["keystrokes"],
-            "flips_per_100_keys": typing["flips_per_100_keys"],
-            "move_per_key": typing["move_per_key"],
-        },
+        "typing": _typing(metrics["typing"]),
+        "typing_others": [
+            {"kind": name, **_typing(each["typing"])} for name, each in judged.items() if each is not metrics
+        ],
+        "int8": _int8(metrics.get("int8_against_float", {})),
     }
 
 
@@ -98,6 +96,41 @@ def _whole(judged: Metrics) -> dict[str, Any]:
         "binary": _percent(full["binary_accuracy"]),
         "within_one": _percent(full["within_one"]),
         "mae": full["mae"],
+        "macro_f1": full["macro_f1"],
+        "kappa": full["qwk"],
+        "nll": full["nll"],
+        "whole_calibration_error": _percent(full["ece"]),
+    }
+
+
+def _typing(typing: Metrics) -> dict[str, Any]:
+    return {
+        "reviews": typing["reviews"],
+        "keys": typing["keystrokes"],
+        "flips_per_100_keys": typing["flips_per_100_keys"],
+        "move_per_key": typing["move_per_key"],
+        "accuracy": _percent(typing["accuracy"]),
+    }
+
+
+def _int8(compared: Metrics) -> dict[str, Any] | None:
+    """What the served int8 weights answer beside the float ones; None where that was not measured."""
+    if not compared:
+        return None
+    lengths = [length for length in compared if length != "reviews"]
+    return {
+        "reviews": compared["reviews"],
+        "rows": [
+            {
+                "tokens": int(length) if length.isdigit() else None,
+                "int8": _percent(compared[length]["int8_accuracy"]),
+                "float": _percent(compared[length]["float_accuracy"]),
+                "agreement": _percent(compared[length]["agreement"]),
+                "mean": compared[length]["mean_stars_difference"],
+                "most": compared[length]["max_stars_difference"],
+            }
+            for length in lengths
+        ],
     }
 
 

@@ -265,3 +265,21 @@ def test_before_the_server_greets_the_page_has_its_shape(page: Page, fake_server
     page.goto(fake_server.http)
     assert page.evaluate(CHART_TOP) > 0
     expect(page.locator("#verdict")).to_have_text("Start typing")
+
+
+@pytest.mark.parametrize("language", ["", "/ru"])
+def test_on_a_phone_no_column_of_the_model_page_and_no_mark_of_its_charts_is_cut(
+    page: Page, fake_server: RunningServer, language: str
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{fake_server.http}{language}/model/")
+    for summary in page.locator("summary").all():
+        summary.click()
+    too_wide = "all => all.filter(each => each.scrollWidth > each.clientWidth).length"
+    assert page.locator(".scrolls").count() == 4
+    assert page.locator(".scrolls, .scrolls th, .scrolls td").evaluate_all(too_wide) == 0
+    cut = """ticks => ticks.filter(tick => {
+        const [own, chart] = [tick, tick.ownerSVGElement].map(each => each.getBoundingClientRect());
+        return own.left < chart.left || own.right > chart.right;
+    }).map(tick => tick.textContent)"""
+    assert page.locator(".line-chart .tick").evaluate_all(cut) == []

@@ -5,7 +5,7 @@ from live.charts import Axes
 
 def test_the_corners_of_the_plot_are_the_ends_of_the_axes() -> None:
     axes = Axes(x_max=2, y_max=0.5)
-    assert (axes.x(0), axes.y(0)) == ("52.0", "264.0")
+    assert (axes.x(0), axes.y(0)) == ("64.0", "264.0")
     assert (axes.x(2), axes.y(0.5)) == ("454.0", "12.0")
 
 

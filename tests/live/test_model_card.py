@@ -29,6 +29,25 @@ def test_the_figures_of_the_shipped_model_are_those_of_its_metrics() -> None:
     assert {other["kind"] for other in figures["others"]} == {"tfidf", "tfidf_prefix"}
 
 
+def test_all_that_the_card_of_the_checkpoint_says_is_there_where_others_are_ahead_too() -> None:
+    figures = model_card(SHIPPED)["figures"]
+    full = METRICS["full"]
+    assert (figures["macro_f1"], figures["kappa"], figures["nll"]) == (full["macro_f1"], full["qwk"], full["nll"])
+    assert figures["whole_calibration_error"] == pytest.approx(100 * full["ece"])
+    for other in figures["typing_others"]:
+        assert other["accuracy"] == pytest.approx(100 * METRICS["competitor"][other["kind"]]["typing"]["accuracy"])
+    compared = METRICS["int8_against_float"]
+    assert figures["int8"]["reviews"] == compared["reviews"]
+    assert [row["tokens"] for row in figures["int8"]["rows"]] == [None, 8, 32, 128]
+    assert figures["int8"]["rows"][0]["agreement"] == pytest.approx(100 * compared["whole"]["agreement"])
+
+
+def test_a_model_whose_small_weights_were_not_compared_is_shown_without_that(folder: Path) -> None:
+    alone = {name: part for name, part in METRICS.items() if name != "int8_against_float"}
+    (folder / METRICS_FILE).write_text(json.dumps(alone))
+    assert model_card(folder)["figures"]["int8"] is None
+
+
 def test_each_row_of_the_confusion_is_percent() -> None:
     for row in model_card(SHIPPED)["figures"]["confusion"]:
         assert sum(cell["percent"] for cell in row["cells"]) == pytest.approx(100, abs=4)

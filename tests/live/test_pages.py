@@ -58,6 +58,21 @@ def test_the_model_page_shows_the_figures_that_the_card_shows(settings: Settings
     assert page.count('class="line-chart"') == 2
 
 
+def test_the_model_page_leaves_out_no_row_of_the_card_and_says_where_another_is_ahead(settings: Settings) -> None:
+    card = (settings.STARCAST_CHECKPOINT / "README.md").read_text()
+    page = html("/model/")
+    for figure in ("macro-F1", "quadratic weighted kappa", "negative log-likelihood"):
+        row = re.findall(rf"\| {figure} \| (.+) \|\n", card)[0].split(" | ")
+        assert len(row) == 3
+        for number in row:
+            assert f"<td>{number}</td>" in page
+    (ours, *_, theirs) = re.findall(r"\| right at a key \| (.+) \|\n", card)[0].split(" | ")
+    assert float(theirs.split()[0]) > float(ours.split()[0])
+    assert f"more often than Starcast: {theirs.replace(' %', '%')} against {ours.replace(' %', '%')}" in page
+    (agreement,) = re.findall(r"\| whole reviews \| .+ \| ([\d.]+) % \| [\d.]+ \| [\d.]+ \|", card)
+    assert f"{agreement}%" in page
+
+
 def test_a_model_without_figures_has_a_page_that_says_so(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text((settings.STARCAST_CHECKPOINT / "config.json").read_text())
     settings.STARCAST_CHECKPOINT = tmp_path

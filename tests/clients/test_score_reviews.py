@@ -30,7 +30,10 @@ def test_real_reviews_get_the_numbers_that_the_evaluation_gives_them(
     assert [row["text"] for row in rows] == reviews
     scored = np.array([[row[f"p_{stars}"] for stars in STARS] for row in rows])
     evaluated = predict(load_classifier(settings.STARCAST_CHECKPOINT), reviews, "reviews")
-    # A server reads a long text in steps, whose floats may be summed in another order.
-    assert np.abs(scored - evaluated).max() < 1e-3
+    difference = np.abs(scored - evaluated)
+    assert difference.mean() < 1e-3
+    # A server reads a long text in steps, whose floats are summed in another order, and may fall to the other side of
+    # an int8 step.
+    assert difference.max() < 2e-2
     stars = np.array([row["expected_stars"] for row in rows])
-    assert np.abs(stars - expected_stars(evaluated)).max() < 1e-2
+    assert np.abs(stars - expected_stars(evaluated)).max() < 5e-2

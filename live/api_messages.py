@@ -18,7 +18,7 @@ class PredictOne(BaseModel):
     """One text to rate."""
 
     model_config = ConfigDict(
-        json_schema_extra={"not": {"required": ["texts"]}, "examples": [{"text": "A fine film."}]}
+        json_schema_extra={"not": {"type": "object", "required": ["texts"]}, "examples": [{"text": "A fine film."}]}
     )
 
     text: Text = Field(description="The whole text")
@@ -29,7 +29,7 @@ class PredictMany(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "not": {"required": ["text"]},
+            "not": {"type": "object", "required": ["text"]},
             "examples": [{"texts": ["A fine film.", "Two hours of my life."]}],
         }
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.urls import translate_url
+from django.urls import reverse, translate_url
 from django.utils.translation import get_language
 
 register = template.Library()
@@ -12,8 +12,12 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def other_languages(context: dict[str, Any]) -> list[dict[str, str]]:
-    """``code``, ``name`` in the language itself, and ``url`` of each language that the page is not in."""
-    path = context["request"].path
+    """``code``, ``name`` in the language itself, and ``url`` of each language that the page is not in.
+
+    An address of no page is none in another language either: then it is the live page.
+    """
+    request = context["request"]
+    path = request.path if request.resolver_match else reverse("page")
     return [
         {"code": code, "name": str(name), "url": translate_url(path, code)}
         for code, name in settings.LANGUAGES

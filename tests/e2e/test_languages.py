@@ -11,7 +11,7 @@ REVIEW = "A warm, funny and beautifully acted film. One of the best of the year.
 # Names, which are the same in every language.
 NAMES = {
     *("Starcast", "ELECTRA", "MiniLM", "TF", "IDF", "HTTP", "HTML", "API", "WebSocket", "JavaScript", "JSON", "CSV"),
-    *("MIT", "Apache", "Maas", "Wang", "Clark", "id", "cookie"),
+    *("F1", "MIT", "Apache", "Maas", "Wang", "Clark", "id", "cookie"),
 }
 # What a person wrote, what a machine reads, and what says itself that it is in another language.
 NOT_OURS = (

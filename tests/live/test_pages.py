@@ -49,6 +49,21 @@ def test_a_page_leads_to_itself_in_the_other_language(path: str) -> None:
     assert '<html lang="ru">' in html(f"/ru{path}")
 
 
+@pytest.mark.parametrize(
+    ("path", "language", "words"), [("/nowhere", "en", "nothing here"), ("/ru/model/x", "ru", "нет")]
+)
+def test_an_address_of_no_page_leads_home_in_its_language(path: str, language: str, words: str) -> None:
+    response = Client().get(path)
+    page = response.content.decode()
+    assert response.status_code == 404
+    assert f'<html lang="{language}">' in page
+    assert words in page
+    home = "/" if language == "en" else "/ru/"
+    assert f'<p><a href="{home}">' in page
+    assert 'href="/" hreflang="en"' in page or 'href="/ru/" hreflang="ru"' in page
+    assert "live.css" in page
+
+
 def test_the_model_page_shows_the_figures_that_the_card_shows(settings: Settings) -> None:
     card = (settings.STARCAST_CHECKPOINT / "README.md").read_text()
     page = html("/model/")

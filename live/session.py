@@ -131,8 +131,10 @@ class TypingSession:
         """Answer what was taken without further pauses, by an error where that takes longer, and stop working."""
         self._finishing = True
         self._hurry.set()
-        if self._worker is not None:
-            await asyncio.wait([self._worker], timeout=within_s)
+        ends_at = time.monotonic() + within_s
+        # A text that comes when the one before was just answered is worked on by another task.
+        while self._worker is not None and not self._worker.done() and (left_s := ends_at - time.monotonic()) > 0:
+            await asyncio.wait([self._worker], timeout=left_s)
         unanswered = self._waiting or self._rated
         await self.close()
         if unanswered is not None:

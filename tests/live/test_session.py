@@ -332,3 +332,15 @@ async def test_finishing_answers_what_waits_or_says_that_it_could_not(typist: Ty
     await typist.session.finish(within_s=0)
     error = (await typist.error()).error
     assert (error.code, error.seq) == ("model_unavailable", 2)
+
+
+async def test_a_text_that_comes_when_the_last_is_just_answered_is_rated_before_the_end(typist: Typist) -> None:
+    typist.type(1)
+    await typist.model_is_busy()
+    assert typist.session._worker is not None
+    typist.session._worker.add_done_callback(lambda _: typist.type(2))
+    finishing = asyncio.create_task(typist.session.finish(within_s=10))
+    await asyncio.sleep(0)
+    let_go(typist)
+    await finishing
+    assert [(await typist.prediction()).seq for _ in range(2)] == [1, 2]

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import threading
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -302,11 +303,18 @@ async def test_a_client_that_leaves_while_its_text_is_rated_leaves_nothing_behin
     assert not caplog.records
 
 
+def kept() -> Counter[type]:
+    """How many objects of connections there are."""
+    gc.collect()
+    kinds = {ClassifyConsumer, TypingSession, Explaining, IdleTimer, EncoderCache, TextUpdate}
+    return Counter(kind for kind in map(type, gc.get_objects()) if kind in kinds)
+
+
 async def test_a_thousand_connections_leave_no_task_and_no_object_behind(
     fake: FakeClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("live.base_consumer.admissions", mine := Admissions(lambda _, *rate: TokenBucket(*rate)))
-    before = asyncio.all_tasks()
+    tasks, objects = asyncio.all_tasks(), kept()
     for number in range(1_000):
         communicator = connection()
         await communicator.connect()
@@ -315,12 +323,10 @@ async def test_a_thousand_connections_leave_no_task_and_no_object_behind(
         await communicator.send_json_to({"type": "explain", "seq": 1})
         await communicator.disconnect()
     await live.engine.get_engine().close()
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() == tasks
     assert len(mine) == len(live_sockets) == 0
     del communicator
-    gc.collect()
-    kinds = (ClassifyConsumer, TypingSession, Explaining, IdleTimer, EncoderCache, TextUpdate)
-    assert not [found for found in gc.get_objects() if isinstance(found, kinds)]
+    assert kept() <= objects
 
 
 async def test_the_consumer_needs_no_channel_layer(fake: FakeClassifier, settings: Settings) -> None:

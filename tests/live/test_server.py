@@ -89,7 +89,7 @@ async def test_under_load_nothing_that_was_taken_is_lost_in_a_stop(data_dir: Pat
                     taken = int(message["id"]) if message["type"] == "pong" else taken
                     closing = message["type"] == "session.closing"
         except ConnectionClosed:
-            return taken, answered, socket.close_code
+            pass  # By a message that came too late; what came before the close is still to be read.
         messages, code = await rest(socket)
         pongs = [int(message["id"]) for message in messages if message["type"] == "pong"]
         return max([taken, *pongs]), max([answered, *(message.get("seq", 0) for message in messages)]), code

@@ -1,11 +1,12 @@
 """What the pages cost, measured once; and the budget of the live page, which is no matter of speed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.page import BUDGET_BYTES, main, median
+from benchmarks.page import BUDGET_BYTES, DEVICES, Budget, main, median, over_budget
 from tests.conftest import require_program
 from tests.e2e.chromium import NAMES
 
@@ -34,6 +35,32 @@ def test_each_page_is_measured_and_the_live_one_keeps_to_its_budget(
 def test_the_median_is_that_of_each_figure() -> None:
     runs = [{"bytes": 5, "requests": 1}, {"bytes": 1, "requests": 9}, {"bytes": 3, "requests": 3}]
     assert median(runs) == {"bytes": 3, "requests": 3}
+
+
+def test_what_is_above_its_budget_is_named_with_what_it_may_be() -> None:
+    budget = Budget(first_paint_ms=900, blocking_ms=150, key_p95_ms=100)
+    within = {"first_paint_ms": 900, "blocking_ms": 0, "key_p95_ms": 35.5, "layout_shift": 0.1, "bytes": BUDGET_BYTES}
+    assert over_budget(within, budget) == []
+    assert over_budget({**within, "key_p95_ms": 120.5, "layout_shift": 0.2}, budget) == [
+        "key_p95_ms is 120.5, 100 at the most",
+        "layout_shift is 0.2, 0.1 at the most",
+    ]
+    without_keys = {name: figure for name, figure in within.items() if name != "key_p95_ms"}
+    assert over_budget(without_keys, budget) == []
+
+
+def test_a_page_above_its_budget_fails_the_run_only_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    require_program(*NAMES)
+    monkeypatch.setenv("STARCAST_BACKEND", "fake")
+    poor = replace(DEVICES[0], budget=Budget(first_paint_ms=0, blocking_ms=10_000, key_p95_ms=10_000))
+    monkeypatch.setattr("benchmarks.page.DEVICES", (poor,))
+    monkeypatch.setattr("benchmarks.page._PATHS", ("/about/",))
+    options = ["--loads", "1", "--output", str(tmp_path)]
+    assert main([*options, "--budget"]) == 1
+    assert "over budget: /about/ desktop: first_paint_ms is" in capsys.readouterr().out
+    assert main(options) == 0
 
 
 def test_without_chromium_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,9 @@ from training.data import load_split
 
 ARCHIVE = REPOSITORY / os.environ.get("STARCAST_TEST_DATA", "data/aclImdb_v1.tar.gz")
 
+SAME = 1e-6
+"""The protocol promises 1e-3. Anything summed in another order would show here, for int8 makes a hundredth of it."""
+
 # What int8 may change, in probability and in expected stars (largest, mean): twice what the shipped checkpoint shows.
 INT8_BOUNDS = {"written for the tests": (0.06, 0.5, 0.16), "of the dataset": (0.04, 0.08, 0.03)}
 
@@ -68,11 +71,11 @@ def test_the_int8_graph_agrees_with_pytorch(kind: str, reviews: tuple[str, ...])
 
 
 def test_a_text_gives_the_same_numbers_alone_and_in_company(reviews: tuple[str, ...]) -> None:
-    for backend in ("onnx", "torch"):
+    for backend, bound in (("onnx", SAME), ("torch", 1e-3)):
         together = probabilities(backend, reviews)
         fresh = load_classifier(settings.STARCAST_CHECKPOINT, backend)  # The other one remembers what it rated.
         alone = np.array([fresh.classify([review])[0].probabilities for review in reviews])
-        assert np.abs(together - alone).max() < 1e-3
+        assert np.abs(together - alone).max() < bound
 
 
 def test_a_review_typed_key_by_key_gets_the_numbers_of_each_text_alone(reviews: tuple[str, ...]) -> None:
@@ -82,8 +85,7 @@ def test_a_review_typed_key_by_key_gets_the_numbers_of_each_text_alone(reviews: 
     for length in range(1, 150):
         text = review[:length]
         [typed], [alone] = typist.classify([text], [cache]), fresh.classify([text])
-        # The last bit of a float that falls to the other side of an int8 step.
-        assert np.abs(np.subtract(typed.probabilities, alone.probabilities)).max() < 1e-2
+        assert np.abs(np.subtract(typed.probabilities, alone.probabilities)).max() < SAME
     assert len(cache.input_ids) >= 16
 
 
@@ -106,5 +108,4 @@ def test_command_line_http_and_websocket_give_the_numbers_of_the_graph(
             assert prediction["seq"] == seq
             websocket.append(prediction["probabilities"])
     for measured in (command_line, http, websocket):
-        # A server reads a long text in steps, whose floats may be summed in another order.
-        assert np.abs(np.array(measured) - expected).max() < 1e-3
+        assert np.abs(np.array(measured) - expected).max() < SAME

@@ -139,8 +139,11 @@ class Conversation(RuleBasedStateMachine):
             self.send(json.dumps({"type": "text.update", "seq": seq, "text": f"A film {seq}"}), at_once)
 
     @precondition(lambda self: self.is_open and self.newest >= 0)
-    @rule(text=TEXTS)
-    def use_a_seq_again(self, text: str) -> None:
+    @rule(text=TEXTS, while_it_waits=st.booleans())
+    def use_a_seq_again(self, text: str, while_it_waits: bool) -> None:
+        if while_it_waits:
+            self.gate.clear()
+            self.type_fast(2, at_once=True)
         self.send(json.dumps({"type": "text.update", "seq": self.newest, "text": text}), at_once=True)
 
     @rule(holds=st.booleans())

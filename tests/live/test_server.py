@@ -217,6 +217,7 @@ async def test_requests_that_a_stop_would_cut_off_are_answered_by_an_error_in_ti
             # An answer says that what came before it is under way.
             assert (await client.post("/api/v1/predict", json={"text": "first"})).status_code == 200
             quick = asyncio.create_task(client.post("/api/v1/predict", json={"text": "second"}))
+            await asyncio.sleep(0)  # So that this one goes over the open connection, which the server has accepted.
             assert (await client.get("/healthz")).status_code == 200
             asked = time.monotonic()
             server.process.send_signal(signal.SIGTERM)

@@ -2,12 +2,15 @@
 
 import json
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute
 
 from model_core.labels import STARS
 
+WITHIN_S = 20
 SOCKET = re.compile(r"/ws/v1/classify/$")
 GREETING = {
     "type": "session.created",
@@ -57,14 +60,16 @@ class ServerByHand:
 
     def wait_for(self, page: Page, text: str) -> int:
         """Wait for a text; its number."""
-        while text not in self.texts.values():
-            page.evaluate("0")  # Playwright hands frames on while it waits for the browser.
+        _wait(page, lambda: text in self.texts.values())
         return next(seq for seq, sent in self.texts.items() if sent == text)
+
+    def wait_for_any(self, page: Page) -> None:
+        """Wait for a first text."""
+        _wait(page, lambda: len(self.texts) > 0)
 
     def wait_for_flush(self, page: Page, seq: int) -> None:
         """Wait until the final answer to a text is asked for."""
-        while seq not in self.flushed:
-            page.evaluate("0")
+        _wait(page, lambda: seq in self.flushed)
 
     def answer(self, seq: int, stars: int, **changed: Any) -> None:
         assert self._socket is not None
@@ -74,3 +79,10 @@ class ServerByHand:
         assert self._socket is not None
         error = {"code": code, "message": "", "seq": seq, "retryable": False}
         self._socket.send(json.dumps({"type": "error", "error": error}))
+
+
+def _wait(page: Page, is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + WITHIN_S
+    while not is_so():
+        assert time.monotonic() < until
+        page.evaluate("0")  # Playwright hands frames on while it waits for the browser.

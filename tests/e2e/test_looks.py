@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -283,3 +284,30 @@ def test_on_a_phone_no_column_of_the_model_page_and_no_mark_of_its_charts_is_cut
         return own.left < chart.left || own.right > chart.right;
     }).map(tick => tick.textContent)"""
     assert page.locator(".line-chart .tick").evaluate_all(cut) == []
+
+
+def test_the_wave_of_the_legend_and_the_words_that_weigh_most_touch_nothing(
+    page: Page, fake_server: RunningServer
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(fake_server.http + "/ru/")
+    page.locator("#review").fill("A fine film it is, and so on. Two hours of my life and more. Nobody will miss it.")
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=20_000)
+    rows = page.locator(".legend > span").evaluate_all(
+        "all => all.map(each => each.getBoundingClientRect()).map(({top, bottom}) => [top, bottom])"
+    )
+    below = [after[0] - before[1] for before, after in pairwise(rows) if after[0] > before[0]]
+    assert below
+    assert min(below) >= 8
+    for row in page.locator(".extreme").all():
+        title, words = row.locator("dt").bounding_box(), row.locator(".item").first.bounding_box()
+        assert title is not None
+        assert words is not None
+        assert words["x"] - (title["x"] + title["width"]) >= 12
+
+
+def test_the_two_lists_that_open_have_letters_of_one_size(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    sizes = page.locator("summary").evaluate_all("all => all.map(each => getComputedStyle(each).fontSize)")
+    assert len(sizes) == 2
+    assert len(set(sizes)) == 1

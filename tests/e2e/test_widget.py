@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from model_core.labels import STARS
 from tests.e2e.foreign_site import ForeignSite, foreign_site
+from tests.e2e.server_by_hand import ServerByHand
 from tests.servers import RunningServer, start_server
 
 PRAISE = "A warm, funny and beautifully acted film, one of the best of the year."
@@ -156,3 +157,17 @@ def test_the_demo_page_rates_and_hands_out_the_lines_to_copy(page: Page, server:
     assert copied == page.locator("#snippet").inner_text()
     assert f'src="{server.http}/widget.js"' in copied
     expect(page.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(("element", "text"), [("textarea", "A fine film\n"), ("input", "A fine film")])
+def test_an_enter_asks_for_a_final_answer(
+    page: Page, site: ForeignSite, server: RunningServer, element: str, text: str
+) -> None:
+    by_hand = ServerByHand(page)
+    embed(site, server, f'<{element} id="comment"></{element}><starcast-meter for="comment"></starcast-meter>')
+    page.goto(site.address)
+    page.locator("#comment").press_sequentially("A fine film")
+    by_hand.wait_for_any(page)
+    page.locator("#comment").press("Enter")
+    by_hand.wait_for_flush(page, by_hand.wait_for(page, text))
+    assert page.locator("#comment").input_value() == text

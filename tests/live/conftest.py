@@ -22,6 +22,15 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def plain_static_files(settings: Settings) -> None:
+    """Pages name their files as they are called in the tree, so that nothing need be collected."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture
 def models(two_models: Path, tmp_path: Path, settings: Settings) -> Path:
     """The settings name ``shipped/one`` in this folder; it is the data folder too, with ``checkpoints/two``."""
     shutil.copytree(two_models / "one", tmp_path / "shipped" / "one")

@@ -7,7 +7,6 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from live.models import ApiKey, Feedback
 from training.data import read_reviews
@@ -16,11 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def admin(settings: Settings) -> Client:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def admin(plain_static_files: None) -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
     return client

@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 from django.test import AsyncClient, Client
+
+pytestmark = pytest.mark.usefixtures("plain_static_files")
 
 
 def test_an_error_of_django_under_the_api_becomes_the_error_object() -> None:

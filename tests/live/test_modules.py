@@ -6,17 +6,10 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from live.templatetags.modules import imported
 
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings: Settings) -> None:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+pytestmark = pytest.mark.usefixtures("plain_static_files")
 
 
 @pytest.mark.parametrize(("path", "entry"), [("/", "main"), ("/ru/", "main"), ("/watch/some-room/", "watching")])

@@ -21,7 +21,7 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def plain_static_files(settings: Settings) -> None:
     """Pages name their files as they are called in the tree, so that nothing need be collected."""
     settings.STORAGES = {

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def admin(plain_static_files: None) -> Client:
+def admin() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
     return client

@@ -2,10 +2,7 @@
 
 import json
 
-import pytest
 from django.test import AsyncClient, Client
-
-pytestmark = pytest.mark.usefixtures("plain_static_files")
 
 
 def test_an_error_of_django_under_the_api_becomes_the_error_object() -> None:

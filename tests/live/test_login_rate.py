@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
-from pytest_django.fixtures import Settings
 
 import live.login_rate
 from live.limits import new_bucket
@@ -18,11 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def nobody_tried_before(settings: Settings) -> Iterator[None]:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def nobody_tried_before() -> Iterator[None]:
     live.login_rate._buckets.clear()
     yield
     live.login_rate._buckets.clear()

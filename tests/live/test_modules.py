@@ -9,8 +9,6 @@ from django.test import Client
 
 from live.templatetags.modules import imported
 
-pytestmark = pytest.mark.usefixtures("plain_static_files")
-
 
 @pytest.mark.parametrize(("path", "entry"), [("/", "main"), ("/ru/", "main"), ("/watch/some-room/", "watching")])
 def test_a_page_names_every_module_that_its_script_needs(path: str, entry: str) -> None:

@@ -112,15 +112,10 @@ def settings_of(max_examples: int) -> settings:
     )
 
 
-def test_the_console_comes_from_here_and_holds_no_inline_code(settings: DjangoSettings) -> None:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def test_the_console_comes_from_here_and_holds_no_inline_code() -> None:
     response = Client().get("/api/docs")
     policy, html = response["Content-Security-Policy"], response.content.decode()
-    assert "script-src 'self';" in policy
-    assert "img-src 'self' data:" in policy
+    assert {"script-src 'self'", "img-src 'self' data:"} <= set(policy.split("; "))
     assert "unsafe" not in policy
     assert "//" not in html.replace("<!doctype", "")
     assert "<script>" not in html

@@ -14,14 +14,6 @@ from tests.servers import REPOSITORY
 PAGES = (f"/watch/{'A' * 22}/", "/model/", "/about/", "/widget/")
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings: Settings) -> None:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-
-
 def html(path: str) -> str:
     response = Client().get(path)
     assert response.status_code == 200

@@ -2,23 +2,13 @@
 
 import html
 
-import pytest
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from live.asyncapi import CLIENT_MESSAGES, describe, name_of
 from live.codes import CLOSE_MEANINGS
 from live.limits import Limits
 from live.reference import reference
 from live.server_messages import SERVER_MESSAGES, WATCHER_SERVER_MESSAGES
-
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings: Settings) -> None:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
 
 
 def test_the_page_shows_every_message_code_and_limit_of_the_document() -> None:

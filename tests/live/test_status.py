@@ -7,7 +7,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from live import status
 from live.models import ModelChoice
@@ -19,11 +18,7 @@ PATH = "/admin/status/"
 
 
 @pytest.fixture
-def staff(settings: Settings) -> Client:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def staff() -> Client:
     client = Client()
     client.force_login(User.objects.create_user("watch", is_staff=True))
     return client

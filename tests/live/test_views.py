@@ -13,14 +13,6 @@ from model_core.fake import FakeClassifier
 from model_core.labels import STARS
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings: Settings) -> None:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-
-
 def test_the_page_has_a_meter_for_each_rating_before_any_script_runs() -> None:
     html = Client().get("/").content.decode()
     for stars in STARS:

@@ -32,8 +32,8 @@ _RETRY_S, _RETRY_CAP_S = 0.4, 6.0
 _BURST, _BURST_EVERY_S = 1_000, 0.1
 """Ten thousand messages a second."""
 _COME_BACK_S: Final = 1.0
-_ARRIVE_WITHIN_S: Final = 2.0
-"""All in one instant would measure how fast connections are taken, and no refusal."""
+_ARRIVING_SHARE: Final = 0.1
+"""Of the time. All in one instant would measure how fast connections are taken, and no refusal."""
 
 
 class Crowd:
@@ -132,7 +132,7 @@ async def run(crowd: Crowd, kind: Kind, connections: int, seconds: float) -> Non
     behaviour: Callable[[], Awaitable[None]] = getattr(crowd, kind)
 
     async def arrive(number: int) -> None:
-        await asyncio.sleep(_ARRIVE_WITHIN_S * number / connections)
+        await asyncio.sleep(_ARRIVING_SHARE * seconds * number / connections)
         await behaviour()
 
     with contextlib.suppress(TimeoutError):

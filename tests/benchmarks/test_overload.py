@@ -21,6 +21,6 @@ def test_it_measures_typists_alone_and_beside_each_crowd(tmp_path: Path, monkeyp
     assert all(run["lost_last_keys"] == 0 and run["keys"] > 0 for run in runs.values())
     assert "crowd" not in runs[ALONE]
     assert runs["paste"]["crowd"]["answers"] > 0
-    assert runs["paste"]["crowd"]["refusals"].keys() == {"overloaded"}
+    assert runs["paste"]["crowd"]["refusals"]["overloaded"] > 0
     assert runs["flood"]["crowd"]["refusals"]["rate_limited"] > 0
     assert runs["flood"]["crowd"]["refused_after_ms"]["p50"] > 0

@@ -103,6 +103,11 @@ class _Relay:
         await upstream.close()
         await asyncio.gather(*tasks)
 
+    async def forget(self) -> None:
+        """Close what was opened for a client that never came through."""
+        for upstream in self._upstream.values():
+            await upstream.close()
+
     def _hear(self, message: Message, memory: Memory) -> Sequence[Message]:
         memory.heard.append(message)
         return self._mutation.heard(message, memory)
@@ -143,7 +148,7 @@ async def mutant(server: RunningServer, mutation: Mutation) -> AsyncIterator[str
         assert task is not None
         handling.add(task)
         task.add_done_callback(handling.discard)
-        with contextlib.closing(writer), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        async with _closing(writer):
             head = await reader.readuntil(b"\r\n\r\n")
             if b"upgrade: websocket" in head.lower():
                 await _splice(head, reader, writer, inner_port)
@@ -162,6 +167,18 @@ async def mutant(server: RunningServer, mutation: Mutation) -> AsyncIterator[str
         inner_port = next(iter(inner.sockets)).getsockname()[1]
         yield f"http://localhost:{outer.sockets[0].getsockname()[1]}"
         await asyncio.gather(*handling)
+        await relay.forget()
+
+
+@contextlib.asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close in the end, and be done with that: what is left open is found whenever something collects it."""
+    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        try:
+            yield
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def _splice(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inner_port: int) -> None:
@@ -173,7 +190,7 @@ async def _splice(head: bytes, reader: asyncio.StreamReader, writer: asyncio.Str
             await target.drain()
         target.write_eof()
 
-    with contextlib.closing(inner_writer):
+    async with _closing(inner_writer):
         inner_writer.write(head)
         await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
 

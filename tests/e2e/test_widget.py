@@ -24,11 +24,11 @@ def site() -> Iterator[ForeignSite]:
 @pytest.fixture(scope="module")
 def server(site: ForeignSite, data_dir: Path) -> Iterator[RunningServer]:
     with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_ORIGINS=site.address) as server:
-        site.policy = f"default-src 'none'; script-src {server.http}; connect-src ws://localhost:{server.port}"
         yield server
 
 
 def embed(site: ForeignSite, server: RunningServer, body: str) -> None:
+    site.policy = f"default-src 'none'; script-src {server.http}; connect-src ws://localhost:{server.port}"
     site.html = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title></head>
         <body>{body}<script type="module" src="{server.http}/widget.js"></script></body></html>"""
 
@@ -139,7 +139,6 @@ def test_the_theme_is_the_pages_own_or_the_one_asked_for(page: Page, site: Forei
 
 def test_a_page_whose_origin_is_not_allowed_is_told_so_in_words(page: Page, site: ForeignSite, data_dir: Path) -> None:
     with start_server(data_dir, STARCAST_BACKEND="fake") as other:
-        site.policy = f"default-src 'none'; script-src {other.http}; connect-src ws://localhost:{other.port}"
         embed(site, other, '<input id="comment"><starcast-meter for="comment"></starcast-meter>')
         page.goto(site.address)
         page.locator("#comment").fill(PRAISE)

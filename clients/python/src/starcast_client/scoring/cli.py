@@ -78,22 +78,24 @@ async def _score(arguments: argparse.Namespace, source: Source, output: Output, 
     if done == total and not past.again:
         return errors
     todo = itertools.chain(past.again, enumerate(rows, start=done))
-    with tqdm(total=total, initial=done - len(past.again), unit="row", disable=None) as progress:
-        async for record in score(
-            todo, arguments.url, arguments.key, arguments.connections, _OPTIONS, arguments.keep_going
-        ):
-            if not arguments.any_model:
-                _expect_model(record, model_version)
-            model_version = record["model_version"] or model_version
-            errors += record["error"] is not None
-            if record["row"] < output.rows:
-                renewed[record["row"]] = record
-                if len(renewed) == len(past.again):
-                    output.replace(renewed)
-            else:
-                output.append(record)
-                done += 1
-            progress.update()
+    ratings = score(todo, arguments.url, arguments.key, arguments.connections, _OPTIONS, arguments.keep_going)
+    progress = tqdm(total=total, initial=done - len(past.again), unit="row", disable=None)
+    # Closed here, also where a row ends it all: the connections must not outlive the loop.
+    async with contextlib.aclosing(ratings):
+        with progress:
+            async for record in ratings:
+                if not arguments.any_model:
+                    _expect_model(record, model_version)
+                model_version = record["model_version"] or model_version
+                errors += record["error"] is not None
+                if record["row"] < output.rows:
+                    renewed[record["row"]] = record
+                    if len(renewed) == len(past.again):
+                        output.replace(renewed)
+                else:
+                    output.append(record)
+                    done += 1
+                progress.update()
     if done != total:
         raise UnreadableFile(f"{source.name} changed meanwhile: it had {total} rows, and then {done}")
     return errors

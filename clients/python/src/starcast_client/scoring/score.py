@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from starcast_client.async_client import AsyncClient
 from starcast_client.connecting import Options
@@ -28,7 +28,7 @@ async def score(
     connections: int,
     options: Options,
     keep_going: bool = False,
-) -> AsyncIterator[Record]:
+) -> AsyncGenerator[Record, None]:
     """The record of each row, in order.
 
     A row that cannot be rated gets a record with an ``error``. Raises Stopped at an error that may pass and did not

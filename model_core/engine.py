@@ -7,38 +7,26 @@ the thread is free becomes the next batch: the first text leaves at once, and ba
 import asyncio
 import contextlib
 import logging
-import math
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakSet
 
 from model_core.cache import EncoderCache
 from model_core.classifier import Classifier, ModelInfo, Prediction, StepwiseClassifier
-from model_core.errors import EngineError, ModelUnavailable, Overloaded
+from model_core.errors import EngineError, ModelUnavailable
 from model_core.gate import Gate
+from model_core.waiting import WaitingText, WaitingTexts, is_long
 
 logger = logging.getLogger(__name__)
 
 _CHARS_PER_TOKEN: Final = 4
 _PAST_SHARE: Final = 1 / 16
 """What a token that is kept in the cache costs, as a share of one that is encoded."""
-_SLACK_MS_PER_TOKEN: Final = 1.0
-"""How long a text lets shorter ones pass."""
-_LONG_TOKENS: Final = 128
-_SHARE_OF_LONG: Final = 1 / 2
-"""Of the tokens that may wait, so that a crowd that pastes leaves room for keys."""
-_STEP_TOKENS: Final = 64
-"""Nothing interrupts a pass, so long texts are read in steps, and background batches are small: keys go in between."""
-_LEAST_STEP_TOKENS: Final = 16
-"""While somebody types, a step is as long as the batch of keys before it, from here up: both get the same time."""
 _BACKGROUND_SHARE: Final = 1 / 8
 """Of the tokens that may wait; what else is done in the background stands in a line of its own before."""
-_TYPING_S: Final = 1.0
-"""So long after a key its typist is expected to make another."""
-_BACKGROUND_BATCH_TOKENS: Final = 128
 
 
 @dataclass(frozen=True)
@@ -81,25 +69,6 @@ class EngineObserver(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    text: str
-    cache: EncoderCache | None
-    background: bool
-    tokens: int
-    is_long: bool
-    ahead: int
-    """Tokens that may be read in steps, ahead of the rest."""
-    future: asyncio.Future[Answer]
-    since: float = field(default_factory=time.perf_counter)
-    inference_s: float = 0.0
-
-    @property
-    def order(self) -> float:
-        """Whose turn it is among its like: by age, where longer texts give way to shorter ones."""
-        return self.since + self.tokens * _SLACK_MS_PER_TOKEN / 1000
-
-
 class Engine:
     """Classifies texts for many callers of one event loop. All methods belong to that loop."""
 
@@ -114,13 +83,7 @@ class Engine:
         self._caches: WeakSet[EncoderCache] = WeakSet()
         """Those that the model may have filled; another model can make nothing of what is in them."""
         self._background = Gate(int(self._options.max_waiting_tokens * _BACKGROUND_SHARE))
-        self._waiting: list[_Waiting] = []
-        self._waiting_tokens = 0
-        self._long_is_next = False
-        self._key_s = -math.inf
-        """When the last short text was taken that somebody waits for."""
-        self._key_tokens = 0
-        """Of the batch it was in."""
+        self._waiting = WaitingTexts(self._options)
         self._worker: asyncio.Task[None] | None = None
         self._batch_since: float | None = None
         self._closed = False
@@ -135,10 +98,6 @@ class Engine:
         """How long the model has been at the batch under way, in seconds; 0 while there is none."""
         since = self._batch_since
         return 0.0 if since is None else time.perf_counter() - since
-
-    @property
-    def _somebody_types(self) -> bool:
-        return time.perf_counter() - self._key_s < _TYPING_S
 
     @property
     def info(self) -> ModelInfo:
@@ -159,28 +118,21 @@ class Engine:
         try:
             async with asyncio.timeout(deadline_ms / 1000):
                 if not background:
-                    self._refuse_too_much(tokens)
+                    self._waiting.refuse_too_much(tokens)
                     return await self._answer(text, cache, tokens, background=False)
                 async with self._background.through(tokens):
                     return await self._answer(text, cache, tokens, background=True)
         except TimeoutError as error:
             raise ModelUnavailable("the model did not answer in time") from error
 
-    def _refuse_too_much(self, tokens: int) -> None:
-        room = self._options.max_waiting_tokens * (_SHARE_OF_LONG if tokens > _LONG_TOKENS else 1)
-        if len(self._waiting) >= self._options.max_waiting or (self._waiting and self._waiting_tokens + tokens > room):
-            raise Overloaded("too many texts wait to be rated; try again in a moment")
-
     async def _answer(self, text: str, cache: EncoderCache | None, tokens: int, background: bool) -> Answer:
         if self._closed:
             raise ModelUnavailable("the engine is closed")
-        is_long = tokens > _LONG_TOKENS
-        ahead = tokens - 1 if is_long and self._is_stepwise else 0
+        ahead = tokens - 1 if is_long(tokens) and self._is_stepwise else 0
         if ahead and cache is None:
             cache = EncoderCache()
-        waiting = _Waiting(text, cache, background, tokens, is_long, ahead, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        self._waiting_tokens += tokens
+        waiting = WaitingText(text, cache, background, tokens, ahead, asyncio.get_running_loop().create_future())
+        self._waiting.add(waiting)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         try:
@@ -191,7 +143,7 @@ class Engine:
                 logger.error("the model failed on a text of %d characters", len(text), exc_info=error.__cause__)
             raise
         except asyncio.CancelledError:
-            self._give_back(waiting)
+            self._waiting.remove(waiting)
             raise
 
     async def replace(self, classifier: Classifier) -> None:
@@ -207,10 +159,8 @@ class Engine:
     async def close(self) -> None:
         """Refuse what waits and let the model thread end with the batch it is in."""
         self._closed = True
-        for waiting in self._waiting:
+        for waiting in self._waiting.clear():
             _settle(waiting, ModelUnavailable("the engine is closed"))
-        self._waiting.clear()
-        self._waiting_tokens = 0
         if self._worker is not None:
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -232,25 +182,17 @@ class Engine:
             past = min(past, shared // _CHARS_PER_TOKEN)
         return max(1, tokens - past) + int(past * _PAST_SHARE)
 
-    def _give_back(self, waiting: _Waiting) -> None:
-        if waiting in self._waiting:
-            self._waiting.remove(waiting)
-            self._waiting_tokens -= waiting.tokens
-
     async def _work(self) -> None:
         """Run batch after batch until nothing waits; an idle engine has no task."""
         loop = asyncio.get_running_loop()
-        while batch := self._take():
+        while batch := self._waiting.take():
             classifier = self._classifier
             self._caches.update(waiting.cache for waiting in batch if waiting.cache is not None)
             taken = self._batch_since = time.perf_counter()
-            if not (batch[0].is_long or batch[0].background):
-                self._key_s, self._key_tokens = taken, sum(waiting.tokens for waiting in batch)
-            step = (
-                min(_STEP_TOKENS, max(_LEAST_STEP_TOKENS, self._key_tokens)) if self._somebody_types else _STEP_TOKENS
-            )
             try:
-                outcomes = await loop.run_in_executor(self._executor, _read, classifier, batch, step)
+                outcomes = await loop.run_in_executor(
+                    self._executor, _read, classifier, batch, self._waiting.step_tokens
+                )
             except (Exception, asyncio.CancelledError) as error:
                 for waiting in batch:
                     _settle(waiting, ModelUnavailable("the model thread is gone"))
@@ -268,8 +210,7 @@ class Engine:
                 self._observer.on_batch(queue_s, max(waiting.inference_s for waiting in batch), batch[0].background)
             for waiting, outcome in zip(batch, outcomes, strict=True):
                 if outcome is None:
-                    self._waiting.append(waiting)
-                    self._waiting_tokens += waiting.tokens
+                    self._waiting.add(waiting)
                 elif isinstance(outcome, EngineError):
                     _settle(waiting, outcome)
                 else:
@@ -278,35 +219,8 @@ class Engine:
                     queue_ms = (done - waiting.since - waiting.inference_s) * 1000
                     _settle(waiting, Answer(outcome, classifier.info, queue_ms, waiting.inference_s * 1000))
 
-    def _take(self) -> list[_Waiting]:
-        """Take the next batch within its bounds; at least one text if any waits."""
-        # Those cancelled or late a moment ago are still there: their callers have not run yet.
-        waiting = sorted((item for item in self._waiting if not item.future.done()), key=lambda item: item.order)
-        turn = [item for item in waiting if not item.background] or waiting
-        short = [item for item in turn if not item.is_long]
-        long = [item for item in turn if item.is_long]
-        # They take turns: a key waits for one step of a long text at the most, and a long text is not put off for ever.
-        batch = long[:1] if long and (self._long_is_next or not short) else self._fill(short)
-        self._long_is_next = bool(batch) and not batch[0].is_long
-        self._waiting = [item for item in waiting if item not in batch]
-        self._waiting_tokens = sum(item.tokens for item in self._waiting)
-        return batch
 
-    def _fill(self, waiting: list[_Waiting]) -> list[_Waiting]:
-        """As many of these as one batch may have."""
-        background_budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_TOKENS
-        batch: list[_Waiting] = []
-        tokens = 0
-        for item in waiting[: self._options.max_batch]:
-            budget = background_budget if item.background else self._options.max_batch_tokens
-            if batch and tokens + item.tokens > budget:
-                break
-            batch.append(item)
-            tokens += item.tokens
-        return batch
-
-
-def _read(classifier: Classifier, batch: list[_Waiting], step: int) -> Sequence[Prediction | EngineError | None]:
+def _read(classifier: Classifier, batch: list[WaitingText], step: int) -> Sequence[Prediction | EngineError | None]:
     """In the model thread: classify a batch, or read on in the long text that is alone in it, and return None."""
     first = batch[0]
     if first.ahead >= step and first.cache is not None and isinstance(classifier, StepwiseClassifier):
@@ -355,7 +269,7 @@ def _clear(caches: Iterable[EncoderCache]) -> None:
         cache.clear()
 
 
-def _settle(waiting: _Waiting, outcome: Answer | EngineError) -> None:
+def _settle(waiting: WaitingText, outcome: Answer | EngineError) -> None:
     if waiting.future.done():
         return
     if isinstance(outcome, EngineError):

@@ -14,10 +14,10 @@ from model_core.fake import FakeClassifier
 
 
 @pytest.fixture
-async def held() -> AsyncIterator[Engine]:
+async def held(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
     """An engine whose model does not answer until its gate is opened."""
     classifier = FakeClassifier(gate=threading.Event())
-    engine = Engine(classifier, EngineOptions(deadline_ms=200))
+    engine = Engine(classifier, getattr(request, "param", EngineOptions(deadline_ms=200)))
     yield engine
     assert classifier.gate is not None
     classifier.gate.set()
@@ -87,11 +87,11 @@ async def test_a_model_that_comes_back_is_ready_again(held: Engine, monkeypatch:
     await answered(held)
 
 
+@pytest.mark.parametrize("held", [EngineOptions(max_waiting=1)], indirect=True)
 async def test_a_full_queue_is_busy_until_the_model_is_at_one_batch_for_longer_than_the_deadline(
     held: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "_FRESH_S", 0.0)
-    held._options = EngineOptions(max_waiting=1)
     taken = asyncio.create_task(held.classify("taken"))
     assert await asyncio.to_thread(model_of(held).asked.acquire, timeout=10)
     waits = asyncio.create_task(held.classify("waits"))

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE
 from tests.factories import separable_reviews, tiny_model, tiny_tokenizer, torch_logits, write_tuned
 from training import pretrain as module
-from training import run as run_module
 from training.config import ConfigError, PretrainConfig
 from training.finetune import schedule
 from training.initial import WARM_START, load_initial
@@ -26,7 +25,6 @@ from training.pretrain import (
     main,
     parameter_groups,
 )
-from training.run import load_pieces, save_pieces
 
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "training" / "configs").glob("pretrain-*.toml"))
 IDS = (2, 10, 11, 12, 13, 3)
@@ -331,35 +329,6 @@ def test_a_run_of_other_options_is_not_mixed_with_this_one(
     assert run_main(packed_file, tmp_path, steps=1, stop_after_minutes=5, shard_mb=2) == 0
     assert run_main(packed_file, tmp_path, steps=2) == 1
     assert "another steps" in capsys.readouterr().err
-
-
-def test_pieces_are_no_larger_than_asked_and_are_read_back(tmp_path: Path) -> None:
-    tensors = {str(number): torch.full((100,), float(number)) for number in range(7)}
-    save_pieces(tmp_path, tensors, {"step": 1}, piece_bytes=1000)
-    assert len(list(tmp_path.glob("*.safetensors"))) == 4
-    save_pieces(tmp_path, tensors, {"step": 2}, piece_bytes=0)
-    assert len(list(tmp_path.glob("*.safetensors"))) == 1
-    loaded = load_pieces(tmp_path)
-    assert loaded is not None
-    assert loaded[1] == {"step": 2}
-    assert loaded[0].keys() == tensors.keys()
-    assert all(torch.equal(loaded[0][name], tensor) for name, tensor in tensors.items())
-
-
-def test_a_run_killed_while_saving_keeps_the_older_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for step in (1, 2):
-        save_pieces(tmp_path, {"weight": torch.full((4,), float(step))}, step, piece_bytes=0)
-
-    def half_written(_: object, path: Path) -> None:
-        path.write_bytes(b"half a fi")
-        raise KilledError
-
-    monkeypatch.setattr(run_module, "save_file", half_written)
-    with pytest.raises(KilledError):
-        save_pieces(tmp_path, {"weight": torch.full((4,), 3.0)}, 3, piece_bytes=0)
-    loaded = load_pieces(tmp_path)
-    assert loaded is not None
-    assert (loaded[0]["weight"].tolist(), loaded[1]) == ([2.0] * 4, 2)
 
 
 # Options

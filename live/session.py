@@ -1,6 +1,7 @@
 """The sequence contract of one connection: the newest text is always answered, older ones may be passed over.
 
-One text is being rated, one waits; a newer text takes the place of the waiting one. Nothing here knows of sockets.
+One text is being rated, one waits; a newer text takes the place of the waiting one. When the model comes to a text, it
+reads the one that waits instead. Nothing here knows of sockets.
 """
 
 import asyncio
@@ -25,6 +26,17 @@ logger = logging.getLogger(__name__)
 Send = Callable[[PredictionMessage | ExplanationMessage | ErrorMessage], Awaitable[None]]
 
 
+@dataclass(slots=True)
+class _UnderWay:
+    """The text that is being rated."""
+
+    update: TextUpdate
+    since: float
+    """When it came, on the clock of ``time.perf_counter``."""
+    skipped: int
+    """Texts that its answer says to have been passed over."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Answered:
     update: TextUpdate
@@ -41,7 +53,7 @@ class TypingSession:
         self._newest_seq = -1
         self._waiting: TextUpdate | None = None
         self._waiting_since = 0.0
-        self._rated: TextUpdate | None = None
+        self._rated: _UnderWay | None = None
         self._answered: _Answered | None = None
         self._skipped = 0
         self._final_seq: int | None = None
@@ -56,7 +68,13 @@ class TypingSession:
     @property
     def is_busy(self) -> bool:
         """Whether a text is being rated or waits."""
-        return self._rated is not None or self._waiting is not None
+        return bool(self._unanswered)
+
+    @property
+    def _unanswered(self) -> tuple[TextUpdate, ...]:
+        """The text that waits and the one that is being rated, as far as there are any."""
+        rated = () if self._rated is None else (self._rated.update,)
+        return rated if self._waiting is None else (self._waiting, *rated)
 
     def update(self, update: TextUpdate) -> None:
         """Store the newest text and return at once. Raises ProtocolError where ``seq`` does not increase."""
@@ -85,8 +103,8 @@ class TypingSession:
 
         Raises ProtocolError before the first text, or where the newest was answered by an error.
         """
-        if (update := self._waiting or self._rated) is not None:
-            self._final_seq = update.seq
+        if self._unanswered:
+            self._final_seq = self._unanswered[0].seq
             self._hurry.set()
         elif self._answered is not None and self._answered.update.seq == self._newest_seq:
             await self._send(self._prediction(self._answered, is_final=True))
@@ -95,8 +113,8 @@ class TypingSession:
 
     def is_new_to_explain(self, seq: int) -> bool:
         """Whether to explain the text ``seq`` would be work, and none that is under way already."""
-        held = (self._waiting, self._rated, None if self._answered is None else self._answered.update)
-        is_held = seq == self._newest_seq and any(update is not None and update.seq == seq for update in held)
+        held = self._unanswered if self._answered is None else (*self._unanswered, self._answered.update)
+        is_held = seq == self._newest_seq and any(update.seq == seq for update in held)
         return is_held and seq not in (self._explain_seq, self._explaining.seq)
 
     def explain(self, seq: int) -> None:
@@ -106,7 +124,7 @@ class TypingSession:
         """
         if seq < self._newest_seq:
             return
-        if any(update is not None and update.seq == seq for update in (self._waiting, self._rated)):
+        if any(update.seq == seq for update in self._unanswered):
             self._explain_seq = seq
         elif self._answered is not None and self._answered.update.seq == seq:
             self._explaining.start(seq, self._answered.update.text)
@@ -124,7 +142,7 @@ class TypingSession:
             self._waiting = None
             self._skip()
         if self._final_seq is not None:
-            self._final_seq = None if self._rated is None else self._rated.seq
+            self._final_seq = None if self._rated is None else self._rated.update.seq
         self._drop_explanation()
 
     async def finish(self, within_s: float) -> None:
@@ -135,10 +153,10 @@ class TypingSession:
         # A text that comes when the one before was just answered is worked on by another task.
         while self._worker is not None and not self._worker.done() and (left_s := ends_at - time.monotonic()) > 0:
             await asyncio.wait([self._worker], timeout=left_s)
-        unanswered = self._waiting or self._rated
+        unanswered = self._unanswered
         await self.close()
-        if unanswered is not None:
-            error = ProtocolError("model_unavailable", "the server stops before the answer", seq=unanswered.seq)
+        if unanswered:
+            error = ProtocolError("model_unavailable", "the server stops before the answer", seq=unanswered[0].seq)
             await self._send(ErrorMessage(error=error_body(error)))
 
     async def close(self) -> None:
@@ -151,41 +169,52 @@ class TypingSession:
         await self._explaining.close()
 
     async def _work(self) -> None:
-        while (update := await self._next()) is not None:
-            self._rated = update
-            since = self._waiting_since
-            skipped, self._skipped = self._skipped, 0
-            message = await self._rate(update, skipped)
+        while (rated := await self._next()) is not None:
+            self._rated = rated
+            message = await self._rate(rated)
             self._rated = None
             await self._send(message)
             if isinstance(message, PredictionMessage):
-                keystroke_seconds.observe(time.perf_counter() - since)
-            if self._explain_seq == update.seq and isinstance(message, PredictionMessage):
+                keystroke_seconds.observe(time.perf_counter() - rated.since)
+            if self._explain_seq == rated.update.seq and isinstance(message, PredictionMessage):
                 self._explain_seq = None
-                self._explaining.start(update.seq, update.text)
+                self._explaining.start(rated.update.seq, rated.update.text)
 
-    async def _rate(self, update: TextUpdate, skipped: int) -> PredictionMessage | ErrorMessage:
+    async def _rate(self, rated: _UnderWay) -> PredictionMessage | ErrorMessage:
         try:
-            answer = await self._engine.classify(update.text, self._cache)
-            self._answered = _Answered(update, answer)
+            answer = await self._engine.classify(rated.update.text, self._cache, newer=self._take_newer)
+            self._answered = _Answered(rated.update, answer)
             self._predicted_at = time.monotonic()
-            return self._prediction(self._answered, self._take_flush(update.seq), skipped)
+            return self._prediction(self._answered, self._take_flush(rated.update.seq), rated.skipped)
         except EngineError as error:
-            refusal = from_engine_error(error, update.seq)
+            refusal = from_engine_error(error, rated.update.seq)
         except Exception:
             logger.exception("rating a text failed")
-            refusal = ProtocolError("internal", "something went wrong here", seq=update.seq)
+            refusal = ProtocolError("internal", "something went wrong here", seq=rated.update.seq)
         # These texts were passed over as well; the next prediction says so.
-        self._skipped += skipped
-        self._take_flush(update.seq)
+        self._skipped += rated.skipped
+        self._take_flush(rated.update.seq)
         return ErrorMessage(error=error_body(refusal))
 
-    async def _next(self) -> TextUpdate | None:
+    async def _next(self) -> _UnderWay | None:
         """Take the text that waits, if one still does after the pause."""
         if self._waiting is not None:
             await self._pause()
-        update, self._waiting = self._waiting, None
-        return update
+        if self._waiting is None:
+            return None
+        rated = _UnderWay(self._waiting, self._waiting_since, self._skipped)
+        self._waiting, self._skipped = None, 0
+        return rated
+
+    def _take_newer(self, fits: Callable[[str], bool]) -> str | None:
+        """Put the text that waits in the place of the one that is being rated, if there is one and it fits there."""
+        if self._rated is None or self._waiting is None or not fits(self._waiting.text):
+            return None
+        self._skip()
+        self._rated.update, self._rated.since = self._waiting, self._waiting_since
+        self._rated.skipped += self._skipped
+        self._waiting, self._skipped = None, 0
+        return self._rated.update.text
 
     async def _pause(self) -> None:
         """Let the interval between two predictions pass, unless somebody waits for the end."""

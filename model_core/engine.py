@@ -18,14 +18,14 @@ from model_core.cache import EncoderCache
 from model_core.classifier import Classifier, ModelInfo, Prediction, StepwiseClassifier
 from model_core.errors import EngineError, ModelUnavailable
 from model_core.gate import Gate
-from model_core.waiting import WaitingText, WaitingTexts, is_long
+from model_core.waiting import Newer, WaitingText, WaitingTexts, is_long
 
 logger = logging.getLogger(__name__)
 
 _CHARS_PER_TOKEN: Final = 4
 _PAST_SHARE: Final = 1 / 16
 """What a token that is kept in the cache costs, as a share of one that is encoded."""
-_BACKGROUND_SHARE: Final = 1 / 8
+_BACKGROUND_SHARE: Final = 1 / 16
 """Of the tokens that may wait; what else is done in the background stands in a line of its own before."""
 
 
@@ -35,7 +35,7 @@ class EngineOptions:
 
     max_waiting: int = 512
     """Texts that may wait; one more is refused."""
-    max_waiting_tokens: int = 16_384
+    max_waiting_tokens: int = 32_768
     """Estimated tokens that may wait, so that many long texts are refused sooner than many short ones."""
     max_batch: int = 32
     max_batch_tokens: int = 384
@@ -104,8 +104,13 @@ class Engine:
         """The model that answers."""
         return self._classifier.info
 
-    async def classify(self, text: str, cache: EncoderCache | None = None, background: bool = False) -> Answer:
+    async def classify(
+        self, text: str, cache: EncoderCache | None = None, background: bool = False, newer: Newer | None = None
+    ) -> Answer:
         """Rate one text. ``cache`` is what the caller keeps from one text to the next that continues it.
+
+        ``newer`` is asked when the model comes to the text: what it returns is rated in its place. So whoever types on
+        while many wait has the newest text rated when the turn comes, and not one after it.
 
         Nobody watches a cursor for ``background`` work: it is done while no other text waits, and never refused as
         Overloaded, for little of it is let in at once.
@@ -119,19 +124,22 @@ class Engine:
             async with asyncio.timeout(deadline_ms / 1000):
                 if not background:
                     self._waiting.refuse_too_much(tokens)
-                    return await self._answer(text, cache, tokens, background=False)
+                    return await self._answer(text, cache, tokens, background=False, newer=newer)
                 async with self._background.through(tokens):
                     return await self._answer(text, cache, tokens, background=True)
         except TimeoutError as error:
             raise ModelUnavailable("the model did not answer in time") from error
 
-    async def _answer(self, text: str, cache: EncoderCache | None, tokens: int, background: bool) -> Answer:
+    async def _answer(
+        self, text: str, cache: EncoderCache | None, tokens: int, background: bool, newer: Newer | None = None
+    ) -> Answer:
         if self._closed:
             raise ModelUnavailable("the engine is closed")
         ahead = tokens - 1 if is_long(tokens) and self._is_stepwise else 0
         if ahead and cache is None:
             cache = EncoderCache()
-        waiting = WaitingText(text, cache, background, tokens, ahead, asyncio.get_running_loop().create_future())
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        waiting = WaitingText(text, cache, background, tokens, ahead, future, newer)
         self._waiting.add(waiting)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -182,11 +190,21 @@ class Engine:
             past = min(past, shared // _CHARS_PER_TOKEN)
         return max(1, tokens - past) + int(past * _PAST_SHARE)
 
+    def _renew(self, waiting: WaitingText) -> None:
+        """Read what was written since instead, unless it would be read in steps: its turn is that of a short text."""
+        if waiting.newer is None or waiting.is_long:
+            return
+        text = waiting.newer(lambda text: not is_long(self._estimate_tokens(text, waiting.cache)))
+        if text is not None:
+            waiting.text = text
+
     async def _work(self) -> None:
         """Run batch after batch until nothing waits; an idle engine has no task."""
         loop = asyncio.get_running_loop()
         while batch := self._waiting.take():
             classifier = self._classifier
+            for waiting in batch:
+                self._renew(waiting)
             self._caches.update(waiting.cache for waiting in batch if waiting.cache is not None)
             taken = self._batch_since = time.perf_counter()
             try:

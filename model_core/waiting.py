@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -13,17 +14,21 @@ if TYPE_CHECKING:
     from model_core.engine import Answer, EngineOptions
 
 _LONG_TOKENS: Final = 128
-_SHARE_OF_LONG: Final = 1 / 2
-"""Of the tokens that may wait, so that a crowd that pastes leaves room for keys."""
+_SHARE_OF_LONG: Final = 1 / 4
+"""Of the tokens that may wait, those of long texts: a crowd that pastes leaves room for keys, and keys for a paste."""
 _SLACK_MS_PER_TOKEN: Final = 1.0
 """How long a text lets shorter ones pass."""
 _STEP_TOKENS: Final = 64
 """Nothing interrupts a pass, so long texts are read in steps, and background batches are small: keys go in between."""
-_LEAST_STEP_TOKENS: Final = 16
-"""While somebody types, a step is as long as the batch of keys before it, from here up: both get the same time."""
+_STEP_TOKENS_WHILE_TYPING: Final = (16, 128)
+"""While somebody types, a step is as long as the batch of keys before it, within these: both get the same time."""
 _BACKGROUND_BATCH_TOKENS: Final = 128
 _TYPING_S: Final = 1.0
 """So long after a key its typist is expected to make another."""
+
+
+Newer = Callable[[Callable[[str], bool]], str | None]
+"""Returns what a typist has written since, where it passes the test that it is called with."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +42,8 @@ class WaitingText:
     ahead: int
     """Tokens that may be read in steps, ahead of the rest."""
     future: "asyncio.Future[Answer]"
+    newer: Newer | None = None
+    """Asked when the model comes to the text, for one to read in its place."""
     is_long: bool = field(init=False)
     since: float = field(default_factory=time.perf_counter)
     inference_s: float = 0.0
@@ -69,8 +76,12 @@ class WaitingTexts:
 
     def refuse_too_much(self, tokens: int) -> None:
         """Raise Overloaded if a text of so many tokens may not wait."""
-        room = self._options.max_waiting_tokens * (_SHARE_OF_LONG if is_long(tokens) else 1)
-        if len(self._texts) >= self._options.max_waiting or (self._texts and self._tokens + tokens > room):
+        room = self._options.max_waiting_tokens - tokens
+        is_full = len(self._texts) >= self._options.max_waiting or (self._texts and self._tokens > room)
+        if not is_full and is_long(tokens):
+            long_tokens = sum(item.tokens for item in self._texts if item.is_long)
+            is_full = long_tokens > 0 and long_tokens + tokens > self._options.max_waiting_tokens * _SHARE_OF_LONG
+        if is_full:
             raise Overloaded("too many texts wait to be rated; try again in a moment")
 
     def add(self, waiting: WaitingText) -> None:
@@ -108,7 +119,10 @@ class WaitingTexts:
     @property
     def step_tokens(self) -> int:
         """How many tokens of a long text may be read before others have their turn."""
-        return min(_STEP_TOKENS, max(_LEAST_STEP_TOKENS, self._key_tokens)) if self._somebody_types else _STEP_TOKENS
+        if not self._somebody_types:
+            return _STEP_TOKENS
+        least, most = _STEP_TOKENS_WHILE_TYPING
+        return min(most, max(least, self._key_tokens))
 
     @property
     def _somebody_types(self) -> bool:

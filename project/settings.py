@@ -59,7 +59,7 @@ STARCAST_LIMITS = {
 }
 STARCAST_ENGINE = {
     "max_waiting": env_int("STARCAST_MAX_WAITING", 512),
-    "max_waiting_tokens": env_int("STARCAST_MAX_WAITING_TOKENS", 16_384),
+    "max_waiting_tokens": env_int("STARCAST_MAX_WAITING_TOKENS", 32_768),
     "max_batch": env_int("STARCAST_MAX_BATCH", 32),
     "max_batch_tokens": env_int("STARCAST_MAX_BATCH_TOKENS", 384),
     "deadline_ms": env_int("STARCAST_DEADLINE_MS", 5_000),

@@ -70,6 +70,39 @@ async def test_the_first_text_leaves_at_once_and_the_newest_takes_the_place_of_w
     assert typist.classifier.batches == [["text 1"], ["text 4"]]
 
 
+async def test_a_text_that_the_model_has_not_come_to_gives_its_place_to_the_newest(typist: Typist) -> None:
+    other = asyncio.create_task(typist.engine.classify("another typist"))
+    await typist.model_is_busy()
+    typist.type(1)
+    await asyncio.sleep(0.01)  # Now it waits in the engine, behind the other's.
+    for seq in (2, 3):
+        typist.type(seq)
+    await typist.session.flush()
+    let_go(typist)
+    await other
+    answer = await typist.prediction()
+    assert (answer.seq, answer.skipped, answer.is_final) == (3, 2, True)
+    assert typist.classifier.batches == [["another typist"], ["text 3"]]
+    typist.type(4)
+    following = await typist.prediction()
+    assert (following.seq, following.skipped) == (4, 0)
+
+
+async def test_an_error_names_the_text_that_was_read_and_what_was_passed_over_is_told_later(typist: Typist) -> None:
+    typist.classifier.fail_on = "bad"
+    other = asyncio.create_task(typist.engine.classify("another typist"))
+    await typist.model_is_busy()
+    typist.type(1)
+    await asyncio.sleep(0.01)
+    typist.type(2, "a bad text")
+    let_go(typist)
+    await other
+    assert (await typist.error()).error.seq == 2
+    typist.type(3)
+    answer = await typist.prediction()
+    assert (answer.seq, answer.skipped) == (3, 1)
+
+
 async def test_a_seq_that_does_not_increase_is_refused_and_changes_nothing(typist: Typist) -> None:
     typist.type(5)
     for seq in (5, 4, 0):

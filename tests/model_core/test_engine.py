@@ -15,6 +15,7 @@ from model_core.classifier import Prediction
 from model_core.engine import Answer, Engine, EngineOptions, shared_chars
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
+from model_core.waiting import Newer
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine, outcomes, start, start_busy
 
 
@@ -157,6 +158,40 @@ async def test_long_texts_leave_room_for_keys(make_engine: MakeEngine, held: Hel
     waiting += await start(engine, "a key, and another")
     held.open.set()
     assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
+
+
+async def test_keys_leave_room_for_a_long_text(make_engine: MakeEngine, held: HeldClassifier) -> None:
+    engine = make_engine(held, max_waiting_tokens=1_200)
+    first = await start_busy(engine, held)
+    waiting = await start(engine, *[f"{number} " + "word " * 80 for number in range(8)])  # about 100 tokens each
+    waiting += await start(engine, "word " * 200)
+    held.open.set()
+    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
+
+
+async def test_what_was_written_since_is_read_when_the_model_comes_to_a_text(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held)
+    first = await start_busy(engine, held)
+    newest = {"a": "a and more", "b": "b " * 600, "c": None}
+
+    def newer(key: str) -> Newer:
+        return lambda fits: text if (text := newest[key]) is not None and fits(text) else None
+
+    waiting = [asyncio.create_task(engine.classify(key, newer=newer(key))) for key in newest]
+    await asyncio.sleep(0)
+    held.open.set()
+    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
+    # What would have to be read in steps waits for a turn of its own.
+    assert held.batches == [["first"], ["a and more", "b", "c"]]
+
+
+async def test_a_long_text_is_read_to_its_end_whatever_is_written_since(make_engine: MakeEngine) -> None:
+    asked: list[object] = []
+    text = "word " * 400
+    await make_engine().classify(text, newer=lambda fits: asked.append(fits))
+    assert not asked
 
 
 @given(st.text("ab", max_size=20), st.text("ab", max_size=20))

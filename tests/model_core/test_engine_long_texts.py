@@ -48,7 +48,7 @@ async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngi
     assert stepwise.read[-1] == "rating of l"
 
 
-@pytest.mark.parametrize(("keys", "step"), [(1, 16), (4, 24), (32, 64)])
+@pytest.mark.parametrize(("keys", "step"), [(1, 16), (4, 24), (32, 128)])
 async def test_while_somebody_types_a_step_is_as_long_as_the_batch_of_keys_before_it(
     keys: int, step: int, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,11 +21,11 @@ def rate(page: Page, text: str) -> None:
 
 
 def bars(page: Page) -> dict[int, float]:
-    """The probability that each bar shows, by its stars."""
-    return {
-        int(meter.get_attribute("data-stars") or 0): float(meter.get_attribute("data-probability") or "nan")
-        for meter in page.get_by_role("meter").all()
-    }
+    """The probability that each bar shows, by its stars; all in one look, for an answer may come between two."""
+    shown = page.get_by_role("meter").evaluate_all(
+        "meters => meters.map(({ dataset }) => [Number(dataset.stars), Number(dataset.probability)])"
+    )
+    return {int(stars): float(probability) for stars, probability in shown}
 
 
 def shown_seqs(page: Page) -> list[int]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LONG_TOKENS: Final = 128
 _SHARE_OF_LONG: Final = 1 / 4
-"""Of the tokens that may wait, those of long texts: a crowd that pastes leaves room for keys, and keys for a paste."""
+"""Of the tokens that may wait, so many at most are of long texts: a crowd that pastes leaves room for keys."""
 _SLACK_MS_PER_TOKEN: Final = 1.0
 """How long a text lets shorter ones pass."""
 _STEP_TOKENS: Final = 64
@@ -25,7 +25,6 @@ _STEP_TOKENS_WHILE_TYPING: Final = (16, 128)
 _BACKGROUND_BATCH_TOKENS: Final = 128
 _TYPING_S: Final = 1.0
 """So long after a key its typist is expected to make another."""
-
 
 Newer = Callable[[Callable[[str], bool]], str | None]
 """Returns what a typist has written since, where it passes the test that it is called with."""
@@ -63,7 +62,6 @@ class WaitingTexts:
     def __init__(self, options: "EngineOptions") -> None:
         self._options = options
         self._texts: list[WaitingText] = []
-        self._tokens = 0
         self._long_is_next = False
         self._key_s = -math.inf
         """When the last short text was taken that somebody waits for."""
@@ -76,28 +74,27 @@ class WaitingTexts:
 
     def refuse_too_much(self, tokens: int) -> None:
         """Raise Overloaded if a text of so many tokens may not wait."""
-        room = self._options.max_waiting_tokens - tokens
-        is_full = len(self._texts) >= self._options.max_waiting or (self._texts and self._tokens > room)
-        if not is_full and is_long(tokens):
-            long_tokens = sum(item.tokens for item in self._texts if item.is_long)
-            is_full = long_tokens > 0 and long_tokens + tokens > self._options.max_waiting_tokens * _SHARE_OF_LONG
-        if is_full:
+        most = self._options.max_waiting_tokens
+        rooms: list[tuple[list[WaitingText], float]] = [(self._texts, most)]
+        if is_long(tokens):
+            rooms.append(([item for item in self._texts if item.is_long], most * _SHARE_OF_LONG))
+        # One that is larger than a room is taken where nothing else is in it.
+        too_long = any(texts and sum(item.tokens for item in texts) + tokens > room for texts, room in rooms)
+        if too_long or len(self._texts) >= self._options.max_waiting:
             raise Overloaded("too many texts wait to be rated; try again in a moment")
 
     def add(self, waiting: WaitingText) -> None:
         """Let a text wait, whether for the first time or for its next step."""
         self._texts.append(waiting)
-        self._tokens += waiting.tokens
 
     def remove(self, waiting: WaitingText) -> None:
         """Give the place of a text back, if it still has one."""
         if waiting in self._texts:
             self._texts.remove(waiting)
-            self._tokens -= waiting.tokens
 
     def clear(self) -> list[WaitingText]:
         """Return all that wait; none does any more."""
-        texts, self._texts, self._tokens = self._texts, [], 0
+        texts, self._texts = self._texts, []
         return texts
 
     def take(self) -> list[WaitingText]:
@@ -111,7 +108,6 @@ class WaitingTexts:
         batch = long[:1] if long and (self._long_is_next or not short) else self._fill(short)
         self._long_is_next = bool(batch) and not batch[0].is_long
         self._texts = [item for item in waiting if item not in batch]
-        self._tokens = sum(item.tokens for item in self._texts)
         if batch and not (batch[0].is_long or batch[0].background):
             self._key_s, self._key_tokens = time.perf_counter(), sum(item.tokens for item in batch)
         return batch

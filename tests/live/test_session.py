@@ -42,6 +42,12 @@ class Typist:
         """Return once the model thread has been given a batch."""
         assert await asyncio.to_thread(self.classifier.asked.acquire, timeout=10)
 
+    async def waits_in_the_engine(self) -> None:
+        """Return once a text waits for the model, behind the batch that it is in."""
+        async with asyncio.timeout(10):
+            while not self.engine.waiting:
+                await asyncio.sleep(0)
+
 
 @pytest.fixture
 async def typist() -> AsyncIterator[Typist]:
@@ -74,7 +80,7 @@ async def test_a_text_that_the_model_has_not_come_to_gives_its_place_to_the_newe
     other = asyncio.create_task(typist.engine.classify("another typist"))
     await typist.model_is_busy()
     typist.type(1)
-    await asyncio.sleep(0.01)  # Now it waits in the engine, behind the other's.
+    await typist.waits_in_the_engine()
     for seq in (2, 3):
         typist.type(seq)
     await typist.session.flush()
@@ -93,7 +99,7 @@ async def test_an_error_names_the_text_that_was_read_and_what_was_passed_over_is
     other = asyncio.create_task(typist.engine.classify("another typist"))
     await typist.model_is_busy()
     typist.type(1)
-    await asyncio.sleep(0.01)
+    await typist.waits_in_the_engine()
     typist.type(2, "a bad text")
     let_go(typist)
     await other

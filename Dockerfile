@@ -38,6 +38,6 @@ RUN STARCAST_SECRET_KEY=throw-away python manage.py collectstatic --noinput --ve
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "project.deploy.health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "live.server.health_check"]
 # exec: the server itself gets the signal to stop.
 CMD ["sh", "-c", "python manage.py migrate --noinput --verbosity 0 && exec python manage.py serve --host 0.0.0.0 --port 8000"]

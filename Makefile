@@ -13,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CONSTRAINTS := project/constraints.txt
 MESSAGES := $(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file \
-  $(addprefix --ignore ,.venv tests training benchmarks clients build runs)
+  $(addprefix --ignore ,.venv tests training benchmarks tools clients build runs)
 STATIC := $(or $(STARCAST_STATIC_DIR),$(or $(STARCAST_DATA_DIR),var)/static)/staticfiles.json
 BIOME := tests/js/node_modules/.bin/biome
 
@@ -68,7 +68,7 @@ bench: .venv/bench .venv/gradio/installed ## Measure speed beside two peers, in 
 	$(BIN)/python -m benchmarks $(ARGS)
 
 topology: env ## Run a whole site on loopback: TLS proxy, servers, Redis, PostgreSQL; ARGS="--replicas 2 --check"
-	@PYTHONPATH=clients/python/src $(BIN)/python -m tests.topology $(ARGS)
+	@PYTHONPATH=clients/python/src $(BIN)/python -m tools.topology $(ARGS)
 
 audit: env ## Ask the advisories of PyPI about every pinned version; needs the network
 	$(BIN)/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict --progress-spinner off $(ARGS)
@@ -78,7 +78,7 @@ sbom: .venv/image/installed .venv/all ## Write what the image installs as Cyclon
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json .venv/image
 
 screenshots: env ## Take the pictures of the README from the real page
-	$(BIN)/python -m tests.e2e.screenshots $(ARGS)
+	$(BIN)/python -m tools.screenshots $(ARGS)
 
 messages: env ## Gather the words of the page for translation, and compile what is translated; needs gettext
 	$(MESSAGES)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from live.buckets import Bucket, SharedBucket, TokenBucket, spend_all
+from live.access.token_buckets import Bucket, SharedBucket, TokenBucket, spend_all
 from model_core.text import MAX_CHARS
 
 

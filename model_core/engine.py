@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakSet
 
+from model_core.background_queue import Gate
 from model_core.cache import EncoderCache
 from model_core.classifier import Classifier, ModelInfo, Prediction, StepwiseClassifier
 from model_core.errors import EngineError, ModelUnavailable
-from model_core.gate import Gate
-from model_core.waiting import Newer, WaitingText, WaitingTexts, is_long
+from model_core.scheduler import Newer, WaitingText, WaitingTexts, is_long
 
 logger = logging.getLogger(__name__)
 

@@ -83,20 +83,20 @@ INSTALLED_APPS = [
     "live",
 ]
 MIDDLEWARE = [
-    "live.access.access",
-    "live.http.health_checks",
-    "live.http.api_errors",
-    "live.login_rate.login_rate",
+    "live.monitoring.requests.access",
+    "live.http.responses.health_checks",
+    "live.http.responses.api_errors",
+    "live.access.login_throttle.login_rate",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "live.admin_middleware.AdminSessions",
+    "live.admin.middleware.AdminSessions",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "live.admin_middleware.AdminAuthentication",
-    "live.admin_middleware.AdminMessages",
+    "live.admin.middleware.AdminAuthentication",
+    "live.admin.middleware.AdminMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "project.urls"
@@ -181,10 +181,13 @@ LOG_FORMAT = env_choice("STARCAST_LOG_FORMAT", "LINE", ("LINE", "JSON")).lower()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "live.logs.LineFormatter"}, "json": {"()": "live.logs.JsonFormatter"}},
+    "formatters": {
+        "line": {"()": "live.monitoring.logs.LineFormatter"},
+        "json": {"()": "live.monitoring.logs.JsonFormatter"},
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # What a client does wrong is answered, and is no warning to whoever runs the server; live.access notes it.
+    # A client error is answered and logged by live.monitoring.requests; it is no warning to the operator.
     # The channel layer writes a traceback a second while Redis is away, with an address that may hold a password.
     # Daphne's details name the addresses of clients.
     "loggers": {

@@ -12,11 +12,11 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from hypothesis import HealthCheck, settings
 
-import live.engine
+import live.serving.process_engine
 from model_core.errors import CheckpointError
 from model_core.fake import FakeClassifier
 from project.asgi import application
-from tests.servers import RunningServer, free_port, start_server
+from tools.servers import RunningServer, free_port, start_server
 
 # No test asserts a speed, and a busy machine must not fail one.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,16 +44,16 @@ def missing(message: str) -> NoReturn:
 @pytest.fixture
 def fresh_engine() -> Iterator[None]:
     """No engine and no classifier before and after the test."""
-    live.engine.reset()
+    live.serving.process_engine.reset()
     yield
-    live.engine.reset()
+    live.serving.process_engine.reset()
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> FakeClassifier:
     """The model of this process, replaced by a fake one whose knobs a test can turn."""
     classifier = FakeClassifier()
-    monkeypatch.setattr(live.engine, "load_classifier", lambda *_: classifier)
+    monkeypatch.setattr(live.serving.process_engine, "load_classifier", lambda *_: classifier)
     return classifier
 
 
@@ -64,7 +64,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> None:
     def fail(*_: object) -> None:
         raise CheckpointError("gone")
 
-    monkeypatch.setattr(live.engine, "load_classifier", fail)
+    monkeypatch.setattr(live.serving.process_engine, "load_classifier", fail)
 
 
 @pytest.fixture

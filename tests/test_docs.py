@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-import live.protocol
-from live.api_messages import MAX_TEXTS
-from live.codes import CLOSE_MEANINGS, ERROR_MEANINGS, WEBSOCKET_ONLY, comes_back
-from live.http import STATUS
+import live.messages.protocol
+from live.http.responses import STATUS
 from live.limits import Limits
-from live.metrics import REGISTRY
-from live.protocol import FOLLOWING_CLOSE, RETRYABLE, ErrorCode
+from live.messages.errors import CLOSE_MEANINGS, ERROR_MEANINGS, WEBSOCKET_ONLY, comes_back
+from live.messages.http import MAX_TEXTS
+from live.messages.protocol import FOLLOWING_CLOSE, RETRYABLE, ErrorCode
+from live.monitoring.metrics import REGISTRY
 from tests.conftest import require_program
-from tests.servers import REPOSITORY, RunningServer
+from tools.servers import REPOSITORY, RunningServer
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -141,7 +141,7 @@ def test_the_api_page_lists_every_error_and_every_close_code_as_the_server_has_t
     for code in get_args(ErrorCode):
         status = "–" if code in WEBSOCKET_ONLY else STATUS.get(code, 400)
         assert f"| `{code}` | {status} | {'yes' if code in RETRYABLE else 'no'} | {ERROR_MEANINGS[code]} |" in rows
-    for name, code in vars(live.protocol).items():
+    for name, code in vars(live.messages.protocol).items():
         if name.startswith("CLOSE_"):
             assert f"| {code} | {'yes' if comes_back(code) else 'no'} | {CLOSE_MEANINGS[code]} |" in rows
 
@@ -185,7 +185,7 @@ def test_the_protocol_page_says_which_close_code_follows_which_error() -> None:
 def test_the_protocol_page_lists_every_error_and_every_close_code() -> None:
     page = (REPOSITORY / "docs" / "protocol.md").read_text()
     assert {code for code in get_args(ErrorCode) if f"`{code}`" not in page} == set()
-    close_codes = {value for name, value in vars(live.protocol).items() if name.startswith("CLOSE_")}
+    close_codes = {value for name, value in vars(live.messages.protocol).items() if name.startswith("CLOSE_")}
     assert len(close_codes) > 5
     assert {code for code in close_codes if f"| {code} |" not in page} == set()
 

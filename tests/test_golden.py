@@ -19,8 +19,8 @@ from model_core.cache import EncoderCache
 from model_core.classifier import Classifier
 from model_core.labels import STARS
 from model_core.loading import load_classifier
-from tests.reviews import REVIEWS
-from tests.servers import REPOSITORY, RunningServer
+from tools.reviews import REVIEWS
+from tools.servers import REPOSITORY, RunningServer
 from training.data import load_split
 
 ARCHIVE = REPOSITORY / os.environ.get("STARCAST_TEST_DATA", "data/aclImdb_v1.tar.gz")

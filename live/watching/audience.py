@@ -10,8 +10,8 @@ from contextvars import Context
 from typing import Final, Protocol
 
 from live.limits import Limits
-from live.protocol import ProtocolError
-from live.room_messages import RoomEnd, RoomState
+from live.messages.protocol import ProtocolError
+from live.messages.rooms import RoomEnd, RoomState
 from live.watching import BEAT_S, MISSED_S, UNKNOWN_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link
 from live.watching.room import rooms

@@ -1,22 +1,22 @@
 /** What programs other than the page import, from the server or as the npm package `starcast-client`. */
 
-import { socketUrl } from "./protocol.js";
-import { RatingSocket } from "./socket.js";
+import { socketUrl } from "./client/protocol.js";
+import { RatingSocket } from "./client/socket.js";
 
-export { utf16Spans } from "./offsets.js";
-export { LABELS, ProtocolError } from "./protocol.js";
-export { RatingSocket } from "./socket.js";
+export { utf16Spans } from "./client/offsets.js";
+export { LABELS, ProtocolError } from "./client/protocol.js";
+export { RatingSocket } from "./client/socket.js";
 
 /**
- * @typedef {import("./protocol.js").Prediction} Prediction
- * @typedef {import("./protocol.js").Explanation} Explanation
- * @typedef {import("./protocol.js").RoomMessage} RoomMessage
- * @typedef {import("./protocol.js").ServerError} ServerError
- * @typedef {import("./protocol.js").Session} Session
- * @typedef {import("./protocol.js").SessionSettings} SessionSettings
- * @typedef {import("./protocol.js").Span} Span
- * @typedef {import("./socket.js").SocketOptions} SocketOptions
- * @typedef {import("./socket.js").Status} Status
+ * @typedef {import("./client/protocol.js").Prediction} Prediction
+ * @typedef {import("./client/protocol.js").Explanation} Explanation
+ * @typedef {import("./client/protocol.js").RoomMessage} RoomMessage
+ * @typedef {import("./client/protocol.js").ServerError} ServerError
+ * @typedef {import("./client/protocol.js").Session} Session
+ * @typedef {import("./client/protocol.js").SessionSettings} SessionSettings
+ * @typedef {import("./client/protocol.js").Span} Span
+ * @typedef {import("./client/socket.js").SocketOptions} SocketOptions
+ * @typedef {import("./client/socket.js").Status} Status
  *
  * @typedef {object} Listeners
  * @property {(prediction: Prediction, elapsedMs: number | null) => void} [onPrediction] With the
@@ -53,9 +53,9 @@ export function connect({
   }
   const socket = new RatingSocket(socketUrl(url), options);
   /**
-   * @template {keyof import("./socket.js").RatingEvents} Name
+   * @template {keyof import("./client/socket.js").RatingEvents} Name
    * @param {Name} name
-   * @param {(detail: import("./socket.js").RatingEvents[Name]) => void} listener
+   * @param {(detail: import("./client/socket.js").RatingEvents[Name]) => void} listener
    */
   const listen = (name, listener) =>
     socket.addEventListener(name, (event) => listener(/** @type {CustomEvent} */ (event).detail));

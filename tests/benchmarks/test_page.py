@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.page import BUDGET_BYTES, DEVICES, Budget, main, median, over_budget
 from tests.conftest import require_program
-from tests.e2e.chromium import NAMES
+from tools.chromium import NAMES
 
 
 def test_each_page_is_measured_and_the_live_one_keeps_to_its_budget(

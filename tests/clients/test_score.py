@@ -11,7 +11,7 @@ from starcast_client.cli import main
 from starcast_client.scoring.writers import COLUMNS
 
 from tests.clients.score_files import TEXTS, read, score, write_csv, write_jsonl, write_lines, write_parquet
-from tests.servers import RunningServer
+from tools.servers import RunningServer
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 /** A clock that only moves when told, and a WebSocket that does what the test says. */
 
-import { LABELS } from "../../static/live/protocol.js";
+import { LABELS } from "../../static/live/client/protocol.js";
 
 export class FakeTimers {
   #now = 0;

@@ -11,8 +11,8 @@ from playwright.sync_api import expect, sync_playwright
 from websockets.sync.client import connect
 
 from tests.conftest import missing, require_program
-from tests.e2e.chromium import ARGUMENTS, NAMES
-from tests.servers import REPOSITORY, RunningServer
+from tools.chromium import ARGUMENTS, NAMES
+from tools.servers import REPOSITORY, RunningServer
 
 COMPILER = REPOSITORY / "tests" / "js" / "node_modules" / "typescript" / "bin" / "tsc"
 TIMEOUT_S = 300

@@ -15,7 +15,7 @@ from model_core.classifier import Prediction
 from model_core.engine import Answer, Engine, EngineOptions, shared_chars
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
-from model_core.waiting import Newer
+from model_core.scheduler import Newer
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine, outcomes, start, start_busy
 
 

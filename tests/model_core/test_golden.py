@@ -9,7 +9,7 @@ from model_core.errors import CheckpointError
 from model_core.golden import TOLERANCE, check_golden, read_golden
 from model_core.loading import load_classifier
 from tests.factories import write_checkpoint
-from tests.servers import REPOSITORY
+from tools.servers import REPOSITORY
 
 SHIPPED = REPOSITORY / "model_core" / "checkpoints" / "starcast-electra-6x384"
 

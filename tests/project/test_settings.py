@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template import engines
 
-from tests.servers import REPOSITORY
+from tools.servers import REPOSITORY
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from tests.servers import REPOSITORY
+from tools.servers import REPOSITORY
 
 CONSTRAINTS = REPOSITORY / "project" / "constraints.txt"
 

@@ -1,0 +1,163 @@
+"""What Prometheus is told of this process. Numbers, codes and versions alone: no texts, keys or addresses.
+
+Children of labels are bound once, at import, so that a message costs an addition and no look-up of labels.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Final, get_args
+from weakref import ref
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from live.connections.open_sockets import live_sockets
+from live.messages.protocol import ErrorCode
+from live.watching.audience import audiences
+from live.watching.room import rooms
+from model_core.classifier import ModelInfo
+from model_core.engine import Engine
+
+REGISTRY: Final = CollectorRegistry()
+for _collector in (ProcessCollector, PlatformCollector, GCCollector):
+    _collector(registry=REGISTRY)
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)
+_TEXTS: Final = (1, 2, 4, 8, 16, 32)
+_WORK: Final = ("foreground", "background")
+_KNOWN_CLOSES: Final = frozenset({1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, *range(4000, 4600)})
+"""Others would let clients make as many series as there are numbers."""
+
+# From a key to its bars
+
+keystroke_seconds: Final = Histogram(
+    "starcast_keystroke_to_answer_seconds",
+    "From the receipt of a text over WebSocket to the sending of its rating, less pauses that the client asked for.",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+texts: Final = Counter("starcast_texts", "Texts taken over WebSocket.", registry=REGISTRY)
+skipped_texts: Final = Counter(
+    "starcast_skipped_texts", "Texts over WebSocket that a newer one or a cancel passed over.", registry=REGISTRY
+)
+
+# The engine
+
+_queue: Final = Histogram(
+    "starcast_queue_seconds",
+    "How long texts waited for the model.",
+    ["work"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+_inference: Final = Histogram(
+    "starcast_inference_seconds",
+    "How long the model took for a batch.",
+    ["work"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+_batch: Final = Histogram("starcast_batch_texts", "Texts of a batch.", ["work"], buckets=_TEXTS, registry=REGISTRY)
+_waiting: Final = Gauge("starcast_waiting_texts", "Texts that wait for the model.", registry=REGISTRY)
+_busy: Final = Gauge(
+    "starcast_model_busy_seconds",
+    "How long the model has been at the batch under way; 0 while there is none.",
+    registry=REGISTRY,
+)
+_model: Final = Info("starcast_model", "The model that answers.", registry=REGISTRY)
+_model_loaded: Final = Gauge(
+    "starcast_model_loaded_timestamp_seconds", "When the model that answers was loaded.", registry=REGISTRY
+)
+
+_switches: Final = Counter(
+    "starcast_model_switches",
+    "Models chosen while serving: taken, or refused.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+MODEL_SWITCHES: Final = {outcome: _switches.labels(outcome) for outcome in ("taken", "refused")}
+
+# Connections and requests
+
+_connections: Final = Gauge("starcast_connections", "WebSockets that are open and greeted.", registry=REGISTRY)
+_connections.set_function(lambda: len(live_sockets))
+_rooms: Final = Gauge("starcast_rooms", "Rooms whose typist is or was last in this process.", registry=REGISTRY)
+_rooms.set_function(lambda: len(rooms))
+_watchers: Final = Gauge("starcast_watchers", "WebSockets of this process that watch a room.", registry=REGISTRY)
+_watchers.set_function(lambda: audiences.watchers)
+sessions: Final = Counter("starcast_sessions", "WebSockets greeted.", registry=REGISTRY)
+_errors: Final = Counter("starcast_errors", "Errors sent to clients.", ["transport", "code"], registry=REGISTRY)
+_closes: Final = Counter(
+    "starcast_closes", "WebSockets closed, by whom and with which code.", ["by", "code"], registry=REGISTRY
+)
+http_seconds: Final = Histogram(
+    "starcast_http_request_seconds",
+    "How long HTTP requests took, by the route that answered.",
+    ["route", "method", "status"],
+    buckets=(0.005, 0.02, 0.1, 0.5, 2.5),
+    registry=REGISTRY,
+)
+
+WEBSOCKET_ERRORS: Final[dict[ErrorCode, Counter]] = {
+    code: _errors.labels("websocket", code) for code in get_args(ErrorCode)
+}
+HTTP_ERRORS: Final[dict[ErrorCode, Counter]] = {code: _errors.labels("http", code) for code in get_args(ErrorCode)}
+
+
+class EngineMetrics:
+    """Observes an engine."""
+
+    def __init__(self) -> None:
+        self._children = {
+            background: (_queue.labels(work), _inference.labels(work), _batch.labels(work))
+            for background, work in zip((False, True), _WORK, strict=True)
+        }
+
+    def on_batch(self, queue_s: Sequence[float], inference_s: float, background: bool) -> None:
+        """Note a batch that was answered."""
+        queue, inference, batch = self._children[background]
+        for waited_s in queue_s:
+            queue.observe(waited_s)
+        inference.observe(inference_s)
+        batch.observe(len(queue_s))
+
+
+def watch_engine(engine: Engine) -> None:
+    """Read queue and thread of this engine, for as long as it is there, whenever Prometheus asks."""
+    engine_ref = ref(engine)
+
+    def waiting() -> float:
+        engine = engine_ref()
+        return engine.waiting if engine is not None else 0
+
+    def busy_s() -> float:
+        engine = engine_ref()
+        return engine.busy_s if engine is not None else 0.0
+
+    _waiting.set_function(waiting)
+    _busy.set_function(busy_s)
+
+
+def note_model(info: ModelInfo) -> None:
+    """Note which model answers from now on."""
+    _model.info({"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend})
+    _model_loaded.set(time.time())
+
+
+def note_close(by_server: bool, code: int | None) -> None:
+    """Count a WebSocket that has closed; without a code it was cut off."""
+    code = 1006 if code is None else code
+    _closes.labels("server" if by_server else "client", str(code) if code in _KNOWN_CLOSES else "other").inc()
+
+
+def sample(name: str, /, **labels: str) -> float:
+    """The present value of one sample, 0 where there is none yet."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0

@@ -1,0 +1,192 @@
+"""The AsyncAPI 3 description of the WebSocket, generated from the classes that parse and encode its messages."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from live.access.authentication import BEARER_SUBPROTOCOL
+from live.limits import Limits
+from live.messages.client import ClientMessage, WatcherMessage
+from live.messages.errors import CLOSE_MEANINGS, ERROR_MEANINGS, HTTP_ONLY, comes_back
+from live.messages.protocol import RETRYABLE, SUBPROTOCOL
+from live.messages.server import SERVER_MESSAGES, WATCHER_SERVER_MESSAGES
+
+CLIENT_MESSAGES: Final[tuple[type[BaseModel], ...]] = get_args(ClientMessage)
+_WATCHER_MESSAGES: Final[tuple[type[BaseModel], ...]] = get_args(WatcherMessage)
+_ALL_SERVER_MESSAGES: Final[tuple[type[BaseModel], ...]] = tuple(
+    dict.fromkeys((*SERVER_MESSAGES, *WATCHER_SERVER_MESSAGES))
+)
+
+_DESCRIPTION: Final = f"""\
+Star ratings of a film review at every key. Offer the subprotocol `{SUBPROTOCOL}`; every message is one JSON object in \
+one text frame, with a `type`. Unknown fields are ignored.
+
+The client numbers its texts by `seq`, always increasing, and always sends the whole text. A newer text takes the \
+place of one that waits; predictions come in increasing `seq`; the newest text is always answered, by a prediction or \
+by an error with its `seq`. Nothing is resumed: after a reconnect send the current text.
+
+A typist may open a room by `room.open`. Others watch it at an address of its own, and cannot write.
+"""
+
+_LIMIT_MEANINGS: Final = {
+    "max_message_bytes": "Bytes of a message; beyond them `too_large`.",
+    "max_chars": "Unicode code points of a text; beyond them `text_too_long`.",
+    "messages_per_s": "Messages of a connection in the long run; beyond them `rate_limited`.",
+    "burst": "Messages of a connection at once, before that rate holds.",
+    "address_factor": "All connections of an address, or of a key, may have so many times the rate and the burst.",
+    "max_connections_per_address": "Open connections of an address; beyond them `server_full`.",
+    "max_malformed": "Malformed messages in a row, after which the server closes.",
+    "max_refused": "Messages beyond the rate, less those within it, after which the server closes.",
+    "idle_timeout_s": "Seconds of silence, after which the server closes; 0 for never.",
+    "ping_interval_s": "Seconds of silence, after which the server sends a ping of WebSocket.",
+    "ping_timeout_s": "Seconds for the pong, after which the connection is dropped.",
+    "slow_reader_s": "Seconds for which a client may leave too much unread.",
+    "max_rooms_per_address": "Open rooms of an address; beyond them `too_many_rooms`.",
+    "max_watchers": "Connections that watch one room; beyond them `room_full`.",
+    "room_grace_s": "Seconds for which a room waits for a typist whose connection is lost.",
+}
+
+
+def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict[str, Any]:
+    """The document as JSON values, for the server that answers at ``host``."""
+    schemas = _schemas()
+    server: dict[str, Any] = {
+        "host": host,
+        "protocol": "wss" if secure else "ws",
+        "description": "Keys are " + ("required." if require_key else "optional; one that is sent is checked."),
+    }
+    if require_key:
+        server["security"] = [{"$ref": f"#/components/securitySchemes/{name}"} for name in _SECURITY_SCHEMES]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Starcast",
+            "version": "1.0.0",
+            "description": f"{_DESCRIPTION}\n## Errors\n\n{_error_list()}\n## Close codes\n\n{_close_list()}",
+        },
+        "defaultContentType": "application/json",
+        "servers": {"this": server},
+        "channels": {
+            "classify": {
+                "address": "/ws/v1/classify/",
+                "title": "Ratings as you type",
+                **_channel((*CLIENT_MESSAGES, *SERVER_MESSAGES)),
+            },
+            "watch": {
+                "address": "/ws/v1/watch/{room_id}/",
+                "title": "Watching somebody type",
+                "parameters": {"room_id": {"description": "What `room.opened` told the typist"}},
+                **_channel((*_WATCHER_MESSAGES, *WATCHER_SERVER_MESSAGES)),
+            },
+        },
+        # An operation says what the server does: it receives what clients send.
+        "operations": {
+            "receive": _operation("receive", "classify", "What the client sends", CLIENT_MESSAGES),
+            "send": _operation("send", "classify", "What the server sends", SERVER_MESSAGES),
+            "receiveFromWatcher": _operation("receive", "watch", "What those who watch send", _WATCHER_MESSAGES),
+            "sendToWatcher": _operation("send", "watch", "What those who watch are sent", WATCHER_SERVER_MESSAGES),
+        },
+        "components": {
+            "messages": {name_of(message): _message(message) for message in (*CLIENT_MESSAGES, *_ALL_SERVER_MESSAGES)},
+            "schemas": schemas,
+            "securitySchemes": _SECURITY_SCHEMES,
+        },
+        "x-error-codes": {
+            code: {"meaning": meaning, "retryable": code in RETRYABLE} for code, meaning in _errors().items()
+        },
+        "x-close-codes": {
+            str(code): {"meaning": meaning, "reconnect": comes_back(code)} for code, meaning in CLOSE_MEANINGS.items()
+        },
+        "x-limits": {
+            name: {"meaning": meaning, "value": getattr(limits, name)} for name, meaning in _LIMIT_MEANINGS.items()
+        },
+    }
+
+
+def name_of(message: type[BaseModel]) -> str:
+    """The ``type`` that marks messages of a class."""
+    (name,) = get_args(message.model_fields["type"].annotation)
+    return str(name)
+
+
+_SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Programs send `Authorization: Bearer KEY`."},
+    "bearerSubprotocol": {
+        "type": "httpApiKey",
+        "in": "header",
+        "name": "Sec-WebSocket-Protocol",
+        "description": f"Browsers offer `{BEARER_SUBPROTOCOL}` and the key in base64url as a second subprotocol, "
+        "which is never echoed.",
+    },
+}
+
+
+class _Draft7(GenerateJsonSchema):
+    """Writes pairs as AsyncAPI's own dialect, JSON Schema draft 7, has them."""
+
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
+        described = super().tuple_schema(schema)
+        if "prefixItems" in described:
+            described["items"] = described.pop("prefixItems")
+        return described
+
+
+def _schemas() -> dict[str, Any]:
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        *((message, "validation") for message in CLIENT_MESSAGES),
+        *((message, "serialization") for message in _ALL_SERVER_MESSAGES),
+    ]
+    _, described = models_json_schema(modes, ref_template="#/components/schemas/{model}", schema_generator=_Draft7)
+    definitions: dict[str, Any] = described["$defs"]
+    return definitions
+
+
+def _message(message: type[BaseModel]) -> dict[str, Any]:
+    extra: Any = message.model_config["json_schema_extra"]
+    return {
+        "name": name_of(message),
+        "title": message.__name__,
+        "summary": (message.__doc__ or "").replace("``", "`"),
+        "payload": {"$ref": f"#/components/schemas/{message.__name__}"},
+        "examples": [{"payload": example} for example in extra["examples"]],
+    }
+
+
+def _channel(messages: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    return {
+        "servers": [{"$ref": "#/servers/this"}],
+        "messages": {name_of(message): {"$ref": f"#/components/messages/{name_of(message)}"} for message in messages},
+        "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
+    }
+
+
+def _operation(action: str, channel: str, summary: str, messages: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "summary": summary,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{name_of(message)}"} for message in messages],
+    }
+
+
+def _errors() -> dict[str, str]:
+    return {code: meaning for code, meaning in ERROR_MEANINGS.items() if code not in HTTP_ONLY}
+
+
+def _error_list() -> str:
+    return _bullets(
+        f"`{code}`{' (retryable)' if code in RETRYABLE else ''}: {meaning}" for code, meaning in _errors().items()
+    )
+
+
+def _close_list() -> str:
+    return _bullets(
+        f"{code}{' (connect again)' if comes_back(code) else ''}: {meaning}" for code, meaning in CLOSE_MEANINGS.items()
+    )
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)

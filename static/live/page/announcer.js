@@ -1,0 +1,34 @@
+/** Says the rating to a screen reader: one sentence, once typing has paused, where it is another one. */
+
+import { say } from "../lib/dom.js";
+import { announcement, TOO_SHORT } from "../lib/words.js";
+import { freshness } from "./freshness.js";
+
+const ANNOUNCE_AFTER_MS = 1_200;
+
+/** @param {import("./page.js").Page} page */
+export function attachAnnouncer(page) {
+  const { editor, stage } = page;
+  let timer;
+  let isQuiet = true;
+  let announced = TOO_SHORT;
+
+  function announce() {
+    const state = freshness(page);
+    if (!isQuiet || (state !== "fresh" && state !== "prior")) return;
+    const about = state === "prior" ? TOO_SHORT : stage.shown.stars;
+    if (about === announced) return;
+    announced = about;
+    say("status", state === "prior" ? `${TOO_SHORT}.` : announcement(stage.shown));
+  }
+
+  editor.addEventListener("text", () => {
+    isQuiet = false;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      isQuiet = true;
+      announce();
+    }, ANNOUNCE_AFTER_MS);
+  });
+  stage.addEventListener("shown", announce);
+}

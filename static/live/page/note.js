@@ -1,0 +1,49 @@
+/** The line under the text: what was refused or cut, and what a button did. */
+
+import { say } from "../lib/dom.js";
+import { cutNote, refusal, truncatedNote } from "../lib/words.js";
+
+export class Note {
+  #cutAtChars = 0;
+  #said = "";
+  /** @type {import("../client/protocol.js").Session | null} */
+  #session = null;
+  #stage;
+
+  /**
+   * @param {import("../client/socket.js").RatingSocket} socket
+   * @param {import("./editor.js").Editor} editor
+   * @param {import("./stage.js").Stage} stage
+   */
+  constructor(socket, editor, stage) {
+    this.#stage = stage;
+    socket.addEventListener("session", ({ detail }) => {
+      this.#session = detail;
+    });
+    socket.addEventListener("sent", ({ detail: { isCut, chars } }) => {
+      this.#cutAtChars = isCut ? chars : 0;
+      this.#show();
+    });
+    editor.addEventListener("text", () => this.say(""));
+    for (const name of ["shown", "refused"]) stage.addEventListener(name, () => this.#show());
+  }
+
+  /** @param {string} words One line, also for screen readers. It stays until the text changes. */
+  say(words) {
+    this.#said = words;
+    this.#show();
+    if (words !== "") say("status", words);
+  }
+
+  #show() {
+    say("note", this.#words());
+  }
+
+  #words() {
+    const { refused, shown } = this.#stage;
+    if (refused !== null) return refusal(refused);
+    if (this.#said !== "") return this.#said;
+    if (this.#cutAtChars > 0) return cutNote(this.#cutAtChars);
+    return shown?.truncated ? truncatedNote(this.#session?.model.max_tokens) : "";
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * A text that came all at once, an example or a paste, was never typed: its beginnings are rated afterwards, so that it
+ * has a curve too. The server does that while nobody's key waits.
+ */
+
+const PATH = "/api/v1/predict";
+const MOST_BEGINNINGS = 24;
+// All beginnings together are some ten times as long as the text.
+const LONGEST_TEXT_CHARS = 2_000;
+
+/**
+ * @param {string} text
+ * @returns {string[]} Those of its proper beginnings that end with a word, spread evenly over a long text; none of a
+ *   text that would cost too much.
+ */
+export function beginningsOf(text) {
+  if (text.length > LONGEST_TEXT_CHARS) return [];
+  const ends = [...text.matchAll(/\S+/g)].map(({ index, 0: word }) => index + word.length);
+  ends.pop();
+  const count = Math.min(MOST_BEGINNINGS, ends.length);
+  return Array.from({ length: count }, (_, i) =>
+    text.slice(0, ends[Math.round(((i + 1) * ends.length) / count) - 1]),
+  );
+}
+
+/**
+ * @param {string[]} texts
+ * @param {AbortSignal} signal
+ * @param {typeof globalThis.fetch} [fetch]
+ * @returns {Promise<(import("../client/protocol.js").Rating & {text: string})[]>} Those that were rated; none where the
+ *   server has better things to do.
+ */
+export async function rateAll(texts, signal, fetch = globalThis.fetch) {
+  try {
+    const response = await fetch(PATH, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ texts }),
+      signal,
+    });
+    if (!response.ok) return [];
+    const { results } = await response.json();
+    return results
+      .map((rating, i) => ({ ...rating, text: texts[i] }))
+      .filter(({ error }) => error === undefined);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { beginningsOf, rateAll } from "../../../static/live/timeline/beginnings.js";
+
+describe("the beginnings of a text", () => {
+  test("end with a word each, and the whole text is none", () => {
+    assert.deepEqual(beginningsOf("A fine,  old\nfilm. "), ["A", "A fine,", "A fine,  old"]);
+  });
+
+  test("of a long text are spread over it, from near its begin to its last word but one", () => {
+    const text = Array.from({ length: 201 }, (_, i) => `w${i}`).join(" ");
+    const words = beginningsOf(text).map((beginning) => beginning.split(" ").length);
+    assert.equal(words.length, 24);
+    assert.equal(words.at(-1), 200);
+    const steps = words.map((count, i) => count - (words[i - 1] ?? 0));
+    assert.ok(steps.every((step) => step === 8 || step === 9));
+  });
+
+  test("there are none of a word, of nothing, and of a text that would cost too much", () => {
+    for (const text of ["Film", "", " \n", "word ".repeat(401)]) {
+      assert.deepEqual(beginningsOf(text), []);
+    }
+  });
+});
+
+describe("rating them", () => {
+  const { signal } = new AbortController();
+  const reply =
+    (body, ok = true) =>
+    async () => ({ ok, json: async () => body });
+
+  test("goes out as one request, and each rating comes back with its text", async () => {
+    let sent;
+    const fetch = async (path, options) => {
+      sent = [path, JSON.parse(options.body)];
+      return { ok: true, json: async () => ({ results: [{ stars: 7 }, { stars: 9 }] }) };
+    };
+    assert.deepEqual(await rateAll(["A", "A fine"], signal, fetch), [
+      { stars: 7, text: "A" },
+      { stars: 9, text: "A fine" },
+    ]);
+    assert.deepEqual(sent, ["/api/v1/predict", { texts: ["A", "A fine"] }]);
+  });
+
+  test("leaves out what could not be rated", async () => {
+    const fetch = reply({ results: [{ error: { code: "overloaded" } }, { stars: 9 }] });
+    assert.deepEqual(await rateAll(["A", "A fine"], signal, fetch), [{ stars: 9, text: "A fine" }]);
+  });
+
+  test("gives nothing where the server refuses, is away, or talks of something else", async () => {
+    assert.deepEqual(await rateAll(["A"], signal, reply({ error: {} }, false)), []);
+    assert.deepEqual(await rateAll(["A"], signal, reply({})), []);
+    const away = async () => {
+      throw new TypeError("away");
+    };
+    assert.deepEqual(await rateAll(["A"], signal, away), []);
+  });
+});

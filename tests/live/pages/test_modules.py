@@ -1,0 +1,34 @@
+"""The modules that a page names at once."""
+
+import re
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.test import Client
+
+from live.templatetags.modules import imported
+
+
+@pytest.mark.parametrize(("path", "entry"), [("/", "page/main"), ("/ru/", "page/main"), ("/watch/some-room/", "watch/watching")])
+def test_a_page_names_every_module_that_its_script_needs(path: str, entry: str) -> None:
+    html = Client().get(path).content.decode()
+    named = re.findall(r'rel="modulepreload" href="/static/(live/[^"]+)"', html)
+    assert f'src="/static/live/{entry}.js"' in html
+    assert len(named) == len(set(named)) > 5
+    for name in (f"live/{entry}.js", *named):
+        source = Path(str(finders.find(name))).read_text()
+        # As a browser reads it: what follows "from", on whichever line.
+        modules = re.findall(r'\bfrom "(\.[^"]+)"', source)
+        needed = {normpath(PurePosixPath(name).parent / module) for module in modules}
+        assert needed - {f"live/{entry}.js"} <= set(named), name
+
+
+def test_what_is_loaded_when_it_is_asked_for_is_not_named() -> None:
+    assert "live/share/links.js" not in imported("live/page/main.js")
+
+
+def test_a_module_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(FileNotFoundError):
+        imported("live/no-such.js")

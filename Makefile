@@ -35,6 +35,7 @@ test: env ## Run all tests (ARGS="-k socket" for some)
 lint: env ## Check style and formatting of Python, and of JavaScript where npm is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME) && (cd tests/js && npm run --silent lint); \
 	else echo "npm is not installed: JavaScript is not linted"; fi
 

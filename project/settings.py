@@ -84,7 +84,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "live.monitoring.requests.access",
-    "live.http.responses.health_checks",
+    "live.http.health.health_checks",
     "live.http.responses.api_errors",
     "live.access.login_throttle.login_rate",
     "corsheaders.middleware.CorsMiddleware",

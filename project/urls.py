@@ -1,4 +1,4 @@
-"""HTTP and WebSocket routes. ``live.http.responses.health_checks`` answers the health checks before any route."""
+"""HTTP and WebSocket routes. ``live.http.health.health_checks`` answers the health checks before any route."""
 
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
@@ -8,7 +8,7 @@ from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
 from live.http.api import api
-from live.pages import about, views
+from live.pages import views
 from live.socket.consumer import ClassifyConsumer, UnknownPathConsumer
 from live.watching.consumer import WatchConsumer
 
@@ -19,14 +19,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/socket", views.socket_reference, name="socket"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),
-    path("widget.js", about.widget_module, name="widget-module"),
+    path("widget.js", views.widget_module, name="widget-module"),
     # A page in another language has an address of its own (/ru/): links keep it, and no cookie is needed.
     *i18n_patterns(
         path("", gzip_page(views.page), name="page"),
-        path("watch/<slug:room_id>/", gzip_page(about.watch), name="watch"),
-        path("model/", gzip_page(about.model), name="model"),
-        path("about/", gzip_page(about.about), name="about"),
-        path("widget/", gzip_page(about.widget), name="widget"),
+        path("watch/<slug:room_id>/", gzip_page(views.watch), name="watch"),
+        path("model/", gzip_page(views.model), name="model"),
+        path("about/", gzip_page(views.about), name="about"),
+        path("widget/", gzip_page(views.widget), name="widget"),
         path("messages.js", gzip_page(conditional_page(words)), name="messages"),
         prefix_default_language=False,
     ),

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
 from live.access.addresses import network_of
+from live.access.admissions import new_bucket
 from live.access.token_buckets import Bucket
-from live.limits import new_bucket
 
 logger = logging.getLogger(__name__)
 

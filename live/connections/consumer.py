@@ -10,11 +10,12 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from live.access.addresses import network_of
+from live.access.admissions import Admission, admissions
 from live.access.authentication import identify, without_keys
 from live.access.revocation import key_watch
 from live.connections.idle import IdleTimer
 from live.connections.open_sockets import RETRY_AFTER_MS, live_sockets
-from live.limits import Admission, admissions, get_limits
+from live.limits import get_limits
 from live.messages.protocol import (
     CLOSE_GOING_AWAY,
     FOLLOWING_CLOSE,

@@ -5,6 +5,7 @@ import logging
 from typing import Final, Protocol
 
 from live.messages.server import SessionClosing
+from live.monitoring.metrics import open_connections
 
 logger = logging.getLogger(__name__)
 
@@ -51,3 +52,4 @@ class LiveSockets:
 
 live_sockets = LiveSockets()
 """Those of this process."""
+open_connections.set_function(lambda: len(live_sockets))

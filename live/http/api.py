@@ -10,13 +10,14 @@ from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 
 from live.access.addresses import network_of
+from live.access.admissions import admissions
 from live.access.authentication import identify
 from live.access.keys import KnownKey
 from live.http.feedback import FEEDBACK_COST, FeedbackReply, FeedbackRequest, store
 from live.http.openapi import ERROR_RESPONSES, PREDICT_EXTRA, Api, Console
 from live.http.ratings import explain_text, rate, rate_many
 from live.http.responses import error_response, json_response
-from live.limits import admissions, get_limits
+from live.limits import get_limits
 from live.messages.http import (
     MANY,
     ONE,

@@ -84,7 +84,7 @@ _HEALTH_PATHS: Final[dict[str, Any]] = {
         }
     },
 }
-"""What ``live.pages.views`` answers below the API, for those who run the server."""
+"""What ``live.http.health`` answers below the API, for those who run the server."""
 
 
 class Api(NinjaAPI):

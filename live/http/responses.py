@@ -2,17 +2,16 @@
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
-from asgiref.sync import async_to_sync, iscoroutinefunction
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 from pydantic import BaseModel
 
 from live.messages.protocol import ErrorCode, ErrorReply, ProtocolError, error_body
 from live.monitoring.metrics import HTTP_ERRORS
-from live.pages import views
 
 logger = logging.getLogger(__name__)
 
@@ -74,29 +73,6 @@ def api_errors(get_response: Middleware) -> Middleware:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         return _as_error_object(request, get_response(request))
-
-    return middleware
-
-
-@sync_and_async_middleware
-def health_checks(get_response: Middleware) -> Middleware:
-    """Answer health checks before the host is looked at: they come from inside, under whatever name or address."""
-    checks: dict[str, Callable[[HttpRequest], Awaitable[HttpResponse]]] = {
-        "/healthz": views.healthz,
-        "/readyz": views.readyz,
-        "/metrics": views.metrics,
-    }
-    if iscoroutinefunction(get_response):
-
-        async def middleware_async(request: HttpRequest) -> HttpResponse:
-            response: HttpResponse = await checks.get(request.path_info, get_response)(request)
-            return response
-
-        return middleware_async
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        check = checks.get(request.path_info)
-        return get_response(request) if check is None else async_to_sync(check)(request)
 
     return middleware
 

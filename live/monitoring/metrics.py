@@ -1,6 +1,7 @@
 """What Prometheus is told of this process. Numbers, codes and versions alone: no texts, keys or addresses.
 
-Children of labels are bound once, at import, so that a message costs an addition and no look-up of labels.
+Children of labels are bound once, at import, so that a message costs an addition and no look-up of labels. Parts that
+have a state, such as the open connections, register how it is read.
 """
 
 import time
@@ -19,10 +20,7 @@ from prometheus_client import (
     ProcessCollector,
 )
 
-from live.connections.open_sockets import live_sockets
 from live.messages.protocol import ErrorCode
-from live.watching.audience import audiences
-from live.watching.room import rooms
 from model_core.classifier import ModelInfo
 from model_core.engine import Engine
 
@@ -87,12 +85,9 @@ MODEL_SWITCHES: Final = {outcome: _switches.labels(outcome) for outcome in ("tak
 
 # Connections and requests
 
-_connections: Final = Gauge("starcast_connections", "WebSockets that are open and greeted.", registry=REGISTRY)
-_connections.set_function(lambda: len(live_sockets))
-_rooms: Final = Gauge("starcast_rooms", "Rooms whose typist is or was last in this process.", registry=REGISTRY)
-_rooms.set_function(lambda: len(rooms))
-_watchers: Final = Gauge("starcast_watchers", "WebSockets of this process that watch a room.", registry=REGISTRY)
-_watchers.set_function(lambda: audiences.watchers)
+open_connections: Final = Gauge("starcast_connections", "WebSockets that are open and greeted.", registry=REGISTRY)
+open_rooms: Final = Gauge("starcast_rooms", "Rooms whose typist is or was last in this process.", registry=REGISTRY)
+open_watchers: Final = Gauge("starcast_watchers", "WebSockets of this process that watch a room.", registry=REGISTRY)
 sessions: Final = Counter("starcast_sessions", "WebSockets greeted.", registry=REGISTRY)
 _errors: Final = Counter("starcast_errors", "Errors sent to clients.", ["transport", "code"], registry=REGISTRY)
 _closes: Final = Counter(

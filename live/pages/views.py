@@ -1,33 +1,62 @@
-"""The page, the description of the WebSocket, and what a supervisor asks."""
+"""The pages: the live one, watching, the widget, the model, what to know about both, and the WebSocket's reference."""
 
-import hmac
-import logging
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
+from django.templatetags.static import static
 from django.views.decorators.http import require_safe
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from live.limits import get_limits
-from live.monitoring.metrics import REGISTRY
+from live.pages.model_page import model_card
 from live.pages.socket_reference import reference
-from live.serving.process_engine import get_engine
-from live.serving.readiness import probe
+from live.serving.process_engine import served_folder
 from live.socket.asyncapi import describe
-from model_core.errors import CheckpointError, EngineError
 from model_core.labels import STARS
 
-logger = logging.getLogger(__name__)
+_WIDGET_MAX_AGE_S = 300
 
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """The live page."""
     return render(request, "live/page.html", {"labels": STARS})
+
+
+@require_safe
+def model(request: HttpRequest) -> HttpResponse:
+    """What the model is, and its figures."""
+    is_made_up = settings.STARCAST_BACKEND == "fake"
+    return render(request, "live/model.html", {**model_card(served_folder()), "is_made_up": is_made_up})
+
+
+@require_safe
+def watch(request: HttpRequest, room_id: str) -> HttpResponse:
+    """Text and bars of somebody who types, for whoever has the link; whether there is such a room the socket says."""
+    return render(request, "live/watch.html", {"labels": STARS})
+
+
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    """What the model cannot do, what becomes of a text, and where the data comes from."""
+    return render(request, "live/about.html", model_card(served_folder()))
+
+
+@require_safe
+def widget_module(request: HttpRequest) -> HttpResponse:
+    """Lead to the widget's module: its own name changes with every version, and this address stands in other pages."""
+    response = HttpResponseRedirect(static("live/widget/widget.js"))
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Cache-Control"] = f"public, max-age={_WIDGET_MAX_AGE_S}"
+    return response
+
+
+@require_safe
+def widget(request: HttpRequest) -> HttpResponse:
+    """The widget at work, with what to copy into a page of one's own."""
+    address = request.build_absolute_uri("/").rstrip("/")
+    return render(request, "live/widget.html", {"address": address, "socket_origin": address.replace("http", "ws", 1)})
 
 
 @require_safe
@@ -40,42 +69,6 @@ def asyncapi(request: HttpRequest) -> HttpResponse:
 def socket_reference(request: HttpRequest) -> HttpResponse:
     """The same description for people."""
     return render(request, "live/socket.html", reference(_described(request)))
-
-
-@never_cache
-@require_safe
-async def healthz(request: HttpRequest) -> HttpResponse:
-    """200 as long as the process answers at all."""
-    return JsonResponse({"status": "ok"})
-
-
-@never_cache
-@require_safe
-async def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the model answers, by a real forward pass, or has too much to do; 503 with the reason otherwise."""
-    try:
-        engine = get_engine()
-        answer = await probe(engine)
-    except (CheckpointError, EngineError) as error:
-        logger.warning("not ready: %s", error)
-        return JsonResponse({"status": "unavailable", "reason": str(error)}, status=503)
-    model = {"name": engine.info.name, "version": engine.info.version}
-    if answer is None:
-        return JsonResponse({"status": "busy", "model": model})
-    return JsonResponse({"status": "ok", "model": model, "inference_ms": round(answer.inference_ms, 2)})
-
-
-@never_cache
-@require_safe
-async def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures of this process for Prometheus, for whoever has the token; where none is set, there is nothing here."""
-    token = settings.STARCAST_METRICS_TOKEN
-    if not token:
-        return HttpResponse(status=404)
-    presented = request.headers.get("Authorization", "")
-    if not hmac.compare_digest(presented.encode(), f"Bearer {token}".encode()):
-        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
-    return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _described(request: HttpRequest) -> dict[str, Any]:

@@ -68,10 +68,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_package_holds_the_modules_of_the_page_and_their_types(project: Path) -> None:
     package = project / "node_modules" / "starcast-client"
-    modules = sorted((package / "dist").glob("*.js"))
+    modules = sorted((package / "dist").rglob("*.js"))
     assert len(modules) == 5
     for module in modules:
-        assert module.read_bytes() == (REPOSITORY / "static" / "live" / module.name).read_bytes()
+        assert (
+            module.read_bytes() == (REPOSITORY / "static" / "live" / module.relative_to(package / "dist")).read_bytes()
+        )
         assert module.with_suffix(".d.ts").exists()
     assert "MIT License" in (package / "LICENSE").read_text()
     assert [folder.name for folder in (project / "node_modules").iterdir() if folder.is_dir()] == ["starcast-client"]
@@ -119,7 +121,9 @@ def test_the_example_of_the_package_runs_as_printed(project: Path, fake_server: 
         )
         page = browser.new_page()
         page.route("**/example", lambda route: route.fulfill(body=page_source, content_type="text/html"))
-        page.route("**/package/*", lambda route: route.fulfill(path=dist / route.request.url.rpartition("/")[2]))
+        page.route(
+            "**/package/**", lambda route: route.fulfill(path=dist / route.request.url.partition("/package/")[2])
+        )
         page.goto(f"{fake_server.http}/example")
         with page.expect_console_message(lambda message: re.fullmatch(r"\d+\.\d stars", message.text) is not None):
             page.locator("textarea").press_sequentially("A wonderful film.")

@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
+from live.access.admissions import Admissions
 from live.access.token_buckets import TokenBucket
-from live.limits import Admissions, Limits, shown_to_clients
+from live.limits import Limits, shown_to_clients
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
 import live.access.login_throttle
-from live.limits import new_bucket
+from live.access.admissions import new_bucket
 
 WRONG = {"username": "root", "password": "not this one"}
 RIGHT = {"username": "root", "password": "correct horse battery"}

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from channels.testing import WebsocketCommunicator
 from django.test import AsyncClient, Client
 from pytest_django.fixtures import Settings
 
+from live.access.admissions import Admissions
 from live.access.token_buckets import TokenBucket
-from live.limits import Admissions, get_limits
+from live.limits import get_limits
 from live.messages.server import session_created
 from live.serving.process_engine import get_engine
 from model_core.fake import FAKE_INFO, FakeClassifier
@@ -123,6 +125,13 @@ async def test_a_key_is_rated_before_many_texts_that_came_first(fake: FakeClassi
     assert fake.batches[1] == ["key"]
 
 
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No bucket refills, however long a busy machine takes between two requests."""
+    monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: 0.0))
+
+
+@pytest.mark.usefixtures("still_clock")
 async def test_each_text_costs_a_token_and_beyond_them_one_is_told_when_to_come_back(
     fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +147,7 @@ async def test_each_text_costs_a_token_and_beyond_them_one_is_told_when_to_come_
     assert 0 < error["retry_after_ms"] <= 1_000 / settings.STARCAST_LIMITS["address_factor"]
 
 
+@pytest.mark.usefixtures("still_clock")
 async def test_who_asks_for_much_is_told_when_there_will_be_enough(
     fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

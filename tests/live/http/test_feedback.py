@@ -11,7 +11,7 @@ from django.test import AsyncClient
 from pytest_django.fixtures import Settings
 from websockets.sync.client import connect
 
-from live.limits import admissions
+from live.access.admissions import admissions
 from live.models import Feedback
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.labels import STARS

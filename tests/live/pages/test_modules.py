@@ -11,7 +11,9 @@ from django.test import Client
 from live.templatetags.modules import imported
 
 
-@pytest.mark.parametrize(("path", "entry"), [("/", "page/main"), ("/ru/", "page/main"), ("/watch/some-room/", "watch/watching")])
+@pytest.mark.parametrize(
+    ("path", "entry"), [("/", "page/main"), ("/ru/", "page/main"), ("/watch/some-room/", "watch/watching")]
+)
 def test_a_page_names_every_module_that_its_script_needs(path: str, entry: str) -> None:
     html = Client().get(path).content.decode()
     named = re.findall(r'rel="modulepreload" href="/static/(live/[^"]+)"', html)

@@ -20,12 +20,12 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
 import django
 django.setup()
 from django.core.management import execute_from_command_line
-import live.pages.views
+import live.http.health
 
 async def stand_still(engine):
     time.sleep(3600)
 
-live.pages.views.probe = stand_still
+live.http.health.probe = stand_still
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 

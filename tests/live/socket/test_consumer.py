@@ -12,10 +12,10 @@ from channels.testing import WebsocketCommunicator
 from pytest_django.fixtures import Settings
 
 import live.serving.process_engine
+from live.access.admissions import Admissions, admissions
 from live.access.token_buckets import TokenBucket
 from live.connections.idle import IdleTimer
 from live.connections.open_sockets import live_sockets
-from live.limits import Admissions, admissions
 from live.messages.client import TextUpdate
 from live.socket.consumer import ClassifyConsumer
 from live.socket.explaining import Explaining

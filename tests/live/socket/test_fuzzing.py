@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import live.serving.process_engine
+from live.access.admissions import Admissions
 from live.access.token_buckets import TokenBucket
 from live.connections.open_sockets import live_sockets
-from live.limits import Admissions, Limits
+from live.limits import Limits
 from live.messages.client import Cancel, Close, Ping, TextUpdate, parse_client_message
 from live.messages.protocol import ProtocolError
 from live.watching.room import rooms

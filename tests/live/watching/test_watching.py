@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 import live.serving.process_engine
 import live.watching.link
-from live.limits import admissions
+from live.access.admissions import admissions
 from live.watching.audience import audiences
 from live.watching.room import new_secret, room_id_of, rooms
 from model_core.fake import FakeClassifier

@@ -1,12 +1,13 @@
-"""Fixtures that several levels of tests share: a fake model in the process, and a real Daphne beside it."""
+"""The lanes of the tests, and what several share: a fake model in the process, and a real Daphne beside it."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import pytest
 from channels.testing import WebsocketCommunicator
@@ -22,8 +23,57 @@ from tools.servers import RunningServer, free_port, start_server
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-CLASSIFY_PATH = "/ws/v1/classify/"
+TESTS: Final = Path(__file__).resolve().parent
+REPOSITORY: Final = TESTS.parent
+CLASSIFY_PATH: Final = "/ws/v1/classify/"
+
+MARKER_OF_PATH: Final = {
+    "browser": "browser",
+    "js/test_package.py": "browser",
+    "deploy": "system",
+    "system": "system",
+    "benchmarks": "training",
+    "model_core/backends": "training",
+    "training": "training",
+}
+MARKER_OF_FIXTURE: Final = {"browser": "browser", "data_dir": "system", "redis_url": "system", "two_models": "training"}
+"""What a test asks for says where it belongs, also through another fixture."""
+
+NOT_IN_CHECK: Final = ("onnx", "openvino", "playwright", "sklearn", "torch", "transformers")
+
+ONE_PROCESS: Final = ("system/topology",)
+"""Folders whose files share what is started only once, and so share a process of pytest-xdist."""
+
+
+def markers_of(path: Path) -> set[str]:
+    """The markers of all tests in a folder or file."""
+    name = path.relative_to(TESTS).as_posix()
+    return {marker for prefix, marker in MARKER_OF_PATH.items() if f"{name}/".startswith(f"{prefix}/")}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let tests without training see none of its packages, whether they are installed or not."""
+    if "not training" in config.option.markexpr:
+        sys.modules.update(dict.fromkeys(NOT_IN_CHECK))  # type: ignore[arg-type]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no tests that are left out as a whole: what they import may not be installed."""
+    left_out = (f"not {marker}" in config.option.markexpr for marker in markers_of(collection_path))
+    return any(left_out) or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its folder and its fixtures, and say which tests go to one process of pytest-xdist."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        for marker in {MARKER_OF_FIXTURE[name] for name in fixtures if name in MARKER_OF_FIXTURE} | markers_of(
+            item.path
+        ):
+            item.add_marker(marker)
+        file = item.path.relative_to(TESTS).as_posix()
+        group = next((folder for folder in ONE_PROCESS if file.startswith(f"{folder}/")), file)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def require_program(*names: str) -> str:
@@ -78,13 +128,33 @@ async def socket(fake: FakeClassifier) -> AsyncIterator[WebsocketCommunicator]:
     await communicator.disconnect()
 
 
+def manage(folder: Path, *command: str) -> None:
+    """Run a command of ``manage.py`` for the servers that keep their data in ``folder``."""
+    environment = {**os.environ, "STARCAST_DATA_DIR": str(folder), "STARCAST_DEBUG": "1", "STARCAST_BACKEND": "fake"}
+    subprocess.run(
+        [sys.executable, "manage.py", *command, "--verbosity", "0"], cwd=REPOSITORY, env=environment, check=True
+    )
+
+
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def static_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Static files of the servers that tests start, collected by one process for all."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "static.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "static" / "staticfiles.json").exists():
+            manage(folder, "collectstatic", "--noinput")
+    return folder / "static"
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory, static_dir: Path) -> Path:
     """Database and static files of the servers that tests start."""
     folder = tmp_path_factory.mktemp("var")
-    environment = {**os.environ, "STARCAST_DATA_DIR": str(folder), "STARCAST_DEBUG": "1", "STARCAST_BACKEND": "fake"}
-    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
-        subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=environment, check=True)
+    (folder / "static").symlink_to(static_dir)
+    manage(folder, "migrate")
     return folder
 
 
@@ -100,6 +170,21 @@ def real_server(data_dir: Path) -> Iterator[RunningServer]:
     """A real Daphne on a free port, with the shipped model."""
     with start_server(data_dir) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two block-causal checkpoints, ``one`` and ``two``, which keep something between two keys."""
+    # PyTorch takes seconds to load, and most tests do without.
+    from tests.factories import write_tuned
+    from tests.tiny import tiny_config
+    from training.export import export
+
+    folder = tmp_path_factory.mktemp("models")
+    for seed, name in enumerate(("one", "two"), 1):
+        config = tiny_config(version=str(seed), attention="block-causal", block=4, tail_step=16)
+        export(write_tuned(folder / name, seed, config), folder / name)
+    return folder
 
 
 @pytest.fixture

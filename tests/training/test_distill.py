@@ -8,7 +8,8 @@ from scipy.special import softmax
 from model_core.attention import rate
 from model_core.checkpoint import read_config
 from model_core.tokenizer import TextTokenizer
-from tests.factories import tiny_config, tiny_model, tiny_tokenizer, write_tuned
+from tests.factories import tiny_model, write_tuned
+from tests.tiny import tiny_config, tiny_tokenizer
 from training.data import DataError
 from training.distill import main, rate_by, read_soft_labels, write_soft_labels
 

@@ -11,7 +11,6 @@ from live.models import ModelChoice
 from live.serving.model_choice import checkpoint_folders, find_checkpoint, load_at_start, load_choice, verify
 from model_core.checkpoint import GOLDEN_FILE, ONNX_DATA_FILE, ONNX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, sha256_of
 from model_core.errors import CheckpointError
-from tests.factories import write_checkpoint
 
 
 def choice_of(folder: Path) -> ModelChoice:
@@ -87,7 +86,7 @@ def test_a_choice_that_cannot_be_had_leaves_that_of_the_settings(
     elif fault == "damaged":
         (folder / TOKENIZER_FILE).write_text("{}")
     else:
-        write_checkpoint(folder, seed=3)
+        shutil.copytree(models / "shipped" / "one", folder, dirs_exist_ok=True)
     assert version_at_start() == "1"
     [record] = caplog.records
     assert "taking that of the settings" in record.message

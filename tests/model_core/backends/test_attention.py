@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_core.attention import even_blocks, pad, random_blocks, rate, rate_at
-from tests.factories import tiny_config, tiny_model
+from tests.factories import tiny_model
+from tests.tiny import tiny_config
 
 CAUSAL = tiny_config(attention="block-causal", block=4)
 

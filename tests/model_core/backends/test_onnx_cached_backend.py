@@ -15,7 +15,8 @@ from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, read_config
 from model_core.classifier import TextClassifier
 from model_core.fake import FAKE_INFO
 from model_core.tokenizer import TextTokenizer
-from tests.factories import TINY_TOKENS, in_float, tiny_config, tiny_model, tiny_tokenizer, weights_of, write_tuned
+from tests.factories import in_float, tiny_model, weights_of, write_tuned
+from tests.tiny import TINY_TOKENS, tiny_config, tiny_tokenizer
 from training.export import export
 from training.onnx_graph import build_cached
 

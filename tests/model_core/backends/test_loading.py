@@ -13,9 +13,9 @@ from model_core.checkpoint import ONNX_DATA_FILE, ONNX_FILE, TOKENIZER_FILE, WEI
 from model_core.errors import CheckpointError
 from model_core.fake import FakeClassifier
 from model_core.loading import BACKENDS, load_classifier
-from tests.factories import TINY_PRIOR, tiny_model, write_hugging_face, write_tuned
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.factories import tiny_model, write_hugging_face, write_tuned
+from tests.tiny import TINY_PRIOR
+from tools.servers import REPOSITORY
 
 
 @pytest.fixture

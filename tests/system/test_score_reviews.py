@@ -9,7 +9,7 @@ from django.conf import settings
 from model_core.labels import STARS
 from model_core.loading import load_classifier
 from tests.clients.score_files import read, score, write_parquet
-from tests.test_golden import ARCHIVE, SAME, dataset_reviews
+from tests.system.test_golden import ARCHIVE, SAME, dataset_reviews
 from tools.servers import RunningServer
 from training.evaluate import predict
 from training.metrics import expected_stars

@@ -8,7 +8,8 @@ from transformers import BertConfig, BertForSequenceClassification, ElectraConfi
 from model_core.backends.torch import TorchBackend
 from model_core.checkpoint import WEIGHTS_FILE
 from model_core.errors import CheckpointError
-from tests.factories import tiny_config, tiny_model, torch_logits, write_hugging_face
+from tests.factories import tiny_model, torch_logits, write_hugging_face
+from tests.tiny import tiny_config
 
 TEXTS = [(2, 10, 11, 12, 3), (2, 7, 3), (2, *range(5, 60), 3)]
 SHAPE: dict[str, Any] = {

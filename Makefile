@@ -16,9 +16,16 @@ MESSAGES := $(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap -
   $(addprefix --ignore ,.venv tests training benchmarks tools clients build runs)
 STATIC := $(or $(STARCAST_STATIC_DIR),$(or $(STARCAST_DATA_DIR),var)/static)/staticfiles.json
 BIOME := tests/js/node_modules/.bin/biome
+# Two processes: a third gains nothing on two cores, and the tests of one file share what they start.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+TESTS ?= not long
+UNIT := not system and not browser and not training and not long
+# What needs PyTorch, a browser or the benchmarks is left to `make types`.
+MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent --exclude \
+  '^(training|benchmarks|model_core/(attention|backends)|tools/(chromium|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret test lint format types train distill export calibrate eval report bench topology audit sbom screenshots messages clean
+.PHONY: help run env secret check test test-long lint format types train distill export calibrate eval report bench topology audit sbom screenshots messages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,21 +36,28 @@ run: .venv/serve secret $(STATIC) ## Install what serving needs and serve on htt
 
 env: .venv/all secret ## Install everything: training, tests, linters
 
-test: env ## Run all tests (ARGS="-k socket" for some)
-	$(BIN)/python -m pytest $(ARGS)
+check: lint ## Check style and types and run the unit tests: a minute, without PyTorch, servers or a browser
+	$(MYPY_CHECK)
+	$(PYTEST) -m "$(UNIT)" --hypothesis-profile quick $(ARGS)
 
-lint: env ## Check style and formatting of Python, and of JavaScript where npm is installed
+test: lint types ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
+	$(PYTEST) -m "$(TESTS)" $(ARGS)
+
+test-long: env ## Run the long tests: faults of a whole site, the benchmarks, recipes of training
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+lint: .venv/check secret ## Check style and formatting of Python, and of JavaScript where npm is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME) && (cd tests/js && npm run --silent lint); \
 	else echo "npm is not installed: JavaScript is not linted"; fi
 
-format: env ## Format the Python code
+format: .venv/check ## Format the Python code
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
-types: env ## Check types with mypy
+types: env ## Check types with mypy, all of them
 	$(BIN)/mypy
 
 train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
@@ -109,10 +123,16 @@ var/secret_key:
 	@$(PIP) install -c $(CONSTRAINTS) -e .
 	@touch $@
 
+.venv/check: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing linters and what unit tests need into .venv ..."
+	@# Most modules are never imported, and compiling them all takes longer than installing them.
+	@$(PIP) install --no-compile -c $(CONSTRAINTS) -e '.[check]'
+	@touch .venv/serve $@
+
 .venv/all: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing training, tests and linters into .venv ..."
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[test]'
-	@touch .venv/serve $@
+	@touch .venv/serve .venv/check $@
 
 .venv/bench: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing what the benchmarks need into .venv ..."

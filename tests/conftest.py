@@ -21,6 +21,7 @@ from tools.servers import RunningServer, free_port, start_server
 
 # No test asserts a speed, and a busy machine must not fail one.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=20)
 settings.load_profile("patient")
 
 TESTS: Final = Path(__file__).resolve().parent
@@ -31,6 +32,7 @@ MARKER_OF_PATH: Final = {
     "browser": "browser",
     "js/test_package.py": "browser",
     "deploy": "system",
+    "project/test_supply_chain.py": "system",
     "system": "system",
     "benchmarks": "training",
     "model_core/backends": "training",

@@ -331,11 +331,11 @@ async def _close_engine() -> None:
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=200, stateful_step_count=40)
+TestConversation.settings = settings(max_examples=2 * settings().max_examples, stateful_step_count=40)
 TestHurriedConversation = HurriedConversation.TestCase
-TestHurriedConversation.settings = settings(max_examples=100, stateful_step_count=40)
+TestHurriedConversation.settings = settings(stateful_step_count=40)
 TestCrowdedConversation = CrowdedConversation.TestCase
-TestCrowdedConversation.settings = settings(max_examples=100, stateful_step_count=40)
+TestCrowdedConversation.settings = settings(stateful_step_count=40)
 
 
 @given(st.text() | FRAMES | MUTATED)

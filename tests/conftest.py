@@ -11,7 +11,9 @@ from typing import Final, NoReturn
 
 import pytest
 from channels.testing import WebsocketCommunicator
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from pytest_django.fixtures import Settings
 
 import live.serving.process_engine
 from model_core.errors import CheckpointError
@@ -20,9 +22,9 @@ from project.asgi import application
 from tools.servers import RunningServer, free_port, start_server
 
 # No test asserts a speed, and a busy machine must not fail one.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", settings.get_profile("patient"), max_examples=20)
-settings.load_profile("patient")
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("quick", hypothesis_settings.get_profile("patient"), max_examples=20)
+hypothesis_settings.load_profile("patient")
 
 TESTS: Final = Path(__file__).resolve().parent
 REPOSITORY: Final = TESTS.parent
@@ -31,6 +33,10 @@ CLASSIFY_PATH: Final = "/ws/v1/classify/"
 MARKER_OF_PATH: Final = {
     "browser": "browser",
     "js/test_package.py": "browser",
+    "clients/test_docs.py": "system",
+    "clients/test_score.py": "system",
+    "clients/test_score_input.py": "system",
+    "clients/test_score_resume.py": "system",
     "deploy": "system",
     "project/test_supply_chain.py": "system",
     "system": "system",
@@ -117,6 +123,15 @@ def no_model(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> None:
         raise CheckpointError("gone")
 
     monkeypatch.setattr(live.serving.process_engine, "load_classifier", fail)
+
+
+@pytest.fixture
+def plain_static_files(settings: Settings) -> None:
+    """Pages name their files as they are called in the tree, so that nothing need be collected."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import benchmarks.__main__
 from benchmarks.idle import main
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_it_measures_before_and_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCAST_BACKEND", "fake")
     assert main(["--connections", "60", "--output", str(tmp_path)]) == 0

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import require_program
+from tests.timing import PATIENCE_S
 from tools.chromium import ARGUMENTS, NAMES
 
 RECORD_SHOWN_SEQ = """
@@ -13,6 +14,8 @@ window.shownSeqs = [];
 new MutationObserver(() => window.shownSeqs.push(Number(document.documentElement.dataset.shownSeq)))
   .observe(document, {attributes: true, subtree: true, attributeFilter: ["data-shown-seq"]});
 """
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 ON_PURPOSE = ("WebSocket connection", "net::ERR_CONNECTION_REFUSED", "net::ERR_INTERNET_DISCONNECTED")
 """What the browser says of a server that a test has stopped, or cut off."""

@@ -9,8 +9,8 @@ from typing import Any
 from playwright.sync_api import Page, WebSocketRoute
 
 from model_core.labels import STARS
+from tests.timing import PATIENCE_S
 
-WITHIN_S = 20
 SOCKET = re.compile(r"/ws/v1/classify/$")
 GREETING = {
     "type": "session.created",
@@ -82,7 +82,7 @@ class ServerByHand:
 
 
 def _wait(page: Page, is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + WITHIN_S
+    until = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < until
         page.evaluate("0")  # Playwright hands frames on while it waits for the browser.

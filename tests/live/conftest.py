@@ -8,12 +8,8 @@ from pytest_django.fixtures import Settings
 
 
 @pytest.fixture(autouse=True)
-def plain_static_files(settings: Settings) -> None:
-    """Pages name their files as they are called in the tree, so that nothing need be collected."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def without_collected_files(plain_static_files: None) -> None:
+    """Pages are tested in the process, where no static files are collected."""
 
 
 @pytest.fixture

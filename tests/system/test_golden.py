@@ -19,6 +19,7 @@ from model_core.cache import EncoderCache
 from model_core.classifier import Classifier
 from model_core.labels import STARS
 from model_core.loading import load_classifier
+from tests.timing import PATIENCE_S
 from tools.reviews import REVIEWS
 from tools.servers import REPOSITORY, RunningServer
 from training.data import load_split
@@ -97,7 +98,7 @@ def test_command_line_http_and_websocket_give_the_numbers_of_the_graph(
         [sys.executable, "manage.py", "classify", *reviews], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     command_line = [json.loads(line)["probabilities"] for line in finished.stdout.splitlines()]
-    with httpx.Client(base_url=real_server.http, trust_env=False) as client:
+    with httpx.Client(base_url=real_server.http, trust_env=False, timeout=PATIENCE_S) as client:
         http = [client.post("/api/v1/predict", json={"text": text}).json()["probabilities"] for text in reviews]
     websocket = []
     with connect(real_server.ws, subprotocols=[Subprotocol("starcast.v1")], proxy=None) as socket:

@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.project.test_settings import manage
+from tests.timing import PATIENCE_S
 from tools.servers import RunningServer, start_server
 
 
@@ -68,7 +69,9 @@ def test_a_key_is_asked_for_checked_and_closed_when_revoked_and_never_logged(
         ({"Authorization": f"Bearer {key}"}, 200),
         ({"Origin": keyed_server.http}, 200),
     ):
-        assert httpx.post(predict, json=body, headers=headers, trust_env=False).status_code == status
+        assert (
+            httpx.post(predict, json=body, headers=headers, trust_env=False, timeout=PATIENCE_S).status_code == status
+        )
 
     with (
         open_socket(keyed_server, Origin=keyed_server.http) as page,

@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
+from tests.timing import PATIENCE_S
 from tools.servers import RunningServer, ask, open_socket, start_server
 
 TOKEN = "t" * 32
@@ -26,7 +27,7 @@ async def server(data_dir: Path) -> AsyncIterator[RunningServer]:
 
 
 async def figures(server: RunningServer) -> dict[tuple[str, ...], float]:
-    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=PATIENCE_S) as client:
         response = await client.get("/metrics", headers=HEADERS)
     assert response.status_code == 200
     return {
@@ -68,7 +69,7 @@ async def test_connections_and_their_ends_are_counted_by_who_ended_them(server: 
 
 async def test_a_stop_answers_first_while_figures_are_read(server: RunningServer) -> None:
     async def scrape() -> None:
-        async with httpx.AsyncClient(base_url=server.http, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=PATIENCE_S) as client:
             while True:
                 await client.get("/metrics", headers=HEADERS)
 

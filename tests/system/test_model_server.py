@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.timing import PATIENCE_S
 from tools.servers import REPOSITORY, RunningServer, ask, open_socket, start_server
 
 
@@ -54,7 +55,10 @@ def model(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 async def test_a_server_takes_up_a_model_and_goes_back_while_a_socket_types(
     server: RunningServer, folder: Path
 ) -> None:
-    async with await open_socket(server) as socket, httpx.AsyncClient(base_url=server.http, trust_env=False) as client:
+    async with (
+        await open_socket(server) as socket,
+        httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=PATIENCE_S) as client,
+    ):
         seq = 0
 
         async def type_until(version: str) -> None:

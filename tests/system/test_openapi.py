@@ -112,6 +112,7 @@ def settings_of(max_examples: int) -> settings:
     )
 
 
+@pytest.mark.usefixtures("plain_static_files")
 def test_the_console_comes_from_here_and_holds_no_inline_code() -> None:
     response = Client().get("/api/docs")
     policy, html = response["Content-Security-Policy"], response.content.decode()

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from live.monitoring.logs import JsonFormatter, LineFormatter, session_id
+from tests.timing import PATIENCE_S
 from tools.servers import RunningServer, ask, open_socket, start_server
 
 MARKER = "Xyzzymarker"
@@ -99,7 +100,7 @@ async def cause_all_faults(server: RunningServer) -> None:
     offered = [Subprotocol("starcast.v1"), Subprotocol(f"starcast.bearer.{KEY_IN_BASE64}")]
     async with connect(server.ws, subprotocols=offered, proxy=None) as socket:
         assert json.loads(await socket.recv())["error"]["code"] == "key_invalid"
-    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=PATIENCE_S) as client:
         for text in (MARKER, f"the view fails on {MARKER}", f"the model fails on {MARKER}"):
             await client.post("/api/v1/predict", json={"text": text})
         await client.post("/api/v1/predict", json={"texts": [f"the model fails on {MARKER}"] * 3})
@@ -156,7 +157,7 @@ async def test_records_of_a_connection_name_its_session_and_others_name_none(dat
             async with await open_socket(server) as socket:
                 await ask(socket, update(1, f"the model fails on {number}"))
                 await ask(socket, update(2, "the parser fails"))
-        async with httpx.AsyncClient(base_url=server.http, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=PATIENCE_S) as client:
             await client.get("/healthz")
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(timeout=20)

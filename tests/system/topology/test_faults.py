@@ -4,13 +4,17 @@ import asyncio
 import contextlib
 
 import httpx
+import pytest
 from redis import Redis
 from starcast_client import AsyncClient, State
 
+from tests.timing import PATIENCE_S
 from tools.topology.events import frozen, killed, upgraded, with_frozen_stores, without_postgres, without_redis
 from tools.topology.services import wait_until
 from tools.topology.site import Site
 from tools.topology.typists import type_through
+
+pytestmark = [pytest.mark.long, pytest.mark.ci]
 
 
 async def nothing() -> None:
@@ -83,7 +87,9 @@ async def test_without_postgresql_rating_goes_on_and_keys_are_checked_again_when
 
     async def refused() -> None:
         await type_through(site, nothing, typists=3)
-        async with httpx.AsyncClient(base_url=site.url, verify=site.tls, trust_env=False) as browser:
+        async with httpx.AsyncClient(
+            base_url=site.url, verify=site.tls, trust_env=False, timeout=PATIENCE_S
+        ) as browser:
             assert (await browser.get("/")).status_code == 200
             answer = await browser.post(
                 "/api/v1/predict", json={"text": "A film"}, headers={"Authorization": f"Bearer {key}"}

@@ -19,6 +19,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.conftest import missing
+from tests.timing import PATIENCE_S
 from tools.servers import free_port
 from tools.topology import compose
 from tools.topology.services import TEMPLATE, NotInstalledError, certificate, nginx, program, running, wait_until
@@ -59,7 +60,7 @@ class Proxy:
     port: int
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.https, verify=self.tls, trust_env=False)
+        return httpx.Client(base_url=self.https, verify=self.tls, trust_env=False, timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_plain_http_is_sent_to_tls_but_for_the_proof_that_a_certificate_needs(pr
     proof = proxy.folder / "acme" / ".well-known" / "acme-challenge" / "token"
     proof.parent.mkdir(parents=True)
     proof.write_text("proof")
-    with httpx.Client(base_url=proxy.http, trust_env=False) as client:
+    with httpx.Client(base_url=proxy.http, trust_env=False, timeout=PATIENCE_S) as client:
         moved = client.post("/api/v1/predict?a=b", json={"text": "A film"})
         assert (moved.status_code, moved.headers["Location"]) == (308, "https://localhost/api/v1/predict?a=b")
         assert client.get("/.well-known/acme-challenge/token").text == "proof"

@@ -20,9 +20,10 @@ BIOME := tests/js/node_modules/.bin/biome
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 TESTS ?= not long
 UNIT := not system and not browser and not training and not long
-# What needs PyTorch, a browser or the benchmarks is left to `make types`.
+# What needs PyTorch, a browser or other packages of training is left to `make types`.
 MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent --exclude \
-  '^(training|benchmarks|model_core/(attention|backends)|tools/(chromium|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories))'
+  '^(model_core/(attention|backends)|tools/(chromium|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories|project/test_supply|js/test_package))' \
+  manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help
 .PHONY: help run env secret check test test-long lint format types train distill export calibrate eval report bench topology audit sbom screenshots messages clean

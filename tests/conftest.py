@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 import pytest
-from channels.testing import WebsocketCommunicator
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django.fixtures import Settings
@@ -19,6 +18,7 @@ import live.serving.process_engine
 from model_core.errors import CheckpointError
 from model_core.fake import FakeClassifier
 from project.asgi import application
+from tests.communicators import WebsocketCommunicator
 from tools.servers import RunningServer, free_port, start_server
 
 # No test asserts a speed, and a busy machine must not fail one.
@@ -47,7 +47,11 @@ MARKER_OF_PATH: Final = {
 MARKER_OF_FIXTURE: Final = {"browser": "browser", "data_dir": "system", "redis_url": "system", "two_models": "training"}
 """What a test asks for says where it belongs, also through another fixture."""
 
-NOT_IN_CHECK: Final = ("onnx", "openvino", "playwright", "sklearn", "torch", "transformers")
+PACKAGES_OF: Final = {
+    "browser": ("playwright",),
+    "training": ("onnx", "openvino", "pyarrow", "sklearn", "torch", "transformers"),
+}
+"""What only tests of a marker import."""
 
 ONE_PROCESS: Final = ("system/topology",)
 """Folders whose files share what is started only once, and so share a process of pytest-xdist."""
@@ -60,9 +64,12 @@ def markers_of(path: Path) -> set[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let tests without training see none of its packages, whether they are installed or not."""
-    if "not training" in config.option.markexpr:
-        sys.modules.update(dict.fromkeys(NOT_IN_CHECK))  # type: ignore[arg-type]
+    """Let unit tests import nothing that `make check` does not install, where it is installed too."""
+    if "not system" not in config.option.markexpr:
+        return
+    for marker, packages in PACKAGES_OF.items():
+        if f"not {marker}" in config.option.markexpr:
+            sys.modules.update(dict.fromkeys(packages))  # type: ignore[arg-type]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -75,9 +82,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by its folder and its fixtures, and say which tests go to one process of pytest-xdist."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        for marker in {MARKER_OF_FIXTURE[name] for name in fixtures if name in MARKER_OF_FIXTURE} | markers_of(
-            item.path
-        ):
+        of_fixtures = {MARKER_OF_FIXTURE[name] for name in fixtures if name in MARKER_OF_FIXTURE}
+        for marker in of_fixtures | markers_of(item.path):
             item.add_marker(marker)
         file = item.path.relative_to(TESTS).as_posix()
         group = next((folder for folder in ONE_PROCESS if file.startswith(f"{folder}/")), file)

@@ -85,19 +85,6 @@ def test_the_configuration_page_lists_every_variable_and_no_other() -> None:
     assert documented - {"STARCAST_SECRET_KEY_FILE", "STARCAST_METRICS_TOKEN_FILE", "STARCAST_REQUIRE_ALL"} == read
 
 
-def test_only_the_settings_read_the_environment() -> None:
-    sources = [file for folder in ("live", "model_core", "project") for file in (REPOSITORY / folder).rglob("*.py")]
-    readers = {file.name for file in sources if re.search(r"os\.(environ\b(?!\.setdefault)|getenv)", file.read_text())}
-    assert readers == {"env.py"}
-
-
-def test_nothing_uses_a_cache() -> None:
-    sources = [file for folder in ("live", "project") for file in (REPOSITORY / folder).rglob("*.py")]
-    assert len(sources) > 50
-    assert [file.name for file in sources if "django.core.cache" in file.read_text()] == []
-    assert "cache" not in " ".join(settings.MIDDLEWARE)
-
-
 def test_a_fault_sends_no_mail(mailoutbox: list[EmailMessage]) -> None:
     try:
         raise RuntimeError

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from channels.testing import WebsocketCommunicator
 from django.test import AsyncClient, Client
 from pytest_django.fixtures import Settings
 
@@ -17,6 +16,7 @@ from live.limits import get_limits
 from live.messages.server import session_created
 from live.serving.process_engine import get_engine
 from model_core.fake import FAKE_INFO, FakeClassifier
+from tests.communicators import WebsocketCommunicator
 
 PATH = "/api/v1/predict"
 EXPLAIN = "/api/v1/explain"

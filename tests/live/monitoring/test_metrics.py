@@ -3,7 +3,6 @@
 import asyncio
 import threading
 
-from channels.testing import WebsocketCommunicator
 from django.test import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
@@ -12,6 +11,7 @@ from live.monitoring.metrics import REGISTRY, note_close, sample
 from live.serving.process_engine import get_engine
 from live.watching.room import rooms
 from model_core.fake import FakeClassifier
+from tests.communicators import WebsocketCommunicator
 
 TOKEN = "t" * 32
 

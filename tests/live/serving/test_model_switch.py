@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from channels.db import database_sync_to_async
-from channels.testing import WebsocketCommunicator
 from django.db import OperationalError
 
 import live.serving.process_engine
@@ -26,6 +25,7 @@ from live.serving.process_engine import get_classifier, get_serving
 from model_core.checkpoint import GOLDEN_FILE, TOKENIZER_FILE, sha256_of
 from model_core.loading import load_classifier
 from project.asgi import application
+from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,7 +8,6 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from channels.testing import WebsocketCommunicator
 from pytest_django.fixtures import Settings
 
 import live.serving.process_engine
@@ -24,6 +23,7 @@ from model_core.cache import EncoderCache
 from model_core.fake import FakeClassifier
 from model_core.labels import STARS
 from project.asgi import application
+from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
 
 LOCALHOST = (b"host", b"localhost:8000")

@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
 from unittest.mock import patch
 
-from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from django.test import override_settings
 from hypothesis import given, settings
@@ -26,6 +25,7 @@ from live.messages.protocol import ProtocolError
 from live.watching.room import rooms
 from model_core.fake import FakeClassifier
 from project.asgi import application
+from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
 
 SEQS = st.integers(0, 12)

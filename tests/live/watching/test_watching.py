@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from channels.testing import WebsocketCommunicator
 from pytest_django.fixtures import Settings
 
 import live.serving.process_engine
@@ -17,6 +16,7 @@ from live.watching.audience import audiences
 from live.watching.room import new_secret, room_id_of, rooms
 from model_core.fake import FakeClassifier
 from project.asgi import application
+from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
 
 NOBODY = "A" * 22

@@ -26,7 +26,7 @@ MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent 
   manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret check test test-long lint format types train distill export calibrate eval report bench topology audit sbom screenshots messages clean
+.PHONY: help run env secret check test test-long lint format types docs packages train distill export calibrate eval report bench topology audit sbom screenshots messages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,7 @@ lint: .venv/check secret ## Check style and formatting of Python, and of JavaScr
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+	SKIP=ruff-check,ruff-format $(BIN)/pre-commit run --all-files
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME) && (cd tests/js && npm run --silent lint); \
 	else echo "npm is not installed: JavaScript is not linted"; fi
 
@@ -60,6 +61,16 @@ format: .venv/check ## Format the Python code
 
 types: env ## Check types with mypy, all of them
 	$(BIN)/mypy
+
+docs: .venv/docs ## Build the docs as a site in build/site, and fail on any warning
+	@# It advertises its successor otherwise.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+packages: .venv/package $(BIOME) ## Build both clients, Python and npm, into build/packages
+	@rm -rf build/packages && mkdir -p build/packages/npm
+	$(BIN)/python -m build --no-isolation --outdir build/packages/python clients/python
+	$(BIN)/twine check --strict build/packages/python/*
+	cd clients/js && npm pack --silent --pack-destination ../../build/packages/npm
 
 train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
 	$(BIN)/python -m training.finetune --data $(DATA) --config $(CONFIG) --run $(RUN) $(ARGS)
@@ -102,7 +113,7 @@ messages: env ## Gather the words of the page for translation, and compile what 
 	$(BIN)/python manage.py compilemessages --ignore .venv --verbosity 0
 
 clean: ## Remove the environment and everything generated
-	rm -rf .venv var build clients/js/dist clients/js/LICENSE tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv var build clients/js/dist clients/js/LICENSE clients/js/NOTICE tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache
 
 # To compress them takes seconds, so only after a change.
 $(STATIC): $(shell find static -type f) project/static_files.py project/static_storage.py .venv/serve | secret
@@ -140,6 +151,11 @@ var/secret_key:
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[bench]'
 	@# Without what it asks for: one of that, ninja, has the package name of django-ninja. The rest is there already.
 	@$(PIP) install --no-deps nncf==3.4.0 pydot==4.0.1 tabulate==0.10.0
+	@touch .venv/serve $@
+
+.venv/docs .venv/package: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing the extra '$(@F)' into .venv ..."
+	@$(PIP) install -c $(CONSTRAINTS) -e '.[$(@F)]'
 	@touch .venv/serve $@
 
 # Gradio is one of the measured peers; some of its versions are not ours.

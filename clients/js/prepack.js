@@ -24,4 +24,6 @@ mkdirSync(path("dist/client"), { recursive: true });
 for (const module of MODULES) {
   copyFileSync(path(`../../static/live/${module}`), path(`dist/${module}`));
 }
-copyFileSync(path("../../LICENSE"), path("LICENSE"));
+for (const name of ["LICENSE", "NOTICE"]) {
+  copyFileSync(path(`../../${name}`), path(name));
+}

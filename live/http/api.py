@@ -82,7 +82,7 @@ async def _admit(request: HttpRequest) -> _Call:
 
 api = Api(
     title="Starcast",
-    version="1.0.0",
+    version="1.0.0",  # of the API, not of Starcast
     description="Star ratings of film reviews: the HTTP twin of the [WebSocket `starcast.v1`](/api/socket).",
     urls_namespace="api",
     docs=Console(),

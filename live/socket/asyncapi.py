@@ -64,7 +64,7 @@ def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict
         "asyncapi": "3.0.0",
         "info": {
             "title": "Starcast",
-            "version": "1.0.0",
+            "version": "1.0.0",  # of the API, not of Starcast
             "description": f"{_DESCRIPTION}\n## Errors\n\n{_error_list()}\n## Close codes\n\n{_close_list()}",
         },
         "defaultContentType": "application/json",

@@ -75,7 +75,8 @@ def test_the_package_holds_the_modules_of_the_page_and_their_types(project: Path
             module.read_bytes() == (REPOSITORY / "static" / "live" / module.relative_to(package / "dist")).read_bytes()
         )
         assert module.with_suffix(".d.ts").exists()
-    assert "MIT License" in (package / "LICENSE").read_text()
+    for name in ("LICENSE", "NOTICE"):
+        assert (package / name).read_bytes() == (REPOSITORY / name).read_bytes()
     assert [folder.name for folder in (project / "node_modules").iterdir() if folder.is_dir()] == ["starcast-client"]
 
 

@@ -16,15 +16,8 @@ from live.access.revocation import key_watch
 from live.connections.idle import IdleTimer
 from live.connections.open_sockets import RETRY_AFTER_MS, live_sockets
 from live.limits import get_limits
-from live.messages.protocol import (
-    CLOSE_GOING_AWAY,
-    FOLLOWING_CLOSE,
-    SUBPROTOCOL,
-    ProtocolError,
-    ServerMessage,
-    beyond_rate,
-    error_body,
-)
+from live.messages.errors import CLOSE_GOING_AWAY, FOLLOWING_CLOSE
+from live.messages.protocol import SUBPROTOCOL, ProtocolError, ServerMessage, beyond_rate, error_body
 from live.messages.server import ErrorMessage, SessionClosing, session_created
 from live.monitoring.logs import session_id
 from live.monitoring.metrics import WEBSOCKET_ERRORS, sessions

@@ -1,7 +1,7 @@
 """What the OpenAPI description says beyond what django-ninja reads off the classes, and the console that shows it."""
 
 from collections.abc import Callable
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from csp.decorators import csp_update
 from django.conf import settings
@@ -11,11 +11,11 @@ from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 from ninja.openapi.schema import OpenAPISchema
 
-from live.http.responses import STATUS
-from live.messages.errors import WEBSOCKET_ONLY
-from live.messages.protocol import ErrorCode, ErrorReply, ProtocolError, error_body
+from live.http.responses import RETRY_AFTER_STATUSES
+from live.messages.errors import STATUS
+from live.messages.protocol import ErrorReply, ProtocolError, error_body
 
-_ERROR_STATUSES: Final = (400, 401, 403, 404, 405, 413, 415, 429, 500, 503)
+_ERROR_STATUSES: Final = sorted(set(STATUS.values()))
 
 ERROR_RESPONSES: Final = dict.fromkeys(_ERROR_STATUSES, ErrorReply)
 PREDICT_EXTRA: Final[dict[str, Any]] = {
@@ -120,11 +120,11 @@ class Console(DocsBase):
 
 
 def _describe_errors(response: dict[str, Any], status: int) -> None:
-    codes = [code for code in get_args(ErrorCode) if STATUS.get(code, 400) == status and code not in WEBSOCKET_ONLY]
+    codes = [code for code, its_status in STATUS.items() if its_status == status]
     response["description"] = " or ".join(f"`{code}`" for code in codes)
     response["content"]["application/json"]["examples"] = {
         code: {"value": ErrorReply(error=error_body(ProtocolError(code, "…"))).model_dump(exclude_none=True)}
         for code in codes
     }
-    if status in (429, 503):
+    if status in RETRY_AFTER_STATUSES:
         response["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}

@@ -10,36 +10,24 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 from pydantic import BaseModel
 
-from live.messages.protocol import ErrorCode, ErrorReply, ProtocolError, error_body
+from live.messages.errors import STATUS, ErrorCode
+from live.messages.protocol import ErrorReply, ProtocolError, error_body
 from live.monitoring.metrics import HTTP_ERRORS
 
 logger = logging.getLogger(__name__)
 
-STATUS: Final[dict[ErrorCode, int]] = {
-    "key_missing": 401,
-    "key_invalid": 401,
-    "origin_refused": 403,
-    "not_found": 404,
-    "method_not_allowed": 405,
-    "too_large": 413,
-    "text_too_long": 413,
-    "unsupported_media_type": 415,
-    "rate_limited": 429,
-    "internal": 500,
-    "overloaded": 503,
-    "model_unavailable": 503,
-    "storage_unavailable": 503,
-}
-"""HTTP status of an error; 400 where it is not here."""
-_RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
+RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
+"""Those that come with ``Retry-After``."""
 
-_BY_STATUS: Final[dict[int, tuple[ErrorCode, str]]] = {
-    403: ("origin_refused", "not allowed"),
-    404: ("not_found", "there is nothing here; /api/openapi.json lists what there is"),
-    405: ("method_not_allowed", "this method is not allowed here"),
-    413: ("too_large", "the request is too large"),
-    500: ("internal", "something went wrong here"),
+_MESSAGES: Final[dict[ErrorCode, str]] = {
+    "origin_refused": "not allowed",
+    "not_found": "there is nothing here; /api/openapi.json lists what there is",
+    "method_not_allowed": "this method is not allowed here",
+    "too_large": "the request is too large",
+    "internal": "something went wrong here",
 }
+_BY_STATUS: Final = {STATUS[code]: (code, message) for code, message in _MESSAGES.items()}
+"""What is said in place of an error page of Django's."""
 
 Middleware = Callable[[HttpRequest], Any]
 
@@ -51,10 +39,10 @@ def json_response(body: BaseModel, status: int = 200) -> HttpResponse:
 
 def error_response(error: ProtocolError) -> HttpResponse:
     """The error object with its status, and with ``Retry-After`` where trying again helps."""
-    status = STATUS.get(error.code, 400)
+    status = STATUS[error.code]
     HTTP_ERRORS[error.code].inc()
     response = json_response(ErrorReply(error=error_body(error)), status)
-    if status in _RETRY_AFTER_STATUSES:
+    if status in RETRY_AFTER_STATUSES:
         response["Retry-After"] = str(math.ceil((error.retry_after_ms or 1_000) / 1000))
     if status == STATUS["key_missing"]:
         response["WWW-Authenticate"] = "Bearer"

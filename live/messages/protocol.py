@@ -1,16 +1,17 @@
-"""What all of ``starcast.v1`` shares, over WebSocket and HTTP: fields, errors, close codes, the rating itself.
+"""What all of ``starcast.v1`` shares, over WebSocket and HTTP: fields, the error object, the rating itself.
 
 ``client_messages`` and ``server_messages`` hold the messages. docs/protocol.md is the contract in words.
 """
 
 import json
 import math
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from live.limits import Limits
+from live.messages.errors import ERRORS, ErrorCode
 from model_core.classifier import Prediction
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.explain import METHOD, Explanation
@@ -20,70 +21,6 @@ from model_core.text import replace_surrogates
 SUBPROTOCOL: Final = "starcast.v1"
 MAX_SEQ: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
-
-ErrorCode = Literal[
-    "bad_json",
-    "bad_request",
-    "unknown_type",
-    "binary_not_supported",
-    "too_large",
-    "text_too_long",
-    "seq_not_increasing",
-    "rate_limited",
-    "overloaded",
-    "model_unavailable",
-    "internal",
-    "server_full",
-    "too_many_errors",
-    "version_not_offered",
-    "origin_refused",
-    "unknown_path",
-    "key_missing",
-    "key_invalid",
-    "not_found",
-    "method_not_allowed",
-    "unsupported_media_type",
-    "idle",
-    "slow_reader",
-    "too_many_rooms",
-    "room_not_found",
-    "room_full",
-    "storage_unavailable",
-]
-
-CLOSE_ASKED_FOR: Final = 1000
-CLOSE_GOING_AWAY: Final = 1001
-CLOSE_INTERNAL: Final = 4000
-CLOSE_TOO_FAST: Final = 4008
-CLOSE_IDLE: Final = 4009
-CLOSE_SERVER_FULL: Final = 4010
-CLOSE_SLOW_READER: Final = 4013
-CLOSE_UNDECODABLE: Final = 4502
-CLOSE_KEY_MISSING: Final = 4503
-CLOSE_KEY_INVALID: Final = 4504
-CLOSE_VERSION_NOT_OFFERED: Final = 4512
-CLOSE_ORIGIN_REFUSED: Final = 4520
-CLOSE_UNKNOWN_PATH: Final = 4521
-CLOSE_ROOM_ENDED: Final = 4522
-
-
-FOLLOWING_CLOSE: Final[dict[ErrorCode, int]] = {
-    "internal": CLOSE_INTERNAL,
-    "model_unavailable": CLOSE_INTERNAL,
-    "rate_limited": CLOSE_TOO_FAST,
-    "idle": CLOSE_IDLE,
-    "server_full": CLOSE_SERVER_FULL,
-    "room_full": CLOSE_SERVER_FULL,
-    "slow_reader": CLOSE_SLOW_READER,
-    "too_many_errors": CLOSE_UNDECODABLE,
-    "key_missing": CLOSE_KEY_MISSING,
-    "key_invalid": CLOSE_KEY_INVALID,
-    "version_not_offered": CLOSE_VERSION_NOT_OFFERED,
-    "origin_refused": CLOSE_ORIGIN_REFUSED,
-    "unknown_path": CLOSE_UNKNOWN_PATH,
-    "room_not_found": CLOSE_ROOM_ENDED,
-}
-"""The close code that follows an error, where the server closes at all."""
 
 
 class ProtocolError(Exception):
@@ -107,7 +44,7 @@ class ProtocolError(Exception):
     @property
     def malformed(self) -> bool:
         """Whether the message itself was wrong, rather than its time or its size."""
-        return self.code in ("bad_json", "bad_request", "unknown_type", "binary_not_supported")
+        return ERRORS[self.code].malformed
 
 
 def _as_unicode(value: Any) -> Any:
@@ -188,13 +125,6 @@ class ErrorReply(ServerMessage):
     error: ErrorBody
 
 
-RETRYABLE: Final = frozenset(
-    {"rate_limited", "overloaded", "model_unavailable", "internal", "server_full", "idle", "slow_reader",
-     "too_many_rooms", "room_full", "storage_unavailable"}
-)  # fmt: skip
-"""Errors after which the same may succeed a little later."""
-
-
 def check_length(text: str, limits: Limits, seq: int | None = None) -> None:
     """Raise ProtocolError for a text of too many characters."""
     if len(text) > limits.max_chars:
@@ -224,7 +154,7 @@ def error_body(error: ProtocolError) -> ErrorBody:
         message=error.message,
         param=error.param,
         seq=error.seq,
-        retryable=error.code in RETRYABLE,
+        retryable=ERRORS[error.code].retryable,
         retry_after_ms=error.retry_after_ms,
     )
 

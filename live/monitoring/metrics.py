@@ -6,7 +6,7 @@ have a state, such as the open connections, register how it is read.
 
 import time
 from collections.abc import Sequence
-from typing import Final, get_args
+from typing import Final
 from weakref import ref
 
 from prometheus_client import (
@@ -20,7 +20,7 @@ from prometheus_client import (
     ProcessCollector,
 )
 
-from live.messages.protocol import ErrorCode
+from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS
 from model_core.classifier import ModelInfo
 from model_core.engine import Engine
 
@@ -31,7 +31,7 @@ for _collector in (ProcessCollector, PlatformCollector, GCCollector):
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)
 _TEXTS: Final = (1, 2, 4, 8, 16, 32)
 _WORK: Final = ("foreground", "background")
-_KNOWN_CLOSES: Final = frozenset({1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, *range(4000, 4600)})
+_KNOWN_CLOSES: Final = frozenset({1002, 1003, 1005, 1006, 1007, 1009, 1011, *CLOSE_MEANINGS})
 """Others would let clients make as many series as there are numbers."""
 
 # From a key to its bars
@@ -101,10 +101,10 @@ http_seconds: Final = Histogram(
     registry=REGISTRY,
 )
 
-WEBSOCKET_ERRORS: Final[dict[ErrorCode, Counter]] = {
-    code: _errors.labels("websocket", code) for code in get_args(ErrorCode)
+WEBSOCKET_ERRORS: Final = {
+    code: _errors.labels("websocket", code) for code, kind in ERRORS.items() if kind.over_websocket
 }
-HTTP_ERRORS: Final[dict[ErrorCode, Counter]] = {code: _errors.labels("http", code) for code in get_args(ErrorCode)}
+HTTP_ERRORS: Final = {code: _errors.labels("http", code) for code in STATUS}
 
 
 class EngineMetrics:

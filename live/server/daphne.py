@@ -13,7 +13,8 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor
 
 from live.connections.open_sockets import live_sockets
-from live.messages.protocol import CLOSE_GOING_AWAY, CLOSE_SLOW_READER, ProtocolError, error_body
+from live.messages.errors import CLOSE_GOING_AWAY, CLOSE_SLOW_READER
+from live.messages.protocol import ProtocolError, error_body
 from live.messages.server import ErrorMessage
 from live.monitoring.metrics import WEBSOCKET_ERRORS, note_close
 from live.server.stopping import refuse

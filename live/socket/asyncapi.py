@@ -10,8 +10,8 @@ from pydantic_core import core_schema
 from live.access.authentication import BEARER_SUBPROTOCOL
 from live.limits import Limits
 from live.messages.client import ClientMessage, WatcherMessage
-from live.messages.errors import CLOSE_MEANINGS, ERROR_MEANINGS, HTTP_ONLY, comes_back
-from live.messages.protocol import RETRYABLE, SUBPROTOCOL
+from live.messages.errors import CLOSE_MEANINGS, ERRORS, comes_back
+from live.messages.protocol import SUBPROTOCOL
 from live.messages.server import SERVER_MESSAGES, WATCHER_SERVER_MESSAGES
 
 CLIENT_MESSAGES: Final[tuple[type[BaseModel], ...]] = get_args(ClientMessage)
@@ -19,6 +19,7 @@ _WATCHER_MESSAGES: Final[tuple[type[BaseModel], ...]] = get_args(WatcherMessage)
 _ALL_SERVER_MESSAGES: Final[tuple[type[BaseModel], ...]] = tuple(
     dict.fromkeys((*SERVER_MESSAGES, *WATCHER_SERVER_MESSAGES))
 )
+_ERRORS: Final = {code: kind for code, kind in ERRORS.items() if kind.over_websocket}
 
 _DESCRIPTION: Final = f"""\
 Star ratings of a film review at every key. Offer the subprotocol `{SUBPROTOCOL}`; every message is one JSON object in \
@@ -95,7 +96,7 @@ def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict
             "securitySchemes": _SECURITY_SCHEMES,
         },
         "x-error-codes": {
-            code: {"meaning": meaning, "retryable": code in RETRYABLE} for code, meaning in _errors().items()
+            code: {"meaning": kind.meaning, "retryable": kind.retryable} for code, kind in _ERRORS.items()
         },
         "x-close-codes": {
             str(code): {"meaning": meaning, "reconnect": comes_back(code)} for code, meaning in CLOSE_MEANINGS.items()
@@ -172,13 +173,9 @@ def _operation(action: str, channel: str, summary: str, messages: Sequence[type[
     }
 
 
-def _errors() -> dict[str, str]:
-    return {code: meaning for code, meaning in ERROR_MEANINGS.items() if code not in HTTP_ONLY}
-
-
 def _error_list() -> str:
     return _bullets(
-        f"`{code}`{' (retryable)' if code in RETRYABLE else ''}: {meaning}" for code, meaning in _errors().items()
+        f"`{code}`{' (retryable)' if kind.retryable else ''}: {kind.meaning}" for code, kind in _ERRORS.items()
     )
 
 

@@ -12,7 +12,8 @@ from live.messages.client import (
     TextUpdate,
     parse_client_message,
 )
-from live.messages.protocol import CLOSE_ASKED_FOR, ProtocolError, beyond_rate
+from live.messages.errors import CLOSE_ASKED_FOR
+from live.messages.protocol import ProtocolError, beyond_rate
 from live.messages.rooms import RoomClose, RoomOpen
 from live.messages.server import ErrorMessage, ExplanationMessage, Pong, PredictionMessage, SessionUpdated
 from live.socket.session import TypingSession

@@ -7,7 +7,8 @@ from contextvars import Context
 
 from live.connections.consumer import AdmittedConsumer
 from live.messages.client import Close, Ping, parse_watcher_message
-from live.messages.protocol import CLOSE_ASKED_FOR, CLOSE_ROOM_ENDED, ProtocolError, beyond_rate
+from live.messages.errors import CLOSE_ASKED_FOR, CLOSE_ROOM_ENDED
+from live.messages.protocol import ProtocolError, beyond_rate
 from live.messages.rooms import RoomClosed, RoomEnd
 from live.messages.server import Pong
 from live.watching.audience import Audience, audiences

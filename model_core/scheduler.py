@@ -11,7 +11,8 @@ from model_core.cache import EncoderCache
 from model_core.errors import Overloaded
 
 if TYPE_CHECKING:
-    from model_core.engine import Answer, EngineOptions
+    from model_core.engine import Answer
+    from model_core.options import EngineOptions
 
 _LONG_TOKENS: Final = 128
 _SHARE_OF_LONG: Final = 1 / 4

@@ -11,11 +11,13 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.http.request import split_domain_port
+from pydantic import ValidationError
 
 from live.limits import get_limits
-from model_core.engine import EngineOptions
+from live.messages.validation import in_one_line
 from model_core.errors import CheckpointError
 from model_core.loading import BACKENDS, read_folder
+from model_core.options import EngineOptions
 
 _TOKEN_LENGTH: Final = 20
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
@@ -56,9 +58,9 @@ def _check_limits() -> list[CheckMessage]:
     try:
         get_limits()
         EngineOptions(**settings.STARCAST_ENGINE)
-    except (TypeError, ValueError) as error:
+    except ValidationError as error:
         hint = "docs/configuration.md lists the limits with their defaults."
-        return [Error(f"A limit makes no sense: {error}", hint=hint, id="starcast.E003")]
+        return [Error(f"A limit makes no sense: {in_one_line(error)}", hint=hint, id="starcast.E003")]
     return []
 
 

@@ -13,9 +13,10 @@ from django.utils import timezone
 from live.monitoring.metrics import EngineMetrics, note_model, watch_engine
 from model_core.checkpoint import CONFIG_FILE, GOLDEN_FILE, sha256_of
 from model_core.classifier import Classifier
-from model_core.engine import Engine, EngineOptions
+from model_core.engine import Engine
 from model_core.golden import check_golden
 from model_core.loading import load_classifier
+from model_core.options import EngineOptions
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from model_core.engine import Answer, Engine, EngineOptions
+from model_core.engine import Answer, Engine
 from model_core.errors import EngineError, Overloaded
+from model_core.options import EngineOptions
 
 _FRESH_S: Final = 1.0
 """For so long an answer stands, so that whoever asks in a loop costs one pass a second."""

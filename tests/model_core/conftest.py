@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from model_core.engine import Engine, EngineOptions
+from model_core.engine import Engine
 from model_core.fake import FakeClassifier
+from model_core.options import EngineOptions
 from model_core.tokenizer import TextTokenizer
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine
 from tests.tiny import TINY_TOKENS, tiny_tokenizer

@@ -8,9 +8,10 @@ import pytest
 
 from live.serving import readiness
 from live.serving.readiness import probe
-from model_core.engine import Engine, EngineOptions
+from model_core.engine import Engine
 from model_core.errors import ModelUnavailable, Overloaded
 from model_core.fake import FakeClassifier
+from model_core.options import EngineOptions
 
 
 @pytest.fixture

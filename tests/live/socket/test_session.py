@@ -10,8 +10,9 @@ from live.messages.client import SessionOptions, TextUpdate
 from live.messages.protocol import ProtocolError
 from live.messages.server import ErrorMessage, ExplanationMessage, PredictionMessage
 from live.socket.session import TypingSession
-from model_core.engine import Engine, EngineOptions
+from model_core.engine import Engine
 from model_core.fake import FakeClassifier
+from model_core.options import EngineOptions
 
 
 class Typist:

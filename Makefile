@@ -15,6 +15,7 @@ CONSTRAINTS := project/constraints.txt
 MESSAGES := $(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file \
   $(addprefix --ignore ,.venv tests training benchmarks tools clients build runs)
 STATIC := $(or $(STARCAST_STATIC_DIR),$(or $(STARCAST_DATA_DIR),var)/static)/staticfiles.json
+COG := $(BIN)/cog -P -I . -p "from tools import tables" --verbosity 1
 BIOME := tests/js/node_modules/.bin/biome
 # Two processes: a third gains nothing on two cores, and the tests of one file share what they start.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -26,7 +27,7 @@ MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent 
   manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret check test test-long lint format types docs packages train distill export calibrate eval report bench topology audit sbom screenshots messages clean
+.PHONY: help run env secret check test test-long lint tables format types docs packages train distill export calibrate eval report bench topology audit sbom screenshots messages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,9 +52,13 @@ lint: .venv/check secret ## Check style and formatting of Python, and of JavaScr
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+	$(COG) --check --check-fail-msg "run make tables" docs/*.md
 	SKIP=ruff-check,ruff-format $(BIN)/pre-commit run --all-files
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME) && (cd tests/js && npm run --silent lint); \
 	else echo "npm is not installed: JavaScript is not linted"; fi
+
+tables: .venv/check ## Write the tables of docs/ that are made from the code
+	$(COG) -r docs/*.md
 
 format: .venv/check ## Format the Python code
 	$(BIN)/ruff check --fix --quiet .

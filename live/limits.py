@@ -3,15 +3,15 @@
 from typing import Any, Final
 
 from django.conf import settings
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from model_core.text import MAX_CHARS
 
 
-class Limits(BaseModel):
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Limits:
     """All limits, with their defaults and ranges. Raises ValidationError, a ValueError, for those out of range."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_message_bytes: int = Field(
         default=65_536, ge=1, description="Bytes of a WebSocket message. A longer one gets `too_large`."
@@ -108,7 +108,7 @@ class Limits(BaseModel):
         return self
 
 
-_SHOWN: Final = {"max_message_bytes", "max_chars", "messages_per_s", "burst", "idle_timeout_s"}
+_SHOWN: Final = ("max_message_bytes", "max_chars", "messages_per_s", "burst", "idle_timeout_s")
 """What a client can act on."""
 
 _read: tuple[dict[str, Any], Limits] | None = None
@@ -126,4 +126,4 @@ def get_limits() -> Limits:
 
 def shown_to_clients(limits: Limits) -> dict[str, int]:
     """What ``session.created`` says of the limits."""
-    return limits.model_dump(include=_SHOWN)
+    return {name: getattr(limits, name) for name in _SHOWN}

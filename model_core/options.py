@@ -1,12 +1,13 @@
-"""How much work an engine takes on."""
+"""How much work an engine takes on, and how options describe themselves."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
 
 
-class EngineOptions(BaseModel):
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class EngineOptions:
     """Bounds of the engine's work. Raises ValidationError, a ValueError, for values out of range."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_waiting: int = Field(
         default=512, ge=1, description="Texts that may wait for the model. One more gets `overloaded`."
@@ -14,7 +15,7 @@ class EngineOptions(BaseModel):
     max_waiting_tokens: int = Field(
         default=32_768,
         ge=1,
-        description="Tokens (estimated) of the texts that may wait, so that a few long texts count as much as many short.",
+        description="Tokens (estimated) of the texts that may wait: few long texts count as much as many short ones.",
     )
     max_batch: int = Field(default=32, ge=1, description="Texts of one batch.")
     max_batch_tokens: int = Field(
@@ -30,3 +31,9 @@ class EngineOptions(BaseModel):
         ge=1,
         description="The same in milliseconds for background work: explanations, and requests with several texts.",
     )
+
+
+def described(options: type) -> dict[str, FieldInfo]:
+    """The fields of a dataclass of pydantic's, with their ranges and descriptions."""
+    fields: dict[str, FieldInfo] = vars(options)["__pydantic_fields__"]
+    return fields

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BeforeValidator, Field, FilePath, ValidationError
+from pydantic import BeforeValidator, Field, FilePath, ValidationError, create_model
 from pydantic_core import PydanticUseDefault
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from live.limits import Limits
 from live.messages.validation import in_one_line
-from model_core.options import EngineOptions
+from model_core.options import EngineOptions, described
 from project.machine import memory_mb
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
@@ -166,14 +166,14 @@ class Model(FromEnvironment):
     )
 
 
-class ClientLimits(Limits, FromEnvironment):
-    """The limits of clients."""
+def _of_environment(options: type) -> type[FromEnvironment]:
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in described(options).items()}
+    return create_model(options.__name__, __base__=FromEnvironment, **fields)
 
 
-class EngineLimits(EngineOptions, FromEnvironment):
-    """The limits of the engine."""
-
-
+ClientLimits: Final = _of_environment(Limits)
+EngineLimits: Final = _of_environment(EngineOptions)
+"""Whether limits fit together is a system check."""
 ALL: Final = (Server, Model, ClientLimits, EngineLimits)
 
 _Settings = TypeVar("_Settings", bound=FromEnvironment)

@@ -1,5 +1,6 @@
 """System checks: wrong settings are said at start, with what to do, before anybody types."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -13,12 +14,17 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 from django.http.request import split_domain_port
 from pydantic import ValidationError
 
-from live.limits import get_limits
+from live.limits import Limits, get_limits
 from live.messages.validation import in_one_line
 from model_core.errors import CheckpointError
 from model_core.loading import BACKENDS, read_folder
 from model_core.options import EngineOptions
 
+_VARIABLES: Final = {
+    field.name: f"STARCAST_{field.name.upper()}"
+    for kind in (Limits, EngineOptions)
+    for field in dataclasses.fields(kind)
+}
 _TOKEN_LENGTH: Final = 20
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
@@ -60,7 +66,7 @@ def _check_limits() -> list[CheckMessage]:
         EngineOptions(**settings.STARCAST_ENGINE)
     except ValidationError as error:
         hint = "docs/configuration.md lists the limits with their defaults."
-        return [Error(f"A limit makes no sense: {in_one_line(error)}", hint=hint, id="starcast.E003")]
+        return [Error(f"A limit makes no sense: {in_one_line(error, _VARIABLES)}", hint=hint, id="starcast.E003")]
     return []
 
 

@@ -132,7 +132,9 @@ ERRORS: Final[dict[ErrorCode, ErrorKind]] = {
     "key_invalid": ErrorKind("The key is wrong or was revoked.", status=401, close=CLOSE_KEY_INVALID),
     "not_found": ErrorKind("There is nothing at this path.", status=404, over_websocket=False),
     "method_not_allowed": ErrorKind("This path does not take this method.", status=405, over_websocket=False),
-    "unsupported_media_type": ErrorKind("The body is not `application/json`.", status=415, over_websocket=False),
+    "unsupported_media_type": ErrorKind(
+        "The body is not `application/json`, or its `Content-Type` does not say so.", status=415, over_websocket=False
+    ),
     "idle": ErrorKind("The client sent nothing for too long.", close=CLOSE_IDLE, retryable=True),
     "slow_reader": ErrorKind("The client left too much unread for too long.", close=CLOSE_SLOW_READER, retryable=True),
     "too_many_rooms": ErrorKind("The server, or this address, has too many rooms.", retryable=True),

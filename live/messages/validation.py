@@ -16,7 +16,7 @@ _WORDS: Final = {
     "int_parsing": _A_WHOLE_NUMBER,
     "bool_parsing": "must be 1 or 0",
     "path_not_file": "must be the path of a file",
-    "extra_forbidden": "is unknown",
+    "unexpected_keyword_argument": "is not one of them",
     "list_type": "must be a list",
     "model_type": _AN_OBJECT,
     "model_attributes_type": _AN_OBJECT,

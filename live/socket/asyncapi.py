@@ -13,6 +13,7 @@ from live.messages.client import ClientMessage, WatcherMessage
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, comes_back
 from live.messages.protocol import SUBPROTOCOL
 from live.messages.server import SERVER_MESSAGES, WATCHER_SERVER_MESSAGES
+from model_core.options import described
 
 CLIENT_MESSAGES: Final[tuple[type[BaseModel], ...]] = get_args(ClientMessage)
 _WATCHER_MESSAGES: Final[tuple[type[BaseModel], ...]] = get_args(WatcherMessage)
@@ -32,23 +33,8 @@ by an error with its `seq`. Nothing is resumed: after a reconnect send the curre
 A typist may open a room by `room.open`. Others watch it at an address of its own, and cannot write.
 """
 
-_LIMIT_MEANINGS: Final = {
-    "max_message_bytes": "Bytes of a message; beyond them `too_large`.",
-    "max_chars": "Unicode code points of a text; beyond them `text_too_long`.",
-    "messages_per_s": "Messages of a connection in the long run; beyond them `rate_limited`.",
-    "burst": "Messages of a connection at once, before that rate holds.",
-    "address_factor": "All connections of an address, or of a key, may have so many times the rate and the burst.",
-    "max_connections_per_address": "Open connections of an address; beyond them `server_full`.",
-    "max_malformed": "Malformed messages in a row, after which the server closes.",
-    "max_refused": "Messages beyond the rate, less those within it, after which the server closes.",
-    "idle_timeout_s": "Seconds of silence, after which the server closes; 0 for never.",
-    "ping_interval_s": "Seconds of silence, after which the server sends a ping of WebSocket.",
-    "ping_timeout_s": "Seconds for the pong, after which the connection is dropped.",
-    "slow_reader_s": "Seconds for which a client may leave too much unread.",
-    "max_rooms_per_address": "Open rooms of an address; beyond them `too_many_rooms`.",
-    "max_watchers": "Connections that watch one room; beyond them `room_full`.",
-    "room_grace_s": "Seconds for which a room waits for a typist whose connection is lost.",
-}
+_NOT_OF_A_CLIENT: Final = frozenset({"max_frame_bytes", "max_body_bytes", "max_connections", "max_rooms"})
+"""Limits that a client of the WebSocket cannot act on."""
 
 
 def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict[str, Any]:
@@ -102,7 +88,9 @@ def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict
             str(code): {"meaning": meaning, "reconnect": comes_back(code)} for code, meaning in CLOSE_MEANINGS.items()
         },
         "x-limits": {
-            name: {"meaning": meaning, "value": getattr(limits, name)} for name, meaning in _LIMIT_MEANINGS.items()
+            name: {"meaning": field.description, "value": getattr(limits, name)}
+            for name, field in described(Limits).items()
+            if name not in _NOT_OF_A_CLIENT
         },
     }
 

@@ -1,5 +1,6 @@
 import asyncio
 import contextvars
+import dataclasses
 import itertools
 import logging
 import threading
@@ -307,7 +308,7 @@ async def test_a_closed_engine_refuses_texts_and_may_be_closed_again(make_engine
     await engine.close()
 
 
-@pytest.mark.parametrize("name", EngineOptions.model_fields)
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(EngineOptions)])
 @pytest.mark.parametrize("value", [0, -1])
 def test_options_without_sense_are_refused_by_name(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=name):

@@ -58,12 +58,6 @@ def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         read(ClientLimits)
 
 
-def test_limits_that_contradict_each_other_are_told_by_their_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STARCAST_MAX_FRAME_BYTES", "9")
-    with pytest.raises(ImproperlyConfigured, match=r"STARCAST_MAX_FRAME_BYTES .* STARCAST_MAX_MESSAGE_BYTES"):
-        read(ClientLimits)
-
-
 def test_a_list_is_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCAST_ORIGINS", " a, b,,c ")
     assert read(Server).origins == ["a", "b", "c"]

@@ -42,6 +42,12 @@ def test_a_wrong_setting_is_named_with_a_hint(settings: Settings, setting: str, 
     assert all(message.hint for message in messages)
 
 
+def test_limits_that_contradict_each_other_are_told_by_their_variables(settings: Settings) -> None:
+    settings.STARCAST_LIMITS = {"max_frame_bytes": 9}
+    [message] = [message for message in checks.run_checks() if message.id == "starcast.E003"]
+    assert {"STARCAST_MAX_FRAME_BYTES", "STARCAST_MAX_MESSAGE_BYTES"} <= set(message.msg.split())
+
+
 def test_a_misspelt_name_is_told_with_the_one_that_is_meant(settings: Settings) -> None:
     settings.STARCAST_UNKNOWN = {"STARCAST_ALOWED_HOSTS": "STARCAST_ALLOWED_HOSTS"}
     [message] = [message for message in checks.run_checks() if message.id == "starcast.W007"]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from live.monitoring.metrics import REGISTRY
 from tests.conftest import require_program
 from tools.servers import REPOSITORY, RunningServer
 
@@ -132,11 +131,3 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
-
-
-def test_the_observability_page_lists_every_metric_of_ours_and_no_other() -> None:
-    page = (REPOSITORY / "docs" / "observability.md").read_text()
-    listed = set(re.findall(r"^\| `(starcast_\w+)`", page, re.MULTILINE))
-    suffix = {"counter": "_total", "info": "_info"}
-    families = [family for family in REGISTRY.collect() if family.name.startswith("starcast_")]
-    assert listed == {family.name + suffix.get(family.type, "") for family in families}

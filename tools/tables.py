@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from live.limits import Limits
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS, comes_back
+from live.monitoring.metrics import REGISTRY
 from model_core.options import described
 from project.environment import BASE_DIR, ClientLimits, EngineLimits, FromEnvironment, Model, Server
 
@@ -84,6 +85,23 @@ def client_limits() -> None:
 def engine_limits() -> None:
     """The settings that limit the engine."""
     _settings(EngineLimits, with_range=True)
+
+
+def metrics() -> None:
+    """Every metric of our own."""
+    suffixes = {"counter": "_total", "info": "_info"}
+    _table(
+        ("metric", "type", "meaning"),
+        (
+            (
+                f"`{family.name}{suffixes.get(family.type, '')}`",
+                family.type,
+                family.documentation,
+            )
+            for family in REGISTRY.collect()
+            if family.name.startswith("starcast_")
+        ),
+    )
 
 
 def _settings(kind: type[FromEnvironment], with_range: bool = False) -> None:

@@ -38,46 +38,50 @@ _KNOWN_CLOSES: Final = frozenset({1002, 1003, 1005, 1006, 1007, 1009, 1011, *CLO
 
 keystroke_seconds: Final = Histogram(
     "starcast_keystroke_to_answer_seconds",
-    "From the receipt of a text over WebSocket to the sending of its rating, less pauses that the client asked for.",
+    "Time from the receipt of a text over WebSocket to its rating, without pauses by min_interval_ms.",
     buckets=_SECONDS,
     registry=REGISTRY,
 )
-texts: Final = Counter("starcast_texts", "Texts taken over WebSocket.", registry=REGISTRY)
+texts: Final = Counter("starcast_texts", "Texts received over WebSocket.", registry=REGISTRY)
 skipped_texts: Final = Counter(
-    "starcast_skipped_texts", "Texts over WebSocket that a newer one or a cancel passed over.", registry=REGISTRY
+    "starcast_skipped_texts", "Texts over WebSocket that a newer text or a cancel replaced.", registry=REGISTRY
 )
 
 # The engine
 
 _queue: Final = Histogram(
     "starcast_queue_seconds",
-    "How long texts waited for the model.",
+    "Time that texts waited for the model, by work: foreground (keys, single texts) or background.",
     ["work"],
     buckets=_SECONDS,
     registry=REGISTRY,
 )
 _inference: Final = Histogram(
     "starcast_inference_seconds",
-    "How long the model took for a batch.",
+    "Time that the model took for a batch, by work.",
     ["work"],
     buckets=_SECONDS,
     registry=REGISTRY,
 )
-_batch: Final = Histogram("starcast_batch_texts", "Texts of a batch.", ["work"], buckets=_TEXTS, registry=REGISTRY)
-_waiting: Final = Gauge("starcast_waiting_texts", "Texts that wait for the model.", registry=REGISTRY)
+_batch: Final = Histogram(
+    "starcast_batch_texts", "Texts of a batch, by work.", ["work"], buckets=_TEXTS, registry=REGISTRY
+)
+_waiting: Final = Gauge("starcast_waiting_texts", "Texts that wait for the model now.", registry=REGISTRY)
 _busy: Final = Gauge(
     "starcast_model_busy_seconds",
-    "How long the model has been at the batch under way; 0 while there is none.",
+    "Age of the batch in the model, 0 while it is idle. Seconds mean that the model hangs.",
     registry=REGISTRY,
 )
-_model: Final = Info("starcast_model", "The model that answers.", registry=REGISTRY)
+_model: Final = Info(
+    "starcast_model", "1, with name, version, sha256 and backend of the model that answers.", registry=REGISTRY
+)
 _model_loaded: Final = Gauge(
     "starcast_model_loaded_timestamp_seconds", "When the model that answers was loaded.", registry=REGISTRY
 )
 
 _switches: Final = Counter(
     "starcast_model_switches",
-    "Models chosen while serving: taken, or refused.",
+    "Switches to another model while serving, by outcome: taken, or refused (the old one goes on).",
     ["outcome"],
     registry=REGISTRY,
 )
@@ -85,17 +89,29 @@ MODEL_SWITCHES: Final = {outcome: _switches.labels(outcome) for outcome in ("tak
 
 # Connections and requests
 
-open_connections: Final = Gauge("starcast_connections", "WebSockets that are open and greeted.", registry=REGISTRY)
-open_rooms: Final = Gauge("starcast_rooms", "Rooms whose typist is or was last in this process.", registry=REGISTRY)
-open_watchers: Final = Gauge("starcast_watchers", "WebSockets of this process that watch a room.", registry=REGISTRY)
-sessions: Final = Counter("starcast_sessions", "WebSockets greeted.", registry=REGISTRY)
-_errors: Final = Counter("starcast_errors", "Errors sent to clients.", ["transport", "code"], registry=REGISTRY)
+open_connections: Final = Gauge("starcast_connections", "Open WebSockets, once greeted.", registry=REGISTRY)
+open_rooms: Final = Gauge(
+    "starcast_rooms", "Rooms whose typist is connected to this process, or was a moment ago.", registry=REGISTRY
+)
+open_watchers: Final = Gauge(
+    "starcast_watchers", "WebSockets of this process that watch a room of any process.", registry=REGISTRY
+)
+sessions: Final = Counter("starcast_sessions", "WebSockets greeted so far.", registry=REGISTRY)
+_errors: Final = Counter(
+    "starcast_errors",
+    "Errors sent to clients, by transport (websocket, http) and code.",
+    ["transport", "code"],
+    registry=REGISTRY,
+)
 _closes: Final = Counter(
-    "starcast_closes", "WebSockets closed, by whom and with which code.", ["by", "code"], registry=REGISTRY
+    "starcast_closes",
+    "WebSockets closed, by server or client and by code; 1006 is a broken connection.",
+    ["by", "code"],
+    registry=REGISTRY,
 )
 http_seconds: Final = Histogram(
     "starcast_http_request_seconds",
-    "How long HTTP requests took, by the route that answered.",
+    "Time that HTTP requests took, by route, method and status.",
     ["route", "method", "status"],
     buckets=(0.005, 0.02, 0.1, 0.5, 2.5),
     registry=REGISTRY,

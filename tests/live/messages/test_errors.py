@@ -1,16 +1,19 @@
 """The tables of errors and close codes, and what clients know of them."""
 
+import dataclasses
 import json
 import re
 import subprocess
 from types import SimpleNamespace
 from typing import Any, get_args
 
+import starcast_client
 from starcast_client.connecting import refusal_by_close
 from starcast_client.conversation import _OF_A_MESSAGE
 from starcast_client.scoring.resume import _MAY_PASS
 
 import live.messages.errors
+from live.limits import Limits, shown_to_clients
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, FOLLOWING_CLOSE, STATUS, ErrorCode, comes_back
 from tests.conftest import require_program
 from tools.servers import REPOSITORY
@@ -50,6 +53,11 @@ def test_the_python_client_knows_codes_of_the_table() -> None:
     assert {code for code, kind in ERRORS.items() if kind.malformed} <= _OF_A_MESSAGE
     assert ERRORS.keys() >= _OF_A_MESSAGE
     assert {code for code, kind in ERRORS.items() if kind.retryable and kind.status} >= _MAY_PASS
+
+
+def test_the_python_client_knows_limits_that_the_server_tells() -> None:
+    known = {field.name for field in dataclasses.fields(starcast_client.Limits)}
+    assert known <= shown_to_clients(Limits()).keys()
 
 
 def test_the_javascript_client_gives_up_at_the_closes_that_are_final() -> None:

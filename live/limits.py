@@ -33,7 +33,7 @@ class Limits:
     )
     # A fast typist makes 15 messages a second.
     messages_per_s: int = Field(
-        default=60, ge=1, description="Messages per second of one connection in the long run; above it `rate_limited`."
+        default=60, ge=1, description="Messages per second of one connection in the long run. More get `rate_limited`."
     )
     # A replay sends a few hundred at once.
     burst: int = Field(

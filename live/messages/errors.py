@@ -101,7 +101,7 @@ ERRORS: Final[dict[ErrorCode, ErrorKind]] = {
     "text_too_long": ErrorKind("The text has too many characters.", status=413),
     "seq_not_increasing": ErrorKind("`seq` is not greater than every `seq` before it."),
     "rate_limited": ErrorKind(
-        "Too many messages, texts or new connections of this connection, address or key.",
+        "Too many messages or texts on this connection, or from this address or key.",
         status=429,
         close=CLOSE_TOO_FAST,
         retryable=True,

@@ -2,7 +2,7 @@
 
 import { utf16Spans } from "../client/offsets.js";
 import { byId, element } from "../lib/dom.js";
-import { LOWERS_MOST, RAISES_MOST, shortened, starsMore, weightText } from "../lib/words.js";
+import { LOWERS_MOST, RAISES_MOST, shortened, starsMore, weightText } from "../lib/strings.js";
 import { freshness } from "../page/freshness.js";
 import { extremes, nest, strengths } from "./marks.js";
 
@@ -13,7 +13,7 @@ const WORD_JOINER = "\u2060";
 
 /** @param {import("../page/page.js").Page} page */
 export function attachContributions(page) {
-  const { socket, editor, stage } = page;
+  const { socket, editor, display } = page;
   const panel = byId("contributions");
   let timer = null;
 
@@ -44,10 +44,10 @@ export function attachContributions(page) {
   }
 
   editor.addEventListener("text", drop);
-  stage.addEventListener("shown", () => {
+  display.addEventListener("shown", () => {
     if (timer === null) ask();
   });
-  stage.addEventListener("past", () => {
+  display.addEventListener("past", () => {
     if (timer === null) ask();
   });
   socket.addEventListener("explanation", show);

@@ -1,14 +1,14 @@
 /** Says the rating to a screen reader: one sentence, once typing has paused, where it is another one. */
 
 import { say } from "../lib/dom.js";
-import { announcement, TOO_SHORT } from "../lib/words.js";
+import { announcement, TOO_SHORT } from "../lib/strings.js";
 import { freshness } from "./freshness.js";
 
 const ANNOUNCE_AFTER_MS = 1_200;
 
 /** @param {import("./page.js").Page} page */
 export function attachAnnouncer(page) {
-  const { editor, stage } = page;
+  const { editor, display } = page;
   let timer;
   let isQuiet = true;
   let announced = TOO_SHORT;
@@ -16,10 +16,10 @@ export function attachAnnouncer(page) {
   function announce() {
     const state = freshness(page);
     if (!isQuiet || (state !== "fresh" && state !== "prior")) return;
-    const about = state === "prior" ? TOO_SHORT : stage.shown.stars;
+    const about = state === "prior" ? TOO_SHORT : display.shown.stars;
     if (about === announced) return;
     announced = about;
-    say("status", state === "prior" ? `${TOO_SHORT}.` : announcement(stage.shown));
+    say("status", state === "prior" ? `${TOO_SHORT}.` : announcement(display.shown));
   }
 
   editor.addEventListener("text", () => {
@@ -30,5 +30,5 @@ export function attachAnnouncer(page) {
       announce();
     }, ANNOUNCE_AFTER_MS);
   });
-  stage.addEventListener("shown", announce);
+  display.addEventListener("shown", announce);
 }

@@ -3,7 +3,7 @@
 import { LABELS } from "../client/protocol.js";
 import { byId } from "../lib/dom.js";
 import { formatNumber } from "../lib/i18n.js";
-import { fillTransform } from "../lib/scale.js";
+import { fillTransform } from "../lib/rating.js";
 import {
   intervalText,
   meterWords,
@@ -14,7 +14,7 @@ import {
   TOO_SHORT,
   TOO_SHORT_WHY,
   verdict,
-} from "../lib/words.js";
+} from "../lib/strings.js";
 
 const NOTHING = "–";
 const SCALE_STARS = 10;
@@ -87,20 +87,20 @@ export class RatingView {
 }
 
 /** @param {import("./page.js").Page} page */
-export function attachRating({ stage }) {
+export function attachRating({ display }) {
   const view = new RatingView(document);
   const pause = byId("pause");
   const draw = () => {
-    const onScreen = stage.past ?? stage.shown;
+    const onScreen = display.past ?? display.shown;
     if (onScreen !== null) view.show(onScreen, onScreen.isTooShort);
   };
-  stage.addEventListener("shown", draw);
-  stage.addEventListener("past", draw);
-  stage.addEventListener("pause", () => {
-    pause.dataset.paused = String(stage.isPaused);
-    pause.textContent = stage.isPaused ? RESUME_BARS : PAUSE_BARS;
+  display.addEventListener("shown", draw);
+  display.addEventListener("past", draw);
+  display.addEventListener("pause", () => {
+    pause.dataset.paused = String(display.isPaused);
+    pause.textContent = display.isPaused ? RESUME_BARS : PAUSE_BARS;
   });
-  pause.addEventListener("click", () => stage.togglePause());
+  pause.addEventListener("click", () => display.togglePause());
 }
 
 function showRow({ stars, meter, fill, percent, cell }, probability) {

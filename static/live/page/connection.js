@@ -9,7 +9,7 @@ import {
   givenUp,
   LIVE_OVER_HTTP,
   OFFLINE,
-} from "../lib/words.js";
+} from "../lib/strings.js";
 
 // One failed try is a hiccup or a restart of the server; a second one is a lost connection.
 const LOST_FROM_ATTEMPT = 2;

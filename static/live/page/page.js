@@ -4,16 +4,16 @@ import { FallbackSocket } from "../client/fallback-socket.js";
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
 import { byId } from "../lib/dom.js";
+import { Display } from "./display.js";
 import { Editor } from "./editor.js";
-import { Note } from "./note.js";
-import { Stage } from "./stage.js";
+import { MessageLine } from "./message-line.js";
 
 /**
  * @typedef {object} Page
  * @property {RatingSocket} socket
  * @property {Editor} editor
- * @property {Stage} stage
- * @property {Note} note
+ * @property {Display} display
+ * @property {MessageLine} messageLine
  * @property {import("../client/protocol.js").Session | null} session The latest one.
  */
 
@@ -21,10 +21,10 @@ import { Stage } from "./stage.js";
 export function createPage() {
   const socket = new RatingSocket(socketUrl(location.origin), { WebSocket: FallbackSocket });
   const editor = new Editor(byId("review"), socket);
-  const stage = new Stage(socket);
-  const note = new Note(socket, editor, stage);
+  const display = new Display(socket);
+  const messageLine = new MessageLine(socket, editor, display);
   /** @type {Page} */
-  const page = { socket, editor, stage, note, session: null };
+  const page = { socket, editor, display, messageLine, session: null };
   socket.addEventListener("session", ({ detail }) => {
     page.session = detail;
     // What the browser restored since the page was loaded, it has told nobody.

@@ -1,7 +1,7 @@
 /** What a person would give the text: sent at the press of a button, and only then. */
 
 import { byId, tell } from "../lib/dom.js";
-import { FEEDBACK_THANKS, feedbackFailed, NOTHING_TO_SHARE } from "./sharing-words.js";
+import { FEEDBACK_THANKS, feedbackFailed, NOTHING_TO_SHARE } from "./strings.js";
 
 const PATH = "/api/v1/feedback";
 

@@ -14,7 +14,7 @@ export function heightOf(stars) {
 }
 
 /**
- * @param {readonly import("./moments.js").Moment[]} moments Those that were too short to tell draw nothing.
+ * @param {readonly import("./recording.js").Moment[]} moments Those that were too short to tell draw nothing.
  * @returns {{line: string, band: string}} The expected stars, and the area of their interval.
  */
 export function curve(moments) {

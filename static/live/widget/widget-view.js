@@ -2,7 +2,7 @@
 
 import { LABELS } from "../client/protocol.js";
 import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
-import { fillTransform } from "../lib/scale.js";
+import { fillTransform } from "../lib/rating.js";
 import {
   intervalText,
   meterWords,
@@ -10,7 +10,7 @@ import {
   START_TYPING,
   TOO_SHORT,
   verdict,
-} from "../lib/words.js";
+} from "../lib/strings.js";
 import { widgetStyleSheet } from "./widget-style.js";
 
 const NOTHING = "–";

@@ -9,8 +9,9 @@
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
 import { gettext } from "../lib/i18n.js";
-import { announcement, CONNECTION, givenUp, isTooShort, refusal, TOO_SHORT } from "../lib/words.js";
-import { FollowedField } from "./field.js";
+import { isTooShort } from "../lib/rating.js";
+import { announcement, CONNECTION, givenUp, refusal, TOO_SHORT } from "../lib/strings.js";
+import { FollowedField } from "./followed-field.js";
 import { WidgetView } from "./widget-view.js";
 
 const ANNOUNCE_AFTER_MS = 1_200;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { toCsv, toJson } from "../../../static/live/share/files.js";
+import { toCsv, toJson } from "../../../static/live/share/export-files.js";
 import { prediction } from "../fakes.js";
 
 const moment = (seq, text, atMs) => ({ ...prediction(seq), isTooShort: false, text, atMs });

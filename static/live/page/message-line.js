@@ -1,22 +1,22 @@
 /** The line under the text: what was refused or cut, and what a button did. */
 
 import { say } from "../lib/dom.js";
-import { cutNote, refusal, truncatedNote } from "../lib/words.js";
+import { cutNote, refusal, truncatedNote } from "../lib/strings.js";
 
-export class Note {
+export class MessageLine {
   #cutAtChars = 0;
   #said = "";
   /** @type {import("../client/protocol.js").Session | null} */
   #session = null;
-  #stage;
+  #display;
 
   /**
    * @param {import("../client/socket.js").RatingSocket} socket
    * @param {import("./editor.js").Editor} editor
-   * @param {import("./stage.js").Stage} stage
+   * @param {import("./display.js").Display} display
    */
-  constructor(socket, editor, stage) {
-    this.#stage = stage;
+  constructor(socket, editor, display) {
+    this.#display = display;
     socket.addEventListener("session", ({ detail }) => {
       this.#session = detail;
     });
@@ -25,7 +25,7 @@ export class Note {
       this.#show();
     });
     editor.addEventListener("text", () => this.say(""));
-    for (const name of ["shown", "refused"]) stage.addEventListener(name, () => this.#show());
+    for (const name of ["shown", "refused"]) display.addEventListener(name, () => this.#show());
   }
 
   /** @param {string} words One line, also for screen readers. It stays until the text changes. */
@@ -40,7 +40,7 @@ export class Note {
   }
 
   #words() {
-    const { refused, shown } = this.#stage;
+    const { refused, shown } = this.#display;
     if (refused !== null) return refusal(refused);
     if (this.#said !== "") return this.#said;
     if (this.#cutAtChars > 0) return cutNote(this.#cutAtChars);

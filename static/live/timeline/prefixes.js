@@ -4,20 +4,20 @@
  */
 
 const PATH = "/api/v1/predict";
-const MOST_BEGINNINGS = 24;
+const MAX_PREFIXES = 24;
 // All beginnings together are some ten times as long as the text.
-const LONGEST_TEXT_CHARS = 2_000;
+const MAX_TEXT_CHARS = 2_000;
 
 /**
  * @param {string} text
  * @returns {string[]} Those of its proper beginnings that end with a word, spread evenly over a long text; none of a
  *   text that would cost too much.
  */
-export function beginningsOf(text) {
-  if (text.length > LONGEST_TEXT_CHARS) return [];
+export function prefixesOf(text) {
+  if (text.length > MAX_TEXT_CHARS) return [];
   const ends = [...text.matchAll(/\S+/g)].map(({ index, 0: word }) => index + word.length);
   ends.pop();
-  const count = Math.min(MOST_BEGINNINGS, ends.length);
+  const count = Math.min(MAX_PREFIXES, ends.length);
   return Array.from({ length: count }, (_, i) =>
     text.slice(0, ends[Math.round(((i + 1) * ends.length) / count) - 1]),
   );

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { beginningsOf, rateAll } from "../../../static/live/timeline/beginnings.js";
+import { prefixesOf, rateAll } from "../../../static/live/timeline/prefixes.js";
 
 describe("the beginnings of a text", () => {
   test("end with a word each, and the whole text is none", () => {
-    assert.deepEqual(beginningsOf("A fine,  old\nfilm. "), ["A", "A fine,", "A fine,  old"]);
+    assert.deepEqual(prefixesOf("A fine,  old\nfilm. "), ["A", "A fine,", "A fine,  old"]);
   });
 
   test("of a long text are spread over it, from near its begin to its last word but one", () => {
     const text = Array.from({ length: 201 }, (_, i) => `w${i}`).join(" ");
-    const words = beginningsOf(text).map((beginning) => beginning.split(" ").length);
+    const words = prefixesOf(text).map((beginning) => beginning.split(" ").length);
     assert.equal(words.length, 24);
     assert.equal(words.at(-1), 200);
     const steps = words.map((count, i) => count - (words[i - 1] ?? 0));
@@ -18,7 +18,7 @@ describe("the beginnings of a text", () => {
 
   test("there are none of a word, of nothing, and of a text that would cost too much", () => {
     for (const text of ["Film", "", " \n", "word ".repeat(401)]) {
-      assert.deepEqual(beginningsOf(text), []);
+      assert.deepEqual(prefixesOf(text), []);
     }
   });
 });

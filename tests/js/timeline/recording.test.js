@@ -4,11 +4,11 @@ import {
   isSameStory,
   MAX_CHARS,
   MAX_MOMENTS,
-  Moments,
-} from "../../../static/live/timeline/moments.js";
+  Recording,
+} from "../../../static/live/timeline/recording.js";
 
 function moments(...texts) {
-  const list = new Moments();
+  const list = new Recording();
   for (const text of texts) list.add({ text });
   return list;
 }
@@ -56,7 +56,7 @@ describe("a story", () => {
 
 describe("memory", () => {
   test("after any number of keys there are as many moments as there is room for, first and last among them", () => {
-    const list = new Moments();
+    const list = new Recording();
     for (let i = 1; i <= 10 * MAX_MOMENTS; i++) {
       list.add({ text: "a".repeat(Math.min(i, 300)) + i });
       assert.ok(list.length <= MAX_MOMENTS + 1);
@@ -66,7 +66,7 @@ describe("memory", () => {
   });
 
   test("of long texts fewer are kept", () => {
-    const list = new Moments();
+    const list = new Recording();
     const long = "a".repeat(20_000);
     for (let i = 0; i < 500; i++) list.add({ text: long + i });
     const chars = textsOf(list).reduce((sum, text) => sum + text.length, 0);

@@ -63,7 +63,7 @@ export const DELETE = gettext("Delete");
 export const HISTORY_EMPTY = gettext("Nothing is kept yet.");
 export const HISTORY_FAILED = gettext("This browser keeps nothing, or has no room left.");
 
-/** @param {import("./history.js").Kept} kept @returns {string} */
+/** @param {import("./kept-texts.js").Kept} kept @returns {string} */
 export function keptText({ text, stars }) {
   const chars = [...text.replace(/\s+/g, " ").trim()];
   const isLong = chars.length > BEGINNING_CHARS;

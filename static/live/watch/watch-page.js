@@ -9,10 +9,11 @@
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
 import { byId, say, tell } from "../lib/dom.js";
-import { FRESHNESS, isTooShort, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/words.js";
+import { isTooShort } from "../lib/rating.js";
+import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
 import { RatingView } from "../page/bars.js";
 import { attachConnection } from "../page/connection.js";
-import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/sharing-words.js";
+import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/strings.js";
 
 const ROOM_ENDED = "4522";
 const NEAR_END_PX = 24;

@@ -9,10 +9,10 @@ import {
   ROOM_NEEDS_SOCKET,
   roomEnded,
   watchersText,
-} from "../share/sharing-words.js";
+} from "../share/strings.js";
 
 /** @param {import("../page/page.js").Page} page */
-export function attachRooms({ socket, note }) {
+export function attachRooms({ socket, messageLine }) {
   const room = byId("room");
   const link = byId("room-link");
   const hint = byId("room-hint").textContent;
@@ -36,7 +36,7 @@ export function attachRooms({ socket, note }) {
     watchers = 0;
     show();
     const words = roomEnded(reason);
-    if (words !== "") note.say(words);
+    if (words !== "") messageLine.say(words);
   }
 
   socket.addEventListener("room", ({ detail: message }) => {
@@ -72,7 +72,7 @@ export function attachRooms({ socket, note }) {
     byId("room-open").focus();
   });
   byId("room-copy").addEventListener("click", async () => {
-    note.say((await copy(link.value, link)) ? ROOM_LINK_COPIED : LINK_SHOWN);
+    messageLine.say((await copy(link.value, link)) ? ROOM_LINK_COPIED : LINK_SHOWN);
   });
   show();
 }

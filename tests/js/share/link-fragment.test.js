@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { fromFragment, toFragment } from "../../../static/live/share/links.js";
+import { fromFragment, toFragment } from "../../../static/live/share/link-fragment.js";
 
 const LONG = "Two hours of my life that nobody is going to give back. ".repeat(300);
 

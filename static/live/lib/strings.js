@@ -2,34 +2,10 @@
 
 import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
 
-// Total variation distance: at 0.05, one review in twenty would be rated otherwise than the average.
-const MIN_DISTANCE_FROM_PRIOR = 0.05;
 const POSITIVE_FROM = 0.5;
 const INTERVAL_CHANCE = 0.8;
 const MAX_PHRASE_CHARS = 32;
 const TAIL_CHARS = 240;
-
-/**
- * Whether the answer is little more than what one would say without reading anything. How many words were read does
- * not count: "The" tells nothing, and "Terrible" does.
- * @param {import("../client/protocol.js").Prediction} prediction
- * @param {number[] | undefined} prior
- * @returns {boolean}
- */
-export function isTooShort(prediction, prior) {
-  if (prediction.is_prior) return true;
-  if (prior === undefined) return false;
-  return totalVariation(prediction.probabilities, prior) < MIN_DISTANCE_FROM_PRIOR;
-}
-
-/**
- * @param {number[]} p
- * @param {number[]} q
- * @returns {number} Between 0 (the same) and 1 (nothing shared).
- */
-export function totalVariation(p, q) {
-  return p.reduce((sum, value, i) => sum + Math.abs(value - q[i]), 0) / 2;
-}
 
 /** @param {number} p @returns {string} As printed on a bar: "41%", "<1%". */
 export function percentText(p) {
@@ -191,7 +167,7 @@ export function starsMore(weight) {
 }
 
 /**
- * @param {import("../timeline/moments.js").Moment} moment
+ * @param {import("../timeline/recording.js").Moment} moment
  * @param {number} index
  * @param {number} count
  * @returns {string} As a screen reader says a place on the curve.

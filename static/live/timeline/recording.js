@@ -1,11 +1,11 @@
 /** What was shown while a text was typed, from its first words on, in bounded memory. Knows no DOM. */
 
-/** @typedef {import("../page/stage.js").Shown & {atMs: number}} Moment */
+/** @typedef {import("../page/display.js").Shown & {atMs: number}} Moment */
 
 export const MAX_MOMENTS = 400;
 export const MAX_CHARS = 1_000_000;
 
-export class Moments {
+export class Recording {
   /** @type {Moment[]} */
   #moments = [];
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { FollowedField } from "../../../static/live/widget/field.js";
+import { FollowedField } from "../../../static/live/widget/followed-field.js";
 
 class FakeField extends EventTarget {
   type = "textarea";

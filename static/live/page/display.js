@@ -1,6 +1,6 @@
 /** What is on the screen: the newest answer, the last one before the bars were paused, or one looked back on. */
 
-import { isTooShort } from "../lib/words.js";
+import { isTooShort } from "../lib/rating.js";
 
 /**
  * @typedef {import("../client/protocol.js").Prediction & {isTooShort: boolean, text: string}} Shown
@@ -11,7 +11,7 @@ import { isTooShort } from "../lib/words.js";
  * Dispatches `shown`, with a `Shown`; `refused`, with the error that the newest text met or null once that is over;
  * `pause`; and `past` when one begins or ends to look back.
  */
-export class Stage extends EventTarget {
+export class Display extends EventTarget {
   /** @type {Shown | null} */
   shown = null;
   /** @type {Shown | null} An earlier one that is looked at for now. */

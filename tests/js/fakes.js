@@ -78,8 +78,8 @@ export function explanation(seq, changes = {}) {
   };
 }
 
-export function serverError(code, seq, retryable) {
-  return { type: "error", error: { code, message: code, seq, retryable } };
+export function serverError(code, seq, retryable, changes = {}) {
+  return { type: "error", error: { code, message: code, seq, retryable, ...changes } };
 }
 
 /** Makes a WebSocket class whose sockets are kept in `sockets`, newest last. */

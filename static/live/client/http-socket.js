@@ -137,13 +137,18 @@ export class HttpSocket {
   async #ask(name, body, signal = this.#end.signal) {
     const headers = { "Content-Type": "application/json" };
     const post = body && { method: "POST", headers, body: JSON.stringify(body) };
+    let waitMs;
     try {
       const response = await this.#fetch(new URL(name, this.#api), { ...post, signal });
+      waitMs = retryAfterMs(response);
       const reply = await response.json();
+      if (reply.error !== undefined) reply.error.retry_after_ms ??= waitMs;
       return signal.aborted ? null : reply;
     } catch {
-      // Whatever stands between may answer with a page of its own: that is no server of ours.
-      if (!signal.aborted) this.#lost(ABNORMAL_CLOSE);
+      if (signal.aborted) return null;
+      // A proxy may answer with a page of its own: that is no server of ours, but says when one may come back.
+      if (waitMs !== undefined) this.#say({ type: "session.closing", retry_after_ms: waitMs });
+      this.#lost(ABNORMAL_CLOSE);
       return null;
     }
   }
@@ -159,4 +164,15 @@ export class HttpSocket {
     this.close();
     this.onclose?.({ code });
   }
+}
+
+/**
+ * @param {Response} response
+ * @returns {number | undefined} Milliseconds that its `Retry-After` asks for, which holds seconds or a date.
+ */
+export function retryAfterMs({ headers }) {
+  const value = headers.get("Retry-After");
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? 1000 * Number(value) : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

@@ -75,6 +75,7 @@
  * @property {string} message
  * @property {number | null} [seq]
  * @property {boolean} retryable
+ * @property {number} [retry_after_ms] Milliseconds to wait before asking for the same again.
  *
  * @typedef {Session | Prediction | Explanation | {type: "pong", id?: string}
  *   | {type: "error", error: ServerError} | {type: "session.updated", session: SessionSettings}
@@ -290,6 +291,8 @@ const isText = (value) => typeof value === "string";
 /** @type {Check} */
 const isShare = (value) => isNumber(value) && value >= 0 && value <= 1;
 /** @type {Check} */
+const isWait = (value) => isNumber(value) && value >= 0;
+/** @type {Check} */
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 /** @type {Check} */
 const isSpan = (value) =>
@@ -331,9 +334,12 @@ const CHECKS = {
   explanation: (m) =>
     isCount(m.seq) && isText(m.method) && Array.isArray(m.spans) && m.spans.every(isSpan),
   pong: () => true,
-  error: (m) => isText(m.error?.code) && typeof m.error.retryable === "boolean",
+  error: (m) =>
+    isText(m.error?.code) &&
+    typeof m.error.retryable === "boolean" &&
+    (m.error.retry_after_ms === undefined || isWait(m.error.retry_after_ms)),
   "session.updated": (m) => typeof m.session === "object" && m.session !== null,
-  "session.closing": (m) => isNumber(m.retry_after_ms) && m.retry_after_ms >= 0,
+  "session.closing": (m) => isWait(m.retry_after_ms),
   "room.opened": (m) => isText(m.room_id) && isText(m.secret) && isCount(m.max_watchers),
   "room.watchers": (m) => isCount(m.count),
   "room.closed": (m) => isText(m.reason),

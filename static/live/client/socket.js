@@ -87,8 +87,12 @@ export class RatingSocket extends EventTarget {
   #settings = null;
   /** @type {string | null} */
   #textToExplain = null;
-  /** @type {number | null} */
+  /** @type {number | null} What the server that leaves asked for; null while it stays. */
   #retryAfterMs = null;
+  // The server asked for no connection before that.
+  #notBeforeMs = 0;
+  /** @type {unknown} Runs while the server wants no more questions about words. */
+  #explainTimer = null;
   /** @type {unknown} */
   #reconnectTimer = null;
   // Runs while a word from the server is due: its greeting, a pong, or its leaving.
@@ -133,9 +137,12 @@ export class RatingSocket extends EventTarget {
     return this.#pacer.isSettled;
   }
 
-  /** Connects, and from then on keeps the connection up. */
+  /** Connects, and from then on keeps the connection up, until `close`. Does nothing while it is kept up. */
   start() {
-    this.#connect();
+    if (this.#socket !== null || this.#reconnectTimer !== null) return;
+    this.#state = "connecting";
+    this.#attempt = 0;
+    this.#connectOnceAllowed();
   }
 
   /** @param {string} text The whole text so far. */
@@ -150,11 +157,13 @@ export class RatingSocket extends EventTarget {
 
   /** Asks what each word and sentence of the newest text adds; newer text makes that void. */
   explain() {
+    // The server knows no text that it refused.
+    if (this.#pacer.isRefused) return;
     const { seq } = this.#pacer;
     this.#textToExplain = this.#pacer.text;
     this.#pacer.hurry();
-    // A text that was sent just now has taken the question along.
-    if (this.#pacer.seq === seq) this.#askToExplain(seq);
+    // A text that is sent, now or later, takes the question along.
+    if (this.#pacer.seq === seq && this.#pacer.isSent) this.#askToExplain(seq);
   }
 
   /** Takes the newest text back: neither a rating nor an explanation of it comes any more. */
@@ -193,9 +202,11 @@ export class RatingSocket extends EventTarget {
     if (this.#state !== "closed") this.#giveUp(null);
   }
 
-  /** Ends the wait for the next try, say because the network came back. */
+  /**
+   * Ends the wait for the next try, say because the network came back; a wait that the server asked for is kept to.
+   */
   retryNow() {
-    if (this.#reconnectTimer !== null) this.#connect();
+    if (this.#reconnectTimer !== null) this.#connectOnceAllowed();
   }
 
   /** Finds out whether the other side is still there, and reconnects if it keeps silent. */
@@ -203,6 +214,13 @@ export class RatingSocket extends EventTarget {
     if (this.#session === null || this.#deadlineTimer !== null) return;
     this.#socket?.send(ping(String(Math.round(this.#timers.now()))));
     this.#expectWord(PONG_TIMEOUT_MS);
+  }
+
+  #connectOnceAllowed() {
+    this.#clearTimers();
+    const waitMs = this.#notBeforeMs - this.#timers.now();
+    if (waitMs <= 0) return this.#connect();
+    this.#reconnectTimer = this.#timers.set(() => this.#connect(), waitMs);
   }
 
   #connect() {
@@ -252,11 +270,7 @@ export class RatingSocket extends EventTarget {
       case "explanation":
         return this.#explained(message);
       case "error":
-        if (message.error.code === NO_ROOM_LEFT) {
-          return this.#emit("room", { type: "room.closed", reason: NO_ROOM_LEFT });
-        }
-        this.#pacer.failed(message.error.seq, message.error.retryable);
-        return this.#emit("refused", message.error);
+        return this.#refused(message.error);
       case "session.updated":
         return this.#emit("updated", message.session);
       case "room.opened":
@@ -305,6 +319,35 @@ export class RatingSocket extends EventTarget {
     this.#emit("explanation", { explanation, text });
   }
 
+  /** @param {import("./protocol.js").ServerError} error */
+  #refused(error) {
+    const { code, seq, retryable, retry_after_ms: retryAfterMs = 0 } = error;
+    if (code === NO_ROOM_LEFT) {
+      return this.#emit("room", { type: "room.closed", reason: NO_ROOM_LEFT });
+    }
+    const isOfExplanation =
+      this.#textToExplain !== null && this.#pacer.isSettled && seq === this.#pacer.seq;
+    if (!isOfExplanation) {
+      this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#timers.now() + retryAfterMs);
+      this.#pacer.failed(seq, retryable, retryAfterMs);
+    } else if (!retryable) {
+      this.#textToExplain = null;
+    } else if (retryAfterMs > 0) {
+      this.#explainAfter(retryAfterMs);
+    }
+    this.#emit("refused", error);
+  }
+
+  /** @param {number} waitMs */
+  #explainAfter(waitMs) {
+    this.#timers.clear(this.#explainTimer);
+    this.#explainTimer = this.#timers.set(() => {
+      this.#explainTimer = null;
+      const { text, seq, isSent } = this.#pacer;
+      if (isSent && text === this.#textToExplain) this.#askToExplain(seq);
+    }, waitMs);
+  }
+
   /**
    * @param {number} seq
    * @param {string} text
@@ -320,7 +363,8 @@ export class RatingSocket extends EventTarget {
 
   /** @param {number} seq */
   #askToExplain(seq) {
-    if (this.#session !== null && this.#textToExplain !== null) this.#socket?.send(explain(seq));
+    if (this.#session === null || this.#textToExplain === null) return;
+    if (this.#explainTimer === null) this.#socket?.send(explain(seq));
   }
 
   /** @param {import("./protocol.js").Session} session */
@@ -345,6 +389,8 @@ export class RatingSocket extends EventTarget {
   /** @param {string | null} code */
   #giveUp(code) {
     this.#dropSocket();
+    this.#timers.clear(this.#explainTimer);
+    this.#explainTimer = null;
     this.#setState("closed", code);
   }
 
@@ -360,7 +406,10 @@ export class RatingSocket extends EventTarget {
 
   #comeBackLater() {
     const ceilingMs = Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** this.#attempt);
-    const waitMs = (this.#retryAfterMs ?? 0) + this.#random() * ceilingMs;
+    const now = this.#timers.now();
+    // A server that leaves may take a while over it, and counts from its end.
+    if (this.#retryAfterMs !== null) this.#notBeforeMs = now + this.#retryAfterMs;
+    const waitMs = Math.max(0, this.#notBeforeMs - now) + this.#random() * ceilingMs;
     this.#attempt += 1;
     this.#retryAfterMs = null;
     this.#reconnectTimer = this.#timers.set(() => this.#connect(), waitMs);

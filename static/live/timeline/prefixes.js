@@ -3,10 +3,15 @@
  * has a curve too. The server does that while nobody's key waits.
  */
 
+import { retryAfterMs } from "../client/http-socket.js";
+
 const PATH = "/api/v1/predict";
 const MAX_PREFIXES = 24;
 // All beginnings together are some ten times as long as the text.
 const MAX_TEXT_CHARS = 2_000;
+
+// The server asked for no request before that.
+let notBeforeMs = 0;
 
 /**
  * @param {string} text
@@ -31,6 +36,7 @@ export function prefixesOf(text) {
  *   server has better things to do.
  */
 export async function rateAll(texts, signal, fetch = globalThis.fetch) {
+  if (performance.now() < notBeforeMs) return [];
   try {
     const response = await fetch(PATH, {
       method: "POST",
@@ -38,7 +44,10 @@ export async function rateAll(texts, signal, fetch = globalThis.fetch) {
       body: JSON.stringify({ texts }),
       signal,
     });
-    if (!response.ok) return [];
+    if (!response.ok) {
+      notBeforeMs = performance.now() + (retryAfterMs(response) ?? 0);
+      return [];
+    }
     const { results } = await response.json();
     return results
       .map((rating, i) => ({ ...rating, text: texts[i] }))

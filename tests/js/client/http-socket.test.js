@@ -21,8 +21,8 @@ function fetch(url, { body, signal, method = "GET" }) {
       url: url.href,
       method,
       body: body && JSON.parse(body),
-      reply: (content) => resolve({ json: async () => content }),
-      replyPage: () => resolve({ json: async () => JSON.parse("<html>") }),
+      reply: (content, init) => resolve(Response.json(content, init)),
+      replyPage: (init) => resolve(new Response("<html>", init)),
       fail: () => reject(new TypeError("network")),
     };
     signal.addEventListener("abort", () => {
@@ -33,8 +33,8 @@ function fetch(url, { body, signal, method = "GET" }) {
   });
 }
 
-async function reply(content) {
-  requests.at(-1).reply(content);
+async function reply(content, init) {
+  requests.at(-1).reply(content, init);
   await settled();
 }
 
@@ -158,6 +158,37 @@ describe("once it stands", () => {
     requests.at(-1).fail();
     await settled();
     assert.deepEqual([said, closes], [[], [1006]]);
+  });
+
+  test("a refusal says when to ask again, by the error or by the header", async () => {
+    const { error } = serverError("rate_limited", null, true, { retry_after_ms: 250 });
+    update(1, "a");
+    await reply({ error }, { status: 429, headers: { "Retry-After": "1" } });
+    assert.equal(said.at(-1).error.retry_after_ms, 250);
+    update(2, "ab");
+    await reply(
+      { error: serverError("overloaded", null, true).error },
+      { status: 503, headers: { "Retry-After": "2" } },
+    );
+    assert.equal(said.at(-1).error.retry_after_ms, 2_000);
+    update(3, "abc");
+    const date = new Date(Date.now() + 60_000).toUTCString();
+    await reply(
+      { error: serverError("overloaded", null, true).error },
+      { status: 503, headers: { "Retry-After": date } },
+    );
+    assert.ok(Math.abs(said.at(-1).error.retry_after_ms - 60_000) < 5_000);
+  });
+
+  test("a proxy that asks to be left alone is obeyed", async () => {
+    update(1, "a");
+    requests.at(-1).replyPage({ status: 503, headers: { "Retry-After": "30" } });
+    await settled();
+    assert.deepEqual(
+      said.map(({ type, retry_after_ms: ms }) => [type, ms]),
+      [["session.closing", 30_000]],
+    );
+    assert.deepEqual(closes, [1006]);
   });
 
   test("a page of somebody between is no answer", async () => {

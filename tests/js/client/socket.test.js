@@ -117,6 +117,38 @@ describe("answers", () => {
     );
   });
 
+  test("a refused text is tried again no earlier than the server says", () => {
+    open();
+    rating.submit("a");
+    server().say(serverError("rate_limited", 1, true, { retry_after_ms: 5_000 }));
+    rating.submit("ab");
+    rating.flush();
+    timers.advance(4_999);
+    assert.equal(server().sent.length, 1);
+    timers.advance(1_000);
+    assert.deepEqual(
+      server().texts.map(({ text }) => text),
+      ["a", "ab"],
+    );
+  });
+
+  test("a final refusal is not followed by questions about its text, whose errors would hide it", () => {
+    open();
+    rating.submit("a");
+    server().say(serverError("text_too_long", 1, false));
+    rating.flush();
+    rating.explain();
+    assert.deepEqual(sentTypes(), [["text.update", 1]]);
+    rating.submit("b");
+    rating.flush();
+    rating.explain();
+    assert.deepEqual(sentTypes().slice(1), [
+      ["text.update", 2],
+      ["flush", 2],
+      ["explain", 2],
+    ]);
+  });
+
   test("nonsense from the server is reported and breaks nothing", () => {
     open();
     for (const frame of ["{", "[]", '{"type":"weather"}', '{"type":"prediction","seq":1}']) {
@@ -228,6 +260,19 @@ describe("explanations", () => {
       ["explain", 2],
     ]);
     server().say(explanation(2));
+    assert.equal(details("explanation").length, 1);
+  });
+
+  test("a question that is refused for a time is asked again after it, and not before", () => {
+    openAndAnswer();
+    rating.explain();
+    server().say(serverError("rate_limited", 1, true, { retry_after_ms: 5_000 }));
+    timers.advance(4_999);
+    rating.explain();
+    assert.equal(sentTypes().filter(([type]) => type === "explain").length, 1);
+    timers.advance(1);
+    assert.deepEqual(sentTypes().at(-1), ["explain", 1]);
+    server().say(explanation(1));
     assert.equal(details("explanation").length, 1);
   });
 

@@ -25,15 +25,13 @@ describe("the beginnings of a text", () => {
 
 describe("rating them", () => {
   const { signal } = new AbortController();
-  const reply =
-    (body, ok = true) =>
-    async () => ({ ok, json: async () => body });
+  const reply = (body, init) => async () => Response.json(body, init);
 
   test("goes out as one request, and each rating comes back with its text", async () => {
     let sent;
     const fetch = async (path, options) => {
       sent = [path, JSON.parse(options.body)];
-      return { ok: true, json: async () => ({ results: [{ stars: 7 }, { stars: 9 }] }) };
+      return Response.json({ results: [{ stars: 7 }, { stars: 9 }] });
     };
     assert.deepEqual(await rateAll(["A", "A fine"], signal, fetch), [
       { stars: 7, text: "A" },
@@ -48,11 +46,22 @@ describe("rating them", () => {
   });
 
   test("gives nothing where the server refuses, is away, or talks of something else", async () => {
-    assert.deepEqual(await rateAll(["A"], signal, reply({ error: {} }, false)), []);
+    assert.deepEqual(await rateAll(["A"], signal, reply({ error: {} }, { status: 500 })), []);
     assert.deepEqual(await rateAll(["A"], signal, reply({})), []);
     const away = async () => {
       throw new TypeError("away");
     };
     assert.deepEqual(await rateAll(["A"], signal, away), []);
+  });
+
+  // The last one: from here on the server is left alone.
+  test("asks a server that is busy no sooner than it says", async () => {
+    let requests = 0;
+    const busy = async () => {
+      requests += 1;
+      return Response.json({ error: {} }, { status: 429, headers: { "Retry-After": "3600" } });
+    };
+    for (let i = 0; i < 3; i++) assert.deepEqual(await rateAll(["A"], signal, busy), []);
+    assert.equal(requests, 1);
   });
 });

@@ -9,6 +9,7 @@ const MODULES = [
   ...["offsets.js", "pacer.js", "protocol.js", "socket.js"].map((name) => `client/${name}`),
 ];
 
+/** @param {string} relative */
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const compiler = path("../../tests/js/node_modules/typescript/bin/tsc");
 

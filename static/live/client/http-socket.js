@@ -1,14 +1,22 @@
 /** Looks like a WebSocket of `starcast.v1`, and asks over HTTP: the same numbers where WebSockets are blocked. */
 
+/** @import { Socket } from "./socket.js" */
+
 const API_PATH = "/api/v1/";
 const HEARTBEAT_INTERVAL_MS = 25_000;
 const ABNORMAL_CLOSE = 1006;
+/** @import { ServerError } from "./protocol.js" */
+
 /** Refusals that another try would meet again. */
-const FINAL_CLOSES = Object.freeze({ key_missing: 4503, key_invalid: 4504, origin_refused: 4520 });
+const FINAL_CLOSES = /** @type {Readonly<Record<string, number>>} */ (
+  Object.freeze({ key_missing: 4503, key_invalid: 4504, origin_refused: 4520 })
+);
+
+/** @typedef {Record<string, unknown> & {error?: ServerError}} Reply The object that the server answers with. */
 
 /**
  * One text is rated at a time, and the newest waits. An explanation ends with the next text.
- * @implements {import("./socket.js").Socket}
+ * @implements {Socket}
  */
 export class HttpSocket {
   /** @type {((event: {data: string}) => void) | null} */
@@ -132,7 +140,7 @@ export class HttpSocket {
    * @param {string} name
    * @param {object} [body]
    * @param {AbortSignal} [signal]
-   * @returns {Promise<any>} What came back, an error object or not; null where that is of no use any more.
+   * @returns {Promise<Reply | null>} What came back, an error object or not; null where that is of no use any more.
    */
   async #ask(name, body, signal = this.#end.signal) {
     const headers = { "Content-Type": "application/json" };
@@ -141,6 +149,7 @@ export class HttpSocket {
     try {
       const response = await this.#fetch(new URL(name, this.#api), { ...post, signal });
       waitMs = retryAfterMs(response);
+      /** @type {Reply} */
       const reply = await response.json();
       if (reply.error !== undefined) reply.error.retry_after_ms ??= waitMs;
       return signal.aborted ? null : reply;

@@ -12,12 +12,9 @@
  * @property {{name: string, version: string, max_tokens: number}} model
  * @property {number} heartbeat_interval_ms
  * @property {Limits} limits
+ * @property {"http"} [transport] Where it goes over HTTP: `HttpSocket` says so.
  *
- * @typedef {object} Prediction
- * @property {"prediction"} type
- * @property {number} seq
- * @property {number} skipped Texts passed over since the prediction before.
- * @property {boolean} is_final Whether it answers a flush.
+ * @typedef {object} Rating What the model makes of a text.
  * @property {number[]} probabilities One for each label, sum 1.
  * @property {number} stars The likeliest label.
  * @property {number} expected_stars
@@ -26,8 +23,16 @@
  * @property {number} tokens Tokens of the text itself, 0 for an empty text.
  * @property {boolean} truncated
  * @property {boolean} [is_prior]
+ *
+ * @typedef {object} Answer What a prediction has beside the rating.
+ * @property {"prediction"} type
+ * @property {number} seq
+ * @property {number} skipped Texts passed over since the prediction before.
+ * @property {boolean} is_final Whether it answers a flush.
  * @property {{queue: number, inference: number}} timing_ms
  * @property {string} model_version
+ *
+ * @typedef {Rating & Answer} Prediction
  *
  * @typedef {object} Span Offsets count Unicode code points, see `utf16Spans`.
  * @property {number} begin
@@ -43,16 +48,6 @@
  *
  * @typedef {object} SessionSettings
  * @property {number} [min_interval_ms] The least time between two predictions.
- *
- * @typedef {object} Rating What a prediction says of its text, from `probabilities` to `is_prior`.
- * @property {number[]} probabilities
- * @property {number} stars
- * @property {number} expected_stars
- * @property {[number, number]} interval
- * @property {number} positive
- * @property {number} tokens
- * @property {boolean} truncated
- * @property {boolean} [is_prior]
  *
  * @typedef {object} RoomOpened
  * @property {"room.opened"} type

@@ -22,6 +22,12 @@ import {
 } from "./protocol.js";
 
 /**
+ * @import { Timers } from "./pacer.js"
+ * @import { Explanation, Prediction, RoomMessage, ServerError, ServerMessage, Session, SessionSettings } from "./protocol.js"
+ * @import { TypedEvents } from "./typed-events.js"
+ */
+
+/**
  * @typedef {"connecting" | "open" | "reconnecting" | "closed"} ConnectionState
  *
  * @typedef {object} Status
@@ -31,16 +37,16 @@ import {
  *
  * @typedef {object} RatingEvents The `detail` of each event.
  * @property {Status} state
- * @property {import("./protocol.js").Session} session Just before the newest text goes out.
- * @property {import("./protocol.js").SessionSettings} updated The settings that the server now goes by.
+ * @property {Session} session Just before the newest text goes out.
+ * @property {SessionSettings} updated The settings that the server now goes by.
  * @property {{seq: number, text: string, isCut: boolean, chars: number}} sent The text as it was
  *   submitted, and what was sent of it: see `fitText`.
- * @property {{prediction: import("./protocol.js").Prediction, elapsedMs: number | null}} prediction
+ * @property {{prediction: Prediction, elapsedMs: number | null}} prediction
  *   Never older than the one before.
- * @property {{explanation: import("./protocol.js").Explanation, text: string}} explanation
+ * @property {{explanation: Explanation, text: string}} explanation
  *   Always of the newest text, which comes along.
- * @property {import("./protocol.js").RoomMessage} room What the server says of the room one shares or watches.
- * @property {import("./protocol.js").ServerError} refused
+ * @property {RoomMessage} room What the server says of the room one shares or watches.
+ * @property {ServerError} refused
  * @property {Error} fault The server said something that the contract does not know.
  *
  * @typedef {object} Socket What is used of a WebSocket, the browser's own or the package `ws`.
@@ -50,10 +56,12 @@ import {
  * @property {((event: any) => void) | null} onclose
  * @property {((event: any) => void) | null} onerror
  *
+ * @typedef {new (url: string, protocols: string[]) => Socket} SocketClass
+ *
  * @typedef {object} SocketOptions
  * @property {string} [key] An API key.
- * @property {new (url: string, protocols: string[]) => Socket} [WebSocket]
- * @property {import("./pacer.js").Timers} [timers]
+ * @property {SocketClass} [WebSocket]
+ * @property {Timers} [timers]
  * @property {() => number} [random] Uniform in [0, 1).
  */
 
@@ -66,8 +74,10 @@ const SESSION_TIMEOUT_MS = 10_000;
 // The server gives itself 10 s to go; after that it has forgotten us.
 const CLOSING_TIMEOUT_MS = 10_000;
 
+const Events = /** @type {TypedEvents<RatingEvents>} */ (EventTarget);
+
 /** Dispatches `RatingEvents`, each as a `CustomEvent`. */
-export class RatingSocket extends EventTarget {
+export class RatingSocket extends Events {
   #url;
   #protocols;
   #WebSocket;
@@ -77,13 +87,13 @@ export class RatingSocket extends EventTarget {
 
   /** @type {Socket | null} */
   #socket = null;
-  /** @type {import("./protocol.js").Session | null} */
+  /** @type {Session | null} */
   #session = null;
   /** @type {ConnectionState} */
   #state = "connecting";
   #attempt = 0;
   #newestAnswer = 0;
-  /** @type {import("./protocol.js").SessionSettings | null} */
+  /** @type {SessionSettings | null} */
   #settings = null;
   /** @type {string | null} */
   #textToExplain = null;
@@ -177,7 +187,7 @@ export class RatingSocket extends EventTarget {
 
   /**
    * Asks for other settings of the session, now and after every reconnect.
-   * @param {import("./protocol.js").SessionSettings} settings
+   * @param {SessionSettings} settings
    */
   updateSession(settings) {
     this.#settings = { ...this.#settings, ...settings };
@@ -260,7 +270,7 @@ export class RatingSocket extends EventTarget {
     this.#handle(message);
   }
 
-  /** @param {import("./protocol.js").ServerMessage} message */
+  /** @param {ServerMessage} message */
   #handle(message) {
     switch (message.type) {
       case "session.created":
@@ -288,7 +298,7 @@ export class RatingSocket extends EventTarget {
     }
   }
 
-  /** @param {import("./protocol.js").Session} session */
+  /** @param {Session} session */
   #greeted(session) {
     if (!areOurLabels(session.labels)) return this.#giveUp("labels_differ");
     this.#session = session;
@@ -302,7 +312,7 @@ export class RatingSocket extends EventTarget {
     this.#pacer.connected();
   }
 
-  /** @param {import("./protocol.js").Prediction} prediction */
+  /** @param {Prediction} prediction */
   #predicted(prediction) {
     this.#attempt = 0;
     const elapsedMs = this.#pacer.answered(prediction.seq);
@@ -311,7 +321,7 @@ export class RatingSocket extends EventTarget {
     this.#emit("prediction", { prediction, elapsedMs });
   }
 
-  /** @param {import("./protocol.js").Explanation} explanation */
+  /** @param {Explanation} explanation */
   #explained(explanation) {
     const text = this.#textToExplain;
     if (text === null || text !== this.#pacer.text || explanation.seq !== this.#pacer.seq) return;
@@ -319,7 +329,7 @@ export class RatingSocket extends EventTarget {
     this.#emit("explanation", { explanation, text });
   }
 
-  /** @param {import("./protocol.js").ServerError} error */
+  /** @param {ServerError} error */
   #refused(error) {
     const { code, seq, retryable, retry_after_ms: retryAfterMs = 0 } = error;
     if (code === NO_ROOM_LEFT) {
@@ -367,7 +377,7 @@ export class RatingSocket extends EventTarget {
     if (this.#explainTimer === null) this.#socket?.send(explain(seq));
   }
 
-  /** @param {import("./protocol.js").Session} session */
+  /** @param {Session} session */
   #restartHeartbeat({ heartbeat_interval_ms: idleMs }) {
     this.#clearTimers();
     this.#heartbeatTimer = this.#timers.set(() => this.probe(), idleMs);

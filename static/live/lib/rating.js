@@ -1,24 +1,26 @@
 /** What the page works out of a prediction: whether it says anything yet, and how high the bars stand. Knows no DOM. */
 
+/** @import { Rating } from "../client/protocol.js" */
+
 // Total variation distance: at 0.05, one review in twenty would be rated otherwise than the average.
 const MIN_DISTANCE_FROM_PRIOR = 0.05;
 
 /**
  * Whether the answer is little more than what one would say without reading anything. How many words were read does
  * not count: "The" tells nothing, and "Terrible" does.
- * @param {import("../client/protocol.js").Prediction} prediction
- * @param {number[] | undefined} prior
+ * @param {Rating} rating
+ * @param {readonly number[] | undefined} prior
  * @returns {boolean}
  */
-export function isTooShort(prediction, prior) {
-  if (prediction.is_prior) return true;
+export function isTooShort(rating, prior) {
+  if (rating.is_prior) return true;
   if (prior === undefined) return false;
-  return totalVariation(prediction.probabilities, prior) < MIN_DISTANCE_FROM_PRIOR;
+  return totalVariation(rating.probabilities, prior) < MIN_DISTANCE_FROM_PRIOR;
 }
 
 /**
- * @param {number[]} p
- * @param {number[]} q
+ * @param {readonly number[]} p
+ * @param {readonly number[]} q
  * @returns {number} Between 0 (the same) and 1 (nothing shared).
  */
 export function totalVariation(p, q) {

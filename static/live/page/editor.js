@@ -1,13 +1,20 @@
 /** The text field. It is listened to and never disturbed: only a button may replace what a person wrote. */
 
+/**
+ * @import { RatingSocket } from "../client/socket.js"
+ * @import { TypedEvents } from "../client/typed-events.js"
+ */
+
 // What an Enter is called once its line is in the text; one that ends a composition is none of these.
 const LINE_ENDS = ["insertLineBreak", "insertParagraph"];
+
+const Events = /** @type {TypedEvents<{text: {text: string}}>} */ (EventTarget);
 
 /**
  * Dispatches `text`, with `detail.text`, at every change. While an input method composes, the text is no text yet,
  * and the server is told nothing.
  */
-export class Editor extends EventTarget {
+export class Editor extends Events {
   #field;
   #socket;
   #isComposing = false;
@@ -20,7 +27,7 @@ export class Editor extends EventTarget {
 
   /**
    * @param {HTMLTextAreaElement} field
-   * @param {import("../client/socket.js").RatingSocket} socket
+   * @param {RatingSocket} socket
    */
   constructor(field, socket) {
     super();
@@ -33,7 +40,8 @@ export class Editor extends EventTarget {
       this.#isComposing = false;
       this.#changed();
     });
-    field.addEventListener("input", ({ inputType }) => {
+    field.addEventListener("input", (event) => {
+      const { inputType } = /** @type {InputEvent} */ (event);
       this.#changed();
       if (LINE_ENDS.includes(inputType) && !this.#isComposing) this.#socket.flush();
     });
@@ -88,7 +96,7 @@ export class Editor extends EventTarget {
     }
     // A phone would bring its keyboard up.
     if (activeElement !== this.#field) this.#field.blur();
-    /** @type {HTMLElement | null} */ (activeElement)?.focus?.({ preventScroll: true });
+    /** @type {Partial<HTMLElement> | null} */ (activeElement)?.focus?.({ preventScroll: true });
     window.scrollTo(scrollX, scrollY);
   }
 

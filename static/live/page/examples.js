@@ -2,14 +2,18 @@
 
 import { byId } from "../lib/dom.js";
 
-/** @param {import("./page.js").Page} page */
+/** @import { Page } from "./page.js" */
+
+/** @param {Page} page */
 export function attachExamples({ editor }) {
   const restore = byId("restore");
   editor.addEventListener("text", () => {
     restore.hidden = !editor.hasKept;
   });
-  for (const example of document.querySelectorAll("button[data-example]")) {
-    example.addEventListener("click", () => editor.bring(example.dataset.text));
+  /** @type {NodeListOf<HTMLButtonElement>} */
+  const examples = document.querySelectorAll("button[data-example]");
+  for (const example of examples) {
+    example.addEventListener("click", () => editor.bring(example.dataset.text ?? ""));
   }
   restore.addEventListener("click", () => {
     editor.bringBack();

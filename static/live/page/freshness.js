@@ -3,23 +3,27 @@
 import { byId, say } from "../lib/dom.js";
 import { FRESHNESS, PAUSED } from "../lib/strings.js";
 
+/** @import { Page } from "./page.js" */
+
 // A badge that changes its words at every key is noise; only slow answers are worth them.
 const STALE_WORDS_AFTER_MS = 250;
 
 /**
- * @param {import("./page.js").Page} page
+ * @param {Page} page
  * @returns {"fresh" | "prior" | "stale" | "offline" | "past"}
  */
 export function freshness({ socket, editor, display: { shown, past } }) {
   if (past !== null) return "past";
-  const isForThisText = shown?.seq === socket.seq && socket.isSettled && editor.isTold;
-  if (isForThisText) return shown.isTooShort ? "prior" : "fresh";
+  if (shown?.seq === socket.seq && socket.isSettled && editor.isTold) {
+    return shown.isTooShort ? "prior" : "fresh";
+  }
   return socket.state === "open" || socket.state === "connecting" ? "stale" : "offline";
 }
 
-/** @param {import("./page.js").Page} page */
+/** @param {Page} page */
 export function attachFreshness(page) {
   const { socket, editor, display } = page;
+  /** @type {number | undefined} */
   let timer;
 
   function show() {
@@ -38,6 +42,8 @@ export function attachFreshness(page) {
 
   editor.addEventListener("text", show);
   socket.addEventListener("state", show);
-  for (const name of ["shown", "refused", "pause", "past"]) display.addEventListener(name, show);
+  for (const name of /** @type {const} */ (["shown", "refused", "pause", "past"])) {
+    display.addEventListener(name, show);
+  }
   show();
 }

@@ -3,17 +3,24 @@
 import { say } from "../lib/dom.js";
 import { cutNote, refusal, truncatedNote } from "../lib/strings.js";
 
+/**
+ * @import { Session } from "../client/protocol.js"
+ * @import { RatingSocket } from "../client/socket.js"
+ * @import { Display } from "./display.js"
+ * @import { Editor } from "./editor.js"
+ */
+
 export class MessageLine {
   #cutAtChars = 0;
   #said = "";
-  /** @type {import("../client/protocol.js").Session | null} */
+  /** @type {Session | null} */
   #session = null;
   #display;
 
   /**
-   * @param {import("../client/socket.js").RatingSocket} socket
-   * @param {import("./editor.js").Editor} editor
-   * @param {import("./display.js").Display} display
+   * @param {RatingSocket} socket
+   * @param {Editor} editor
+   * @param {Display} display
    */
   constructor(socket, editor, display) {
     this.#display = display;
@@ -25,7 +32,8 @@ export class MessageLine {
       this.#show();
     });
     editor.addEventListener("text", () => this.say(""));
-    for (const name of ["shown", "refused"]) display.addEventListener(name, () => this.#show());
+    display.addEventListener("shown", () => this.#show());
+    display.addEventListener("refused", () => this.#show());
   }
 
   /** @param {string} words One line, also for screen readers. It stays until the text changes. */

@@ -8,13 +8,15 @@ import { Display } from "./display.js";
 import { Editor } from "./editor.js";
 import { MessageLine } from "./message-line.js";
 
+/** @import { Session } from "../client/protocol.js" */
+
 /**
  * @typedef {object} Page
  * @property {RatingSocket} socket
  * @property {Editor} editor
  * @property {Display} display
  * @property {MessageLine} messageLine
- * @property {import("../client/protocol.js").Session | null} session The latest one.
+ * @property {Session | null} session The latest one.
  */
 
 /** @returns {Page} Not connected yet. */

@@ -3,11 +3,14 @@
 import { byId, tell } from "../lib/dom.js";
 import { FEEDBACK_THANKS, feedbackFailed, NOTHING_TO_SHARE } from "./strings.js";
 
+/** @import { Page } from "../page/page.js" */
+
 const PATH = "/api/v1/feedback";
 
-/** @param {import("../page/page.js").Page} page */
+/** @param {Page} page */
 export function attachFeedback({ editor }) {
   const form = byId("feedback");
+  /** @type {HTMLButtonElement} */
   const button = byId("feedback-send");
   const chosen = () => /** @type {HTMLInputElement | null} */ (form.querySelector("input:checked"));
   let isSending = false;

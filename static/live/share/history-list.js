@@ -4,14 +4,21 @@ import { byId, say } from "../lib/dom.js";
 import { KeptTexts } from "./kept-texts.js";
 import { DELETE, HISTORY_EMPTY, HISTORY_FAILED, keptText } from "./strings.js";
 
+/**
+ * @import { Page } from "../page/page.js"
+ * @import { Kept } from "./kept-texts.js"
+ */
+
 // So long after the last answer one has paused.
 const KEEP_AFTER_MS = 1_500;
 
-/** @param {import("../page/page.js").Page} page */
+/** @param {Page} page */
 export function attachHistory({ editor, display, messageLine }) {
+  /** @type {HTMLInputElement} */
   const toggle = byId("history-on");
   const list = byId("history-list");
   const kept = new KeptTexts(storage());
+  /** @type {number | undefined} */
   let timer;
 
   /** @param {() => void} change */
@@ -41,7 +48,7 @@ export function attachHistory({ editor, display, messageLine }) {
     say("history-note", isOn && texts.length === 0 ? HISTORY_EMPTY : "");
   }
 
-  /** @param {import("./kept-texts.js").Kept} text */
+  /** @param {Kept} text */
   function entry(text) {
     const bring = buttonOf(keptText(text), () => {
       keep();

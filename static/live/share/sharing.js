@@ -15,9 +15,13 @@ import {
   NOTHING_TO_SHARE,
 } from "./strings.js";
 
-/** @param {import("../page/page.js").Page} page */
+/** @import { Page } from "../page/page.js" */
+
+/** @param {Page} page */
 export function attachSharing(page) {
   const { editor, display, messageLine } = page;
+  /** @type {HTMLInputElement} */
+  const field = byId("text-link");
   const recording = new Recording();
   display.addEventListener("shown", ({ detail }) => {
     recording.add({ ...detail, atMs: performance.now() });
@@ -28,7 +32,8 @@ export function attachSharing(page) {
     const link = new URL(location.href);
     link.hash = await toFragment(editor.text);
     if (link.href.length > MAX_LINK_CHARS) return messageLine.say(LINK_TOO_LONG);
-    messageLine.say((await copy(link.href, byId("text-link"))) ? LINK_COPIED : LINK_SHOWN);
+    const isCopied = await copy(link.href, field);
+    messageLine.say(isCopied ? LINK_COPIED : LINK_SHOWN);
   }
 
   async function openLink() {

@@ -5,6 +5,8 @@
 
 import { retryAfterMs } from "../client/http-socket.js";
 
+/** @import { Rating, ServerError } from "../client/protocol.js" */
+
 const PATH = "/api/v1/predict";
 const MAX_PREFIXES = 24;
 // All beginnings together are some ten times as long as the text.
@@ -32,7 +34,7 @@ export function prefixesOf(text) {
  * @param {string[]} texts
  * @param {AbortSignal} signal
  * @param {typeof globalThis.fetch} [fetch]
- * @returns {Promise<(import("../client/protocol.js").Rating & {text: string})[]>} Those that were rated; none where the
+ * @returns {Promise<(Rating & {text: string})[]>} Those that were rated; none where the
  *   server has better things to do.
  */
 export async function rateAll(texts, signal, fetch = globalThis.fetch) {
@@ -48,10 +50,11 @@ export async function rateAll(texts, signal, fetch = globalThis.fetch) {
       notBeforeMs = performance.now() + (retryAfterMs(response) ?? 0);
       return [];
     }
+    /** @type {{results: (Rating | {error: ServerError})[]}} */
     const { results } = await response.json();
-    return results
-      .map((rating, i) => ({ ...rating, text: texts[i] }))
-      .filter(({ error }) => error === undefined);
+    return results.flatMap((result, i) =>
+      "error" in result ? [] : [{ ...result, text: texts[i] }],
+    );
   } catch {
     return [];
   }

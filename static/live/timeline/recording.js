@@ -1,6 +1,8 @@
 /** What was shown while a text was typed, from its first words on, in bounded memory. Knows no DOM. */
 
-/** @typedef {import("../page/display.js").Shown & {atMs: number}} Moment */
+/** @import { RatedText } from "../page/display.js" */
+
+/** @typedef {RatedText & {atMs: number}} Moment */
 
 export const MAX_MOMENTS = 400;
 export const MAX_CHARS = 1_000_000;

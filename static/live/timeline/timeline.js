@@ -16,25 +16,32 @@ import { curve, heightOf, placeOf } from "./curve.js";
 import { Recording } from "./recording.js";
 import { Replay } from "./replay.js";
 
+/** @import { Page } from "../page/page.js" */
+
 // Longer than the pause between two keys: whoever types makes a curve of their own.
 const LEAD_AFTER_MS = 400;
 // As if each beginning had been typed in so long.
 const LEAD_STEP_MS = 150;
 
-/** @param {import("../page/page.js").Page} page */
+/** @param {Page} page */
 export function attachTimeline(page) {
   const { editor, display } = page;
   const panel = byId("timeline");
+  /** @type {HTMLInputElement} */
   const slider = byId("moment");
+  /** @type {HTMLButtonElement} */
   const replayButton = byId("replay");
+  /** @type {HTMLButtonElement} */
   const backButton = byId("now");
   const dot = byId("timeline-dot");
   const recording = new Recording();
   const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const replay = new Replay({ onMoment: lookAt, onEnd: toNow });
   let leading = new AbortController();
+  /** @type {number | undefined} */
   let leadTimer;
 
+  /** @param {number} index */
   function lookAt(index) {
     const isNow = index === recording.length - 1 && !replay.isPlaying;
     display.lookBack(isNow ? null : (recording.at(index) ?? null));
@@ -46,22 +53,20 @@ export function attachTimeline(page) {
     lookAt(recording.length - 1);
   }
 
+  /** @param {number} index */
   function drawPlace(index) {
     const moment = recording.at(index);
-    const isPast = display.past !== null;
-    panel.dataset.state = recording.length === 0 ? "empty" : isPast ? "past" : "now";
+    const past = display.past === null ? undefined : moment;
+    panel.dataset.state = recording.length === 0 ? "empty" : past ? "past" : "now";
     dot.hidden = moment === undefined || moment.isTooShort;
-    if (!dot.hidden) {
+    if (moment && !dot.hidden) {
       dot.style.left = `${placeOf(index, recording.length)}%`;
       dot.style.top = `${heightOf(moment.expected_stars)}%`;
     }
-    slider.setAttribute(
-      "aria-valuetext",
-      isPast ? momentWords(moment, index, recording.length) : NOW,
-    );
+    slider.setAttribute("aria-valuetext", past ? momentWords(past, index, recording.length) : NOW);
     const hint = [TIMELINE_EMPTY, TIMELINE_ONE][recording.length] ?? TIMELINE_HINT;
-    say("moment-text", isPast ? tail(moment.text) : hint);
-    backButton.disabled = !isPast;
+    say("moment-text", past ? tail(past.text) : hint);
+    backButton.disabled = !past;
     replayButton.dataset.playing = String(replay.isPlaying);
     replayButton.textContent = replay.isPlaying ? STOP_REPLAY : REPLAY;
   }
@@ -77,7 +82,7 @@ export function attachTimeline(page) {
 
   async function lead() {
     const only = recording.at(0);
-    if (recording.length !== 1 || only.text !== editor.text || display.isPaused) return;
+    if (recording.length !== 1 || only?.text !== editor.text || display.isPaused) return;
     // Most begin by typing a word, and need none of this.
     if (!/\S\s+\S/.test(only.text)) return;
     leading = new AbortController();

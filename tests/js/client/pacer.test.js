@@ -3,9 +3,13 @@ import { beforeEach, test } from "node:test";
 import { ANSWER_TIMEOUT_MS, TextPacer } from "../../../static/live/client/pacer.js";
 import { FakeTimers } from "../fakes.js";
 
+/** @type {FakeTimers} */
 let timers;
+/** @type {[seq: number, text: string][]} */
 let sent;
+/** @type {number} */
 let timeouts;
+/** @type {TextPacer} */
 let pacer;
 
 beforeEach(() => {

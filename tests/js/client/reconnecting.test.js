@@ -14,6 +14,8 @@ import {
   timers,
 } from "../rating-socket.js";
 
+/** @import { RatingEvents } from "../../../static/live/client/socket.js" */
+
 const HEARTBEAT_MS = 25_000;
 
 describe("closing", () => {
@@ -40,7 +42,9 @@ describe("closing", () => {
     assert.equal(rating.state, "closed");
   });
 
-  for (const name of ["state", "session", "sent", "prediction", "refused", "fault"]) {
+  /** @type {(keyof RatingEvents)[]} */
+  const events = ["state", "session", "sent", "prediction", "refused", "fault"];
+  for (const name of events) {
     test(`a listener of ${name} may close it`, () => {
       rating.addEventListener(name, () => rating.close());
       rating.submit("a");

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BACKOFF_CAP_MS, RatingSocket } from "../../../static/live/client/socket.js";
-import { explanation, fakeWebSocket, prediction, serverError, session } from "../fakes.js";
+import {
+  explanation,
+  FakeSocket,
+  fakeWebSocket,
+  prediction,
+  serverError,
+  session,
+} from "../fakes.js";
 import { details, open, openAndAnswer, rating, server, sockets, timers } from "../rating-socket.js";
 
 const sentTypes = () => server().sent.map(({ type, seq }) => [type, seq]);
@@ -50,8 +57,9 @@ describe("coming up", () => {
 
   test("a constructor that throws is reported and tried again", () => {
     let tries = 0;
-    class Refusing {
+    class Refusing extends FakeSocket {
       constructor() {
+        super("ws://host/");
         tries += 1;
         throw new Error("no");
       }
@@ -63,7 +71,7 @@ describe("coming up", () => {
   });
 
   test("an error of the socket is not thrown, for a close follows", () => {
-    assert.doesNotThrow(() => server().onerror(new Error("refused")));
+    assert.doesNotThrow(() => server().onerror?.(new Error("refused")));
     assert.equal(rating.state, "connecting");
   });
 
@@ -294,6 +302,7 @@ describe("explanations", () => {
 });
 
 describe("settings of the session", () => {
+  /** @param {object} settings */
   const update = (settings) => ({ type: "session.update", session: settings });
 
   test("they go out at once, and before the text after a reconnect", () => {

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { fillTransform, isTooShort, totalVariation } from "../../../static/live/lib/rating.js";
 import { PRIOR, prediction } from "../fakes.js";
 
+/** @param {number} share */
 const missingPercent = (share) => Number(/([\d.]+)%/.exec(fillTransform(share))?.[1]);
 
 test("the height is the square root of the share", () => {

@@ -97,7 +97,10 @@ describe("moments and contributions", () => {
       momentWords({ isTooShort: false, expected_stars: 7.26 }, 11, 40),
       "Moment 12 of 40: 7.3 of 10 stars",
     );
-    assert.equal(momentWords({ isTooShort: true }, 0, 2), "Moment 1 of 2: Too short to tell");
+    assert.equal(
+      momentWords({ isTooShort: true, expected_stars: 5 }, 0, 2),
+      "Moment 1 of 2: Too short to tell",
+    );
   });
 
   test("a long phrase is cut in its middle, on one line, and no emoji in two", () => {

@@ -2,14 +2,18 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { KeptTexts, MAX_CHARS, MAX_TEXTS } from "../../../static/live/share/kept-texts.js";
 
+/** @type {Map<string, string>} */
 let content;
+/** @type {KeptTexts} */
 let kept;
+/** @type {Pick<Storage, "getItem" | "setItem" | "removeItem">} */
 const storage = {
   getItem: (name) => content.get(name) ?? null,
   setItem: (name, value) => content.set(name, value),
   removeItem: (name) => content.delete(name),
 };
 const texts = () => kept.texts.map(({ text }) => text);
+/** @param {string} text */
 const keep = (text, at = 1) => kept.keep({ text, stars: 8.1, at });
 
 beforeEach(() => {

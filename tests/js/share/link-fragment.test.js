@@ -24,7 +24,7 @@ describe("a text in a link", () => {
     t.after(() => {
       globalThis.CompressionStream = CompressionStream;
     });
-    globalThis.CompressionStream = undefined;
+    Reflect.deleteProperty(globalThis, "CompressionStream");
     assert.equal(await toFragment("a b"), "text=a%20b");
   });
 

@@ -25,12 +25,14 @@ describe("the beginnings of a text", () => {
 
 describe("rating them", () => {
   const { signal } = new AbortController();
+  /** @param {unknown} body @param {ResponseInit} [init] */
   const reply = (body, init) => async () => Response.json(body, init);
 
   test("goes out as one request, and each rating comes back with its text", async () => {
     let sent;
+    /** @type {typeof globalThis.fetch} */
     const fetch = async (path, options) => {
-      sent = [path, JSON.parse(options.body)];
+      sent = [path, JSON.parse(String(options?.body))];
       return Response.json({ results: [{ stars: 7 }, { stars: 9 }] });
     };
     assert.deepEqual(await rateAll(["A", "A fine"], signal, fetch), [

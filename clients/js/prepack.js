@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 
 const MODULES = [
   "client.js",
-  ...["offsets.js", "pacer.js", "protocol.js", "socket.js"].map((name) => `client/${name}`),
+  ...["offsets.js", "pacer.js", "protocol.js", "rating-client.js", "socket.js"].map(
+    (name) => `client/${name}`,
+  ),
 ];
 
 /** @param {string} relative */

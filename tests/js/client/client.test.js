@@ -42,7 +42,7 @@ test("where there is no WebSocket it says what to do", () => {
   const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
   Reflect.deleteProperty(globalThis, "WebSocket");
   try {
-    assert.throws(() => connect({ url: "http://host" }), /package ws/);
+    assert.throws(() => connect({ url: "http://host" }), /npm install ws/);
   } finally {
     if (own) Object.defineProperty(globalThis, "WebSocket", own);
   }

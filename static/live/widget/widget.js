@@ -72,6 +72,7 @@ class StarcastMeter extends HTMLElement {
 
   disconnectedCallback() {
     this.#hearing?.abort();
+    clearTimeout(this.#fieldTimer);
     this.#field?.stop();
     this.#leave();
   }
@@ -137,7 +138,6 @@ class StarcastMeter extends HTMLElement {
 
   #leave() {
     clearTimeout(this.#quietTimer);
-    clearTimeout(this.#fieldTimer);
     this.#socket?.close();
     this.#socket = this.#session = null;
     this.#shown = null;

@@ -30,7 +30,7 @@ import { attachContributions } from "./explain/contributions.js";
 import { attachAnnouncer } from "./page/announcer.js";
 import { attachRating } from "./page/bars.js";
 import { attachConnection } from "./page/connection.js";
-import { attachExamples } from "./page/examples.js";
+import { attachExamples } from "./page/editor.js";
 import { attachFreshness } from "./page/freshness.js";
 import { createPage } from "./page/page.js";
 import { attachFeedback } from "./share/feedback.js";

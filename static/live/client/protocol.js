@@ -212,7 +212,7 @@ export function areOurLabels(labels) {
  * @param {string} text
  * @param {Limits} limits
  * @returns {{text: string, isCut: boolean, chars: number}} chars: code points of the text returned
- *   where it was cut, else 0, since nobody needs the count then.
+ *   where it was cut, else 0.
  */
 export function fitText(text, { max_chars: maxChars, max_message_bytes: maxBytes }) {
   let end = unitsOfFirst(text, maxChars);

@@ -101,7 +101,7 @@ export class RatingSocket extends Events {
   #retryAfterMs = null;
   // The server asked for no connection before that.
   #notBeforeMs = 0;
-  /** @type {unknown} Runs while the server wants no more questions about words. */
+  /** @type {unknown} Runs while the server takes no further explain. */
   #explainTimer = null;
   /** @type {unknown} */
   #reconnectTimer = null;
@@ -202,7 +202,7 @@ export class RatingSocket extends Events {
     if (this.#session !== null) this.#socket?.send(roomOpen(secret));
   }
 
-  /** Lets nobody watch any more. */
+  /** Ends the watching of others. */
   closeRoom() {
     if (this.#session !== null) this.#socket?.send(roomClose());
   }
@@ -251,7 +251,7 @@ export class RatingSocket extends Events {
     };
     socket.onmessage = ifPresent((event) => this.#receive(event.data));
     socket.onclose = ifPresent((event) => this.#lost(event.code));
-    // A close follows every error, but the package `ws` throws an error that nobody listens to.
+    // A close follows every error, but the package `ws` throws an error that has no listener.
     socket.onerror = () => {};
     this.#expectWord(SESSION_TIMEOUT_MS);
   }
@@ -410,7 +410,7 @@ export class RatingSocket extends Events {
     this.#session = null;
     this.#clearTimers();
     this.#pacer.disconnected();
-    // Over a dead network the closing handshake takes a minute; nobody waits for it.
+    // Over a dead network the closing handshake takes a minute: it is not waited for.
     socket?.close();
   }
 

@@ -16,7 +16,7 @@ import {
 // One failed try is a hiccup or a restart of the server; a second one is a lost connection.
 const LOST_FROM_ATTEMPT = 2;
 
-// Whoever watches is told by the page itself what became of the room.
+// The page of those who watch says itself what became of the room.
 const ROOM_ENDED = "4522";
 
 /**

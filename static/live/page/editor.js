@@ -1,5 +1,7 @@
 /** The text field. It is listened to and never disturbed: only a button may replace what a person wrote. */
 
+import { byId } from "../lib/dom.js";
+
 /**
  * @import { RatingSocket } from "../client/socket.js"
  * @import { TypedEvents } from "../client/typed-events.js"
@@ -121,4 +123,24 @@ export class Editor extends Events {
     this.tell();
     this.dispatchEvent(new CustomEvent("text", { detail: { text: this.text } }));
   }
+}
+
+/**
+ * The buttons that bring an example, and the one that brings back what was there before.
+ * @param {{editor: Editor}} page
+ */
+export function attachExamples({ editor }) {
+  const restore = byId("restore");
+  editor.addEventListener("text", () => {
+    restore.hidden = !editor.hasKept;
+  });
+  /** @type {NodeListOf<HTMLButtonElement>} */
+  const examples = document.querySelectorAll("button[data-example]");
+  for (const example of examples) {
+    example.addEventListener("click", () => editor.bring(example.dataset.text ?? ""));
+  }
+  restore.addEventListener("click", () => {
+    editor.bringBack();
+    editor.focus();
+  });
 }

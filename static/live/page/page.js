@@ -29,7 +29,7 @@ export function createPage() {
   const page = { socket, editor, display, messageLine, session: null };
   socket.addEventListener("session", ({ detail }) => {
     page.session = detail;
-    // What the browser restored since the page was loaded, it has told nobody.
+    // The browser restores a text without an event.
     editor.tell();
   });
   return page;

@@ -9,7 +9,7 @@ import { DELETE, HISTORY_EMPTY, HISTORY_FAILED, keptText } from "./strings.js";
  * @import { Kept } from "./kept-texts.js"
  */
 
-// So long after the last answer one has paused.
+// Typing has paused when no answer came for this long.
 const KEEP_AFTER_MS = 1_500;
 
 /** @param {Page} page */

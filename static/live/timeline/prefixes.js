@@ -1,6 +1,6 @@
 /**
  * A text that came all at once, an example or a paste, was never typed: its beginnings are rated afterwards, so that it
- * has a curve too. The server does that while nobody's key waits.
+ * has a curve too. The server does that in the background.
  */
 
 import { retryAfterMs } from "../client/http-socket.js";

@@ -18,7 +18,7 @@ import { Replay } from "./replay.js";
 
 /** @import { Page } from "../page/page.js" */
 
-// Longer than the pause between two keys: whoever types makes a curve of their own.
+// Longer than the pause between two keys: typing makes a curve by itself.
 const LEAD_AFTER_MS = 400;
 // As if each beginning had been typed in so long.
 const LEAD_STEP_MS = 150;

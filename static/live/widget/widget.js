@@ -109,7 +109,7 @@ class StarcastMeter extends HTMLElement {
   /** @param {string | null} text */
   #read(text) {
     if (text === null) return this.#leave();
-    // Nobody who only reads a page costs the server a connection.
+    // Reading the page alone opens no connection.
     if (text !== "") this.#connect();
     this.#socket?.submit(text);
     clearTimeout(this.#quietTimer);

@@ -6,9 +6,12 @@ import { fileURLToPath } from "node:url";
 
 const MODULES = [
   "client.js",
-  ...["offsets.js", "pacer.js", "protocol.js", "socket.js"].map((name) => `client/${name}`),
+  ...["offsets.js", "pacer.js", "protocol.js", "rating-client.js", "socket.js"].map(
+    (name) => `client/${name}`,
+  ),
 ];
 
+/** @param {string} relative */
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const compiler = path("../../tests/js/node_modules/typescript/bin/tsc");
 

@@ -1,11 +1,11 @@
 """The widget in a page of another origin, whose policy allows nothing but what docs/widget.md asks for."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from model_core.labels import STARS
 from tests.browser.foreign_site import ForeignSite, foreign_site
@@ -109,6 +109,80 @@ def test_nobody_who_only_reads_the_page_costs_a_connection(
     assert sockets == [server.ws]
 
 
+def warning(text: str) -> Callable[[ConsoleMessage], bool]:
+    return lambda message: message.type == "warning" and text in message.text
+
+
+HEAR = """heard = [];
+    const hear = ({ type, detail, target }) => {
+        if (target.localName === "starcast-meter") heard.push([type, detail]);
+    };
+    for (const type of ["status", "error"]) addEventListener(type, hear, true);
+"""
+
+
+def test_the_page_hears_how_the_connection_does_and_what_is_refused(
+    page: Page, site: ForeignSite, server: RunningServer
+) -> None:
+    by_hand = ServerByHand(page)
+    page.add_init_script(HEAR)
+    embed(site, server, '<textarea id="comment"></textarea><starcast-meter for="comment"></starcast-meter>')
+    page.goto(site.address)
+    page.locator("#comment").fill("A fine film")
+    by_hand.refuse(by_hand.wait_for(page, "A fine film"), "text_too_long")
+    page.wait_for_function("heard.length >= 2")
+    page.locator("starcast-meter").evaluate("meter => meter.remove()")
+    heard = page.evaluate("heard")
+    assert [(kind, detail.get("state"), detail["code"]) for kind, detail in heard] == [
+        ("status", "open", None),
+        ("error", None, "text_too_long"),
+    ]
+
+
+def test_a_form_that_is_reset_is_rated_no_more(page: Page, site: ForeignSite, server: RunningServer) -> None:
+    fields = '<form><textarea id="comment"></textarea><button type="reset">Reset</button></form>'
+    embed(site, server, f'{fields}<starcast-meter for="comment"></starcast-meter>')
+    page.goto(site.address)
+    page.locator("#comment").fill(PRAISE)
+    expect_rated(page)
+    page.get_by_role("button", name="Reset").click()
+    expect(page.locator("starcast-meter .verdict")).to_have_text("Start typing", timeout=20_000)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [("", 'set the attribute "for"'), ('for="nobody"', 'the id "nobody"'), ('for="secret"', "not a text field")],
+)
+def test_the_console_says_what_is_wrong_with_the_field(
+    page: Page, site: ForeignSite, server: RunningServer, attributes: str, said: str
+) -> None:
+    embed(site, server, f'<input id="secret" type="password"><starcast-meter {attributes}></starcast-meter>')
+    with page.expect_console_message(warning(said)):
+        page.goto(site.address)
+
+
+def test_the_console_says_that_the_policy_of_the_page_blocks_the_server(
+    browser: Browser, site: ForeignSite, server: RunningServer
+) -> None:
+    embed(site, server, '<input id="comment"><starcast-meter for="comment"></starcast-meter>')
+    site.policy = f"default-src 'none'; script-src {server.http}"
+    # The browser has an error of its own for it, which the fixture would not let pass.
+    other = browser.new_page()
+    other.goto(site.address)
+    with other.expect_console_message(warning(f"Add ws://localhost:{server.port} to its connect-src")):
+        other.locator("#comment").focus()
+    other.close()
+
+
+def test_the_console_says_that_a_server_cannot_be_reached(page: Page, site: ForeignSite, server: RunningServer) -> None:
+    attributes = f'for="comment" server="{site.address}"'
+    embed(site, server, f'<input id="comment"><starcast-meter {attributes}></starcast-meter>')
+    site.policy += f" {site.address.replace('http', 'ws')}"
+    page.goto(site.address)
+    with page.expect_console_message(warning("no connection to")):
+        page.locator("#comment").focus()
+
+
 @pytest.mark.parametrize(
     "attributes", ["", 'for="nobody"', 'for="comment" server="nonsense"', 'for="comment" server="http://["']
 )
@@ -142,7 +216,8 @@ def test_a_page_whose_origin_is_not_allowed_is_told_so_in_words(page: Page, site
     with start_server(data_dir, STARCAST_BACKEND="fake") as other:
         embed(site, other, '<input id="comment"><starcast-meter for="comment"></starcast-meter>')
         page.goto(site.address)
-        page.locator("#comment").fill(PRAISE)
+        with page.expect_console_message(warning(f"Add {site.address} to the server's setting STARCAST_ORIGINS")):
+            page.locator("#comment").fill(PRAISE)
         expect(page.locator("starcast-meter .words")).to_contain_text("does not let this page in")
 
 

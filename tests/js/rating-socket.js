@@ -1,8 +1,14 @@
 // A socket with a fake server, fake time and chosen chance, made anew before each test.
 import { beforeEach } from "node:test";
 import { RatingSocket } from "../../static/live/client/socket.js";
-import { FakeTimers, fakeWebSocket, prediction, session } from "./fakes.js";
+import { FakeTimers, fakeWebSocket, must, prediction, session } from "./fakes.js";
 
+/**
+ * @import { RatingEvents } from "../../static/live/client/socket.js"
+ * @import { FakeSocket } from "./fakes.js"
+ */
+
+/** @type {(keyof RatingEvents)[]} */
 const EVENTS = [
   "state",
   "session",
@@ -18,9 +24,11 @@ const EVENTS = [
 export let timers;
 /** @type {RatingSocket} */
 export let rating;
-/** All connections so far, the present one last. */
+/** All connections so far, the present one last. @type {FakeSocket[]} */
 export let sockets;
+/** @type {number} */
 let random;
+/** @type {[name: string, detail: any][]} */
 let heard;
 
 beforeEach(() => {
@@ -40,12 +48,14 @@ beforeEach(() => {
   rating.start();
 });
 
-/** What chance says from now on, 0 to 1. */
+/** What chance says from now on, 0 to 1. @param {number} share */
 export function draw(share) {
   random = share;
 }
 
-export const server = () => sockets.at(-1);
+/** @returns {FakeSocket} */
+export const server = () => must(sockets.at(-1));
+/** @param {keyof RatingEvents} name @returns {any[]} */
 export const details = (name) =>
   heard.filter(([type]) => type === name).map(([, detail]) => detail);
 export const states = () => details("state").map(({ state }) => state);

@@ -32,14 +32,14 @@ def test_modules_are_collected_without_comments_and_are_still_modules(collected:
 
 def test_a_module_imports_others_by_their_hashed_names(collected: Path) -> None:
     manifest = json.loads((collected / "staticfiles.json").read_text())
-    text = (collected / manifest["paths"]["live/page/main.js"]).read_text()
+    text = (collected / manifest["paths"]["live/live-page.js"]).read_text()
     assert "import" in text
     for module in SOURCE.rglob("*.js"):
         assert f'/{module.name}"' not in text
 
 
 def test_sources_stay_as_they_are() -> None:
-    assert "/**" in (SOURCE / "page" / "main.js").read_text()
+    assert "/**" in (SOURCE / "live-page.js").read_text()
 
 
 def test_files_of_others_are_left_alone(collected: Path) -> None:

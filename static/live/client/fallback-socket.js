@@ -3,6 +3,11 @@
 import { HttpSocket } from "./http-socket.js";
 import { browserTimers } from "./pacer.js";
 
+/**
+ * @import { Timers } from "./pacer.js"
+ * @import { Socket, SocketClass } from "./socket.js"
+ */
+
 // Longer than a handshake takes over a poor line, shorter than one waits for a page that does nothing.
 export const WORD_WITHIN_MS = 3_000;
 export const RETRY_FIRST_MS = 2_000;
@@ -11,7 +16,7 @@ export const RETRY_CAP_MS = 30_000;
 /**
  * The first to greet carries the connection. A WebSocket that greets later takes it over: to who uses this, that is
  * one more `session.created`, upon which the newest text goes out again.
- * @implements {import("./socket.js").Socket}
+ * @implements {Socket}
  */
 export class FallbackSocket {
   /** @type {((event: any) => void) | null} */
@@ -24,11 +29,11 @@ export class FallbackSocket {
   #openDirect;
   #openHttp;
   #timers;
-  /** @type {import("./socket.js").Socket | null} */
+  /** @type {Socket | null} */
   #direct = null;
-  /** @type {import("./socket.js").Socket | null} */
+  /** @type {Socket | null} */
   #http = null;
-  /** @type {import("./socket.js").Socket | null} */
+  /** @type {Socket | null} */
   #active = null;
   #retryMs = RETRY_FIRST_MS;
   /** @type {unknown} */
@@ -38,9 +43,9 @@ export class FallbackSocket {
    * @param {string} url
    * @param {string[]} protocols
    * @param {object} [options]
-   * @param {new (url: string, protocols: string[]) => import("./socket.js").Socket} [options.WebSocket]
-   * @param {new (url: string) => import("./socket.js").Socket} [options.HttpSocket]
-   * @param {import("./pacer.js").Timers} [options.timers]
+   * @param {SocketClass} [options.WebSocket]
+   * @param {new (url: string) => Socket} [options.HttpSocket]
+   * @param {Timers} [options.timers]
    */
   constructor(
     url,
@@ -88,7 +93,7 @@ export class FallbackSocket {
     socket.onerror = () => {};
   }
 
-  /** @param {import("./socket.js").Socket} direct */
+  /** @param {Socket} direct */
   #takeOver(direct) {
     this.#timers.clear(this.#timer);
     const http = this.#http;

@@ -1,14 +1,22 @@
 /** Looks like a WebSocket of `starcast.v1`, and asks over HTTP: the same numbers where WebSockets are blocked. */
 
+/** @import { Socket } from "./socket.js" */
+
 const API_PATH = "/api/v1/";
 const HEARTBEAT_INTERVAL_MS = 25_000;
 const ABNORMAL_CLOSE = 1006;
+/** @import { ServerError } from "./protocol.js" */
+
 /** Refusals that another try would meet again. */
-const FINAL_CLOSES = Object.freeze({ key_missing: 4503, key_invalid: 4504, origin_refused: 4520 });
+const FINAL_CLOSES = /** @type {Readonly<Record<string, number>>} */ (
+  Object.freeze({ key_missing: 4503, key_invalid: 4504, origin_refused: 4520 })
+);
+
+/** @typedef {Record<string, unknown> & {error?: ServerError}} Reply The object that the server answers with. */
 
 /**
  * One text is rated at a time, and the newest waits. An explanation ends with the next text.
- * @implements {import("./socket.js").Socket}
+ * @implements {Socket}
  */
 export class HttpSocket {
   /** @type {((event: {data: string}) => void) | null} */
@@ -132,18 +140,24 @@ export class HttpSocket {
    * @param {string} name
    * @param {object} [body]
    * @param {AbortSignal} [signal]
-   * @returns {Promise<any>} What came back, an error object or not; null where that is of no use any more.
+   * @returns {Promise<Reply | null>} What came back, an error object or not; null where that is of no use any more.
    */
   async #ask(name, body, signal = this.#end.signal) {
     const headers = { "Content-Type": "application/json" };
     const post = body && { method: "POST", headers, body: JSON.stringify(body) };
+    let waitMs;
     try {
       const response = await this.#fetch(new URL(name, this.#api), { ...post, signal });
+      waitMs = retryAfterMs(response);
+      /** @type {Reply} */
       const reply = await response.json();
+      if (reply.error !== undefined) reply.error.retry_after_ms ??= waitMs;
       return signal.aborted ? null : reply;
     } catch {
-      // Whatever stands between may answer with a page of its own: that is no server of ours.
-      if (!signal.aborted) this.#lost(ABNORMAL_CLOSE);
+      if (signal.aborted) return null;
+      // A proxy may answer with a page of its own: that is no server of ours, but says when one may come back.
+      if (waitMs !== undefined) this.#say({ type: "session.closing", retry_after_ms: waitMs });
+      this.#lost(ABNORMAL_CLOSE);
       return null;
     }
   }
@@ -159,4 +173,15 @@ export class HttpSocket {
     this.close();
     this.onclose?.({ code });
   }
+}
+
+/**
+ * @param {Response} response
+ * @returns {number | undefined} Milliseconds that its `Retry-After` asks for, which holds seconds or a date.
+ */
+export function retryAfterMs({ headers }) {
+  const value = headers.get("Retry-After");
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? 1000 * Number(value) : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

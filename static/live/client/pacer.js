@@ -12,9 +12,12 @@
  * @property {() => number} now Milliseconds on a clock that never goes back.
  */
 
+// A longer timeout ends at once.
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
 /** @type {Timers} */
 export const browserTimers = {
-  set: (callback, ms) => setTimeout(callback, ms),
+  set: (callback, ms) => setTimeout(callback, Math.min(ms, LONGEST_TIMEOUT_MS)),
   clear: (id) => clearTimeout(/** @type {any} */ (id)),
   now: () => performance.now(),
 };
@@ -35,6 +38,7 @@ export class TextPacer {
   #isOnline = false;
   #seq = 0;
   #settledSeq = 0;
+  #refusedSeq = 0;
   #failures = 0;
   /** @type {{seq: number, sentAt: number} | null} */
   #underWay = null;
@@ -42,6 +46,8 @@ export class TextPacer {
   #answerTimer = null;
   /** @type {unknown} */
   #retryTimer = null;
+  // Whether the server asked for the wait that the retry timer measures.
+  #isHeld = false;
 
   /**
    * @param {object} options
@@ -67,9 +73,19 @@ export class TextPacer {
     return this.#seq;
   }
 
+  /** Whether the newest text is on its way to the server, or was answered. */
+  get isSent() {
+    return this.#newest !== null && !this.#isWaiting;
+  }
+
+  /** Whether the newest text was refused for good. */
+  get isRefused() {
+    return this.isSent && this.#refusedSeq === this.#seq;
+  }
+
   /** Whether the newest text has been answered with a prediction. */
   get isSettled() {
-    return this.#newest !== null && !this.#isWaiting && this.#settledSeq === this.#seq;
+    return this.isSent && this.#settledSeq === this.#seq;
   }
 
   /** @param {string} text The whole text so far. */
@@ -120,27 +136,29 @@ export class TextPacer {
   /**
    * @param {number | null | undefined} seq Which text failed; none named means the one under way.
    * @param {boolean} isRetryable
+   * @param {number} [retryAfterMs] How long the server asks to wait at the least.
    */
-  failed(seq, isRetryable) {
+  failed(seq, isRetryable, retryAfterMs = 0) {
     if (!this.#settles(seq ?? this.#seq)) return;
     this.#release();
     if (isRetryable) {
       this.#isWaiting = true;
-      this.#retryLater();
+      this.#retryLater(retryAfterMs);
     } else {
+      this.#refusedSeq = seq ?? this.#seq;
       this.#pump();
     }
   }
 
   /**
-   * Sends what waits without waiting any longer.
-   * @returns {boolean} Whether the newest text still lacks its answer.
+   * Sends what waits without waiting any longer, unless the server asked for the wait.
+   * @returns {boolean} Whether the newest text is under way.
    */
   hurry() {
-    if (!this.#isOnline || this.#newest === null) return false;
+    if (!this.#isOnline || this.#newest === null || this.#isHeld) return false;
     this.#stopRetry();
     if (this.#isWaiting) this.#sendNewest();
-    return this.#settledSeq !== this.#seq;
+    return this.#underWay !== null;
   }
 
   /** @param {number} seq */
@@ -170,20 +188,27 @@ export class TextPacer {
     this.#onTimeout();
   }
 
-  #retryLater() {
+  /** @param {number} atLeastMs */
+  #retryLater(atLeastMs) {
     const ceilingMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** this.#failures);
     this.#failures += 1;
-    const waitMs = ceilingMs * (0.5 + 0.5 * this.#random());
+    const share = this.#random();
+    const backoffMs = ceilingMs * (0.5 + 0.5 * share);
     this.#stopRetry();
-    this.#retryTimer = this.#timers.set(() => {
-      this.#retryTimer = null;
-      this.#pump();
-    }, waitMs);
+    this.#isHeld = atLeastMs > 0;
+    this.#retryTimer = this.#timers.set(
+      () => {
+        this.#stopRetry();
+        this.#pump();
+      },
+      Math.max(backoffMs, atLeastMs + RETRY_BASE_MS * share),
+    );
   }
 
   #stopRetry() {
     this.#timers.clear(this.#retryTimer);
     this.#retryTimer = null;
+    this.#isHeld = false;
   }
 
   #release() {

@@ -12,12 +12,9 @@
  * @property {{name: string, version: string, max_tokens: number}} model
  * @property {number} heartbeat_interval_ms
  * @property {Limits} limits
+ * @property {"http"} [transport] Where it goes over HTTP: `HttpSocket` says so.
  *
- * @typedef {object} Prediction
- * @property {"prediction"} type
- * @property {number} seq
- * @property {number} skipped Texts passed over since the prediction before.
- * @property {boolean} is_final Whether it answers a flush.
+ * @typedef {object} Rating What the model makes of a text.
  * @property {number[]} probabilities One for each label, sum 1.
  * @property {number} stars The likeliest label.
  * @property {number} expected_stars
@@ -26,8 +23,16 @@
  * @property {number} tokens Tokens of the text itself, 0 for an empty text.
  * @property {boolean} truncated
  * @property {boolean} [is_prior]
+ *
+ * @typedef {object} Answer What a prediction has beside the rating.
+ * @property {"prediction"} type
+ * @property {number} seq
+ * @property {number} skipped Texts passed over since the prediction before.
+ * @property {boolean} is_final Whether it answers a flush.
  * @property {{queue: number, inference: number}} timing_ms
  * @property {string} model_version
+ *
+ * @typedef {Rating & Answer} Prediction
  *
  * @typedef {object} Span Offsets count Unicode code points, see `utf16Spans`.
  * @property {number} begin
@@ -43,16 +48,6 @@
  *
  * @typedef {object} SessionSettings
  * @property {number} [min_interval_ms] The least time between two predictions.
- *
- * @typedef {object} Rating What a prediction says of its text, from `probabilities` to `is_prior`.
- * @property {number[]} probabilities
- * @property {number} stars
- * @property {number} expected_stars
- * @property {[number, number]} interval
- * @property {number} positive
- * @property {number} tokens
- * @property {boolean} truncated
- * @property {boolean} [is_prior]
  *
  * @typedef {object} RoomOpened
  * @property {"room.opened"} type
@@ -75,6 +70,7 @@
  * @property {string} message
  * @property {number | null} [seq]
  * @property {boolean} retryable
+ * @property {number} [retry_after_ms] Milliseconds to wait before asking for the same again.
  *
  * @typedef {Session | Prediction | Explanation | {type: "pong", id?: string}
  *   | {type: "error", error: ServerError} | {type: "session.updated", session: SessionSettings}
@@ -216,7 +212,7 @@ export function areOurLabels(labels) {
  * @param {string} text
  * @param {Limits} limits
  * @returns {{text: string, isCut: boolean, chars: number}} chars: code points of the text returned
- *   where it was cut, else 0, since nobody needs the count then.
+ *   where it was cut, else 0.
  */
 export function fitText(text, { max_chars: maxChars, max_message_bytes: maxBytes }) {
   let end = unitsOfFirst(text, maxChars);
@@ -290,6 +286,8 @@ const isText = (value) => typeof value === "string";
 /** @type {Check} */
 const isShare = (value) => isNumber(value) && value >= 0 && value <= 1;
 /** @type {Check} */
+const isWait = (value) => isNumber(value) && value >= 0;
+/** @type {Check} */
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 /** @type {Check} */
 const isSpan = (value) =>
@@ -331,9 +329,12 @@ const CHECKS = {
   explanation: (m) =>
     isCount(m.seq) && isText(m.method) && Array.isArray(m.spans) && m.spans.every(isSpan),
   pong: () => true,
-  error: (m) => isText(m.error?.code) && typeof m.error.retryable === "boolean",
+  error: (m) =>
+    isText(m.error?.code) &&
+    typeof m.error.retryable === "boolean" &&
+    (m.error.retry_after_ms === undefined || isWait(m.error.retry_after_ms)),
   "session.updated": (m) => typeof m.session === "object" && m.session !== null,
-  "session.closing": (m) => isNumber(m.retry_after_ms) && m.retry_after_ms >= 0,
+  "session.closing": (m) => isWait(m.retry_after_ms),
   "room.opened": (m) => isText(m.room_id) && isText(m.secret) && isCount(m.max_watchers),
   "room.watchers": (m) => isCount(m.count),
   "room.closed": (m) => isText(m.reason),

@@ -22,6 +22,12 @@ import {
 } from "./protocol.js";
 
 /**
+ * @import { Timers } from "./pacer.js"
+ * @import { Explanation, Prediction, RoomMessage, ServerError, ServerMessage, Session, SessionSettings } from "./protocol.js"
+ * @import { TypedEvents } from "./typed-events.js"
+ */
+
+/**
  * @typedef {"connecting" | "open" | "reconnecting" | "closed"} ConnectionState
  *
  * @typedef {object} Status
@@ -31,16 +37,16 @@ import {
  *
  * @typedef {object} RatingEvents The `detail` of each event.
  * @property {Status} state
- * @property {import("./protocol.js").Session} session Just before the newest text goes out.
- * @property {import("./protocol.js").SessionSettings} updated The settings that the server now goes by.
+ * @property {Session} session Just before the newest text goes out.
+ * @property {SessionSettings} updated The settings that the server now goes by.
  * @property {{seq: number, text: string, isCut: boolean, chars: number}} sent The text as it was
  *   submitted, and what was sent of it: see `fitText`.
- * @property {{prediction: import("./protocol.js").Prediction, elapsedMs: number | null}} prediction
+ * @property {{prediction: Prediction, elapsedMs: number | null}} prediction
  *   Never older than the one before.
- * @property {{explanation: import("./protocol.js").Explanation, text: string}} explanation
+ * @property {{explanation: Explanation, text: string}} explanation
  *   Always of the newest text, which comes along.
- * @property {import("./protocol.js").RoomMessage} room What the server says of the room one shares or watches.
- * @property {import("./protocol.js").ServerError} refused
+ * @property {RoomMessage} room What the server says of the room one shares or watches.
+ * @property {ServerError} refused
  * @property {Error} fault The server said something that the contract does not know.
  *
  * @typedef {object} Socket What is used of a WebSocket, the browser's own or the package `ws`.
@@ -50,10 +56,12 @@ import {
  * @property {((event: any) => void) | null} onclose
  * @property {((event: any) => void) | null} onerror
  *
+ * @typedef {new (url: string, protocols: string[]) => Socket} SocketClass
+ *
  * @typedef {object} SocketOptions
  * @property {string} [key] An API key.
- * @property {new (url: string, protocols: string[]) => Socket} [WebSocket]
- * @property {import("./pacer.js").Timers} [timers]
+ * @property {SocketClass} [WebSocket]
+ * @property {Timers} [timers]
  * @property {() => number} [random] Uniform in [0, 1).
  */
 
@@ -66,8 +74,10 @@ const SESSION_TIMEOUT_MS = 10_000;
 // The server gives itself 10 s to go; after that it has forgotten us.
 const CLOSING_TIMEOUT_MS = 10_000;
 
+const Events = /** @type {TypedEvents<RatingEvents>} */ (EventTarget);
+
 /** Dispatches `RatingEvents`, each as a `CustomEvent`. */
-export class RatingSocket extends EventTarget {
+export class RatingSocket extends Events {
   #url;
   #protocols;
   #WebSocket;
@@ -77,18 +87,22 @@ export class RatingSocket extends EventTarget {
 
   /** @type {Socket | null} */
   #socket = null;
-  /** @type {import("./protocol.js").Session | null} */
+  /** @type {Session | null} */
   #session = null;
   /** @type {ConnectionState} */
   #state = "connecting";
   #attempt = 0;
   #newestAnswer = 0;
-  /** @type {import("./protocol.js").SessionSettings | null} */
+  /** @type {SessionSettings | null} */
   #settings = null;
   /** @type {string | null} */
   #textToExplain = null;
-  /** @type {number | null} */
+  /** @type {number | null} What the server that leaves asked for; null while it stays. */
   #retryAfterMs = null;
+  // The server asked for no connection before that.
+  #notBeforeMs = 0;
+  /** @type {unknown} Runs while the server takes no further explain. */
+  #explainTimer = null;
   /** @type {unknown} */
   #reconnectTimer = null;
   // Runs while a word from the server is due: its greeting, a pong, or its leaving.
@@ -133,9 +147,12 @@ export class RatingSocket extends EventTarget {
     return this.#pacer.isSettled;
   }
 
-  /** Connects, and from then on keeps the connection up. */
+  /** Connects, and from then on keeps the connection up, until `close`. Does nothing while it is kept up. */
   start() {
-    this.#connect();
+    if (this.#socket !== null || this.#reconnectTimer !== null) return;
+    this.#state = "connecting";
+    this.#attempt = 0;
+    this.#connectOnceAllowed();
   }
 
   /** @param {string} text The whole text so far. */
@@ -150,11 +167,13 @@ export class RatingSocket extends EventTarget {
 
   /** Asks what each word and sentence of the newest text adds; newer text makes that void. */
   explain() {
+    // The server knows no text that it refused.
+    if (this.#pacer.isRefused) return;
     const { seq } = this.#pacer;
     this.#textToExplain = this.#pacer.text;
     this.#pacer.hurry();
-    // A text that was sent just now has taken the question along.
-    if (this.#pacer.seq === seq) this.#askToExplain(seq);
+    // A text that is sent, now or later, takes the question along.
+    if (this.#pacer.seq === seq && this.#pacer.isSent) this.#askToExplain(seq);
   }
 
   /** Takes the newest text back: neither a rating nor an explanation of it comes any more. */
@@ -168,7 +187,7 @@ export class RatingSocket extends EventTarget {
 
   /**
    * Asks for other settings of the session, now and after every reconnect.
-   * @param {import("./protocol.js").SessionSettings} settings
+   * @param {SessionSettings} settings
    */
   updateSession(settings) {
     this.#settings = { ...this.#settings, ...settings };
@@ -183,7 +202,7 @@ export class RatingSocket extends EventTarget {
     if (this.#session !== null) this.#socket?.send(roomOpen(secret));
   }
 
-  /** Lets nobody watch any more. */
+  /** Ends the watching of others. */
   closeRoom() {
     if (this.#session !== null) this.#socket?.send(roomClose());
   }
@@ -193,9 +212,11 @@ export class RatingSocket extends EventTarget {
     if (this.#state !== "closed") this.#giveUp(null);
   }
 
-  /** Ends the wait for the next try, say because the network came back. */
+  /**
+   * Ends the wait for the next try, say because the network came back; a wait that the server asked for is kept to.
+   */
   retryNow() {
-    if (this.#reconnectTimer !== null) this.#connect();
+    if (this.#reconnectTimer !== null) this.#connectOnceAllowed();
   }
 
   /** Finds out whether the other side is still there, and reconnects if it keeps silent. */
@@ -203,6 +224,13 @@ export class RatingSocket extends EventTarget {
     if (this.#session === null || this.#deadlineTimer !== null) return;
     this.#socket?.send(ping(String(Math.round(this.#timers.now()))));
     this.#expectWord(PONG_TIMEOUT_MS);
+  }
+
+  #connectOnceAllowed() {
+    this.#clearTimers();
+    const waitMs = this.#notBeforeMs - this.#timers.now();
+    if (waitMs <= 0) return this.#connect();
+    this.#reconnectTimer = this.#timers.set(() => this.#connect(), waitMs);
   }
 
   #connect() {
@@ -223,7 +251,7 @@ export class RatingSocket extends EventTarget {
     };
     socket.onmessage = ifPresent((event) => this.#receive(event.data));
     socket.onclose = ifPresent((event) => this.#lost(event.code));
-    // A close follows every error, but the package `ws` throws an error that nobody listens to.
+    // A close follows every error, but the package `ws` throws an error that has no listener.
     socket.onerror = () => {};
     this.#expectWord(SESSION_TIMEOUT_MS);
   }
@@ -242,7 +270,7 @@ export class RatingSocket extends EventTarget {
     this.#handle(message);
   }
 
-  /** @param {import("./protocol.js").ServerMessage} message */
+  /** @param {ServerMessage} message */
   #handle(message) {
     switch (message.type) {
       case "session.created":
@@ -252,11 +280,7 @@ export class RatingSocket extends EventTarget {
       case "explanation":
         return this.#explained(message);
       case "error":
-        if (message.error.code === NO_ROOM_LEFT) {
-          return this.#emit("room", { type: "room.closed", reason: NO_ROOM_LEFT });
-        }
-        this.#pacer.failed(message.error.seq, message.error.retryable);
-        return this.#emit("refused", message.error);
+        return this.#refused(message.error);
       case "session.updated":
         return this.#emit("updated", message.session);
       case "room.opened":
@@ -274,7 +298,7 @@ export class RatingSocket extends EventTarget {
     }
   }
 
-  /** @param {import("./protocol.js").Session} session */
+  /** @param {Session} session */
   #greeted(session) {
     if (!areOurLabels(session.labels)) return this.#giveUp("labels_differ");
     this.#session = session;
@@ -288,7 +312,7 @@ export class RatingSocket extends EventTarget {
     this.#pacer.connected();
   }
 
-  /** @param {import("./protocol.js").Prediction} prediction */
+  /** @param {Prediction} prediction */
   #predicted(prediction) {
     this.#attempt = 0;
     const elapsedMs = this.#pacer.answered(prediction.seq);
@@ -297,12 +321,41 @@ export class RatingSocket extends EventTarget {
     this.#emit("prediction", { prediction, elapsedMs });
   }
 
-  /** @param {import("./protocol.js").Explanation} explanation */
+  /** @param {Explanation} explanation */
   #explained(explanation) {
     const text = this.#textToExplain;
     if (text === null || text !== this.#pacer.text || explanation.seq !== this.#pacer.seq) return;
     this.#textToExplain = null;
     this.#emit("explanation", { explanation, text });
+  }
+
+  /** @param {ServerError} error */
+  #refused(error) {
+    const { code, seq, retryable, retry_after_ms: retryAfterMs = 0 } = error;
+    if (code === NO_ROOM_LEFT) {
+      return this.#emit("room", { type: "room.closed", reason: NO_ROOM_LEFT });
+    }
+    const isOfExplanation =
+      this.#textToExplain !== null && this.#pacer.isSettled && seq === this.#pacer.seq;
+    if (!isOfExplanation) {
+      this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#timers.now() + retryAfterMs);
+      this.#pacer.failed(seq, retryable, retryAfterMs);
+    } else if (!retryable) {
+      this.#textToExplain = null;
+    } else if (retryAfterMs > 0) {
+      this.#explainAfter(retryAfterMs);
+    }
+    this.#emit("refused", error);
+  }
+
+  /** @param {number} waitMs */
+  #explainAfter(waitMs) {
+    this.#timers.clear(this.#explainTimer);
+    this.#explainTimer = this.#timers.set(() => {
+      this.#explainTimer = null;
+      const { text, seq, isSent } = this.#pacer;
+      if (isSent && text === this.#textToExplain) this.#askToExplain(seq);
+    }, waitMs);
   }
 
   /**
@@ -320,10 +373,11 @@ export class RatingSocket extends EventTarget {
 
   /** @param {number} seq */
   #askToExplain(seq) {
-    if (this.#session !== null && this.#textToExplain !== null) this.#socket?.send(explain(seq));
+    if (this.#session === null || this.#textToExplain === null) return;
+    if (this.#explainTimer === null) this.#socket?.send(explain(seq));
   }
 
-  /** @param {import("./protocol.js").Session} session */
+  /** @param {Session} session */
   #restartHeartbeat({ heartbeat_interval_ms: idleMs }) {
     this.#clearTimers();
     this.#heartbeatTimer = this.#timers.set(() => this.probe(), idleMs);
@@ -345,6 +399,8 @@ export class RatingSocket extends EventTarget {
   /** @param {string | null} code */
   #giveUp(code) {
     this.#dropSocket();
+    this.#timers.clear(this.#explainTimer);
+    this.#explainTimer = null;
     this.#setState("closed", code);
   }
 
@@ -354,13 +410,16 @@ export class RatingSocket extends EventTarget {
     this.#session = null;
     this.#clearTimers();
     this.#pacer.disconnected();
-    // Over a dead network the closing handshake takes a minute; nobody waits for it.
+    // Over a dead network the closing handshake takes a minute: it is not waited for.
     socket?.close();
   }
 
   #comeBackLater() {
     const ceilingMs = Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** this.#attempt);
-    const waitMs = (this.#retryAfterMs ?? 0) + this.#random() * ceilingMs;
+    const now = this.#timers.now();
+    // A server that leaves may take a while over it, and counts from its end.
+    if (this.#retryAfterMs !== null) this.#notBeforeMs = now + this.#retryAfterMs;
+    const waitMs = Math.max(0, this.#notBeforeMs - now) + this.#random() * ceilingMs;
     this.#attempt += 1;
     this.#retryAfterMs = null;
     this.#reconnectTimer = this.#timers.set(() => this.#connect(), waitMs);

@@ -2,20 +2,27 @@
 
 import { utf16Spans } from "../client/offsets.js";
 import { byId, element } from "../lib/dom.js";
-import { LOWERS_MOST, RAISES_MOST, shortened, starsMore, weightText } from "../lib/words.js";
+import { LOWERS_MOST, RAISES_MOST, shortened, starsMore, weightText } from "../lib/strings.js";
 import { freshness } from "../page/freshness.js";
 import { extremes, nest, strengths } from "./marks.js";
+
+/**
+ * @import { Explanation, Span } from "../client/protocol.js"
+ * @import { Page } from "../page/page.js"
+ * @import { Mark, Piece } from "./marks.js"
+ */
 
 // Longer than the pause between two words, shorter than one that feels like waiting.
 const IDLE_MS = 700;
 // The number of a sentence must not stand on a line of its own.
 const WORD_JOINER = "\u2060";
 
-/** @param {import("../page/page.js").Page} page */
+/** @param {Page} page */
 export function attachContributions(page) {
-  const { socket, editor, stage } = page;
+  const { socket, editor, display } = page;
   const panel = byId("contributions");
-  let timer = null;
+  /** @type {number | undefined} */
+  let timer;
 
   function drop() {
     clearTimeout(timer);
@@ -29,12 +36,13 @@ export function attachContributions(page) {
   }
 
   function ask() {
-    timer = null;
+    timer = undefined;
     if (editor.text === "") panel.style.minHeight = "";
     if (panel.dataset.state !== "shown" && freshness(page) === "fresh") socket.explain();
   }
 
-  function show({ detail: { explanation, text } }) {
+  /** @param {Explanation} explanation @param {string} text */
+  function show(explanation, text) {
     if (text !== editor.text) return;
     const spans = utf16Spans(text, explanation.spans);
     byId("marked").replaceChildren(...drawPieces(nest(text, spans), strengths(spans)));
@@ -44,21 +52,25 @@ export function attachContributions(page) {
   }
 
   editor.addEventListener("text", drop);
-  stage.addEventListener("shown", () => {
-    if (timer === null) ask();
-  });
-  stage.addEventListener("past", () => {
-    if (timer === null) ask();
-  });
-  socket.addEventListener("explanation", show);
+  for (const name of /** @type {const} */ (["shown", "past"])) {
+    display.addEventListener(name, () => {
+      if (timer === undefined) ask();
+    });
+  }
+  socket.addEventListener("explanation", ({ detail }) => show(detail.explanation, detail.text));
   timer = setTimeout(ask, IDLE_MS);
 }
 
-/** @returns {(string | HTMLElement)[]} */
+/**
+ * @param {Piece[]} pieces
+ * @param {(span: Span) => number} strengthOf
+ * @returns {(string | HTMLElement)[]}
+ */
 function drawPieces(pieces, strengthOf) {
   return pieces.map((piece) => (typeof piece === "string" ? piece : drawMark(piece, strengthOf)));
 }
 
+/** @param {Mark} mark @param {(span: Span) => number} strengthOf */
 function drawMark({ span, pieces }, strengthOf) {
   const strength = strengthOf(span);
   const isSentence = span.unit === "sentence";
@@ -73,6 +85,7 @@ function drawMark({ span, pieces }, strengthOf) {
   return mark;
 }
 
+/** @param {{up: Span[], down: Span[]}} extremes @param {string} text */
 function drawExtremes({ up, down }, text) {
   return [
     ...drawExtreme("up", RAISES_MOST, up, text),
@@ -80,6 +93,12 @@ function drawExtremes({ up, down }, text) {
   ];
 }
 
+/**
+ * @param {"up" | "down"} sign
+ * @param {string} title
+ * @param {Span[]} spans
+ * @param {string} text
+ */
 function drawExtreme(sign, title, spans, text) {
   if (spans.length === 0) return [];
   const row = element("div", "extreme");

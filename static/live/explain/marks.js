@@ -1,7 +1,9 @@
 /** Explanations made ready for drawing: nested marks, their strength, and what weighs most. Knows no DOM. */
 
+/** @import { Span } from "../client/protocol.js" */
+
 /**
- * @typedef {import("../client/protocol.js").Span} Span
+ * @typedef {Span} Span
  * @typedef {{span: Span, pieces: Piece[]}} Mark
  * @typedef {string | Mark} Piece
  */

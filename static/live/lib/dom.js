@@ -1,9 +1,9 @@
 /** The few things that every part of the page does with elements. */
 
 /**
- * @template {HTMLElement} [Element=HTMLElement]
- * @param {string} id
- * @returns {Element}
+ * @template {HTMLElement | SVGElement} [Type=HTMLElement] Of the element, as the template has it.
+ * @param {string} id Of an element that the template has.
+ * @returns {Type}
  */
 export const byId = (id) => /** @type {any} */ (document.getElementById(id));
 

@@ -1,6 +1,12 @@
 /** Words in the language of the page. Django's catalog, `messages.js`, brings the translations; without it all is English. */
 
-const catalog = globalThis.django ?? {};
+/**
+ * @typedef {object} Catalog
+ * @property {(words: string) => string} [gettext]
+ * @property {(one: string, many: string, count: number) => string} [ngettext]
+ */
+
+const catalog = /** @type {{django?: Catalog}} */ (globalThis).django ?? {};
 
 /** @type {(words: string) => string} */
 export const gettext = catalog.gettext ?? ((words) => words);

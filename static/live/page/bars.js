@@ -3,7 +3,7 @@
 import { LABELS } from "../client/protocol.js";
 import { byId } from "../lib/dom.js";
 import { formatNumber } from "../lib/i18n.js";
-import { fillTransform } from "../lib/scale.js";
+import { fillTransform } from "../lib/rating.js";
 import {
   intervalText,
   meterWords,
@@ -14,56 +14,41 @@ import {
   TOO_SHORT,
   TOO_SHORT_WHY,
   verdict,
-} from "../lib/words.js";
+} from "../lib/strings.js";
+
+/**
+ * @import { Rating } from "../client/protocol.js"
+ * @import { Page } from "./page.js"
+ */
 
 const NOTHING = "–";
 const SCALE_STARS = 10;
 
+/** Draws into the elements of `live/parts/rating.html`. */
 export class RatingView {
-  #panel;
-  #expected;
-  #verdict;
-  #interval;
-  #invitation;
-  #pin;
-  #band;
-  #rows;
-
-  /** @param {Document} document With the elements of `live/page.html`. */
-  constructor(document) {
-    this.#panel = document.getElementById("rating");
-    this.#expected = document.getElementById("expected");
-    this.#verdict = document.getElementById("verdict");
-    this.#interval = document.getElementById("interval");
-    // Who writes and who watches are invited by other words, and the template has them.
-    this.#invitation = [this.#verdict.textContent, this.#interval.textContent];
-    this.#pin = document.getElementById("pin");
-    this.#band = document.getElementById("band");
-    this.#rows = LABELS.map((stars) => {
-      const meter = document.querySelector(`[role="meter"][data-stars="${stars}"]`);
-      return {
-        stars,
-        meter,
-        fill: meter.querySelector(".fill"),
-        percent: meter.querySelector(".percent"),
-        cell: document.querySelector(`td[data-stars="${stars}"]`),
-      };
-    });
-  }
+  #panel = byId("rating");
+  #expected = byId("expected");
+  #verdict = byId("verdict");
+  #interval = byId("interval");
+  // Who writes and who watches are invited by other words, and the template has them.
+  #invitation = [this.#verdict.textContent, this.#interval.textContent];
+  #pin = byId("pin");
+  #band = byId("band");
+  #rows = LABELS.map(rowOf);
 
   /**
-   * @param {import("../client/protocol.js").Prediction} prediction
+   * @param {Rating} rating
    * @param {boolean} isTooShort
    */
-  show(prediction, isTooShort) {
+  show(rating, isTooShort) {
     this.#panel.dataset.tooShort = String(isTooShort);
-    this.#panel.dataset.empty = String(prediction.tokens === 0);
+    this.#panel.dataset.empty = String(rating.tokens === 0);
     this.#rows.forEach((row, i) => {
-      showRow(row, prediction.probabilities[i]);
+      showRow(row, rating.probabilities[i]);
     });
-    if (prediction.tokens === 0) this.#showNothing(this.#invitation);
+    if (rating.tokens === 0) this.#showNothing(this.#invitation);
     else if (isTooShort) this.#showNothing([TOO_SHORT, TOO_SHORT_WHY]);
-    else this.#showHeadline(prediction);
+    else this.#showHeadline(rating);
   }
 
   /** @param {string[]} words In place of the verdict, and of the interval. */
@@ -74,6 +59,7 @@ export class RatingView {
     delete this.#panel.dataset.side;
   }
 
+  /** @param {Rating} rating */
   #showHeadline({ expected_stars: expected, positive, interval: [low, high] }) {
     const { isPositive, text } = verdict(positive);
     this.#panel.dataset.side = isPositive ? "positive" : "negative";
@@ -86,23 +72,47 @@ export class RatingView {
   }
 }
 
-/** @param {import("./page.js").Page} page */
-export function attachRating({ stage }) {
-  const view = new RatingView(document);
+/** @param {Page} page */
+export function attachRating({ display }) {
+  const view = new RatingView();
+  /** @type {HTMLButtonElement} */
   const pause = byId("pause");
   const draw = () => {
-    const onScreen = stage.past ?? stage.shown;
+    const onScreen = display.past ?? display.shown;
     if (onScreen !== null) view.show(onScreen, onScreen.isTooShort);
   };
-  stage.addEventListener("shown", draw);
-  stage.addEventListener("past", draw);
-  stage.addEventListener("pause", () => {
-    pause.dataset.paused = String(stage.isPaused);
-    pause.textContent = stage.isPaused ? RESUME_BARS : PAUSE_BARS;
+  display.addEventListener("shown", draw);
+  display.addEventListener("past", draw);
+  display.addEventListener("pause", () => {
+    pause.dataset.paused = String(display.isPaused);
+    pause.textContent = display.isPaused ? RESUME_BARS : PAUSE_BARS;
   });
-  pause.addEventListener("click", () => stage.togglePause());
+  pause.addEventListener("click", () => display.togglePause());
 }
 
+/** @param {number} stars */
+function rowOf(stars) {
+  const meter = find(document, `[role="meter"][data-stars="${stars}"]`);
+  return {
+    stars,
+    meter,
+    fill: find(meter, ".fill"),
+    percent: find(meter, ".percent"),
+    cell: find(document, `td[data-stars="${stars}"]`),
+  };
+}
+
+/**
+ * @param {ParentNode} parent
+ * @param {string} selector Of an element that the template has.
+ * @returns {HTMLElement}
+ */
+const find = (parent, selector) => /** @type {any} */ (parent.querySelector(selector));
+
+/**
+ * @param {ReturnType<typeof rowOf>} row
+ * @param {number} probability
+ */
 function showRow({ stars, meter, fill, percent, cell }, probability) {
   meter.dataset.probability = String(probability);
   meter.setAttribute("aria-valuenow", percentNumber(probability));
@@ -112,7 +122,7 @@ function showRow({ stars, meter, fill, percent, cell }, probability) {
   cell.textContent = `${formatNumber(100 * probability, 1, 1)}%`;
 }
 
-/** The middle of a rating's column, on a scale that has columns for 5 and 6 as well. */
+/** @param {number} stars @returns {string} Middle of its column, on a scale that has columns for 5 and 6 as well. */
 function placeOf(stars) {
   return `${((stars - 0.5) / SCALE_STARS) * 100}%`;
 }

@@ -9,20 +9,23 @@ import {
   givenUp,
   LIVE_OVER_HTTP,
   OFFLINE,
-} from "../lib/words.js";
+} from "../lib/strings.js";
+
+/** @import { RatingSocket, Status } from "../client/socket.js" */
 
 // One failed try is a hiccup or a restart of the server; a second one is a lost connection.
 const LOST_FROM_ATTEMPT = 2;
 
-// Whoever watches is told by the page itself what became of the room.
+// The page of those who watch says itself what became of the room.
 const ROOM_ENDED = "4522";
 
 /**
  * @param {object} page
- * @param {import("../client/socket.js").RatingSocket} page.socket
+ * @param {RatingSocket} page.socket
  * @param {() => boolean} [page.isOver] Whether a room that is not there is asked for no more.
  */
 export function attachConnection({ socket, isOver = () => false }) {
+  /** @type {Status} */
   let status = { state: socket.state, attempt: 0, code: null };
 
   function showStatus() {
@@ -32,7 +35,7 @@ export function attachConnection({ socket, isOver = () => false }) {
     say("connection-words", code === ROOM_ENDED ? CONNECTION_OVER : CONNECTION[state]);
     byId("retry").hidden = state === "closed";
     if (state === "open" || code === ROOM_ENDED) say("alert", "");
-    else if (state === "closed") say("alert", givenUp(code));
+    else if (state === "closed") say("alert", givenUp(code ?? ""));
     else if (!navigator.onLine) say("alert", OFFLINE);
     else if (attempt >= LOST_FROM_ATTEMPT) say("alert", CONNECTION_LOST);
   }

@@ -1,13 +1,22 @@
 /** The text field. It is listened to and never disturbed: only a button may replace what a person wrote. */
 
+import { byId } from "../lib/dom.js";
+
+/**
+ * @import { RatingSocket } from "../client/socket.js"
+ * @import { TypedEvents } from "../client/typed-events.js"
+ */
+
 // What an Enter is called once its line is in the text; one that ends a composition is none of these.
 const LINE_ENDS = ["insertLineBreak", "insertParagraph"];
+
+const Events = /** @type {TypedEvents<{text: {text: string}}>} */ (EventTarget);
 
 /**
  * Dispatches `text`, with `detail.text`, at every change. While an input method composes, the text is no text yet,
  * and the server is told nothing.
  */
-export class Editor extends EventTarget {
+export class Editor extends Events {
   #field;
   #socket;
   #isComposing = false;
@@ -20,7 +29,7 @@ export class Editor extends EventTarget {
 
   /**
    * @param {HTMLTextAreaElement} field
-   * @param {import("../client/socket.js").RatingSocket} socket
+   * @param {RatingSocket} socket
    */
   constructor(field, socket) {
     super();
@@ -33,7 +42,8 @@ export class Editor extends EventTarget {
       this.#isComposing = false;
       this.#changed();
     });
-    field.addEventListener("input", ({ inputType }) => {
+    field.addEventListener("input", (event) => {
+      const { inputType } = /** @type {InputEvent} */ (event);
       this.#changed();
       if (LINE_ENDS.includes(inputType) && !this.#isComposing) this.#socket.flush();
     });
@@ -88,7 +98,7 @@ export class Editor extends EventTarget {
     }
     // A phone would bring its keyboard up.
     if (activeElement !== this.#field) this.#field.blur();
-    /** @type {HTMLElement | null} */ (activeElement)?.focus?.({ preventScroll: true });
+    /** @type {Partial<HTMLElement> | null} */ (activeElement)?.focus?.({ preventScroll: true });
     window.scrollTo(scrollX, scrollY);
   }
 
@@ -113,4 +123,24 @@ export class Editor extends EventTarget {
     this.tell();
     this.dispatchEvent(new CustomEvent("text", { detail: { text: this.text } }));
   }
+}
+
+/**
+ * The buttons that bring an example, and the one that brings back what was there before.
+ * @param {{editor: Editor}} page
+ */
+export function attachExamples({ editor }) {
+  const restore = byId("restore");
+  editor.addEventListener("text", () => {
+    restore.hidden = !editor.hasKept;
+  });
+  /** @type {NodeListOf<HTMLButtonElement>} */
+  const examples = document.querySelectorAll("button[data-example]");
+  for (const example of examples) {
+    example.addEventListener("click", () => editor.bring(example.dataset.text ?? ""));
+  }
+  restore.addEventListener("click", () => {
+    editor.bringBack();
+    editor.focus();
+  });
 }

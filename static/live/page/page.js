@@ -4,30 +4,32 @@ import { FallbackSocket } from "../client/fallback-socket.js";
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
 import { byId } from "../lib/dom.js";
+import { Display } from "./display.js";
 import { Editor } from "./editor.js";
-import { Note } from "./note.js";
-import { Stage } from "./stage.js";
+import { MessageLine } from "./message-line.js";
+
+/** @import { Session } from "../client/protocol.js" */
 
 /**
  * @typedef {object} Page
  * @property {RatingSocket} socket
  * @property {Editor} editor
- * @property {Stage} stage
- * @property {Note} note
- * @property {import("../client/protocol.js").Session | null} session The latest one.
+ * @property {Display} display
+ * @property {MessageLine} messageLine
+ * @property {Session | null} session The latest one.
  */
 
 /** @returns {Page} Not connected yet. */
 export function createPage() {
   const socket = new RatingSocket(socketUrl(location.origin), { WebSocket: FallbackSocket });
   const editor = new Editor(byId("review"), socket);
-  const stage = new Stage(socket);
-  const note = new Note(socket, editor, stage);
+  const display = new Display(socket);
+  const messageLine = new MessageLine(socket, editor, display);
   /** @type {Page} */
-  const page = { socket, editor, stage, note, session: null };
+  const page = { socket, editor, display, messageLine, session: null };
   socket.addEventListener("session", ({ detail }) => {
     page.session = detail;
-    // What the browser restored since the page was loaded, it has told nobody.
+    // The browser restores a text without an event.
     editor.tell();
   });
   return page;

@@ -1,13 +1,16 @@
 /** What a person would give the text: sent at the press of a button, and only then. */
 
 import { byId, tell } from "../lib/dom.js";
-import { FEEDBACK_THANKS, feedbackFailed, NOTHING_TO_SHARE } from "./sharing-words.js";
+import { FEEDBACK_THANKS, feedbackFailed, NOTHING_TO_SHARE } from "./strings.js";
+
+/** @import { Page } from "../page/page.js" */
 
 const PATH = "/api/v1/feedback";
 
-/** @param {import("../page/page.js").Page} page */
+/** @param {Page} page */
 export function attachFeedback({ editor }) {
   const form = byId("feedback");
+  /** @type {HTMLButtonElement} */
   const button = byId("feedback-send");
   const chosen = () => /** @type {HTMLInputElement | null} */ (form.querySelector("input:checked"));
   let isSending = false;

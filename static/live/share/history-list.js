@@ -1,17 +1,24 @@
 /** The list of texts that this browser keeps, with the switch that makes it keep any. */
 
 import { byId, say } from "../lib/dom.js";
-import { History } from "./history.js";
-import { DELETE, HISTORY_EMPTY, HISTORY_FAILED, keptText } from "./sharing-words.js";
+import { KeptTexts } from "./kept-texts.js";
+import { DELETE, HISTORY_EMPTY, HISTORY_FAILED, keptText } from "./strings.js";
 
-// So long after the last answer one has paused.
+/**
+ * @import { Page } from "../page/page.js"
+ * @import { Kept } from "./kept-texts.js"
+ */
+
+// Typing has paused when no answer came for this long.
 const KEEP_AFTER_MS = 1_500;
 
-/** @param {import("../page/page.js").Page} page */
-export function attachHistory({ editor, stage, note }) {
+/** @param {Page} page */
+export function attachHistory({ editor, display, messageLine }) {
+  /** @type {HTMLInputElement} */
   const toggle = byId("history-on");
   const list = byId("history-list");
-  const kept = new History(storage());
+  const kept = new KeptTexts(storage());
+  /** @type {number | undefined} */
   let timer;
 
   /** @param {() => void} change */
@@ -20,14 +27,14 @@ export function attachHistory({ editor, stage, note }) {
       change();
     } catch {
       // Storage that is full or forbidden throws.
-      note.say(HISTORY_FAILED);
+      messageLine.say(HISTORY_FAILED);
     }
     show();
   }
 
   function keep() {
     clearTimeout(timer);
-    const { shown } = stage;
+    const { shown } = display;
     if (!kept.isOn || shown === null || shown.isTooShort || shown.text !== editor.text) return;
     if (kept.texts[0]?.text === shown.text) return;
     change(() => kept.keep({ text: shown.text, stars: shown.expected_stars, at: Date.now() }));
@@ -41,7 +48,7 @@ export function attachHistory({ editor, stage, note }) {
     say("history-note", isOn && texts.length === 0 ? HISTORY_EMPTY : "");
   }
 
-  /** @param {import("./history.js").Kept} text */
+  /** @param {Kept} text */
   function entry(text) {
     const bring = buttonOf(keptText(text), () => {
       keep();
@@ -56,7 +63,7 @@ export function attachHistory({ editor, stage, note }) {
     return item;
   }
 
-  stage.addEventListener("shown", () => {
+  display.addEventListener("shown", () => {
     clearTimeout(timer);
     if (kept.isOn) timer = setTimeout(keep, KEEP_AFTER_MS);
   });

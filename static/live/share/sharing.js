@@ -4,8 +4,8 @@
  */
 
 import { byId } from "../lib/dom.js";
-import { CONNECTION_LOST } from "../lib/words.js";
-import { Moments } from "../timeline/moments.js";
+import { CONNECTION_LOST } from "../lib/strings.js";
+import { Recording } from "../timeline/recording.js";
 import {
   LINK_COPIED,
   LINK_DAMAGED,
@@ -13,39 +13,44 @@ import {
   LINK_SHOWN,
   LINK_TOO_LONG,
   NOTHING_TO_SHARE,
-} from "./sharing-words.js";
+} from "./strings.js";
 
-/** @param {import("../page/page.js").Page} page */
+/** @import { Page } from "../page/page.js" */
+
+/** @param {Page} page */
 export function attachSharing(page) {
-  const { editor, stage, note } = page;
-  const moments = new Moments();
-  stage.addEventListener("shown", ({ detail }) => {
-    moments.add({ ...detail, atMs: performance.now() });
+  const { editor, display, messageLine } = page;
+  /** @type {HTMLInputElement} */
+  const field = byId("text-link");
+  const recording = new Recording();
+  display.addEventListener("shown", ({ detail }) => {
+    recording.add({ ...detail, atMs: performance.now() });
   });
 
   async function shareLink() {
-    const { MAX_LINK_CHARS, toFragment } = await import("./links.js");
+    const { MAX_LINK_CHARS, toFragment } = await import("./link-fragment.js");
     const link = new URL(location.href);
     link.hash = await toFragment(editor.text);
-    if (link.href.length > MAX_LINK_CHARS) return note.say(LINK_TOO_LONG);
-    note.say((await copy(link.href, byId("text-link"))) ? LINK_COPIED : LINK_SHOWN);
+    if (link.href.length > MAX_LINK_CHARS) return messageLine.say(LINK_TOO_LONG);
+    const isCopied = await copy(link.href, field);
+    messageLine.say(isCopied ? LINK_COPIED : LINK_SHOWN);
   }
 
   async function openLink() {
     if (!/^#(text|z)=/.test(location.hash)) return;
-    const { fromFragment } = await import("./links.js");
+    const { fromFragment } = await import("./link-fragment.js");
     const text = await fromFragment(location.hash);
     // A text that stayed in the address would come back at every reload, over what was written since.
     history.replaceState(history.state, "", location.pathname + location.search);
     if (text !== null) editor.bring(text);
-    note.say(text === null ? LINK_DAMAGED : LINK_OPENED);
+    messageLine.say(text === null ? LINK_DAMAGED : LINK_OPENED);
   }
 
   /** @param {"json" | "csv"} kind */
   async function save(kind) {
-    const { TYPES, WRITERS } = await import("./files.js");
+    const { TYPES, WRITERS } = await import("./export-files.js");
     const model = page.session?.model ?? null;
-    const written = { text: editor.text, shown: stage.shown, moments: moments.all, model };
+    const written = { text: editor.text, shown: display.shown, moments: recording.all, model };
     const name = `starcast-${new Date().toISOString().slice(0, 10)}.${kind}`;
     download(name, TYPES[kind], WRITERS[kind](written));
   }
@@ -53,8 +58,8 @@ export function attachSharing(page) {
   /** @param {string} id @param {() => Promise<void>} share */
   function onClick(id, share) {
     byId(id).addEventListener("click", () => {
-      if (editor.text.trim() === "") note.say(NOTHING_TO_SHARE);
-      else share().catch(() => note.say(CONNECTION_LOST));
+      if (editor.text.trim() === "") messageLine.say(NOTHING_TO_SHARE);
+      else share().catch(() => messageLine.say(CONNECTION_LOST));
     });
   }
 

@@ -1,7 +1,11 @@
 /** The line of the expected stars over the moments, as paths of an SVG of 100 by 100 units. Knows no DOM. */
 
+/** @import { Moment } from "./recording.js" */
+
 const LOWEST_STARS = 1;
 const HIGHEST_STARS = 10;
+
+/** @typedef {Pick<Moment, "expected_stars" | "interval" | "isTooShort">} Drawn */
 
 /** @param {number} index @param {number} count @returns {number} From the left, in percent; the last is at the right. */
 export function placeOf(index, count) {
@@ -14,17 +18,15 @@ export function heightOf(stars) {
 }
 
 /**
- * @param {readonly import("./moments.js").Moment[]} moments Those that were too short to tell draw nothing.
+ * @param {readonly Drawn[]} moments Those that were too short to tell draw nothing.
  * @returns {{line: string, band: string}} The expected stars, and the area of their interval.
  */
 export function curve(moments) {
   const points = moments
     .map((moment, i) => ({ moment, x: placeOf(i, moments.length) }))
     .filter(({ moment }) => !moment.isTooShort);
-  const path = (
-    /** @type {typeof points} */ some,
-    /** @type {(moment: any) => number} */ starsOf,
-  ) =>
+  /** @param {typeof points} some @param {(moment: Drawn) => number} starsOf */
+  const path = (some, starsOf) =>
     some
       .map(({ moment, x }) => `${x.toFixed(2)},${heightOf(starsOf(moment)).toFixed(2)}`)
       .join("L");

@@ -2,6 +2,8 @@
 
 import { browserTimers } from "../client/pacer.js";
 
+/** @import { Timers } from "../client/pacer.js" */
+
 const LONGEST_STEP_MS = 350;
 const LONGEST_REPLAY_MS = 12_000;
 // Without motion: few steps, far apart, so that it is a series of pictures.
@@ -41,7 +43,7 @@ export class Replay {
    * @param {object} options
    * @param {(index: number) => void} options.onMoment
    * @param {() => void} options.onEnd After the last moment, or when it was stopped.
-   * @param {import("../client/pacer.js").Timers} [options.timers]
+   * @param {Timers} [options.timers]
    */
   constructor({ onMoment, onEnd, timers = browserTimers }) {
     this.#onMoment = onMoment;

@@ -1,8 +1,8 @@
 /** The rating over the text as it was typed: a curve to look back on, moment by moment or as a replay. */
 
 import { byId, say } from "../lib/dom.js";
+import { isTooShort } from "../lib/rating.js";
 import {
-  isTooShort,
   momentWords,
   NOW,
   REPLAY,
@@ -11,78 +11,83 @@ import {
   TIMELINE_HINT,
   TIMELINE_ONE,
   tail,
-} from "../lib/words.js";
+} from "../lib/strings.js";
 import { curve, heightOf, placeOf } from "./curve.js";
-import { Moments } from "./moments.js";
+import { Recording } from "./recording.js";
 import { Replay } from "./replay.js";
 
-// Longer than the pause between two keys: whoever types makes a curve of their own.
+/** @import { Page } from "../page/page.js" */
+
+// Longer than the pause between two keys: typing makes a curve by itself.
 const LEAD_AFTER_MS = 400;
 // As if each beginning had been typed in so long.
 const LEAD_STEP_MS = 150;
 
-/** @param {import("../page/page.js").Page} page */
+/** @param {Page} page */
 export function attachTimeline(page) {
-  const { editor, stage } = page;
+  const { editor, display } = page;
   const panel = byId("timeline");
+  /** @type {HTMLInputElement} */
   const slider = byId("moment");
+  /** @type {HTMLButtonElement} */
   const replayButton = byId("replay");
+  /** @type {HTMLButtonElement} */
   const backButton = byId("now");
   const dot = byId("timeline-dot");
-  const moments = new Moments();
+  const recording = new Recording();
   const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const replay = new Replay({ onMoment: lookAt, onEnd: toNow });
   let leading = new AbortController();
+  /** @type {number | undefined} */
   let leadTimer;
 
+  /** @param {number} index */
   function lookAt(index) {
-    const isNow = index === moments.length - 1 && !replay.isPlaying;
-    stage.lookBack(isNow ? null : (moments.at(index) ?? null));
+    const isNow = index === recording.length - 1 && !replay.isPlaying;
+    display.lookBack(isNow ? null : (recording.at(index) ?? null));
     slider.value = String(index);
     drawPlace(index);
   }
 
   function toNow() {
-    lookAt(moments.length - 1);
+    lookAt(recording.length - 1);
   }
 
+  /** @param {number} index */
   function drawPlace(index) {
-    const moment = moments.at(index);
-    const isPast = stage.past !== null;
-    panel.dataset.state = moments.length === 0 ? "empty" : isPast ? "past" : "now";
+    const moment = recording.at(index);
+    const past = display.past === null ? undefined : moment;
+    panel.dataset.state = recording.length === 0 ? "empty" : past ? "past" : "now";
     dot.hidden = moment === undefined || moment.isTooShort;
-    if (!dot.hidden) {
-      dot.style.left = `${placeOf(index, moments.length)}%`;
+    if (moment && !dot.hidden) {
+      dot.style.left = `${placeOf(index, recording.length)}%`;
       dot.style.top = `${heightOf(moment.expected_stars)}%`;
     }
-    slider.setAttribute(
-      "aria-valuetext",
-      isPast ? momentWords(moment, index, moments.length) : NOW,
-    );
-    const hint = [TIMELINE_EMPTY, TIMELINE_ONE][moments.length] ?? TIMELINE_HINT;
-    say("moment-text", isPast ? tail(moment.text) : hint);
-    backButton.disabled = !isPast;
+    slider.setAttribute("aria-valuetext", past ? momentWords(past, index, recording.length) : NOW);
+    const hint = [TIMELINE_EMPTY, TIMELINE_ONE][recording.length] ?? TIMELINE_HINT;
+    say("moment-text", past ? tail(past.text) : hint);
+    backButton.disabled = !past;
     replayButton.dataset.playing = String(replay.isPlaying);
     replayButton.textContent = replay.isPlaying ? STOP_REPLAY : REPLAY;
   }
 
   function draw() {
-    const { line, band } = curve(moments.all);
+    const { line, band } = curve(recording.all);
     byId("timeline-line").setAttribute("d", line);
     byId("timeline-band").setAttribute("d", band);
-    slider.max = String(Math.max(1, moments.length - 1));
-    slider.disabled = replayButton.disabled = moments.length < 2;
-    if (stage.past === null) toNow();
+    slider.max = String(Math.max(1, recording.length - 1));
+    slider.disabled = replayButton.disabled = recording.length < 2;
+    if (display.past === null) toNow();
   }
 
   async function lead() {
-    const only = moments.at(0);
-    if (moments.length !== 1 || only.text !== editor.text || stage.isPaused) return;
+    const only = recording.at(0);
+    if (recording.length !== 1 || only?.text !== editor.text || display.isPaused) return;
     // Most begin by typing a word, and need none of this.
     if (!/\S\s+\S/.test(only.text)) return;
     leading = new AbortController();
-    const { beginningsOf, rateAll } = await import("./beginnings.js");
-    const texts = beginningsOf(only.text);
+    const { prefixesOf, rateAll } = await import("./prefixes.js");
+    const texts = prefixesOf(only.text);
     if (texts.length === 0) return;
     const ratings = await rateAll(texts, leading.signal);
     const before = ratings.map((rating, i) => ({
@@ -90,22 +95,22 @@ export function attachTimeline(page) {
       isTooShort: isTooShort(rating, page.session?.prior),
       atMs: only.atMs - LEAD_STEP_MS * (ratings.length - i),
     }));
-    moments.lead(before, only.text);
+    recording.lead(before, only.text);
     draw();
   }
 
-  stage.addEventListener("shown", ({ detail }) => {
-    moments.add({ ...detail, atMs: performance.now() });
+  display.addEventListener("shown", ({ detail }) => {
+    recording.add({ ...detail, atMs: performance.now() });
     draw();
     clearTimeout(leadTimer);
     // Without a network the module may not come, and then the one moment has to do.
-    if (moments.length === 1) leadTimer = setTimeout(() => lead().catch(() => {}), LEAD_AFTER_MS);
+    if (recording.length === 1) leadTimer = setTimeout(() => lead().catch(() => {}), LEAD_AFTER_MS);
   });
   editor.addEventListener("text", () => {
     clearTimeout(leadTimer);
     leading.abort();
     replay.stop();
-    if (stage.past !== null) toNow();
+    if (display.past !== null) toNow();
   });
   slider.addEventListener("input", () => {
     const index = Number(slider.value);
@@ -114,9 +119,9 @@ export function attachTimeline(page) {
   });
   replayButton.addEventListener("click", () => {
     if (replay.isPlaying) return replay.stop();
-    const timesMs = moments.all.map(({ atMs }) => atMs);
+    const timesMs = recording.all.map(({ atMs }) => atMs);
     replay.play(timesMs, isCalm.matches);
-    drawPlace(moments.length - 1);
+    drawPlace(recording.length - 1);
   });
   backButton.addEventListener("click", () => {
     replay.stop();

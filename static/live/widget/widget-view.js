@@ -2,7 +2,7 @@
 
 import { LABELS } from "../client/protocol.js";
 import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
-import { fillTransform } from "../lib/scale.js";
+import { fillTransform } from "../lib/rating.js";
 import {
   intervalText,
   meterWords,
@@ -10,8 +10,10 @@ import {
   START_TYPING,
   TOO_SHORT,
   verdict,
-} from "../lib/words.js";
+} from "../lib/strings.js";
 import { widgetStyleSheet } from "./widget-style.js";
+
+/** @import { Rating } from "../client/protocol.js" */
 
 const NOTHING = "–";
 
@@ -52,22 +54,22 @@ export class WidgetView {
   }
 
   /**
-   * @param {import("../client/protocol.js").Prediction} prediction
+   * @param {Rating} rating
    * @param {boolean} isTooShort
    */
-  show(prediction, isTooShort) {
+  show(rating, isTooShort) {
     this.#card.dataset.tooShort = String(isTooShort);
     this.#bars.forEach((bar, i) => {
-      bar.show(prediction.probabilities[i]);
+      bar.show(rating.probabilities[i]);
     });
     if (isTooShort) {
       this.#number.textContent = NOTHING;
-      this.#verdict.textContent = prediction.tokens === 0 ? START_TYPING : TOO_SHORT;
+      this.#verdict.textContent = rating.tokens === 0 ? START_TYPING : TOO_SHORT;
       return this.#say("");
     }
-    this.#number.textContent = formatNumber(prediction.expected_stars, 1, 1);
-    this.#verdict.textContent = verdict(prediction.positive).text;
-    this.#say(intervalText(prediction.interval));
+    this.#number.textContent = formatNumber(rating.expected_stars, 1, 1);
+    this.#verdict.textContent = verdict(rating.positive).text;
+    this.#say(intervalText(rating.interval));
   }
 
   /** @param {string} words What is wrong, in place of the interval; none where nothing is. */
@@ -81,6 +83,7 @@ export class WidgetView {
     this.#status.textContent = words;
   }
 
+  /** @param {string} interval */
   #say(interval) {
     this.#interval = interval;
     this.#words.textContent = this.#trouble || interval;
@@ -91,9 +94,10 @@ class Bar {
   #stars;
   #fill = element("span", { class: "fill" });
 
+  /** @param {number} stars */
   constructor(stars) {
     this.#stars = stars;
-    this.element = element("div", { class: "bar", role: "meter", "data-stars": stars });
+    this.element = element("div", { class: "bar", role: "meter", "data-stars": String(stars) });
     this.element.ariaLabel = fill(ngettext("%(stars)s star", "%(stars)s stars", stars), { stars });
     this.element.ariaValueMin = "0";
     this.element.ariaValueMax = "100";
@@ -102,6 +106,7 @@ class Bar {
     this.element.append(track, element("span", {}, String(stars)));
   }
 
+  /** @param {number | null} probability */
   show(probability) {
     const share = probability ?? 0;
     this.element.ariaValueNow = percentNumber(share);
@@ -111,6 +116,10 @@ class Bar {
   }
 }
 
+/**
+ * @param {string} name
+ * @param {Record<string, string>} attributes
+ */
 function element(name, attributes, text = "") {
   const made = document.createElement(name);
   for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);

@@ -10,16 +10,17 @@ import {
   session,
 } from "../fakes.js";
 
-let FakeWebSocket;
-let sockets;
-const server = () => sockets.at(-1);
+/** @type {ReturnType<typeof fakeWebSocket>} */
+let fake;
+const server = () => fake.newest();
 
 beforeEach(() => {
-  ({ FakeWebSocket, sockets } = fakeWebSocket());
+  fake = fakeWebSocket();
 });
 
+/** @param {Partial<Parameters<typeof connect>[0]>} options */
 function connectHere(options = {}) {
-  const common = { url: "http://host", WebSocket: FakeWebSocket, timers: new FakeTimers() };
+  const common = { url: "http://host", WebSocket: fake.FakeWebSocket, timers: new FakeTimers() };
   return connect({ ...common, ...options });
 }
 
@@ -39,9 +40,9 @@ test("an address that is none is refused at once", () => {
 
 test("where there is no WebSocket it says what to do", () => {
   const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
-  delete globalThis.WebSocket;
+  Reflect.deleteProperty(globalThis, "WebSocket");
   try {
-    assert.throws(() => connect({ url: "http://host" }), /package ws/);
+    assert.throws(() => connect({ url: "http://host" }), /npm install ws/);
   } finally {
     if (own) Object.defineProperty(globalThis, "WebSocket", own);
   }
@@ -49,7 +50,9 @@ test("where there is no WebSocket it says what to do", () => {
 
 describe("callbacks", () => {
   test("each is told what belongs to it", () => {
+    /** @type {unknown[][]} */
     const told = [];
+    /** @param {string} name @returns {(...details: unknown[]) => void} */
     const tell =
       (name) =>
       (...details) =>

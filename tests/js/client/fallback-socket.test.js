@@ -6,13 +6,21 @@ import {
   RETRY_FIRST_MS,
   WORD_WITHIN_MS,
 } from "../../../static/live/client/fallback-socket.js";
-import { FakeTimers, fakeWebSocket, session } from "../fakes.js";
+import { FakeTimers, fakeWebSocket, must, session } from "../fakes.js";
 
+/** @import { FakeSocket } from "../fakes.js" */
+
+/** @type {FakeTimers} */
 let timers;
+/** @type {FakeSocket[]} */
 let direct;
+/** @type {FakeSocket[]} */
 let http;
+/** @type {FallbackSocket} */
 let socket;
+/** @type {string[]} */
 let said;
+/** @type {number[]} */
 let closes;
 
 beforeEach(() => {
@@ -84,7 +92,7 @@ describe("where WebSockets are refused", () => {
       assert.equal(direct.length, tries - 1);
       timers.advance(1);
       assert.equal(direct.length, tries);
-      direct.at(-1).end(1006);
+      must(direct.at(-1)).end(1006);
       waitMs = Math.min(RETRY_CAP_MS, 2 * waitMs);
     }
   });

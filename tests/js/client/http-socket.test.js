@@ -2,30 +2,49 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { HttpSocket } from "../../../static/live/client/http-socket.js";
 import { parse } from "../../../static/live/client/protocol.js";
-import { prediction, serverError, session } from "../fakes.js";
+import { must, prediction, serverError, session } from "../fakes.js";
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 const { type: _1, heartbeat_interval_ms: _2, ...MODEL } = session();
-const { type: _3, seq: _4, ...RATING } = prediction(0);
+const { type: _3, seq: _4, skipped: _5, is_final: _6, ...RATING } = prediction(0);
 const SPAN = { begin: 0, end: 1, weight: 1, unit: "word" };
 const EXPLAINED = { method: "leave_out", expected_stars: 8, spans: [SPAN] };
 
-let requests;
-let said;
-let closes;
-let socket;
+/**
+ * @typedef {object} Request
+ * @property {string} url
+ * @property {string} method
+ * @property {unknown} body
+ * @property {boolean} isAborted
+ * @property {(content: unknown, init?: ResponseInit) => void} reply
+ * @property {(init?: ResponseInit) => void} replyPage
+ * @property {() => void} fail
+ */
 
-function fetch(url, { body, signal, method = "GET" }) {
+/** @type {Request[]} */
+let requests;
+/** @type {any[]} */
+let said;
+/** @type {number[]} */
+let closes;
+/** @type {HttpSocket} */
+let socket;
+const newest = () => must(requests.at(-1));
+
+/** @param {string | URL | globalThis.Request} url @param {RequestInit} init @returns {Promise<Response>} */
+function fetch(url, { body, signal, method = "GET" } = {}) {
   return new Promise((resolve, reject) => {
+    /** @type {Request} */
     const request = {
-      url: url.href,
+      url: String(url),
       method,
-      body: body && JSON.parse(body),
-      reply: (content) => resolve({ json: async () => content }),
-      replyPage: () => resolve({ json: async () => JSON.parse("<html>") }),
+      body: body && JSON.parse(String(body)),
+      isAborted: false,
+      reply: (content, init) => resolve(Response.json(content, init)),
+      replyPage: (init) => resolve(new Response("<html>", init)),
       fail: () => reject(new TypeError("network")),
     };
-    signal.addEventListener("abort", () => {
+    signal?.addEventListener("abort", () => {
       request.isAborted = true;
       reject(new DOMException("aborted", "AbortError"));
     });
@@ -33,14 +52,17 @@ function fetch(url, { body, signal, method = "GET" }) {
   });
 }
 
-async function reply(content) {
-  requests.at(-1).reply(content);
+/** @param {unknown} content @param {ResponseInit} [init] */
+async function reply(content, init) {
+  newest().reply(content, init);
   await settled();
 }
 
+/** @param {object} message */
 function send(message) {
   socket.send(JSON.stringify(message));
 }
+/** @param {number} seq @param {string} text */
 const update = (seq, text) => send({ type: "text.update", seq, text });
 
 beforeEach(async () => {
@@ -63,7 +85,7 @@ test("it greets with the model of the server", async () => {
 
 test("a page over TLS asks over TLS", () => {
   new HttpSocket("wss://host/ws/v1/classify/", fetch);
-  assert.equal(requests.at(-1).url, "https://host/api/v1/model");
+  assert.equal(newest().url, "https://host/api/v1/model");
 });
 
 describe("once it stands", () => {
@@ -75,7 +97,7 @@ describe("once it stands", () => {
   test("a text is rated under its number", async () => {
     update(7, "A fine film");
     assert.deepEqual(
-      [requests.at(-1).url, requests.at(-1).body],
+      [newest().url, newest().body],
       ["http://host/api/v1/predict", { text: "A fine film" }],
     );
     await reply(RATING);
@@ -88,7 +110,7 @@ describe("once it stands", () => {
     for (const [i, text] of ["a", "ab", "abc"].entries()) update(i + 1, text);
     assert.equal(requests.length, 2);
     await reply(RATING);
-    assert.deepEqual(requests.at(-1).body, { text: "abc" });
+    assert.deepEqual(newest().body, { text: "abc" });
     await reply(RATING);
     assert.deepEqual(
       said.map(({ seq, skipped }) => [seq, skipped]),
@@ -130,7 +152,7 @@ describe("once it stands", () => {
     update(1, "a");
     await reply(RATING);
     send({ type: "explain", seq: 1 });
-    assert.deepEqual(requests.at(-1).body, { text: "a" });
+    assert.deepEqual(newest().body, { text: "a" });
     await reply(EXPLAINED);
     assert.deepEqual(said.at(-1), { ...EXPLAINED, type: "explanation", seq: 1 });
   });
@@ -139,7 +161,7 @@ describe("once it stands", () => {
     update(1, "a");
     await reply(RATING);
     send({ type: "explain", seq: 1 });
-    const explaining = requests.at(-1);
+    const explaining = newest();
     update(2, "ab");
     await settled();
     assert.equal(explaining.isAborted, true);
@@ -155,14 +177,45 @@ describe("once it stands", () => {
 
   test("a lost network is a lost connection", async () => {
     update(1, "a");
-    requests.at(-1).fail();
+    newest().fail();
     await settled();
     assert.deepEqual([said, closes], [[], [1006]]);
   });
 
+  test("a refusal says when to ask again, by the error or by the header", async () => {
+    const { error } = serverError("rate_limited", null, true, { retry_after_ms: 250 });
+    update(1, "a");
+    await reply({ error }, { status: 429, headers: { "Retry-After": "1" } });
+    assert.equal(said.at(-1).error.retry_after_ms, 250);
+    update(2, "ab");
+    await reply(
+      { error: serverError("overloaded", null, true).error },
+      { status: 503, headers: { "Retry-After": "2" } },
+    );
+    assert.equal(said.at(-1).error.retry_after_ms, 2_000);
+    update(3, "abc");
+    const date = new Date(Date.now() + 60_000).toUTCString();
+    await reply(
+      { error: serverError("overloaded", null, true).error },
+      { status: 503, headers: { "Retry-After": date } },
+    );
+    assert.ok(Math.abs(said.at(-1).error.retry_after_ms - 60_000) < 5_000);
+  });
+
+  test("a proxy that asks to be left alone is obeyed", async () => {
+    update(1, "a");
+    newest().replyPage({ status: 503, headers: { "Retry-After": "30" } });
+    await settled();
+    assert.deepEqual(
+      said.map(({ type, retry_after_ms: ms }) => [type, ms]),
+      [["session.closing", 30_000]],
+    );
+    assert.deepEqual(closes, [1006]);
+  });
+
   test("a page of somebody between is no answer", async () => {
     update(1, "a");
-    requests.at(-1).replyPage();
+    newest().replyPage();
     await settled();
     assert.deepEqual(closes, [1006]);
   });
@@ -171,7 +224,7 @@ describe("once it stands", () => {
     update(1, "a");
     socket.close();
     await settled();
-    assert.equal(requests.at(-1).isAborted, true);
+    assert.equal(newest().isAborted, true);
     assert.deepEqual([said, closes], [[], []]);
   });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf16Spans } from "../../../static/live/client/offsets.js";
 
+/** @param {string} text @param {{begin: number, end: number}[]} spans */
 const words = (text, spans) =>
   utf16Spans(text, spans).map(({ begin, end }) => text.slice(begin, end));
 

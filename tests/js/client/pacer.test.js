@@ -3,9 +3,13 @@ import { beforeEach, test } from "node:test";
 import { ANSWER_TIMEOUT_MS, TextPacer } from "../../../static/live/client/pacer.js";
 import { FakeTimers } from "../fakes.js";
 
+/** @type {FakeTimers} */
 let timers;
+/** @type {[seq: number, text: string][]} */
 let sent;
+/** @type {number} */
 let timeouts;
+/** @type {TextPacer} */
 let pacer;
 
 beforeEach(() => {
@@ -128,6 +132,39 @@ test("refusals in a row are tried at growing distances", () => {
     distances.push(timers.now() - since);
   }
   assert.deepEqual(distances, [300, 600, 1_200, 2_400, 4_500, 4_500]);
+});
+
+test("the server says how long to wait at the least", () => {
+  pacer.connected();
+  pacer.submit("a");
+  pacer.failed(1, true, 5_000);
+  timers.advance(4_999);
+  assert.equal(sent.length, 1);
+  timers.advance(401);
+  assert.equal(sent.length, 2);
+});
+
+test("hurrying waits out what the server asked for", () => {
+  pacer.connected();
+  pacer.submit("a");
+  pacer.failed(1, true, 5_000);
+  assert.equal(pacer.hurry(), false);
+  pacer.submit("ab");
+  assert.equal(pacer.hurry(), false);
+  timers.advance(5_400);
+  assert.deepEqual(sent, [
+    [1, "a"],
+    [2, "ab"],
+  ]);
+});
+
+test("hurrying does nothing for a text that was refused for good", () => {
+  pacer.connected();
+  pacer.submit("a");
+  pacer.failed(1, false);
+  assert.deepEqual([pacer.isRefused, pacer.hurry()], [true, false]);
+  pacer.submit("ab");
+  assert.equal(pacer.isRefused, false);
 });
 
 test("a lasting refusal is not tried again, and the next key is sent as ever", () => {

@@ -14,6 +14,8 @@ import {
   timers,
 } from "../rating-socket.js";
 
+/** @import { RatingEvents } from "../../../static/live/client/socket.js" */
+
 const HEARTBEAT_MS = 25_000;
 
 describe("closing", () => {
@@ -40,7 +42,9 @@ describe("closing", () => {
     assert.equal(rating.state, "closed");
   });
 
-  for (const name of ["state", "session", "sent", "prediction", "refused", "fault"]) {
+  /** @type {(keyof RatingEvents)[]} */
+  const events = ["state", "session", "sent", "prediction", "refused", "fault"];
+  for (const name of events) {
     test(`a listener of ${name} may close it`, () => {
       rating.addEventListener(name, () => rating.close());
       rating.submit("a");
@@ -52,6 +56,43 @@ describe("closing", () => {
       assert.equal(timers.pendingCount, 0);
     });
   }
+});
+
+describe("starting again", () => {
+  test("after a close it connects anew, and can be closed again", () => {
+    openAndAnswer();
+    rating.close();
+    rating.start();
+    assert.equal(rating.state, "connecting");
+    open();
+    assert.equal(rating.state, "open");
+    rating.close();
+    assert.equal(rating.state, "closed");
+    assert.deepEqual(
+      sockets.map(({ isClosed }) => isClosed),
+      [true, true],
+    );
+    assert.equal(timers.pendingCount, 0);
+  });
+
+  test("a close before the greeting ends a second start too", () => {
+    rating.close();
+    rating.start();
+    rating.close();
+    assert.equal(server().isClosed, true);
+    assert.equal(timers.pendingCount, 0);
+  });
+
+  test("what is connected, or about to be, is not connected twice", () => {
+    rating.start();
+    open();
+    rating.start();
+    assert.equal(sockets.length, 1);
+    server().end(1006);
+    rating.start();
+    timers.advance(500);
+    assert.equal(sockets.length, 2);
+  });
 });
 
 describe("staying up", () => {
@@ -216,6 +257,29 @@ describe("coming back", () => {
     rating.retryNow();
     assert.equal(sockets.length, 2);
     timers.advance(500);
+    assert.equal(sockets.length, 2);
+  });
+
+  test("a server that refuses for a time is not come back to before", () => {
+    openAndAnswer();
+    server().say(serverError("rate_limited", null, true, { retry_after_ms: 7_000 }));
+    timers.advance(1_000);
+    server().end(4008);
+    draw(0);
+    rating.retryNow();
+    timers.advance(5_999);
+    assert.equal(sockets.length, 1);
+    timers.advance(1);
+    assert.equal(sockets.length, 2);
+  });
+
+  test("a goodbye is heeded by those who press a button too", () => {
+    openAndAnswer();
+    server().say({ type: "session.closing", reason: "restart", retry_after_ms: 2_000 });
+    server().end(1001);
+    rating.retryNow();
+    assert.equal(sockets.length, 1);
+    timers.advance(2_000);
     assert.equal(sockets.length, 2);
   });
 

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BACKOFF_CAP_MS, RatingSocket } from "../../../static/live/client/socket.js";
-import { explanation, fakeWebSocket, prediction, serverError, session } from "../fakes.js";
+import {
+  explanation,
+  FakeSocket,
+  fakeWebSocket,
+  prediction,
+  serverError,
+  session,
+} from "../fakes.js";
 import { details, open, openAndAnswer, rating, server, sockets, timers } from "../rating-socket.js";
 
 const sentTypes = () => server().sent.map(({ type, seq }) => [type, seq]);
@@ -50,8 +57,9 @@ describe("coming up", () => {
 
   test("a constructor that throws is reported and tried again", () => {
     let tries = 0;
-    class Refusing {
+    class Refusing extends FakeSocket {
       constructor() {
+        super("ws://host/");
         tries += 1;
         throw new Error("no");
       }
@@ -63,7 +71,7 @@ describe("coming up", () => {
   });
 
   test("an error of the socket is not thrown, for a close follows", () => {
-    assert.doesNotThrow(() => server().onerror(new Error("refused")));
+    assert.doesNotThrow(() => server().onerror?.(new Error("refused")));
     assert.equal(rating.state, "connecting");
   });
 
@@ -115,6 +123,38 @@ describe("answers", () => {
       server().texts.map(({ seq }) => seq),
       [1, 2],
     );
+  });
+
+  test("a refused text is tried again no earlier than the server says", () => {
+    open();
+    rating.submit("a");
+    server().say(serverError("rate_limited", 1, true, { retry_after_ms: 5_000 }));
+    rating.submit("ab");
+    rating.flush();
+    timers.advance(4_999);
+    assert.equal(server().sent.length, 1);
+    timers.advance(1_000);
+    assert.deepEqual(
+      server().texts.map(({ text }) => text),
+      ["a", "ab"],
+    );
+  });
+
+  test("a final refusal is not followed by questions about its text, whose errors would hide it", () => {
+    open();
+    rating.submit("a");
+    server().say(serverError("text_too_long", 1, false));
+    rating.flush();
+    rating.explain();
+    assert.deepEqual(sentTypes(), [["text.update", 1]]);
+    rating.submit("b");
+    rating.flush();
+    rating.explain();
+    assert.deepEqual(sentTypes().slice(1), [
+      ["text.update", 2],
+      ["flush", 2],
+      ["explain", 2],
+    ]);
   });
 
   test("nonsense from the server is reported and breaks nothing", () => {
@@ -231,6 +271,19 @@ describe("explanations", () => {
     assert.equal(details("explanation").length, 1);
   });
 
+  test("a question that is refused for a time is asked again after it, and not before", () => {
+    openAndAnswer();
+    rating.explain();
+    server().say(serverError("rate_limited", 1, true, { retry_after_ms: 5_000 }));
+    timers.advance(4_999);
+    rating.explain();
+    assert.equal(sentTypes().filter(([type]) => type === "explain").length, 1);
+    timers.advance(1);
+    assert.deepEqual(sentTypes().at(-1), ["explain", 1]);
+    server().say(explanation(1));
+    assert.equal(details("explanation").length, 1);
+  });
+
   test("a question without a connection is asked when there is one, without a text never", () => {
     rating.explain();
     open();
@@ -249,6 +302,7 @@ describe("explanations", () => {
 });
 
 describe("settings of the session", () => {
+  /** @param {object} settings */
   const update = (settings) => ({ type: "session.update", session: settings });
 
   test("they go out at once, and before the text after a reconnect", () => {

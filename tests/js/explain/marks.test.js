@@ -2,8 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { extremes, nest, strengths } from "../../../static/live/explain/marks.js";
 
+/** @import { Piece, Span } from "../../../static/live/explain/marks.js" */
+
+/** @param {number} begin @param {number} end @param {number} weight @returns {Span} */
 const word = (begin, end, weight) => ({ begin, end, weight, unit: "word" });
+/** @param {number} begin @param {number} end @param {number} weight @returns {Span} */
 const sentence = (begin, end, weight) => ({ begin, end, weight, unit: "sentence" });
+/** @param {Piece[]} pieces @returns {string} */
 const textOf = (pieces) =>
   pieces.map((piece) => (typeof piece === "string" ? piece : textOf(piece.pieces))).join("");
 

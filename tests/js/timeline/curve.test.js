@@ -2,6 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { curve, heightOf, placeOf } from "../../../static/live/timeline/curve.js";
 
+/**
+ * @param {number} stars
+ * @param {[number, number]} interval
+ * @param {boolean} isTooShort
+ */
 const moment = (stars, interval = [1, 10], isTooShort = false) => ({
   expected_stars: stars,
   interval,

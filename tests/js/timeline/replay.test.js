@@ -3,6 +3,7 @@ import { beforeEach, describe, test } from "node:test";
 import { Replay, schedule } from "../../../static/live/timeline/replay.js";
 import { FakeTimers } from "../fakes.js";
 
+/** @param {{afterMs: number}[]} steps */
 const total = (steps) => steps.reduce((sum, { afterMs }) => sum + afterMs, 0);
 
 describe("the pace", () => {
@@ -33,7 +34,7 @@ describe("the pace", () => {
       true,
     );
     assert.equal(steps.length, 12);
-    assert.deepEqual([steps[0].index, steps.at(-1).index], [0, 399]);
+    assert.deepEqual([steps[0]?.index, steps.at(-1)?.index], [0, 399]);
     assert.ok(steps.slice(1).every(({ afterMs }) => afterMs >= 900));
   });
 
@@ -46,9 +47,13 @@ describe("the pace", () => {
 });
 
 describe("playing", () => {
+  /** @type {FakeTimers} */
   let timers;
+  /** @type {number[]} */
   let shown;
+  /** @type {number} */
   let ends;
+  /** @type {Replay} */
   let replay;
 
   beforeEach(() => {

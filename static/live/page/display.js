@@ -1,23 +1,37 @@
 /** What is on the screen: the newest answer, the last one before the bars were paused, or one looked back on. */
 
-import { isTooShort } from "../lib/words.js";
+import { isTooShort } from "../lib/rating.js";
 
 /**
- * @typedef {import("../client/protocol.js").Prediction & {isTooShort: boolean, text: string}} Shown
- *   A prediction and the text that it is for.
+ * @import { Prediction, Rating, ServerError } from "../client/protocol.js"
+ * @import { RatingSocket } from "../client/socket.js"
+ * @import { TypedEvents } from "../client/typed-events.js"
  */
+
+/**
+ * @typedef {Rating & {isTooShort: boolean, text: string}} RatedText A rating and the text that it is for.
+ * @typedef {Prediction & RatedText} Shown
+ *
+ * @typedef {object} DisplayEvents
+ * @property {Shown} shown
+ * @property {ServerError | null} refused
+ * @property {null} pause
+ * @property {null} past
+ */
+
+const Events = /** @type {TypedEvents<DisplayEvents>} */ (EventTarget);
 
 /**
  * Dispatches `shown`, with a `Shown`; `refused`, with the error that the newest text met or null once that is over;
  * `pause`; and `past` when one begins or ends to look back.
  */
-export class Stage extends EventTarget {
+export class Display extends Events {
   /** @type {Shown | null} */
   shown = null;
-  /** @type {Shown | null} An earlier one that is looked at for now. */
+  /** @type {RatedText | null} An earlier one that is looked at for now. */
   past = null;
   isPaused = false;
-  /** @type {import("../client/protocol.js").ServerError | null} */
+  /** @type {ServerError | null} */
   refused = null;
 
   /** @type {Shown | null} */
@@ -27,19 +41,16 @@ export class Stage extends EventTarget {
   /** @type {Map<number, string>} */
   #sent = new Map();
 
-  /** @param {import("../client/socket.js").RatingSocket} socket */
+  /** @param {RatingSocket} socket */
   constructor(socket) {
     super();
-    /** @param {string} name @param {(detail: any) => void} handle */
-    const listen = (name, handle) =>
-      socket.addEventListener(name, (event) => handle(/** @type {CustomEvent} */ (event).detail));
-    listen("session", ({ prior }) => {
+    socket.addEventListener("session", ({ detail: { prior } }) => {
       this.#prior = prior;
       this.#sent.clear();
     });
-    listen("sent", ({ seq, text }) => this.#sent.set(seq, text));
-    listen("prediction", ({ prediction }) => this.#answered(prediction));
-    listen("refused", (error) => {
+    socket.addEventListener("sent", ({ detail: { seq, text } }) => this.#sent.set(seq, text));
+    socket.addEventListener("prediction", ({ detail }) => this.#answered(detail.prediction));
+    socket.addEventListener("refused", ({ detail: error }) => {
       // Then it was not the text that was refused, but its explanation.
       if (socket.isSettled) return;
       this.#forget(error.seq ?? 0);
@@ -55,14 +66,14 @@ export class Stage extends EventTarget {
     this.dispatchEvent(new CustomEvent("pause"));
   }
 
-  /** @param {Shown | null} moment What to show in place of the newest answer; null for that one again. */
+  /** @param {RatedText | null} moment What to show in place of the newest answer; null for that one again. */
   lookBack(moment) {
     if (moment === this.past) return;
     this.past = moment;
     this.dispatchEvent(new CustomEvent("past"));
   }
 
-  /** @param {import("../client/protocol.js").Prediction} prediction */
+  /** @param {Prediction} prediction */
   #answered(prediction) {
     this.#setRefused(null);
     const text = this.#sent.get(prediction.seq) ?? "";
@@ -79,7 +90,7 @@ export class Stage extends EventTarget {
     this.dispatchEvent(new CustomEvent("shown", { detail: shown }));
   }
 
-  /** @param {import("../client/protocol.js").ServerError | null} error */
+  /** @param {ServerError | null} error */
   #setRefused(error) {
     if (error === this.refused) return;
     this.refused = error;

@@ -2,34 +2,14 @@
 
 import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
 
-// Total variation distance: at 0.05, one review in twenty would be rated otherwise than the average.
-const MIN_DISTANCE_FROM_PRIOR = 0.05;
+/**
+ * @import { Rating, ServerError } from "../client/protocol.js"
+ */
+
 const POSITIVE_FROM = 0.5;
 const INTERVAL_CHANCE = 0.8;
 const MAX_PHRASE_CHARS = 32;
 const TAIL_CHARS = 240;
-
-/**
- * Whether the answer is little more than what one would say without reading anything. How many words were read does
- * not count: "The" tells nothing, and "Terrible" does.
- * @param {import("../client/protocol.js").Prediction} prediction
- * @param {number[] | undefined} prior
- * @returns {boolean}
- */
-export function isTooShort(prediction, prior) {
-  if (prediction.is_prior) return true;
-  if (prior === undefined) return false;
-  return totalVariation(prediction.probabilities, prior) < MIN_DISTANCE_FROM_PRIOR;
-}
-
-/**
- * @param {number[]} p
- * @param {number[]} q
- * @returns {number} Between 0 (the same) and 1 (nothing shared).
- */
-export function totalVariation(p, q) {
-  return p.reduce((sum, value, i) => sum + Math.abs(value - q[i]), 0) / 2;
-}
 
 /** @param {number} p @returns {string} As printed on a bar: "41%", "<1%". */
 export function percentText(p) {
@@ -80,7 +60,7 @@ export function answerTime(elapsedMs) {
     : fill(gettext("%(time)s s"), { time: formatNumber(elapsedMs / 1000, 1, 1) });
 }
 
-/** @param {import("../client/protocol.js").Prediction} prediction @returns {string} For screen readers. */
+/** @param {Pick<Rating, "stars" | "positive">} rating @returns {string} For screen readers. */
 export function announcement({ stars, positive }) {
   const side = positive >= POSITIVE_FROM ? gettext("positive") : gettext("negative");
   const words = ngettext(
@@ -142,6 +122,7 @@ export const FRESHNESS = Object.freeze({
   past: gettext("Looking back"),
 });
 
+/** @type {Readonly<Record<string, string>>} */
 const REFUSALS = Object.freeze({
   too_large: gettext(
     "The text is too large to send. What you see is the rating of an earlier version.",
@@ -157,7 +138,7 @@ const REFUSALS = Object.freeze({
 });
 const REFUSAL_OTHER = gettext("The server did not accept this text. Go on typing to try again.");
 
-/** @param {import("../client/protocol.js").ServerError} error @returns {string} */
+/** @param {Pick<ServerError, "code">} error @returns {string} */
 export function refusal(error) {
   return REFUSALS[error.code] ?? REFUSAL_OTHER;
 }
@@ -166,6 +147,7 @@ const OUTDATED = gettext(
   "This page and the server no longer fit together. Reload the page to go on.",
 );
 const NOT_LET_IN = gettext("The server does not let this page in, so nothing is rated.");
+/** @type {Readonly<Record<string, string>>} */
 const GIVEN_UP = Object.freeze({
   labels_differ: OUTDATED,
   4502: OUTDATED,
@@ -191,7 +173,7 @@ export function starsMore(weight) {
 }
 
 /**
- * @param {import("../timeline/moments.js").Moment} moment
+ * @param {{isTooShort: boolean, expected_stars: number}} moment
  * @param {number} index
  * @param {number} count
  * @returns {string} As a screen reader says a place on the curve.

@@ -26,18 +26,18 @@
  * - `document.documentElement.dataset.shownSeq`: the number of the answer shown
  */
 
-import { attachContributions } from "../explain/contributions.js";
-import { attachFeedback } from "../share/feedback.js";
-import { attachHistory } from "../share/history-list.js";
-import { attachSharing } from "../share/sharing.js";
-import { attachTimeline } from "../timeline/timeline.js";
-import { attachRooms } from "../watch/rooms.js";
-import { attachAnnouncer } from "./announcer.js";
-import { attachRating } from "./bars.js";
-import { attachConnection } from "./connection.js";
-import { attachExamples } from "./examples.js";
-import { attachFreshness } from "./freshness.js";
-import { createPage } from "./page.js";
+import { attachContributions } from "./explain/contributions.js";
+import { attachAnnouncer } from "./page/announcer.js";
+import { attachRating } from "./page/bars.js";
+import { attachConnection } from "./page/connection.js";
+import { attachExamples } from "./page/editor.js";
+import { attachFreshness } from "./page/freshness.js";
+import { createPage } from "./page/page.js";
+import { attachFeedback } from "./share/feedback.js";
+import { attachHistory } from "./share/history-list.js";
+import { attachSharing } from "./share/sharing.js";
+import { attachTimeline } from "./timeline/timeline.js";
+import { attachRooms } from "./watch/room-controls.js";
 
 const page = createPage();
 

@@ -1,11 +1,13 @@
 /** What was shown while a text was typed, from its first words on, in bounded memory. Knows no DOM. */
 
-/** @typedef {import("../page/stage.js").Shown & {atMs: number}} Moment */
+/** @import { RatedText } from "../page/display.js" */
+
+/** @typedef {RatedText & {atMs: number}} Moment */
 
 export const MAX_MOMENTS = 400;
 export const MAX_CHARS = 1_000_000;
 
-export class Moments {
+export class Recording {
   /** @type {Moment[]} */
   #moments = [];
 

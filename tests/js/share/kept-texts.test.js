@@ -1,20 +1,24 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
-import { History, MAX_CHARS, MAX_TEXTS } from "../../../static/live/share/history.js";
+import { KeptTexts, MAX_CHARS, MAX_TEXTS } from "../../../static/live/share/kept-texts.js";
 
+/** @type {Map<string, string>} */
 let content;
+/** @type {KeptTexts} */
 let kept;
+/** @type {Pick<Storage, "getItem" | "setItem" | "removeItem">} */
 const storage = {
   getItem: (name) => content.get(name) ?? null,
   setItem: (name, value) => content.set(name, value),
   removeItem: (name) => content.delete(name),
 };
 const texts = () => kept.texts.map(({ text }) => text);
+/** @param {string} text */
 const keep = (text, at = 1) => kept.keep({ text, stars: 8.1, at });
 
 beforeEach(() => {
   content = new Map();
-  kept = new History(storage);
+  kept = new KeptTexts(storage);
 });
 
 describe("history", () => {
@@ -30,7 +34,7 @@ describe("history", () => {
     keep("a fine film", 1);
     keep("quite another one", 2);
     assert.deepEqual(texts(), ["quite another one", "a fine film"]);
-    assert.deepEqual(new History(storage).texts[0], {
+    assert.deepEqual(new KeptTexts(storage).texts[0], {
       text: "quite another one",
       stars: 8.1,
       at: 2,
@@ -90,6 +94,6 @@ describe("history", () => {
   test("tells where there is no room left", () => {
     kept.switch(true);
     const full = { ...storage, setItem: () => assert.fail("full") };
-    assert.throws(() => new History(full).keep({ text: "a fine film", stars: 8, at: 1 }));
+    assert.throws(() => new KeptTexts(full).keep({ text: "a fine film", stars: 8, at: 1 }));
   });
 });

@@ -3,19 +3,25 @@ import { beforeEach, describe, test } from "node:test";
 import { RatingSocket } from "../../../static/live/client/socket.js";
 import { FakeTimers, fakeWebSocket, prediction, serverError, session } from "../fakes.js";
 
+/** @import { RatingEvents } from "../../../static/live/client/socket.js" */
+
+/** @type {(keyof RatingEvents)[]} */
 const EVENTS = ["state", "room", "refused", "fault"];
 
-let sockets;
+/** @type {ReturnType<typeof fakeWebSocket>} */
+let fake;
+/** @type {RatingSocket} */
 let rating;
+/** @type {[name: string, detail: any][]} */
 let heard;
-const server = () => sockets.at(-1);
+const server = () => fake.newest();
 const open = () => server().say(session());
+/** @param {keyof RatingEvents} name */
 const details = (name) => heard.filter(([type]) => type === name).map(([, detail]) => detail);
 
 beforeEach(() => {
   heard = [];
-  const fake = fakeWebSocket();
-  sockets = fake.sockets;
+  fake = fakeWebSocket();
   rating = new RatingSocket("ws://host/ws/v1/classify/", {
     WebSocket: fake.FakeWebSocket,
     timers: new FakeTimers(),
@@ -78,6 +84,6 @@ describe("rooms", () => {
   test("that have ended are not asked for again", () => {
     open();
     server().end(4522);
-    assert.equal(details("state").at(-1).state, "closed");
+    assert.equal(rating.state, "closed");
   });
 });

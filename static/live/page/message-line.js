@@ -1,22 +1,29 @@
 /** The line under the text: what was refused or cut, and what a button did. */
 
 import { say } from "../lib/dom.js";
-import { cutNote, refusal, truncatedNote } from "../lib/words.js";
+import { cutNote, refusal, truncatedNote } from "../lib/strings.js";
 
-export class Note {
+/**
+ * @import { Session } from "../client/protocol.js"
+ * @import { RatingSocket } from "../client/socket.js"
+ * @import { Display } from "./display.js"
+ * @import { Editor } from "./editor.js"
+ */
+
+export class MessageLine {
   #cutAtChars = 0;
   #said = "";
-  /** @type {import("../client/protocol.js").Session | null} */
+  /** @type {Session | null} */
   #session = null;
-  #stage;
+  #display;
 
   /**
-   * @param {import("../client/socket.js").RatingSocket} socket
-   * @param {import("./editor.js").Editor} editor
-   * @param {import("./stage.js").Stage} stage
+   * @param {RatingSocket} socket
+   * @param {Editor} editor
+   * @param {Display} display
    */
-  constructor(socket, editor, stage) {
-    this.#stage = stage;
+  constructor(socket, editor, display) {
+    this.#display = display;
     socket.addEventListener("session", ({ detail }) => {
       this.#session = detail;
     });
@@ -25,7 +32,8 @@ export class Note {
       this.#show();
     });
     editor.addEventListener("text", () => this.say(""));
-    for (const name of ["shown", "refused"]) stage.addEventListener(name, () => this.#show());
+    display.addEventListener("shown", () => this.#show());
+    display.addEventListener("refused", () => this.#show());
   }
 
   /** @param {string} words One line, also for screen readers. It stays until the text changes. */
@@ -40,7 +48,7 @@ export class Note {
   }
 
   #words() {
-    const { refused, shown } = this.#stage;
+    const { refused, shown } = this.#display;
     if (refused !== null) return refusal(refused);
     if (this.#said !== "") return this.#said;
     if (this.#cutAtChars > 0) return cutNote(this.#cutAtChars);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { fromFragment, toFragment } from "../../../static/live/share/links.js";
+import { fromFragment, toFragment } from "../../../static/live/share/link-fragment.js";
 
 const LONG = "Two hours of my life that nobody is going to give back. ".repeat(300);
 
@@ -24,7 +24,7 @@ describe("a text in a link", () => {
     t.after(() => {
       globalThis.CompressionStream = CompressionStream;
     });
-    globalThis.CompressionStream = undefined;
+    Reflect.deleteProperty(globalThis, "CompressionStream");
     assert.equal(await toFragment("a b"), "text=a%20b");
   });
 

@@ -2,6 +2,11 @@
 
 import { LABELS } from "../client/protocol.js";
 
+/**
+ * @import { RatedText } from "../page/display.js"
+ * @import { Moment } from "../timeline/recording.js"
+ */
+
 const COLUMNS = Object.freeze([
   "at_ms",
   "stars",
@@ -16,11 +21,11 @@ const COLUMNS = Object.freeze([
 const FORMULA = /^[=+\-@\t\r]/;
 
 /**
- * @typedef {import("../timeline/moments.js").Moment} Moment
+ * @typedef {Moment} Moment
  *
  * @typedef {object} Written
  * @property {string} text
- * @property {import("../page/stage.js").Shown | null} shown The newest rating.
+ * @property {RatedText | null} shown The newest rating.
  * @property {readonly Moment[]} moments How it came about.
  * @property {{name: string, version: string} | null} model
  */
@@ -68,7 +73,7 @@ export function toCsv({ moments }) {
 export const WRITERS = Object.freeze({ json: toJson, csv: toCsv });
 export const TYPES = Object.freeze({ json: "application/json", csv: "text/csv;charset=utf-8" });
 
-/** @param {import("../page/stage.js").Shown} shown */
+/** @param {RatedText} shown */
 function ratingOf({ stars, expected_stars, interval, positive, probabilities }) {
   return { stars, expected_stars, interval, positive, probabilities };
 }

@@ -9,13 +9,19 @@ import {
   ROOM_NEEDS_SOCKET,
   roomEnded,
   watchersText,
-} from "../share/sharing-words.js";
+} from "../share/strings.js";
 
-/** @param {import("../page/page.js").Page} page */
-export function attachRooms({ socket, note }) {
+/** @import { Page } from "../page/page.js" */
+
+/** @param {Page} page */
+export function attachRooms({ socket, messageLine }) {
   const room = byId("room");
+  /** @type {HTMLInputElement} */
   const link = byId("room-link");
+  /** @type {HTMLButtonElement} */
+  const openButton = byId("room-open");
   const hint = byId("room-hint").textContent;
+  const roomUrl = room.dataset.url ?? "";
   /** @type {string | undefined} Known to this page alone, and forgotten with it. */
   let secret;
   let isWanted = false;
@@ -24,7 +30,7 @@ export function attachRooms({ socket, note }) {
   function show() {
     const isLost = isWanted && socket.state !== "open";
     room.dataset.state = isWanted ? (isLost ? "lost" : "open") : "closed";
-    byId("room-open").hidden = isWanted;
+    openButton.hidden = isWanted;
     byId("room-shared").hidden = !isWanted || secret === undefined;
     if (isWanted) tell("room-watchers", isLost ? ROOM_LOST : watchersText(watchers));
   }
@@ -36,14 +42,14 @@ export function attachRooms({ socket, note }) {
     watchers = 0;
     show();
     const words = roomEnded(reason);
-    if (words !== "") note.say(words);
+    if (words !== "") messageLine.say(words);
   }
 
   socket.addEventListener("room", ({ detail: message }) => {
     switch (message.type) {
       case "room.opened":
         secret = message.secret;
-        link.value = new URL(room.dataset.url.replace("ROOM", message.room_id), location.href).href;
+        link.value = new URL(roomUrl.replace("ROOM", message.room_id), location.href).href;
         return show();
       case "room.watchers":
         watchers = message.count;
@@ -54,13 +60,13 @@ export function attachRooms({ socket, note }) {
   });
   socket.addEventListener("session", ({ detail: { transport } }) => {
     const isOverHttp = transport === "http";
-    byId("room-open").disabled = isOverHttp;
+    openButton.disabled = isOverHttp;
     say("room-hint", isOverHttp ? ROOM_NEEDS_SOCKET : hint);
     if (isWanted && !isOverHttp) socket.openRoom(secret);
   });
   socket.addEventListener("state", show);
 
-  byId("room-open").addEventListener("click", () => {
+  openButton.addEventListener("click", () => {
     isWanted = true;
     socket.openRoom();
     show();
@@ -69,10 +75,10 @@ export function attachRooms({ socket, note }) {
   byId("room-stop").addEventListener("click", () => {
     socket.closeRoom();
     ended();
-    byId("room-open").focus();
+    openButton.focus();
   });
   byId("room-copy").addEventListener("click", async () => {
-    note.say((await copy(link.value, link)) ? ROOM_LINK_COPIED : LINK_SHOWN);
+    messageLine.say((await copy(link.value, link)) ? ROOM_LINK_COPIED : LINK_SHOWN);
   });
   show();
 }

@@ -1,6 +1,10 @@
 // Starts Swagger UI, which a script before this one has loaded.
 
-const element = document.getElementById("console");
+import { byId } from "./lib/dom.js";
+
+/** @typedef {(options: {domNode: HTMLElement, url: string | undefined, deepLinking: boolean}) => void} SwaggerUi */
+
+const element = byId("console");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 
 // Its own dark style goes by this class.
@@ -11,7 +15,11 @@ function dress() {
 dress();
 isDark.addEventListener("change", dress);
 
-globalThis.SwaggerUIBundle({
+const { SwaggerUIBundle } = /** @type {typeof globalThis & {SwaggerUIBundle: SwaggerUi}} */ (
+  globalThis
+);
+
+SwaggerUIBundle({
   domNode: element,
   url: element.dataset.openapiUrl,
   deepLinking: true,

@@ -39,7 +39,7 @@ async function pack(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** @param {Uint8Array} bytes */
+/** @param {Uint8Array<ArrayBuffer>} bytes */
 async function unpack(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(FORMAT));
   const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -2,6 +2,8 @@
 
 import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
 
+/** @import { Kept } from "./kept-texts.js" */
+
 const BEGINNING_CHARS = 60;
 
 export const LINK_COPIED = gettext("The link is copied. It holds the text itself.");
@@ -15,6 +17,7 @@ export const ROOM_NEEDS_SOCKET = gettext(
   "Watching needs a live connection, which is blocked here.",
 );
 
+/** @type {Readonly<Record<string, string>>} */
 const ROOM_ENDS = Object.freeze({
   taken: gettext("You share this from another window now."),
   too_many_rooms: gettext("Too many people share their typing just now. Try again later."),
@@ -48,13 +51,14 @@ export const WATCHED_OVER = gettext("As it was at the end");
 
 export const FEEDBACK_THANKS = gettext("Thank you. Your rating is stored.");
 const FEEDBACK_FAILED = gettext("This could not be stored. Try again later.");
+/** @type {Readonly<Record<string, string>>} */
 const FEEDBACK_REFUSALS = Object.freeze({
   rate_limited: gettext("That was a lot at once. Try again in a moment."),
   text_too_long: gettext("The text is too long to be stored."),
   too_large: gettext("The text is too long to be stored."),
 });
 
-/** @param {string} [code] Of the error; none where no answer came. @returns {string} */
+/** @param {string} code Of the error. @returns {string} */
 export function feedbackFailed(code) {
   return FEEDBACK_REFUSALS[code] ?? FEEDBACK_FAILED;
 }
@@ -63,7 +67,7 @@ export const DELETE = gettext("Delete");
 export const HISTORY_EMPTY = gettext("Nothing is kept yet.");
 export const HISTORY_FAILED = gettext("This browser keeps nothing, or has no room left.");
 
-/** @param {import("./history.js").Kept} kept @returns {string} */
+/** @param {Kept} kept @returns {string} */
 export function keptText({ text, stars }) {
   const chars = [...text.replace(/\s+/g, " ").trim()];
   const isLong = chars.length > BEGINNING_CHARS;

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { toCsv, toJson } from "../../../static/live/share/files.js";
-import { prediction } from "../fakes.js";
+import { toCsv, toJson } from "../../../static/live/share/export-files.js";
+import { moment } from "../fakes.js";
 
-const moment = (seq, text, atMs) => ({ ...prediction(seq), isTooShort: false, text, atMs });
 const MODEL = { name: "fake", version: "1", max_tokens: 512 };
 
+/** @param {string[]} texts */
 function written(...texts) {
-  const moments = texts.map((text, i) => moment(i + 1, text, 1000 + 250.4 * i));
-  return { text: texts.at(-1), shown: moments.at(-1) ?? null, moments, model: MODEL };
+  const moments = texts.map((text, i) => moment(text, { atMs: 1000 + 250.4 * i }));
+  return { text: texts.at(-1) ?? "", shown: moments.at(-1) ?? null, moments, model: MODEL };
 }
 
 describe("JSON", () => {
@@ -19,8 +19,10 @@ describe("JSON", () => {
     assert.equal(content.rating.is_of_this_text, true);
     assert.equal(content.rating.stars, 9);
     assert.equal(content.rating.probabilities.length, content.labels.length);
+    /** @type {{at_ms: number, text: string}[]} */
+    const timeline = content.timeline;
     assert.deepEqual(
-      content.timeline.map(({ at_ms, text }) => [at_ms, text]),
+      timeline.map(({ at_ms, text }) => [at_ms, text]),
       [
         [0, "fi"],
         [250, "fine 🎬"],

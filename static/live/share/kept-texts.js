@@ -1,6 +1,6 @@
 /** Texts that a person wants this browser to keep: off until switched on, bounded, and never sent anywhere. Knows no DOM. */
 
-import { isSameStory } from "../timeline/moments.js";
+import { isSameStory } from "../timeline/recording.js";
 
 export const MAX_TEXTS = 20;
 export const MAX_CHARS = 200_000;
@@ -14,7 +14,7 @@ const NAME = "starcast.history";
  */
 
 /** What is kept, newest first. All tabs share it, so that it is read anew each time. */
-export class History {
+export class KeptTexts {
   #storage;
 
   /** @param {Pick<Storage, "getItem" | "setItem" | "removeItem">} storage */

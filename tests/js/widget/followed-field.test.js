@@ -1,23 +1,51 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { FollowedField } from "../../../static/live/widget/field.js";
+import { FollowedField } from "../../../static/live/widget/followed-field.js";
+
+/** @import { Root } from "../../../static/live/widget/followed-field.js" */
 
 class FakeField extends EventTarget {
   type = "textarea";
+  /** @type {number | null} */
   selectionStart = 0;
   value = "";
+  form = new EventTarget();
 
+  /** @param {string} value @param {string} type @param {string} inputType */
   write(value, type = "input", inputType = "insertText") {
     this.value = value;
     this.dispatchEvent(Object.assign(new Event(type), { inputType }));
   }
 }
 
-/** A document with one place for a field, and what was heard of it. */
+/** A document with one place for a field. */
+class FakeRoot extends EventTarget {
+  /** @param {FakeField | null} field */
+  constructor(field) {
+    super();
+    this.field = field;
+  }
+
+  /** @param {string} id */
+  getElementById(id) {
+    return id === "review" ? this.field : null;
+  }
+
+  /** A form of the document is reset: its event is heard before its fields are empty. @param {EventTarget} form */
+  reset(form) {
+    const event = new Event("reset");
+    Object.defineProperty(event, "target", { value: form });
+    this.dispatchEvent(event);
+    if (this.field?.form === form) this.field.value = "";
+  }
+}
+
+/** @param {FakeField | null} field */
 function follow(field) {
-  const root = { field, getElementById: (id) => (id === "review" ? root.field : null) };
-  let changed;
+  const root = new FakeRoot(field);
+  let changed = () => {};
   class FakeObserver {
+    /** @param {() => void} callback */
     constructor(callback) {
       changed = callback;
     }
@@ -26,18 +54,24 @@ function follow(field) {
       changed = () => {};
     }
   }
-  const followed = new FollowedField(root, "review", FakeObserver);
+  const document = /** @type {Root} */ (/** @type {unknown} */ (root));
+  const followed = new FollowedField(document, "review", FakeObserver);
+  /** What was heard of it. @type {(string | null)[]} */
   const heard = [];
   followed.addEventListener("text", ({ detail }) => heard.push(detail.text));
-  for (const type of ["focus", "enter", "blur"])
+  for (const type of /** @type {const} */ (["focus", "enter", "blur"]))
     followed.addEventListener(type, () => heard.push(type));
   followed.start();
+  /** @param {FakeField | null} element */
   const put = (element) => {
     root.field = element;
     changed();
   };
-  return { followed, heard, put };
+  return { followed, heard, put, root };
 }
+
+/** Once the timers that are due have run. */
+const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 describe("a followed field", () => {
   test("what stands there already is told at the start, then every change", () => {
@@ -66,6 +100,16 @@ describe("a followed field", () => {
     followed.tell();
     field.write("日本", "compositionend");
     assert.deepEqual(heard, ["", "日本"]);
+  });
+
+  test("a reset of its form is told once the field is empty, and that of another form is not", async () => {
+    const field = new FakeField();
+    const { heard, root } = follow(field);
+    field.write("A fine film");
+    root.reset(new EventTarget());
+    root.reset(field.form);
+    await settled();
+    assert.deepEqual(heard, ["", "A fine film", ""]);
   });
 
   test("leaving the field tells its text before it says so", () => {
@@ -102,12 +146,14 @@ describe("a followed field", () => {
     assert.deepEqual(follow(checkbox).heard, [null]);
   });
 
-  test("after the end nothing is heard", () => {
+  test("after the end nothing is heard", async () => {
     const field = new FakeField();
-    const { followed, heard, put } = follow(field);
+    const { followed, heard, put, root } = follow(field);
     followed.stop();
     field.write("late");
+    root.reset(field.form);
     put(new FakeField());
+    await settled();
     assert.deepEqual(heard, [""]);
   });
 });

@@ -9,10 +9,13 @@
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
 import { byId, say, tell } from "../lib/dom.js";
-import { FRESHNESS, isTooShort, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/words.js";
+import { isTooShort } from "../lib/rating.js";
+import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
 import { RatingView } from "../page/bars.js";
 import { attachConnection } from "../page/connection.js";
-import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/sharing-words.js";
+import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/strings.js";
+
+/** @import { RoomState } from "../client/protocol.js" */
 
 const ROOM_ENDED = "4522";
 const NEAR_END_PX = 24;
@@ -23,11 +26,11 @@ const ASK_AGAIN_MS = 1_000;
 
 const roomId = location.pathname.split("/").filter(Boolean).at(-1);
 const socket = new RatingSocket(socketUrl(new URL(`/ws/v1/watch/${roomId}/`, location.href)));
-const view = new RatingView(document);
+const view = new RatingView();
 const textBox = byId("watched-text");
 const pause = byId("pause");
 
-/** @type {import("../client/protocol.js").RoomState | null} */
+/** @type {RoomState | null} */
 let newest = null;
 /** @type {number[] | undefined} */
 let prior;
@@ -48,7 +51,7 @@ function showState() {
   if (newest.rating !== undefined) view.show(newest.rating, isTooShort(newest.rating, prior));
 }
 
-/** Follows the end of the text, unless one has scrolled up to read. */
+/** @param {string} text Its end is followed, unless one has scrolled up to read. */
 function showText(text) {
   if (textBox.textContent === text) return;
   const belowPx = textBox.scrollHeight - textBox.clientHeight - textBox.scrollTop;
@@ -62,7 +65,7 @@ function showFreshness() {
   say("freshness-words", words);
 }
 
-/** @returns {[string, string]} */
+/** @returns {[state: string, words: string]} */
 function freshness() {
   if (isPaused) return ["stale", PAUSED];
   if (isOver) return ["offline", newest === null ? "" : WATCHED_OVER];
@@ -75,7 +78,7 @@ function freshness() {
 }
 
 function roomIsNotThere() {
-  if (newest !== null && performance.now() - lostAtMs < WAIT_FOR_WRITER_MS) {
+  if (newest !== null && performance.now() - (lostAtMs ?? 0) < WAIT_FOR_WRITER_MS) {
     showTypist("away");
     setTimeout(() => socket.start(), ASK_AGAIN_MS);
     return;

@@ -6,7 +6,6 @@ import {
   cutNote,
   givenUp,
   intervalText,
-  isTooShort,
   meterWords,
   momentWords,
   percentNumber,
@@ -15,38 +14,10 @@ import {
   shortened,
   starsMore,
   tail,
-  totalVariation,
   truncatedNote,
   verdict,
   weightText,
-} from "../../../static/live/lib/words.js";
-import { PRIOR, prediction } from "../fakes.js";
-
-describe("too short to tell", () => {
-  test("the server's own mark is believed", () => {
-    assert.equal(isTooShort(prediction(1, { is_prior: true }), PRIOR), true);
-  });
-
-  test("a word that tells something is enough", () => {
-    assert.equal(isTooShort(prediction(1, { tokens: 1 }), PRIOR), false);
-  });
-
-  test("an answer next to the prior says nothing, however long the text", () => {
-    const near = [0.22, 0.11, 0.1, 0.1, 0.1, 0.1, 0.09, 0.18];
-    const far = [0.26, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.14];
-    assert.equal(isTooShort(prediction(1, { probabilities: near }), PRIOR), true);
-    assert.equal(isTooShort(prediction(1, { probabilities: far }), PRIOR), false);
-  });
-
-  test("a server that tells no prior is believed", () => {
-    assert.equal(isTooShort(prediction(1, { probabilities: [...PRIOR] }), undefined), false);
-  });
-
-  test("total variation runs from nothing to one", () => {
-    assert.equal(totalVariation([1, 0], [1, 0]), 0);
-    assert.equal(totalVariation([1, 0], [0, 1]), 1);
-  });
-});
+} from "../../../static/live/lib/strings.js";
 
 describe("numbers", () => {
   test("a percent on a bar is whole, and never claims none or all", () => {
@@ -126,7 +97,10 @@ describe("moments and contributions", () => {
       momentWords({ isTooShort: false, expected_stars: 7.26 }, 11, 40),
       "Moment 12 of 40: 7.3 of 10 stars",
     );
-    assert.equal(momentWords({ isTooShort: true }, 0, 2), "Moment 1 of 2: Too short to tell");
+    assert.equal(
+      momentWords({ isTooShort: true, expected_stars: 5 }, 0, 2),
+      "Moment 1 of 2: Too short to tell",
+    );
   });
 
   test("a long phrase is cut in its middle, on one line, and no emoji in two", () => {

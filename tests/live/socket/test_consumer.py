@@ -328,7 +328,8 @@ async def test_a_thousand_connections_leave_no_task_and_no_object_behind(
     assert len(mine) == len(live_sockets) == 0
     del communicator
     async with asyncio.timeout(PATIENCE_S):
-        while not kept() <= objects:  # The model thread lets go of its last text when it gets a turn.
+        # The model thread lets go of its last text when it gets a turn.
+        while not kept() <= objects:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 

@@ -23,14 +23,14 @@ TESTS ?= not long
 UNIT := not system and not browser and not training and not long
 # What needs PyTorch, a browser or other packages of training is left to `make types`.
 MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent --exclude \
-  '^(model_core/(attention|backends)|tools/(chromium|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories|project/test_supply|js/test_package))' \
+  '^(model_core/(attention|backends)|tools/(chromium|docs_site|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories|project/test_supply|js/test_package))' \
   manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help
 .PHONY: help run env secret check test test-long lint tables format types docs packages train distill export calibrate eval report bench topology audit sbom screenshots messages clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: .venv/serve secret $(STATIC) ## Install what serving needs and serve on http://localhost:8000 (PORT=9000 for another port)
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -45,7 +45,7 @@ check: lint ## Check style and types and run the unit tests: a minute, without P
 test: lint types ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
 	$(PYTEST) -m "$(TESTS)" $(ARGS)
 
-test-long: env ## Run the long tests: faults of a whole site, the benchmarks, recipes of training
+test-long: env ## Run the long tests: faults of a whole site, and the benchmarks
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: .venv/check secret ## Check style and formatting of Python, and of JavaScript where npm is installed

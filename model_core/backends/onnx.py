@@ -11,14 +11,22 @@ from model_core.errors import CheckpointError, one_line
 from model_core.labels import NUM_LABELS
 
 
-def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Load a graph whose first output is logits. Raises CheckpointError."""
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Options under which a graph gives the same numbers on every x86 processor."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # A spinning thread takes the core that the event loop needs, and a page that nobody types in must cost nothing.
+    # A spinning thread takes the core that the event loop needs, and an idle page must cost nothing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Without VNNI, uint8 x int8 products saturate in 16 bits: a probability was off by up to 0.03. ONNX Runtime then
+    # computes uint8 x uint8 instead, which is exact and costs a tenth. Processors with VNNI are not affected.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
+def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Load a graph whose first output is logits. Raises CheckpointError."""
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, session_options(threads), providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no base of their own.
         raise CheckpointError(f"ONNX Runtime cannot load {path}: {one_line(error)}") from error
     if session.get_outputs()[0].shape[-1] != NUM_LABELS:

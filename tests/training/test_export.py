@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import ElectraForSequenceClassification
 
-from model_core.backends.onnx import OnnxBackend
+from model_core.backends.onnx import OnnxBackend, session_options
 from model_core.backends.torch import TorchBackend
 from model_core.checkpoint import (
     GOLDEN_FILE,
@@ -67,7 +67,9 @@ def test_a_block_causal_checkpoint_gets_the_graph_with_keys_and_values_too(tmp_p
     plain = OnnxBackend(tmp_path / "out" / ONNX_FILE, threads=1)
     torched = TorchBackend(tmp_path / "out", read_config(tmp_path / "out")[0], pad_id=0, threads=1)
     np.testing.assert_allclose(plain.logits(TEXTS), torched.logits(TEXTS), atol=0.1)
-    session = onnxruntime.InferenceSession(tmp_path / "out" / ONNX_CACHED_FILE, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        tmp_path / "out" / ONNX_CACHED_FILE, session_options(threads=1), providers=["CPUExecutionProvider"]
+    )
     empty = np.zeros((1, 4, 0, 8), dtype=np.float32)
     for ids in TEXTS:
         feed = {"input_ids": np.array([ids]), "new_lengths": np.array([len(ids)]), "past_lengths": np.array([0])}

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper
 
 from model_core.attention import rate
+from model_core.backends.onnx import session_options
 from tests.factories import constants, in_float, tiny_model, torch_logits, weights_of
 from tests.tiny import tiny_config
 from training.onnx_builder import FloatArray, GraphBuilder, quantize_rows
@@ -41,7 +42,9 @@ def reference(model: Any, ids: Sequence[int], block: int | None, read_tokens: in
 
 
 def run(proto: onnx.ModelProto, ids: tuple[int, ...]) -> FloatArray:
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), session_options(threads=1), providers=["CPUExecutionProvider"]
+    )
     [logits] = session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})
     assert logits.shape == (1, 8)
     return np.asarray(logits[0])
@@ -87,7 +90,9 @@ def test_a_token_far_louder_than_the_others_does_not_round_them_off() -> None:
     weight = np.random.default_rng(0).standard_normal((6, 8)).astype(np.float32)
     graph.op("Identity", "result", graph.linear("product", "tokens", weight))
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("tokens", "result")]
-    session = onnxruntime.InferenceSession(graph.model(ends[:1], ends[1:]).SerializeToString())
+    session = onnxruntime.InferenceSession(
+        graph.model(ends[:1], ends[1:]).SerializeToString(), session_options(threads=1)
+    )
     tokens = np.random.default_rng(1).standard_normal((1, 5, 8)).astype(np.float32)
     tokens[0, 2] *= 1000
     [result] = session.run(None, {"tokens": tokens})
@@ -150,7 +155,9 @@ class Encoder:
         proto = build_cached(weights_of(tiny_model()), tiny_model().config.to_dict(), block)
         onnx.checker.check_model(proto)
         proto = in_float(proto)
-        self.session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(
+            proto.SerializeToString(), session_options(threads=1), providers=["CPUExecutionProvider"]
+        )
 
     def run(self, *texts: tuple[list[FloatArray], Sequence[int]]) -> list[tuple[FloatArray, list[FloatArray]]]:
         """For each (cache, new tokens): logits [8], and the cache with the new tokens."""
@@ -189,7 +196,9 @@ def encoder() -> Encoder:
 @pytest.fixture(scope="module")
 def plain() -> onnxruntime.InferenceSession:
     proto = in_float(build(tiny_model(), block=4))
-    return onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        proto.SerializeToString(), session_options(threads=1), providers=["CPUExecutionProvider"]
+    )
 
 
 def whole(plain: onnxruntime.InferenceSession, ids: Sequence[int]) -> FloatArray:

@@ -2,8 +2,9 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from training.data import Review
 
 Draw = tuple[int, int]
 """A text's index, and how many of its characters are shown."""
+
+AnyDraw = TypeVar("AnyDraw")
 
 _POOL_BATCHES = 64
 _PAD_TO = 8
@@ -79,17 +82,10 @@ class EpochPlan(Sampler[list[Draw]]):
         order += rng.sample(soft, min(len(soft), round(config.soft_share * data.rated)))
         draws = [(index, lengths[index]) for index in order]
         draws += [
-            (index, _prefix_chars(rng, config.min_prefix_chars, lengths[index]))
+            (index, prefix_chars(rng, config.min_prefix_chars, lengths[index]))
             for index in rng.choices(order, k=round(config.prefix_share * len(order)))
         ]
-        rng.shuffle(draws)
-        pool = config.batch_size * _POOL_BATCHES
-        batches = []
-        for start in range(0, len(draws), pool):
-            alike = sorted(draws[start : start + pool], key=lambda draw: draw[1])
-            batches += [alike[at : at + config.batch_size] for at in range(0, len(alike), config.batch_size)]
-        rng.shuffle(batches)
-        self._batches = batches[first_batch:]
+        self._batches = batches_alike(draws, lambda draw: draw[1], config.batch_size, rng)[first_batch:]
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -98,7 +94,22 @@ class EpochPlan(Sampler[list[Draw]]):
         return iter(self._batches)
 
 
-def _prefix_chars(rng: random.Random, shortest: int, whole: int) -> int:
+def batches_alike(
+    draws: Sequence[AnyDraw], length: Callable[[AnyDraw], int], batch_size: int, rng: random.Random
+) -> list[list[AnyDraw]]:
+    """Shuffle, sort by length within pools of some dozen batches, and shuffle the batches."""
+    shuffled = list(draws)
+    rng.shuffle(shuffled)
+    pool = batch_size * _POOL_BATCHES
+    batches = []
+    for start in range(0, len(shuffled), pool):
+        alike = sorted(shuffled[start : start + pool], key=length)
+        batches += [alike[at : at + batch_size] for at in range(0, len(alike), batch_size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def prefix_chars(rng: random.Random, shortest: int, whole: int) -> int:
     """A log-uniform length: as many draws between 10 and 100 characters as between 100 and 1,000."""
     if whole <= shortest:
         return whole

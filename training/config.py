@@ -184,10 +184,97 @@ class PretrainConfig:
         _check_not_negative(self, "budget_minutes", "stop_after_minutes", "save_minutes", "shard_mb", "limit")
 
 
-AnyConfig = TypeVar("AnyConfig", FinetuneConfig, PretrainConfig)
+@dataclass(frozen=True)
+class TeacherConfig:
+    """Options of ``training.teacher train``."""
+
+    init: str = ""
+    """Folder or hub name of the encoder, or of a sequence classifier with eight labels."""
+    max_tokens: int = 256
+    """Tokens of one text, those at its ends included."""
+    head_share: float = 0.25
+    """Of a text that is too long, the share of the tokens taken from its head; the rest are from its tail."""
+    frozen_layers: int = 0
+    """So many of the lowest layers stay as they are, which saves their way back. The embeddings always do."""
+    steps: int = 2500
+    """Steps of the run. More than before goes on with a run, even one that has ended."""
+    warmup_steps: int = 60
+    decay_steps: int = 400
+    """The learning rate is constant after the warmup, and falls to zero over so many last steps."""
+    average: float = 0.99
+    """What the moving average of the weights keeps at each step; the average is what is judged and written."""
+    batch_size: int = 32
+    accumulate: int = 1
+    """Compute a step in so many parts, which takes less memory; what comes out is nearly the same."""
+    prefix_share: float = 0.5
+    """Random beginnings of reviews in each epoch, as a share of the reviews."""
+    min_prefix_chars: int = 8
+    """Shortest beginning; lengths are log-uniform from here to the whole text."""
+    sentence_share: float = 0.25
+    """Single sentences of reviews in each epoch, as a share of the reviews."""
+    learning_rate: float = 3e-5
+    """Peak for the uppermost layer."""
+    head_learning_rate: float = 5e-4
+    layer_decay: float = 0.9
+    """Each layer learns this much slower than the one above it."""
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    hidden_dropout: float = 0.1
+    attention_dropout: float = 0.0
+    """0 keeps the fused attention."""
+    validation_share: float = 0.08
+    """Share of the training films held out to judge by, the same films as for ``training.finetune``."""
+    look_steps: int = 200
+    """Judge the average of the weights after so many steps, on ``look_reviews`` of the held-out reviews."""
+    look_reviews: int = 400
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """``auto``: bf16 where the hardware computes in it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 1
+    budget_minutes: float = 0.0
+    """If above 0, end after this much training time; the learning rate does not follow it."""
+    stop_after_minutes: float = 0.0
+    """If above 0, save and stop after this much time, to go on when the same command is given again."""
+    save_minutes: float = 5.0
+    limit: int = 0
+    """If above 0, train on so many reviews only, and judge by as many: for tests and first looks."""
+
+    def __post_init__(self) -> None:
+        _check_kinds(self)
+        if not self.init:
+            raise ConfigError("init must name the folder or the hub name of an encoder")
+        _check_ranges(
+            self,
+            ("max_tokens", 8, 8192),
+            ("head_share", 0, 1),
+            ("steps", 1, 10**8),
+            ("average", 0, 0.99999),
+            ("batch_size", 1, 4096),
+            ("accumulate", 1, 4096),
+            ("prefix_share", 0, 10),
+            ("min_prefix_chars", 1, 1000),
+            ("sentence_share", 0, 10),
+            ("layer_decay", 0.1, 1),
+            ("weight_decay", 0, 1),
+            ("hidden_dropout", 0, 0.9),
+            ("attention_dropout", 0, 0.9),
+            ("validation_share", 0, 0.5),
+            ("look_steps", 1, 10**8),
+            ("look_reviews", 1, 10**6),
+        )
+        _check_rates(self)
+        _check_not_negative(
+            self,
+            *("frozen_layers", "warmup_steps", "decay_steps", "budget_minutes", "stop_after_minutes", "save_minutes"),
+            "limit",
+        )
 
 
-def _check_kinds(config: FinetuneConfig | PretrainConfig) -> None:
+Config = FinetuneConfig | PretrainConfig | TeacherConfig
+AnyConfig = TypeVar("AnyConfig", FinetuneConfig, PretrainConfig, TeacherConfig)
+
+
+def _check_kinds(config: Config) -> None:
     for field, value in vars(config).items():
         expected = get_type_hints(type(config))[field]
         if expected is float and type(value) is int:
@@ -198,20 +285,20 @@ def _check_kinds(config: FinetuneConfig | PretrainConfig) -> None:
             raise ConfigError(f"{field} must be one of {', '.join(expected.__args__)}, not {value!r}")
 
 
-def _check_ranges(config: FinetuneConfig | PretrainConfig, *ranges: tuple[str, float, float]) -> None:
+def _check_ranges(config: Config, *ranges: tuple[str, float, float]) -> None:
     for field, low, high in ranges:
         if not low <= getattr(config, field) <= high:
             raise ConfigError(f"{field} must lie in [{low}, {high}], not {getattr(config, field)}")
 
 
-def _check_rates(config: FinetuneConfig | PretrainConfig) -> None:
+def _check_rates(config: Config) -> None:
     if not 0 < config.learning_rate <= 1:
         raise ConfigError(f"learning_rate must lie in (0, 1], not {config.learning_rate}")
     if not config.max_grad_norm > 0:
         raise ConfigError(f"max_grad_norm must be above 0, not {config.max_grad_norm}")
 
 
-def _check_not_negative(config: FinetuneConfig | PretrainConfig, *fields: str) -> None:
+def _check_not_negative(config: Config, *fields: str) -> None:
     for field in fields:
         if not getattr(config, field) >= 0:
             raise ConfigError(f"{field} must be 0 or more, not {getattr(config, field)}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import platform
 import shlex
 import subprocess
@@ -15,12 +16,12 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.config import ConfigError, FinetuneConfig, PretrainConfig
+from training.config import Config, ConfigError
 
 _INDEX = "state.json"
 
 
-def describe_run(program: str, config: FinetuneConfig | PretrainConfig, **data: object) -> dict[str, Any]:
+def describe_run(program: str, config: Config, **data: object) -> dict[str, Any]:
     """Options, command, commit and versions; ``data`` says what was read."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     return {
@@ -68,8 +69,10 @@ def _is_before(entry: Mapping[str, Any], step: int, epoch: int) -> bool:
 
 
 def state_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Weights and moments by name; a weight that several modules share comes once."""
-    tensors = {f"model.{name}": parameter.detach() for name, parameter in model.named_parameters()}
+    """Trained weights and moments by name; a weight that several modules share comes once."""
+    tensors = {
+        f"model.{name}": parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad
+    }
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
     return tensors
@@ -79,7 +82,8 @@ def state_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> d
 def restore(model: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what ``state_tensors`` gave."""
     for name, parameter in model.named_parameters():
-        parameter.copy_(tensors[f"model.{name}"])
+        if parameter.requires_grad:
+            parameter.copy_(tensors[f"model.{name}"])
     state = optimizer.state_dict()
     for key, tensor in tensors.items():
         if key.startswith("optimizer."):
@@ -101,11 +105,19 @@ def save_pieces(folder: Path, tensors: Mapping[str, Tensor], progress: object, p
     for number, piece in enumerate(_pieces(tensors, piece_bytes), start=1):
         names.append(f"{turn}-{number:03}.safetensors")
         save_file(piece, folder / names[-1])
+        _to_disk(folder / names[-1])
     partial = folder / f"{_INDEX}.part"
     partial.write_text(json.dumps({"files": names, "progress": progress}, indent=2) + "\n", encoding="utf-8")
+    _to_disk(partial)
     partial.replace(folder / _INDEX)
     for name in before - set(names):
         (folder / name).unlink()
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file is on the disk: a machine that stops must not leave an index of files that are not."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def load_pieces(folder: Path) -> tuple[dict[str, Tensor], Any] | None:

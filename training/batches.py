@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
@@ -30,22 +28,19 @@ _PAD_TO = 8
 
 @dataclass(frozen=True)
 class TrainingTexts:
-    """Texts and their targets [texts, 8]: first the rated reviews, then those that only teachers have rated."""
+    """Texts and their targets [texts, 8]: first the rated reviews, then what only teachers have rated."""
 
     texts: Sequence[str]
     targets: Tensor
     rated: int
+    parts: int = 0
+    """So many of the last texts are no whole reviews: random beginnings are not cut from these."""
 
     @classmethod
     def of(cls, reviews: Sequence[Review]) -> "TrainingTexts":
         """Rated reviews."""
         ratings = torch.tensor([review.label for review in reviews], dtype=torch.long)
         return cls([review.text for review in reviews], functional.one_hot(ratings, NUM_LABELS).float(), len(reviews))
-
-    def with_soft(self, texts: Sequence[str], probabilities: NDArray[np.float32]) -> "TrainingTexts":
-        """Add the first texts, as many as there are probabilities [texts, 8] of theirs."""
-        targets = torch.cat([self.targets, torch.from_numpy(probabilities)])
-        return TrainingTexts([*self.texts, *texts[: len(probabilities)]], targets, self.rated)
 
 
 class DrawnTexts(Dataset[tuple[tuple[int, ...], Tensor]]):
@@ -81,9 +76,10 @@ class EpochPlan(Sampler[list[Draw]]):
         soft = range(data.rated, len(lengths))
         order += rng.sample(soft, min(len(soft), round(config.soft_share * data.rated)))
         draws = [(index, lengths[index]) for index in order]
+        whole = [index for index in order if index < len(lengths) - data.parts]
         draws += [
             (index, prefix_chars(rng, config.min_prefix_chars, lengths[index]))
-            for index in rng.choices(order, k=round(config.prefix_share * len(order)))
+            for index in rng.choices(whole, k=round(config.prefix_share * len(whole)))
         ]
         self._batches = batches_alike(draws, lambda draw: draw[1], config.batch_size, rng)[first_batch:]
 

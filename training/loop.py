@@ -22,10 +22,9 @@ from tqdm import tqdm
 from training.run import load_pieces, open_log, restore, save_pieces, state_tensors
 
 LOG_STEPS = 50
-_PROCESS_BEGAN = time.monotonic()
 
 Figures = Mapping[str, tuple[Tensor | float, Tensor | float]]
-"""What a step tells by name: a sum, and the weight that the sum is of. The log has sum by weight since its last line."""
+"""What a step tells by name: a sum, and what to divide it by. The log has the quotient since its last line."""
 
 
 class LoopConfig(Protocol):
@@ -46,11 +45,17 @@ class LoopConfig(Protocol):
 class Trainee(Protocol):
     """What is trained, and on what."""
 
-    model: torch.nn.Module
-    optimizer: torch.optim.Optimizer
-    """Each group has a ``peak_lr``."""
-    steps: int
-    """Steps of the whole run, if the clock does not end it before."""
+    @property
+    def model(self) -> torch.nn.Module:
+        """What is trained: all its parameters that require a gradient."""
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Each of its groups has a ``peak_lr``."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run, if the clock does not end it before."""
 
     def batches(self, first_step: int) -> Iterable[Any]:
         """The batches of the run from that step on."""
@@ -61,8 +66,8 @@ class Trainee(Protocol):
     def backward(self, batch: Any) -> Figures:
         """Add the gradient of the loss of one batch, and tell of it."""
 
-    def look(self, step: int) -> Mapping[str, Any] | None:
-        """What is to be logged after that step besides the figures, such as validation; None for nothing."""
+    def look(self, step: int, ended: bool) -> Mapping[str, Any] | None:
+        """What is to be logged after that step, or the last, besides the figures; None for nothing."""
 
 
 @dataclasses.dataclass
@@ -98,6 +103,7 @@ class TrainingRun:
     def __init__(
         self, folder: Path, trainee: Trainee, config: LoopConfig, average: float = 0.0, piece_bytes: int = 0
     ) -> None:
+        self._began = time.monotonic()
         self._folder, self._trainee, self._config = folder, trainee, config
         self._average_decay, self._piece_bytes = average, piece_bytes
         self.progress = Progress()
@@ -122,18 +128,23 @@ class TrainingRun:
     def go_on(self) -> bool:
         """Train to the end of the run, or until it is time to stop; save, and return whether it is the end.
 
-        It is time after ``stop_after_minutes`` of the process, and when the process is asked to end (SIGTERM, Ctrl-C).
+        It is time after ``stop_after_minutes``, and when the process is asked to end (SIGTERM, Ctrl-C).
         """
         if self.share >= 1:
             return True
         trainee, progress, config = self._trainee, self.progress, self._config
         trainee.model.train()
+        self._folder.mkdir(parents=True, exist_ok=True)
         terminal = sys.stderr.isatty()
         last = saved = time.monotonic()
         with (
             _asked_to_stop() as asked,
             tqdm(
-                total=trainee.steps, initial=progress.step, desc="train", smoothing=0.02, mininterval=2 if terminal else 60
+                total=trainee.steps,
+                initial=progress.step,
+                desc="train",
+                smoothing=0.02,
+                mininterval=2 if terminal else 60,
             ) as bar,
             open_log(self._folder, progress.step) as log,
         ):
@@ -142,7 +153,7 @@ class TrainingRun:
                 now = time.monotonic()
                 progress.seconds, last = progress.seconds + now - last, now
                 bar.update()
-                if progress.step % LOG_STEPS == 0 or self.share >= 1:
+                if progress.step == 1 or progress.step % LOG_STEPS == 0 or self.share >= 1:
                     means = progress.pop_means()
                     bar.set_postfix(means, refresh=False)
                     _write(log, {"step": progress.step, **means, "seconds": round(progress.seconds, 1)})
@@ -150,7 +161,7 @@ class TrainingRun:
                     _write(log, {"step": progress.step, **seen})
                     tqdm.write(f"step {progress.step}: {json.dumps(seen)}", file=sys.stderr)
                     last = time.monotonic()  # Looking is no training: a run with a budget must not end by it.
-                late = config.stop_after_minutes and last - _PROCESS_BEGAN >= 60 * config.stop_after_minutes
+                late = config.stop_after_minutes and last - self._began >= 60 * config.stop_after_minutes
                 if self.share >= 1 or late or asked():
                     break
                 if last - saved > 60 * config.save_minutes:
@@ -175,11 +186,11 @@ class TrainingRun:
         if self._average:
             decay = min(self._average_decay, (1 + progress.step) / (10 + progress.step))
             names, parameters = zip(*_trained(trainee.model), strict=True)
-            torch._foreach_lerp_([self._average[name] for name in names], [p.detach() for p in parameters], 1 - decay)  # noqa: SLF001
+            torch._foreach_lerp_([self._average[name] for name in names], [p.detach() for p in parameters], 1 - decay)
 
     def _look(self) -> Mapping[str, Any] | None:
         with self.averaged():
-            seen = self._trainee.look(self.progress.step)
+            seen = self._trainee.look(self.progress.step, self.share >= 1)
         self._trainee.model.train()
         return seen
 

@@ -16,12 +16,12 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.config import Config, ConfigError
+from training.config import ConfigError
 
 _INDEX = "state.json"
 
 
-def describe_run(program: str, config: Config, **data: object) -> dict[str, Any]:
+def describe_run(program: str, config: Any, **data: object) -> dict[str, Any]:
     """Options, command, commit and versions; ``data`` says what was read."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     return {
@@ -55,17 +55,13 @@ def begin_run(run: Path, described: Mapping[str, Any], free_to_change: tuple[str
     path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
-def open_log(run: Path, step: int, epoch: int = 0) -> TextIO:
-    """Open ``log.jsonl`` to go on from ``step`` after ``epoch`` epochs; what a killed run wrote beyond is taken out."""
+def open_log(run: Path, step: int) -> TextIO:
+    """Open ``log.jsonl`` to go on from ``step``; what a killed run wrote beyond is taken out."""
     path = run / "log.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines if _is_before(json.loads(line), step, epoch)]
+    kept = [line for line in lines if json.loads(line)["step"] <= step]
     path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
     return path.open("a", encoding="utf-8")
-
-
-def _is_before(entry: Mapping[str, Any], step: int, epoch: int) -> bool:
-    return bool(entry["step"] <= step if "step" in entry else entry["epoch"] <= epoch)
 
 
 def state_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

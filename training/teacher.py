@@ -9,16 +9,16 @@ Writes a run folder: ``checkpoint/`` (float32 safetensors, tokenizer, config), `
 """
 
 import argparse
+import itertools
 import json
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
@@ -44,7 +44,7 @@ _FREE_TO_CHANGE = (
 
 _FIGURES = ("accuracy", "binary_accuracy", "within_one", "mae", "nll")
 _PREFIX_TOKENS = (8, 32)
-_SETTINGS = "teacher.json"
+SETTINGS_FILE: Final = "teacher.json"
 
 
 class Teacher:
@@ -69,11 +69,13 @@ class Teacher:
         config, train = self._config, self._train
         rng = random.Random(f"{config.seed} {number}")
         spans = [Span(index, 0, len(review.text)) for index, review in enumerate(train)]
-        for index in rng.choices(range(len(train)), k=round(config.prefix_share * len(train))):
-            spans.append(Span(index, 0, prefix_chars(rng, config.min_prefix_chars, len(train[index].text))))
+        spans += [
+            Span(index, 0, prefix_chars(rng, config.min_prefix_chars, len(train[index].text)))
+            for index in rng.choices(range(len(train)), k=round(config.prefix_share * len(train)))
+        ]
         cut = [index for index, found in enumerate(self._sentences) if found]
-        for index in rng.choices(cut, k=round(config.sentence_share * len(train))) if cut else ():
-            spans.append(Span(index, *rng.choice(self._sentences[index])))
+        drawn = rng.choices(cut, k=round(config.sentence_share * len(train))) if cut else []
+        spans += [Span(index, *rng.choice(self._sentences[index])) for index in drawn]
         return batches_alike(spans, lambda span: span.chars, config.batch_size, rng)
 
     def batches(self, first_step: int) -> Iterator[list[Span]]:
@@ -109,11 +111,11 @@ class Teacher:
     def _text(self, span: Span) -> str:
         return self._train[span.review].text[span.offset : span.offset + span.chars]
 
-    def look(self, step: int) -> Mapping[str, Any] | None:
+    def look(self, step: int, ended: bool) -> Mapping[str, Any] | None:
         """Judge the weights on some held-out reviews now and then, on all of them at the end."""
         if not self._validation:
             return None
-        if step >= self.steps:
+        if ended:
             return {"validation": self.figures(self._validation)}
         if step % self._config.look_steps:
             return None
@@ -145,14 +147,14 @@ class Teacher:
         self.model.save_pretrained(folder)
         self.encoder.tokenizer.save(str(folder / TOKENIZER_FILE))
         settings = {"max_tokens": self._config.max_tokens, "head_share": self._config.head_share}
-        (folder / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         return folder
 
 
 def load_teacher(folder: Path) -> tuple[Any, TextEncoder]:
     """Return model and encoder of a checkpoint that ``training.teacher train`` wrote. Raises InitError."""
     try:
-        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InitError(f"{folder} is no checkpoint of training.teacher: {error}") from error
     model, tokenizer = load_encoder(str(folder))
@@ -189,7 +191,7 @@ def parameter_groups(model: torch.nn.Module, config: TeacherConfig) -> list[dict
 def _layer_number(name: str) -> int | None:
     """The layer that a weight of any usual encoder belongs to."""
     parts = name.split(".")
-    for before, part in zip(parts, parts[1:], strict=False):
+    for before, part in itertools.pairwise(parts):
         if before in ("layer", "layers", "h", "block") and part.isdecimal():
             return int(part)
     return None

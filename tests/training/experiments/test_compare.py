@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from training.config import ConfigError, FinetuneConfig
-from training.experiments import figures_of, finetune_command, main, read_plan, table
+from training.experiments.compare import figures_of, finetune_command, main, read_plan, table
 
 FIGURES = {
     "accuracy": 0.512,

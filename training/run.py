@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import platform
 import shlex
@@ -59,9 +60,17 @@ def open_log(run: Path, step: int) -> TextIO:
     """Open ``log.jsonl`` to go on from ``step``; what a killed run wrote beyond is taken out."""
     path = run / "log.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines if json.loads(line)["step"] <= step]
+    kept = [line for line in lines if _step_of(line) <= step]
     path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
     return path.open("a", encoding="utf-8")
+
+
+def _step_of(line: str) -> float:
+    """The step of a line of the log; a line that was cut off by a kill is of none that is kept."""
+    try:
+        return int(json.loads(line)["step"])
+    except ValueError:
+        return math.inf
 
 
 def state_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

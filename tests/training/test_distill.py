@@ -11,8 +11,8 @@ from model_core.checkpoint import read_config
 from model_core.tokenizer import TextTokenizer
 from tests.factories import dataset_files, tiny_config, tiny_model, tiny_tokenizer, write_archive, write_tuned
 from tests.training.teachers import write_mpnet
-from training import distill, soft
-from training.data import DataError, in_validation
+from training import distill
+from training.data import DataError, Review, in_validation
 from training.distill import main, rater
 from training.soft import (
     KINDS,
@@ -146,7 +146,7 @@ def test_tf_idf_learns_from_no_film_that_it_rates(library: Library, monkeypatch:
     learned: list[set[str]] = []
 
     class Counting:
-        def __init__(self, reviews: list[soft.Review]) -> None:
+        def __init__(self, reviews: list[Review]) -> None:
             self.number = len(learned)
             learned.append({review.film for review in reviews})
 

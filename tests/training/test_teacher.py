@@ -1,3 +1,4 @@
+import argparse
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from safetensors.torch import load_file
 from model_core.checkpoint import WEIGHTS_FILE
 from tests.factories import separable_reviews, tiny_model, write_hugging_face
 from tests.training.teachers import mpnet_tokenizer, tiny_mpnet, write_mpnet
-from training.config import ConfigError, TeacherConfig
+from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments
 from training.encoder import TextEncoder, load_encoder, rate_texts
 from training.initial import InitError
 from training.loop import TrainingRun
@@ -232,6 +233,14 @@ def test_what_holds_no_encoder_is_refused(tmp_path: Path, mpnet: Path) -> None:
 
 
 # The command line
+
+
+def test_the_recipe_is_valid() -> None:
+    recipe = Path(__file__).resolve().parents[2] / "training" / "configs" / "teacher.toml"
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser, TeacherConfig)
+    config = config_from_arguments(parser.parse_args(["--config", str(recipe)]), TeacherConfig)
+    assert config.decay_steps < config.steps
 
 
 def run_main(archive: Path, init: Path, run: Path, *arguments: str) -> int:

@@ -8,9 +8,9 @@ from safetensors import safe_open
 from tokenizers import Tokenizer, models
 
 from tests.factories import dataset_files, tiny_tokenizer, write_archive
-from training import pack as module
 from training.config import ConfigError
 from training.data import DataError, in_validation, load_split
+from training.experiments import pack as module
 from training.experiments.pack import (
     PackedTexts,
     SequencePlan,

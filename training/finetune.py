@@ -103,12 +103,7 @@ def finetune(config: FinetuneConfig, data: TrainingTexts, validation: Sequence[R
     A run that has ended is not trained again. Raises ConfigError, InitError.
     """
     trainee = Finetuning(config, data, validation)
-    going = TrainingRun(run, trainee, config, average=config.average)
-    if not going.go_on():
-        print(f"stopped at step {going.progress.step}: give the same command again to go on")
-        return None
-    with going.averaged():
-        return trainee.save(run / "checkpoint")
+    return TrainingRun(run, trainee, config, average=config.average).finish(trainee.save)
 
 
 def training_loss(

@@ -7,10 +7,11 @@ holds all that changes. Only a run that ends by the clock (``budget_minutes``) d
 import contextlib
 import dataclasses
 import json
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, TextIO
@@ -169,6 +170,33 @@ class TrainingRun:
                     saved = last = time.monotonic()
         self._save()
         return self.share >= 1
+
+    def finish(self, save: Callable[[Path], object]) -> Path | None:
+        """Go on, have the checkpoint written at the end, and return its folder; None where the run was stopped.
+
+        Of a run that has ended nothing is computed or written again.
+        """
+        folder = self._folder / "checkpoint"
+        if self.share >= 1 and folder.exists() and folder.stat().st_mtime >= self._saved_at():
+            print(f"{self._folder} has ended at step {self.progress.step}")
+            return folder
+        if not self.go_on():
+            print(f"stopped at step {self.progress.step}: give the same command again to go on")
+            return None
+        self.write(folder, save)
+        return folder
+
+    def write(self, folder: Path, save: Callable[[Path], object]) -> None:
+        """Have the weights written, their average where one is kept: all of a checkpoint, or nothing."""
+        partial = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(partial, ignore_errors=True)
+        with self.averaged():
+            save(partial)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+
+    def _saved_at(self) -> float:
+        return max((path.stat().st_mtime for path in (self._folder / "state").glob("*.json")), default=0.0)
 
     def _step(self, batch: Any) -> None:
         trainee, progress = self._trainee, self.progress

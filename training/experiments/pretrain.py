@@ -219,11 +219,7 @@ def pretrain(config: PretrainConfig, packed: PackedTexts, run: Path) -> Path | N
     A run that has ended is not trained again. Raises ConfigError, InitError.
     """
     trainee = Pretraining(config, packed)
-    going = TrainingRun(run, trainee, config, piece_bytes=config.shard_mb * 2**20)
-    if not going.go_on():
-        print(f"stopped at step {going.progress.step}: give the same command again to go on")
-        return None
-    return trainee.save(run / "checkpoint")
+    return TrainingRun(run, trainee, config, piece_bytes=config.shard_mb * 2**20).finish(trainee.save)
 
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from training.config import ConfigError, check_kinds, check_not_negative, check_
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Options of ``training.pretrain``; the shape by default is ELECTRA-small's (Clark et al. 2020)."""
+    """Options of ``training.experiments.pretrain``; the shape by default is ELECTRA-small's (Clark et al. 2020)."""
 
     init: str = "scratch"
     """``scratch``, or whose encoder to start from, as ``training.finetune`` takes it: ``minilm``, a folder, a name."""

@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 
 from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE, read_config
 from model_core.loading import load_classifier
-from tests.factories import make_review, separable_reviews
+from tests.factories import make_review, separable_reviews, write_tuned
+from training import distill, loop
 from training import finetune as module
-from training import loop
 from training.batches import TrainingTexts
 from training.config import ConfigError, FinetuneConfig
 from training.data import Review, fingerprint, load_split
@@ -330,6 +330,18 @@ def test_a_limit_takes_reviews_of_both_sentiments_to_train_and_to_judge(
     assert [len(reviews) for reviews in seen] == [16, 16]
     assert all(any(review.stars < 5 for review in reviews) for reviews in seen)
     assert all(any(review.stars > 5 for review in reviews) for reviews in seen)
+
+
+def test_soft_labels_are_part_of_what_a_run_is(archive: Path, initial: Path, tmp_path: Path) -> None:
+    soft, run = tmp_path / "soft", tmp_path / "run"
+    teacher = write_tuned(tmp_path / "teacher")
+    rate = ["--data", str(archive), "--teacher", str(teacher), "--output", str(soft)]
+    assert distill.main([*rate, "--kinds", "rated", "unrated"]) == 0
+    assert run_main(archive, initial, run, "--soft-labels", str(soft)) == 0
+    assert json.loads((run / "run.json").read_text())["train"]["soft_sha256"]
+    assert distill.main([*rate, "--kinds", "rated-beginnings"]) == 0
+    assert run_main(archive, initial, run, "--soft-labels", str(soft)) == 1
+    assert run_main(archive, initial, tmp_path / "none", "--soft-labels", str(tmp_path / "nowhere")) == 1
 
 
 @pytest.mark.parametrize(

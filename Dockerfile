@@ -6,7 +6,7 @@
 FROM python:3.12-slim AS build
 RUN python -m venv --without-pip /venv
 WORKDIR /build
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY project/constraints.txt project/
 # The project holds no packages of its own to install: this installs what it depends on.
 RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
@@ -19,7 +19,7 @@ RUN pip uninstall --yes --quiet pip \
     && install --directory --owner=starcast --group=starcast /data /data/checkpoints
 COPY --from=build /venv /venv
 WORKDIR /app
-COPY manage.py ./
+COPY manage.py LICENSE NOTICE ./
 COPY project/ project/
 COPY live/ live/
 COPY model_core/ model_core/
@@ -38,6 +38,6 @@ RUN STARCAST_SECRET_KEY=throw-away python manage.py collectstatic --noinput --ve
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "project.deploy.health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "live.server.health_check"]
 # exec: the server itself gets the signal to stop.
 CMD ["sh", "-c", "python manage.py migrate --noinput --verbosity 0 && exec python manage.py serve --host 0.0.0.0 --port 8000"]

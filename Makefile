@@ -13,15 +13,24 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CONSTRAINTS := project/constraints.txt
 MESSAGES := $(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file \
-  $(addprefix --ignore ,.venv tests training benchmarks clients build runs)
+  $(addprefix --ignore ,.venv tests training benchmarks tools clients build runs)
 STATIC := $(or $(STARCAST_STATIC_DIR),$(or $(STARCAST_DATA_DIR),var)/static)/staticfiles.json
+COG := $(BIN)/cog -P -I . -p "from tools import tables" --verbosity 1
 BIOME := tests/js/node_modules/.bin/biome
+# Two processes: a third gains nothing on two cores, and the tests of one file share what they start.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+TESTS ?= not long
+UNIT := not system and not browser and not training and not long
+# What needs PyTorch, a browser or other packages of training is left to `make types`.
+MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent --exclude \
+  '^(model_core/(attention|backends)|tools/(chromium|docs_site|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories|project/test_supply|js/test_package))' \
+  manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret test lint format types train distill export calibrate eval report bench topology audit sbom screenshots messages clean
+.PHONY: help run env secret check test test-long lint tables format types docs packages train distill export calibrate eval report bench topology audit sbom screenshots messages clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: .venv/serve secret $(STATIC) ## Install what serving needs and serve on http://localhost:8000 (PORT=9000 for another port)
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -29,21 +38,44 @@ run: .venv/serve secret $(STATIC) ## Install what serving needs and serve on htt
 
 env: .venv/all secret ## Install everything: training, tests, linters
 
-test: env ## Run all tests (ARGS="-k socket" for some)
-	$(BIN)/python -m pytest $(ARGS)
+check: lint ## Check style and types and run the unit tests: a minute, without PyTorch, servers or a browser
+	$(MYPY_CHECK)
+	$(PYTEST) -m "$(UNIT)" --hypothesis-profile quick $(ARGS)
 
-lint: env ## Check style and formatting of Python, and of JavaScript where npm is installed
+test: lint types ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
+	$(PYTEST) -m "$(TESTS)" $(ARGS)
+
+test-long: env ## Run the long tests: faults of a whole site, and the benchmarks
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+lint: .venv/check secret ## Check style and formatting of Python, and of JavaScript where npm is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(COG) --check --check-fail-msg "run make tables" docs/*.md
+	SKIP=ruff-check,ruff-format $(BIN)/pre-commit run --all-files
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME) && (cd tests/js && npm run --silent lint); \
 	else echo "npm is not installed: JavaScript is not linted"; fi
 
-format: env ## Format the Python code
+tables: .venv/check ## Write the tables of docs/ that are made from the code
+	$(COG) -r docs/*.md
+
+format: .venv/check ## Format the Python code
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
-types: env ## Check types with mypy
+types: env ## Check types with mypy, all of them
 	$(BIN)/mypy
+
+docs: .venv/docs ## Build the docs as a site in build/site, and fail on any warning
+	@# It advertises its successor otherwise.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+packages: .venv/package $(BIOME) ## Build both clients, Python and npm, into build/packages
+	@rm -rf build/packages && mkdir -p build/packages/npm
+	$(BIN)/python -m build --no-isolation --outdir build/packages/python clients/python
+	$(BIN)/twine check --strict build/packages/python/*
+	cd clients/js && npm pack --silent --pack-destination ../../build/packages/npm
 
 train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
 	$(BIN)/python -m training.finetune --data $(DATA) --config $(CONFIG) --run $(RUN) $(ARGS)
@@ -68,7 +100,7 @@ bench: .venv/bench .venv/gradio/installed ## Measure speed beside two peers, in 
 	$(BIN)/python -m benchmarks $(ARGS)
 
 topology: env ## Run a whole site on loopback: TLS proxy, servers, Redis, PostgreSQL; ARGS="--replicas 2 --check"
-	@PYTHONPATH=clients/python/src $(BIN)/python -m tests.topology $(ARGS)
+	@PYTHONPATH=clients/python/src $(BIN)/python -m tools.topology $(ARGS)
 
 audit: env ## Ask the advisories of PyPI about every pinned version; needs the network
 	$(BIN)/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict --progress-spinner off $(ARGS)
@@ -78,7 +110,7 @@ sbom: .venv/image/installed .venv/all ## Write what the image installs as Cyclon
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json .venv/image
 
 screenshots: env ## Take the pictures of the README from the real page
-	$(BIN)/python -m tests.e2e.screenshots $(ARGS)
+	$(BIN)/python -m tools.screenshots $(ARGS)
 
 messages: env ## Gather the words of the page for translation, and compile what is translated; needs gettext
 	$(MESSAGES)
@@ -86,7 +118,7 @@ messages: env ## Gather the words of the page for translation, and compile what 
 	$(BIN)/python manage.py compilemessages --ignore .venv --verbosity 0
 
 clean: ## Remove the environment and everything generated
-	rm -rf .venv var build clients/js/dist clients/js/LICENSE tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv var build clients/js/dist clients/js/LICENSE clients/js/NOTICE tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache
 
 # To compress them takes seconds, so only after a change.
 $(STATIC): $(shell find static -type f) project/static_files.py project/static_storage.py .venv/serve | secret
@@ -108,16 +140,27 @@ var/secret_key:
 	@$(PIP) install -c $(CONSTRAINTS) -e .
 	@touch $@
 
+.venv/check: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing linters and what unit tests need into .venv ..."
+	@# Most modules are never imported, and compiling them all takes longer than installing them.
+	@$(PIP) install --no-compile -c $(CONSTRAINTS) -e '.[check]'
+	@touch .venv/serve $@
+
 .venv/all: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing training, tests and linters into .venv ..."
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[test]'
-	@touch .venv/serve $@
+	@touch .venv/serve .venv/check $@
 
 .venv/bench: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing what the benchmarks need into .venv ..."
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[bench]'
 	@# Without what it asks for: one of that, ninja, has the package name of django-ninja. The rest is there already.
 	@$(PIP) install --no-deps nncf==3.4.0 pydot==4.0.1 tabulate==0.10.0
+	@touch .venv/serve $@
+
+.venv/docs .venv/package: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing the extra '$(@F)' into .venv ..."
+	@$(PIP) install -c $(CONSTRAINTS) -e '.[$(@F)]'
 	@touch .venv/serve $@
 
 # Gradio is one of the measured peers; some of its versions are not ours.

@@ -21,8 +21,8 @@ from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_
 from benchmarks.peers.base import Launch
 from benchmarks.peers.registry import starcast_environment
 from benchmarks.servers import REPOSITORY, ServerError, python, running
-from tests.e2e.chromium import ARGUMENTS, NAMES
-from tests.reviews import REVIEWS
+from tools.chromium import ARGUMENTS, NAMES
+from tools.reviews import REVIEWS
 
 PROGRAM: Final = "benchmarks.page"
 BUDGET_BYTES: Final = 60_000

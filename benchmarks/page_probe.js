@@ -1,17 +1,28 @@
 /** Runs before the page's own code, and keeps what the benchmark reads: paints, long tasks, shifts, and answers to keys. */
 
-const measured = { longTasksMs: [], shifts: [], keysMs: [], firstBarsMs: null };
-globalThis.starcastMeasured = measured;
+/**
+ * @typedef {object} Measured
+ * @property {number[]} longTasksMs
+ * @property {number[]} shifts
+ * @property {number[]} keysMs From a key to the bars of its text on the screen.
+ * @property {number | null} firstBarsMs
+ */
 
+/** @type {Measured} */
+const measured = { longTasksMs: [], shifts: [], keysMs: [], firstBarsMs: null };
+Object.assign(globalThis, { starcastMeasured: measured });
+
+/** When each key was pressed that has no answer yet. @type {number[]} */
 const waiting = [];
 
+/** @param {string} type @param {(entry: any) => void} take Some kinds of entries are no part of the DOM's types. */
 const observe = (type, take) =>
   new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({
     type,
     buffered: true,
   });
 
-/** Once the frame that is being made has gone to the screen. */
+/** @param {(now: number) => void} then Called once the frame that is being made is on the screen. */
 const afterPaint = (then) => {
   const channel = new MessageChannel();
   channel.port1.onmessage = () => then(performance.now());

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.reviews import REVIEWS
+from tools.reviews import REVIEWS
 
 _VALIDATION_SHARE = 0.08
 _OF_TESTS = 2_000

@@ -10,12 +10,13 @@ class LiveConfig(AppConfig):
     name = "live"
 
     def ready(self) -> None:
-        """Import the checks, which register themselves."""
-        from live import checks, deploy_checks  # noqa: F401
+        """Import what registers itself: the checks, and what the admin shows."""
+        from live.admin import registrations  # noqa: F401
+        from live.checks import deployment, settings  # noqa: F401
 
 
 class AdminConfig(admin_apps.AdminConfig):
     """The admin, with the security policy of the other pages."""
 
     default = False  # Of the two here, the other one is that of this package.
-    default_site = "live.admin_site.AdminSite"
+    default_site = "live.admin.site.AdminSite"

@@ -1,176 +1,129 @@
-"""What one connection, one address and one process may take."""
+"""The limits of one connection, one address and one process: values only, read from the settings."""
 
-import dataclasses
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
-from live.buckets import Bucket, SharedBucket, TokenBucket, spend_all
 from model_core.text import MAX_CHARS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Limits:
-    """All limits of a connection, from the settings; ``session.created`` shows those that a client can act on."""
+    """All limits, with their defaults and ranges. Raises ValidationError, a ValueError, for those out of range."""
 
-    max_message_bytes: int = 65_536
-    max_frame_bytes: int = 131_072
-    """What the transport takes before it closes: above max_message_bytes, so that a client gets an error first."""
-    max_body_bytes: int = 1_048_576
-    """Body of an HTTP request, which may hold many texts."""
-    max_chars: int = 20_000
-    messages_per_s: int = 60
-    """Refill of the token bucket of a connection. A fast typist makes 15 messages a second."""
-    burst: int = 600
-    """Size of the bucket: a replay sends a few hundred at once."""
-    address_factor: int = 5
-    """The bucket of one address, and that of one key, is so many times that of one connection."""
-    max_connections: int = 2_000
-    max_connections_per_address: int = 200
-    max_malformed: int = 20
-    """Malformed messages in a row before the connection is closed."""
-    max_refused: int = 1_000
-    """Messages beyond the rate, less those within it, before the connection is closed."""
-    idle_timeout_s: int = 600
-    """Silence of a client after which its connection is closed; 0 for never."""
-    ping_interval_s: int = 20
-    """Silence of a client after which it is sent a ping of WebSocket."""
-    ping_timeout_s: int = 10
-    """How long its pong may take. In Daphne a second ping would replace the first one's timer."""
-    slow_reader_s: int = 10
-    """How long a client may leave what was sent unread before its connection is closed."""
-    max_rooms: int = 500
-    """Rooms of this process in which others watch a typist."""
-    max_rooms_per_address: int = 10
-    max_watchers: int = 50
-    """Connections that watch one room."""
-    room_grace_s: int = 20
-    """How long a room waits for a typist whose connection is lost."""
+    max_message_bytes: int = Field(
+        default=65_536, ge=1, description="Bytes of a WebSocket message. A longer one gets `too_large`."
+    )
+    max_frame_bytes: int = Field(
+        default=131_072,
+        ge=1,
+        description="Bytes of a WebSocket message that the server reads at all; a longer one ends the connection "
+        "without a close code. At least `max_message_bytes`, so that clients get an error first.",
+    )
+    max_body_bytes: int = Field(
+        default=1_048_576, ge=1, description="Bytes of an HTTP body. A longer one gets `too_large`."
+    )
+    max_chars: int = Field(
+        default=20_000,
+        ge=1,
+        le=MAX_CHARS,
+        description="Unicode code points of a text. A longer one gets `text_too_long`.",
+    )
+    # A fast typist makes 15 messages a second.
+    messages_per_s: int = Field(
+        default=60, ge=1, description="Messages per second of one connection in the long run. More get `rate_limited`."
+    )
+    # A replay sends a few hundred at once.
+    burst: int = Field(
+        default=600, ge=1, description="Messages that a connection may send at once before `messages_per_s` applies."
+    )
+    address_factor: int = Field(
+        default=5,
+        ge=1,
+        description="All connections and requests of one address, or of one key, together may use this many times "
+        "`messages_per_s` and `burst`. With Redis this holds for all processes together.",
+    )
+    max_connections: int = Field(
+        default=2_000, ge=1, description="Open WebSockets of one process. One more gets `server_full`."
+    )
+    max_connections_per_address: int = Field(
+        default=200,
+        ge=1,
+        description="Open WebSockets of one address. One more gets `server_full`. "
+        "An IPv6 network (/64) counts as one address, here and for rates.",
+    )
+    max_malformed: int = Field(
+        default=20, ge=1, description="Malformed messages in a row after which the server closes a WebSocket."
+    )
+    max_refused: int = Field(
+        default=1_000,
+        ge=1,
+        description="The server closes a WebSocket after this many more messages above the rate than within it.",
+    )
+    idle_timeout_s: int = Field(
+        default=600,
+        ge=0,
+        description="Seconds without a message after which the server closes a WebSocket; 0 for never.",
+    )
+    # In Daphne, which looks every 2 seconds, a second ping would replace the timer of the first one.
+    ping_interval_s: int = Field(
+        default=20, ge=2, description="Seconds without a message after which the server sends a WebSocket ping."
+    )
+    ping_timeout_s: int = Field(
+        default=10,
+        ge=1,
+        description="Seconds to wait for the pong before the connection is dropped. Less than `ping_interval_s`.",
+    )
+    slow_reader_s: int = Field(
+        default=10,
+        ge=1,
+        description="Seconds for which a client may leave more than 64 KiB unread before its WebSocket is closed.",
+    )
+    max_rooms: int = Field(
+        default=500,
+        ge=0,
+        description="Rooms of one process, in which others watch a typist; 0 turns watching off. "
+        "One more gets `too_many_rooms`.",
+    )
+    max_rooms_per_address: int = Field(
+        default=10, ge=1, description="Rooms of one address. One more gets `too_many_rooms`."
+    )
+    max_watchers: int = Field(
+        default=50,
+        ge=1,
+        description="Connections that watch one room. One more gets `room_full`. They count as open WebSockets too.",
+    )
+    room_grace_s: int = Field(
+        default=20, ge=0, description="Seconds for which a room waits for a typist whose connection is lost."
+    )
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _fit_together(self) -> "Limits":
         if self.max_frame_bytes < self.max_message_bytes:
             raise ValueError("max_frame_bytes must be at least max_message_bytes")
         if self.ping_timeout_s >= self.ping_interval_s:
             raise ValueError("ping_timeout_s must be below ping_interval_s")
-        if self.max_chars > MAX_CHARS:
-            raise ValueError(f"max_chars may be {MAX_CHARS} at the most: the model reads no more")
+        return self
 
 
-@dataclass(frozen=True)
-class Admission:
-    """A connection's own bucket, and those that it shares with others of its address and its key."""
+_SHOWN: Final = ("max_message_bytes", "max_chars", "messages_per_s", "burst", "idle_timeout_s")
+"""What a client can act on."""
 
-    shared: tuple[str, ...]
-    own: TokenBucket
-    buckets: tuple[Bucket, ...]
-
-    def spend(self, texts: int = 1) -> float:
-        """Pay for one message of the connection that costs address and key so many texts, as over HTTP.
-
-        Returns 0, or the seconds to wait where that is beyond the rate; nothing is taken then.
-        """
-        return spend_all([(self.own, 1), *((bucket, texts) for bucket in self.buckets)])
-
-
-class Bill:
-    """What one request pays: first before it is read, then all that it turns out to cost, in one step."""
-
-    def __init__(self, buckets_of: Callable[[str | None], Sequence[Bucket]]) -> None:
-        self._buckets_of = buckets_of
-        self._buckets: Sequence[Bucket] = ()
-        self._paid = 0
-
-    def spend(self, texts: int, key: str | None = None) -> float:
-        """Pay for so many texts in all, by address and key; what was paid before is given back.
-
-        Returns 0, or the seconds to wait where that is beyond the rate; nothing is paid then.
-        """
-        for bucket in self._buckets:
-            bucket.give_back(self._paid)
-        self._buckets = self._buckets_of(key)
-        wait_s = spend_all((bucket, texts) for bucket in self._buckets)
-        self._paid = 0 if wait_s else texts
-        return wait_s
-
-
-class Admissions:
-    """Counts the connections of this process, and holds a bucket for each address and each key."""
-
-    _SWEEP_ABOVE = 1_024
-
-    def __init__(self, new_bucket: Callable[[str, float, float], Bucket]) -> None:
-        self._new_bucket = new_bucket
-        self._open = 0
-        self._connections: Counter[str] = Counter()
-        self._buckets: dict[str, Bucket] = {}
-        self._sweep_above = self._SWEEP_ABOVE
-
-    def __len__(self) -> int:
-        return self._open
-
-    def enter(self, address: str, limits: Limits, key: str | None = None) -> Admission | None:
-        """Admit a connection, or return None where the process or the address has too many."""
-        names = _shared_by(address, key)
-        if self._open >= limits.max_connections or self._connections[names[0]] >= limits.max_connections_per_address:
-            return None
-        shared = self._buckets_of(names, limits)
-        self._open += 1
-        self._connections.update(names)
-        return Admission(names, TokenBucket(limits.messages_per_s, limits.burst), shared)
-
-    def leave(self, admission: Admission) -> None:
-        """Count a connection out. Its shared buckets stay until they are full: reconnecting must not refill them."""
-        self._open -= 1
-        self._connections.subtract(admission.shared)
-        for name in admission.shared:
-            if not self._connections[name]:
-                del self._connections[name]
-
-    def bill(self, address: str, limits: Limits) -> "Bill":
-        """What somebody at an address pays outside of a connection."""
-        return Bill(lambda key: self._buckets_of(_shared_by(address, key), limits))
-
-    def _buckets_of(self, names: Sequence[str], limits: Limits) -> tuple[Bucket, ...]:
-        if len(self._buckets) > self._sweep_above:
-            self._sweep()
-        per_s, burst = limits.messages_per_s * limits.address_factor, limits.burst * limits.address_factor
-        for name in names:
-            if name not in self._buckets:
-                self._buckets[name] = self._new_bucket(name, per_s, burst)
-        return tuple(self._buckets[name] for name in names)
-
-    def _sweep(self) -> None:
-        self._buckets = {
-            name: bucket for name, bucket in self._buckets.items() if name in self._connections or not bucket.is_full()
-        }
-        # Those that stay would be looked through again at every call.
-        self._sweep_above = max(self._SWEEP_ABOVE, 2 * len(self._buckets))
-
-
-def _shared_by(address: str, key: str | None) -> tuple[str, ...]:
-    return (f"address:{address}",) if key is None else (f"address:{address}", f"key:{key}")
-
-
-def new_bucket(name: str, per_s: float, burst: float) -> Bucket:
-    """A bucket that all processes share where there is a Redis."""
-    bucket = TokenBucket(per_s, burst)
-    return SharedBucket(bucket, name, per_s, burst) if settings.REDIS_URL else bucket
-
-
-admissions = Admissions(new_bucket)
-"""Those of this process."""
+_read: tuple[dict[str, Any], Limits] | None = None
 
 
 def get_limits() -> Limits:
-    """The limits that the settings name. Raises ValueError or TypeError where they make no sense."""
+    """The limits that the settings name. Raises ValidationError where they make no sense."""
+    global _read
     configured: dict[str, Any] = settings.STARCAST_LIMITS
-    return Limits(**configured)
+    # Each connection and request asks, and the settings change in tests alone.
+    if _read is None or _read[0] is not configured:
+        _read = configured, Limits(**configured)
+    return _read[1]
 
 
 def shown_to_clients(limits: Limits) -> dict[str, int]:
     """What ``session.created`` says of the limits."""
-    shown = ("max_message_bytes", "max_chars", "messages_per_s", "burst", "idle_timeout_s")
-    return {name: value for name, value in dataclasses.asdict(limits).items() if name in shown}
+    return {name: getattr(limits, name) for name in _SHOWN}

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakSet
 
+from model_core.background_queue import Gate
 from model_core.cache import EncoderCache
 from model_core.classifier import Classifier, ModelInfo, Prediction, StepwiseClassifier
 from model_core.errors import EngineError, ModelUnavailable
-from model_core.gate import Gate
-from model_core.waiting import Newer, WaitingText, WaitingTexts, is_long
+from model_core.options import EngineOptions
+from model_core.scheduler import Newer, WaitingText, WaitingTexts, is_long
 
 logger = logging.getLogger(__name__)
 
@@ -27,28 +28,6 @@ _PAST_SHARE: Final = 1 / 16
 """What a token that is kept in the cache costs, as a share of one that is encoded."""
 _BACKGROUND_SHARE: Final = 1 / 16
 """Of the tokens that may wait; what else is done in the background stands in a line of its own before."""
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """Bounds of the engine's work; ValueError where they make no sense."""
-
-    max_waiting: int = 512
-    """Texts that may wait; one more is refused."""
-    max_waiting_tokens: int = 32_768
-    """Estimated tokens that may wait, so that many long texts are refused sooner than many short ones."""
-    max_batch: int = 32
-    max_batch_tokens: int = 384
-    """Estimated tokens of one batch: whoever comes next waits for all of it."""
-    deadline_ms: int = 5_000
-    """A text not answered by then is given up; nobody waits for its bars any more."""
-    background_deadline_ms: int = 30_000
-    """The same for background work, its time in line included."""
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f"{name} must be 1 or more, not {value}")
 
 
 @dataclass(frozen=True, slots=True)

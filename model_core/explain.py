@@ -10,7 +10,7 @@ from typing import Final
 
 from model_core.cache import EncoderCache
 from model_core.engine import Engine
-from model_core.units import Span, Unit, join, sentences, words
+from model_core.segmentation import Span, Unit, join, sentences, words
 
 METHOD: Final = "leave_out"
 MAX_PASSES: Final = 64

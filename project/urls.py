@@ -1,4 +1,4 @@
-"""HTTP and WebSocket routes. The health checks are answered before any route, by ``live.http.health_checks``."""
+"""HTTP and WebSocket routes. ``live.http.health.health_checks`` answers the health checks before any route."""
 
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
@@ -7,9 +7,9 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
-from live import pages, views
-from live.api import api
-from live.consumers import ClassifyConsumer, UnknownPathConsumer
+from live.http.api import api
+from live.pages import views
+from live.socket.consumer import ClassifyConsumer, UnknownPathConsumer
 from live.watching.consumer import WatchConsumer
 
 words = JavaScriptCatalog.as_view(packages=["live"])
@@ -19,14 +19,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/socket", views.socket_reference, name="socket"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),
-    path("widget.js", pages.widget_module, name="widget-module"),
+    path("widget.js", views.widget_module, name="widget-module"),
     # A page in another language has an address of its own (/ru/): links keep it, and no cookie is needed.
     *i18n_patterns(
         path("", gzip_page(views.page), name="page"),
-        path("watch/<slug:room_id>/", gzip_page(pages.watch), name="watch"),
-        path("model/", gzip_page(pages.model), name="model"),
-        path("about/", gzip_page(pages.about), name="about"),
-        path("widget/", gzip_page(pages.widget), name="widget"),
+        path("watch/<slug:room_id>/", gzip_page(views.watch), name="watch"),
+        path("model/", gzip_page(views.model), name="model"),
+        path("about/", gzip_page(views.about), name="about"),
+        path("widget/", gzip_page(views.widget), name="widget"),
         path("messages.js", gzip_page(conditional_page(words)), name="messages"),
         prefix_default_language=False,
     ),

@@ -1,29 +1,93 @@
-"""Fixtures that several levels of tests share: a fake model in the process, and a real Daphne beside it."""
+"""The lanes of the tests, and what several share: a fake model in the process, and a real Daphne beside it."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import pytest
-from channels.testing import WebsocketCommunicator
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from pytest_django.fixtures import Settings
 
-import live.engine
+import live.serving.process_engine
 from model_core.errors import CheckpointError
 from model_core.fake import FakeClassifier
 from project.asgi import application
-from tests.servers import RunningServer, free_port, start_server
+from tests.communicators import WebsocketCommunicator
+from tools.servers import RunningServer, free_port, start_server
 
 # No test asserts a speed, and a busy machine must not fail one.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("quick", hypothesis_settings.get_profile("patient"), max_examples=20)
+hypothesis_settings.load_profile("patient")
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-CLASSIFY_PATH = "/ws/v1/classify/"
+TESTS: Final = Path(__file__).resolve().parent
+REPOSITORY: Final = TESTS.parent
+CLASSIFY_PATH: Final = "/ws/v1/classify/"
+
+MARKER_OF_PATH: Final = {
+    "browser": "browser",
+    "js/test_package.py": "browser",
+    "clients/test_docs.py": "system",
+    "clients/test_score.py": "system",
+    "clients/test_score_input.py": "system",
+    "clients/test_score_resume.py": "system",
+    "deploy": "system",
+    "project/test_supply_chain.py": "system",
+    "system": "system",
+    "benchmarks": "training",
+    "model_core/backends": "training",
+    "training": "training",
+}
+MARKER_OF_FIXTURE: Final = {"browser": "browser", "data_dir": "system", "redis_url": "system", "two_models": "training"}
+"""What a test asks for says where it belongs, also through another fixture."""
+
+PACKAGES_OF: Final = {
+    "browser": ("playwright",),
+    "training": ("onnx", "openvino", "pyarrow", "sklearn", "torch", "transformers"),
+}
+"""What only tests of a marker import."""
+
+ONE_PROCESS: Final = ("system/topology",)
+"""Folders whose files share what is started only once, and so share a process of pytest-xdist."""
+
+
+def markers_of(path: Path) -> set[str]:
+    """The markers of all tests in a folder or file."""
+    name = path.relative_to(TESTS).as_posix()
+    return {marker for prefix, marker in MARKER_OF_PATH.items() if f"{name}/".startswith(f"{prefix}/")}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let unit tests import nothing that `make check` does not install, where it is installed too."""
+    if "not system" not in config.option.markexpr:
+        return
+    for marker, packages in PACKAGES_OF.items():
+        if f"not {marker}" in config.option.markexpr:
+            sys.modules.update(dict.fromkeys(packages))  # type: ignore[arg-type]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no tests that are left out as a whole: what they import may not be installed."""
+    left_out = (f"not {marker}" in config.option.markexpr for marker in markers_of(collection_path))
+    return any(left_out) or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its folder and its fixtures, and say which tests go to one process of pytest-xdist."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        of_fixtures = {MARKER_OF_FIXTURE[name] for name in fixtures if name in MARKER_OF_FIXTURE}
+        for marker in of_fixtures | markers_of(item.path):
+            item.add_marker(marker)
+        file = item.path.relative_to(TESTS).as_posix()
+        group = next((folder for folder in ONE_PROCESS if file.startswith(f"{folder}/")), file)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def require_program(*names: str) -> str:
@@ -44,16 +108,16 @@ def missing(message: str) -> NoReturn:
 @pytest.fixture
 def fresh_engine() -> Iterator[None]:
     """No engine and no classifier before and after the test."""
-    live.engine.reset()
+    live.serving.process_engine.reset()
     yield
-    live.engine.reset()
+    live.serving.process_engine.reset()
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> FakeClassifier:
     """The model of this process, replaced by a fake one whose knobs a test can turn."""
     classifier = FakeClassifier()
-    monkeypatch.setattr(live.engine, "load_classifier", lambda *_: classifier)
+    monkeypatch.setattr(live.serving.process_engine, "load_classifier", lambda *_: classifier)
     return classifier
 
 
@@ -64,7 +128,16 @@ def no_model(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> None:
     def fail(*_: object) -> None:
         raise CheckpointError("gone")
 
-    monkeypatch.setattr(live.engine, "load_classifier", fail)
+    monkeypatch.setattr(live.serving.process_engine, "load_classifier", fail)
+
+
+@pytest.fixture
+def plain_static_files(settings: Settings) -> None:
+    """Pages name their files as they are called in the tree, so that nothing need be collected."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
 
 
 @pytest.fixture
@@ -78,13 +151,33 @@ async def socket(fake: FakeClassifier) -> AsyncIterator[WebsocketCommunicator]:
     await communicator.disconnect()
 
 
+def manage(folder: Path, *command: str) -> None:
+    """Run a command of ``manage.py`` for the servers that keep their data in ``folder``."""
+    environment = {**os.environ, "STARCAST_DATA_DIR": str(folder), "STARCAST_DEBUG": "1", "STARCAST_BACKEND": "fake"}
+    subprocess.run(
+        [sys.executable, "manage.py", *command, "--verbosity", "0"], cwd=REPOSITORY, env=environment, check=True
+    )
+
+
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def static_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Static files of the servers that tests start, collected by one process for all."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "static.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "static" / "staticfiles.json").exists():
+            manage(folder, "collectstatic", "--noinput")
+    return folder / "static"
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory, static_dir: Path) -> Path:
     """Database and static files of the servers that tests start."""
     folder = tmp_path_factory.mktemp("var")
-    environment = {**os.environ, "STARCAST_DATA_DIR": str(folder), "STARCAST_DEBUG": "1", "STARCAST_BACKEND": "fake"}
-    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
-        subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=environment, check=True)
+    (folder / "static").symlink_to(static_dir)
+    manage(folder, "migrate")
     return folder
 
 
@@ -100,6 +193,21 @@ def real_server(data_dir: Path) -> Iterator[RunningServer]:
     """A real Daphne on a free port, with the shipped model."""
     with start_server(data_dir) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two block-causal checkpoints, ``one`` and ``two``, which keep something between two keys."""
+    # PyTorch takes seconds to load, and most tests do without.
+    from tests.factories import write_tuned
+    from tests.tiny import tiny_config
+    from training.export import export
+
+    folder = tmp_path_factory.mktemp("models")
+    for seed, name in enumerate(("one", "two"), 1):
+        config = tiny_config(version=str(seed), attention="block-causal", block=4, tail_step=16)
+        export(write_tuned(folder / name, seed, config), folder / name)
+    return folder
 
 
 @pytest.fixture

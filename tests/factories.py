@@ -1,9 +1,8 @@
-"""What several tests make: a tiny ELECTRA checkpoint, a tiny dataset, a prediction. All in code, nothing fetched."""
+"""What several tests make: a tiny ELECTRA checkpoint, a tiny dataset. All in code, nothing fetched."""
 
 import io
 import itertools
 import random
-import string
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,32 +13,13 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import ElectraConfig, ElectraForSequenceClassification
 
 from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, write_config
 from model_core.labels import CLASS_OF_STARS, ID2LABEL, LABEL2ID
+from tests.tiny import TINY_TOKENS, tiny_config, tiny_tokenizer
 from training.data import Review
 from training.export import export
-
-WORDS = ("the", "film", "was", "good", "bad", "great", "awful", "a", "of", "and", "##ly", "##ing", "movie", "plot")
-TINY_PRIOR = (0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2)
-TINY_TOKENS = 64
-
-
-def tiny_tokenizer() -> Tokenizer:
-    """A WordPiece tokenizer that cuts like BERT's and spells whatever it has no word for."""
-    pieces = [
-        *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
-        *WORDS,
-        *(f"{prefix}{letter}" for prefix in ("", "##") for letter in string.ascii_lowercase + string.digits),
-        *string.punctuation,
-    ]
-    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    return tokenizer
 
 
 def tiny_model(seed: int = 0, **architecture: Any) -> ElectraForSequenceClassification:
@@ -86,19 +66,6 @@ def write_checkpoint(folder: Path, seed: int = 0, **architecture: Any) -> Path:
     """Write what serving loads: float16 safetensors, int8 ONNX, tokenizer, config with digests."""
     export(write_tuned(folder, seed, **architecture), folder)
     return folder
-
-
-def tiny_config(**options: Any) -> CheckpointConfig:
-    """The Starcast entry of the tiny checkpoint."""
-    defaults: dict[str, Any] = {
-        "name": "tiny",
-        "version": "7",
-        "max_tokens": TINY_TOKENS,
-        "head_share": 0.25,
-        "prior": TINY_PRIOR,
-        "temperature": ((1, 1.5),),
-    }
-    return CheckpointConfig(**{**defaults, **options})
 
 
 def make_review(number: int = 0, stars: int = 8, text: str = "a good film", film: str = "film/0") -> Review:

@@ -7,17 +7,9 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
-import live.protocol
-from live.api_messages import MAX_TEXTS
-from live.codes import CLOSE_MEANINGS, ERROR_MEANINGS, WEBSOCKET_ONLY, comes_back
-from live.http import STATUS
-from live.limits import Limits
-from live.metrics import REGISTRY
-from live.protocol import FOLLOWING_CLOSE, RETRYABLE, ErrorCode
 from tests.conftest import require_program
-from tests.servers import REPOSITORY, RunningServer
+from tools.servers import REPOSITORY, RunningServer
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -135,70 +127,7 @@ def here(example: str, server: RunningServer) -> str:
     return example.replace("localhost:8000", f"localhost:{server.port}")
 
 
-def test_the_api_page_lists_every_error_and_every_close_code_as_the_server_has_them() -> None:
-    rows = (REPOSITORY / "docs" / "api.md").read_text().splitlines()
-    assert len(get_args(ErrorCode)) > 20
-    for code in get_args(ErrorCode):
-        status = "–" if code in WEBSOCKET_ONLY else STATUS.get(code, 400)
-        assert f"| `{code}` | {status} | {'yes' if code in RETRYABLE else 'no'} | {ERROR_MEANINGS[code]} |" in rows
-    for name, code in vars(live.protocol).items():
-        if name.startswith("CLOSE_"):
-            assert f"| {code} | {'yes' if comes_back(code) else 'no'} | {CLOSE_MEANINGS[code]} |" in rows
-
-
-def test_the_api_page_gives_the_default_limits() -> None:
-    page = (REPOSITORY / "docs" / "api.md").read_text()
-    limits = Limits()
-    for number in (
-        limits.max_message_bytes,
-        limits.max_body_bytes,
-        limits.max_chars,
-        MAX_TEXTS,
-        limits.burst * limits.address_factor,
-        limits.max_connections_per_address,
-    ):
-        assert f"| {number:,} " in page
-    assert f"| {limits.burst:,} at once, then {limits.messages_per_s} a second |" in page
-
-
-def test_the_http_page_lists_the_status_of_every_error() -> None:
-    page = (REPOSITORY / "docs" / "http.md").read_text()
-    for code, status in STATUS.items():
-        (row,) = [line for line in page.splitlines() if line.startswith(f"| {status} |")]
-        assert f"`{code}`" in row
-
-
-def test_the_protocol_page_says_which_close_code_follows_which_error() -> None:
-    page = (REPOSITORY / "docs" / "protocol.md").read_text()
-    rows = page.partition("After these the server closes:")[2].partition("## ")[0].splitlines()
-    described = {}
-    for codes, retryable, close_code in (row.strip("| ").split(" | ") for row in rows if row.startswith("| `")):
-        for code in re.findall("`([a-z_]+)`", codes):
-            described[code] = retryable, close_code
-    assert described == {
-        code: ("yes" if code in RETRYABLE else "no", str(close_code)) for code, close_code in FOLLOWING_CLOSE.items()
-    }
-    # What may be repeated invites to come back, and nothing else does.
-    assert all(comes_back(close_code) == (code in RETRYABLE) for code, close_code in FOLLOWING_CLOSE.items())
-
-
-def test_the_protocol_page_lists_every_error_and_every_close_code() -> None:
-    page = (REPOSITORY / "docs" / "protocol.md").read_text()
-    assert {code for code in get_args(ErrorCode) if f"`{code}`" not in page} == set()
-    close_codes = {value for name, value in vars(live.protocol).items() if name.startswith("CLOSE_")}
-    assert len(close_codes) > 5
-    assert {code for code in close_codes if f"| {code} |" not in page} == set()
-
-
 def test_links_between_pages_lead_somewhere() -> None:
-    for page in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]:
+    for page in [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
-
-
-def test_the_observability_page_lists_every_metric_of_ours_and_no_other() -> None:
-    page = (REPOSITORY / "docs" / "observability.md").read_text()
-    listed = set(re.findall(r"^\| `(starcast_\w+)`", page, re.MULTILINE))
-    suffix = {"counter": "_total", "info": "_info"}
-    families = [family for family in REGISTRY.collect() if family.name.startswith("starcast_")]
-    assert listed == {family.name + suffix.get(family.type, "") for family in families}

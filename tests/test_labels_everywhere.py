@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def test_the_page_has_the_labels_of_the_model() -> None:
-    source = (REPOSITORY / "static" / "live" / "protocol.js").read_text()
+    source = (REPOSITORY / "static" / "live" / "client" / "protocol.js").read_text()
     match = re.search(r"export const LABELS = Object\.freeze\((\[[\d, ]+\])\);", source)
     assert match is not None
     assert tuple(json.loads(match[1])) == STARS

@@ -1,11 +1,17 @@
 /** Fills dist/ with the page's own modules, which exist once in the repository, and with their types. */
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const MODULES = ["client.js", "offsets.js", "pacer.js", "protocol.js", "socket.js"];
+const MODULES = [
+  "client.js",
+  ...["offsets.js", "pacer.js", "protocol.js", "rating-client.js", "socket.js"].map(
+    (name) => `client/${name}`,
+  ),
+];
 
+/** @param {string} relative */
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const compiler = path("../../tests/js/node_modules/typescript/bin/tsc");
 
@@ -17,7 +23,10 @@ rmSync(path("dist"), { recursive: true, force: true });
 execFileSync(process.execPath, [compiler, "--project", path("tsconfig.json")], {
   stdio: ["ignore", "inherit", "inherit"],
 });
+mkdirSync(path("dist/client"), { recursive: true });
 for (const module of MODULES) {
   copyFileSync(path(`../../static/live/${module}`), path(`dist/${module}`));
 }
-copyFileSync(path("../../LICENSE"), path("LICENSE"));
+for (const name of ["LICENSE", "NOTICE"]) {
+  copyFileSync(path(`../../${name}`), path(name));
+}

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Final
 
 from django import template
@@ -13,7 +14,7 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-_IMPORT: Final = re.compile(r"""^(?:import|export)\b[^;"']*["']\./([\w.-]+)["']""", re.MULTILINE)
+_IMPORT: Final = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.{1,2}/[\w./-]+)["']""", re.MULTILINE)
 
 
 @register.simple_tag
@@ -35,7 +36,7 @@ def imported(name: str) -> tuple[str, ...]:
     while waiting:
         path = waiting.pop(0)
         for module in _IMPORT.findall(_source(path)):
-            other = str(PurePosixPath(path).with_name(module))
+            other = normpath(PurePosixPath(path).parent / module)
             if other != name and other not in found:
                 found[other] = None
                 waiting.append(other)

@@ -10,8 +10,9 @@ from contextvars import Context
 from typing import Final, Protocol
 
 from live.limits import Limits
-from live.protocol import ProtocolError
-from live.room_messages import RoomEnd, RoomState
+from live.messages.protocol import ProtocolError
+from live.messages.rooms import RoomEnd, RoomState
+from live.monitoring.metrics import open_watchers
 from live.watching import BEAT_S, MISSED_S, UNKNOWN_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link
 from live.watching.room import rooms
@@ -198,3 +199,4 @@ class Audiences:
 
 audiences = Audiences()
 """Those of this process."""
+open_watchers.set_function(lambda: audiences.watchers)

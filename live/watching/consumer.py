@@ -5,11 +5,12 @@ import math
 import time
 from contextvars import Context
 
-from live.base_consumer import AdmittedConsumer
-from live.client_messages import Close, Ping, parse_watcher_message
-from live.protocol import CLOSE_ASKED_FOR, CLOSE_ROOM_ENDED, ProtocolError, beyond_rate
-from live.room_messages import RoomClosed, RoomEnd
-from live.server_messages import Pong
+from live.connections.consumer import AdmittedConsumer
+from live.messages.client import Close, Ping, parse_watcher_message
+from live.messages.errors import CLOSE_ASKED_FOR, CLOSE_ROOM_ENDED
+from live.messages.protocol import ProtocolError, beyond_rate
+from live.messages.rooms import RoomClosed, RoomEnd
+from live.messages.server import Pong
 from live.watching.audience import Audience, audiences
 
 WRITABLE = "starcast.writable"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from live.limits import Limits
-from live.protocol import ProtocolError
-from live.room_messages import RoomEnd, RoomState
+from live.messages.protocol import ProtocolError
+from live.messages.rooms import RoomEnd, RoomState
+from live.monitoring.metrics import open_rooms
 from live.watching import MISSED_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link
 
@@ -228,3 +229,4 @@ class Rooms:
 
 rooms = Rooms()
 """Those of this process."""
+open_rooms.set_function(lambda: len(rooms))

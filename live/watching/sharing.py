@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
-from live.client_messages import TextUpdate
 from live.limits import Limits
-from live.protocol import ServerMessage
-from live.room_messages import RoomClosed, RoomEnd, RoomOpened, RoomState, RoomWatchers
-from live.server_messages import PredictionMessage
+from live.messages.client import TextUpdate
+from live.messages.protocol import ServerMessage
+from live.messages.rooms import RoomClosed, RoomEnd, RoomOpened, RoomState, RoomWatchers
+from live.messages.server import PredictionMessage
 from live.watching.room import Room, new_secret, rooms
 
 Send = Callable[[ServerMessage], Awaitable[None]]

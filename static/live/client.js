@@ -1,22 +1,23 @@
 /** What programs other than the page import, from the server or as the npm package `starcast-client`. */
 
-import { socketUrl } from "./protocol.js";
-import { RatingSocket } from "./socket.js";
+import { socketUrl } from "./client/protocol.js";
+import { RatingClient } from "./client/rating-client.js";
 
-export { utf16Spans } from "./offsets.js";
-export { LABELS, ProtocolError } from "./protocol.js";
-export { RatingSocket } from "./socket.js";
+export { utf16Spans } from "./client/offsets.js";
+export { LABELS, ProtocolError } from "./client/protocol.js";
+export { RatingClient, RatingError } from "./client/rating-client.js";
+export { RatingSocket } from "./client/socket.js";
 
 /**
- * @typedef {import("./protocol.js").Prediction} Prediction
- * @typedef {import("./protocol.js").Explanation} Explanation
- * @typedef {import("./protocol.js").RoomMessage} RoomMessage
- * @typedef {import("./protocol.js").ServerError} ServerError
- * @typedef {import("./protocol.js").Session} Session
- * @typedef {import("./protocol.js").SessionSettings} SessionSettings
- * @typedef {import("./protocol.js").Span} Span
- * @typedef {import("./socket.js").SocketOptions} SocketOptions
- * @typedef {import("./socket.js").Status} Status
+ * @typedef {import("./client/protocol.js").Prediction} Prediction
+ * @typedef {import("./client/protocol.js").Explanation} Explanation
+ * @typedef {import("./client/protocol.js").RoomMessage} RoomMessage
+ * @typedef {import("./client/protocol.js").ServerError} ServerError
+ * @typedef {import("./client/protocol.js").Session} Session
+ * @typedef {import("./client/protocol.js").SessionSettings} SessionSettings
+ * @typedef {import("./client/protocol.js").Span} Span
+ * @typedef {import("./client/socket.js").SocketOptions} SocketOptions
+ * @typedef {import("./client/socket.js").Status} Status
  *
  * @typedef {object} Listeners
  * @property {(prediction: Prediction, elapsedMs: number | null) => void} [onPrediction] With the
@@ -31,12 +32,16 @@ export { RatingSocket } from "./socket.js";
  *   `Error`: the server said something unknown. The connection goes on.
  */
 
+const NO_WEBSOCKET =
+  "this JavaScript runtime has no WebSocket. In Node.js 20, run `npm install ws`, and pass its class: " +
+  'import { WebSocket } from "ws"; connect({ url, WebSocket })';
+
 /**
  * Connects to a Starcast server, and stays connected until `close`.
  * @param {{url: string | URL} & SocketOptions & Listeners} options `url` is the address of the
  *   server, say `https://example.org`, or of its socket.
- * @throws {TypeError} for an address that is none, and where there is no WebSocket.
- * @returns {RatingSocket} Hand it the whole text at every change, by `submit`.
+ * @throws {TypeError} for an address that is not a URL, and where there is no WebSocket.
+ * @returns {RatingClient} Hand it the whole text at every change, by `submit`, or text by text, by `rate`.
  */
 export function connect({
   url,
@@ -49,23 +54,20 @@ export function connect({
   ...options
 }) {
   if (!(options.WebSocket ?? globalThis.WebSocket)) {
-    throw new TypeError("no WebSocket here: pass the class of the package ws as WebSocket");
+    throw new TypeError(NO_WEBSOCKET);
   }
-  const socket = new RatingSocket(socketUrl(url), options);
-  /**
-   * @template {keyof import("./socket.js").RatingEvents} Name
-   * @param {Name} name
-   * @param {(detail: import("./socket.js").RatingEvents[Name]) => void} listener
-   */
-  const listen = (name, listener) =>
-    socket.addEventListener(name, (event) => listener(/** @type {CustomEvent} */ (event).detail));
-  listen("prediction", ({ prediction, elapsedMs }) => onPrediction?.(prediction, elapsedMs));
-  listen("explanation", ({ explanation, text }) => onExplanation?.(explanation, text));
-  listen("state", (status) => onStatus?.(status));
-  listen("session", (session) => onSession?.(session));
-  listen("room", (message) => onRoom?.(message));
-  listen("refused", (error) => onError?.(error));
-  listen("fault", (error) => onError?.(error));
+  const socket = new RatingClient(socketUrl(url), options);
+  socket.addEventListener("prediction", ({ detail: { prediction, elapsedMs } }) =>
+    onPrediction?.(prediction, elapsedMs),
+  );
+  socket.addEventListener("explanation", ({ detail: { explanation, text } }) =>
+    onExplanation?.(explanation, text),
+  );
+  socket.addEventListener("state", ({ detail }) => onStatus?.(detail));
+  socket.addEventListener("session", ({ detail }) => onSession?.(detail));
+  socket.addEventListener("room", ({ detail }) => onRoom?.(detail));
+  socket.addEventListener("refused", ({ detail }) => onError?.(detail));
+  socket.addEventListener("fault", ({ detail }) => onError?.(detail));
   socket.start();
   return socket;
 }

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories import tiny_config, write_tuned
+from tests.factories import write_tuned
+from tests.tiny import tiny_config
 from training.export import export
 
 

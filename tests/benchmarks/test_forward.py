@@ -13,7 +13,7 @@ from benchmarks.batch import unfinished_reviews
 from benchmarks.floor import floor_passes, measure_floor
 from benchmarks.forward import Ways, describe, growing_texts, main, measure
 from benchmarks.keystrokes import Key
-from tests.factories import TINY_TOKENS
+from tests.tiny import TINY_TOKENS
 
 WAYS = {"forward", "classifier", "engine", "typing", "pytorch"}
 

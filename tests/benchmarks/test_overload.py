@@ -9,6 +9,8 @@ from benchmarks.crowd import KINDS
 from benchmarks.overload import ALONE, main
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_it_measures_typists_alone_and_beside_each_crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCAST_BACKEND", "fake")
     # So few tokens may wait that a crowd is more than the server can do, however fast the fake is.

@@ -8,9 +8,11 @@ import pytest
 
 from benchmarks.page import BUDGET_BYTES, DEVICES, Budget, main, median, over_budget
 from tests.conftest import require_program
-from tests.e2e.chromium import NAMES
+from tools.chromium import NAMES
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_each_page_is_measured_and_the_live_one_keeps_to_its_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,6 +51,8 @@ def test_what_is_above_its_budget_is_named_with_what_it_may_be() -> None:
     assert over_budget(without_keys, budget) == []
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_a_page_above_its_budget_fails_the_run_only_where_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

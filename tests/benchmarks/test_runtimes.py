@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.runtime_ways import REFERENCE, SERVED, make_ways
 from benchmarks.runtimes import differences, main, of_length, time_ways, token_texts
-from tests.reviews import REVIEWS
+from tools.reviews import REVIEWS
 
 
 def test_all_runtimes_compute_the_same_and_each_takes_as_many_turns(checkpoint: Path, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ QUIET = Sample(at_s=0, rss_mib=100, descriptors=10, threads=5, tasks=3)
 BUSY = replace(QUIET, rss_mib=150, descriptors=60, threads=6, tasks=103)
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_typists_come_and_go_and_leave_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

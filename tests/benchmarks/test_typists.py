@@ -98,6 +98,8 @@ async def test_a_server_that_takes_nobody_is_a_scenario_that_fails() -> None:
         await run_scenario(connect, [typed(0.1), typed(0.1)], WINDOW, usage)
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_two_typists_at_a_real_server_get_all_their_newest_keys_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +116,8 @@ def test_two_typists_at_a_real_server_get_all_their_newest_keys_answered(
         assert record["server_rss_mib"] > 10
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_the_search_writes_the_limit_and_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCAST_BACKEND", "fake")
     options = ["--peers", "starcast", "--kinds", "short", "--find-limit", "--most-typists", "2", "--limit-ms", "60000"]

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
 from websockets.typing import Origin, Subprotocol
 
-from tests.servers import RunningServer
+from tools.servers import RunningServer
 
 Message = dict[str, Any]
 KEY = "sc_that_the_mutant_knows"

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from starcast_client.cli import main
 
-from tests.reviews import REVIEWS
-from tests.servers import RunningServer
+from tools.reviews import REVIEWS
+from tools.servers import RunningServer
 
 TEXTS = [review.replace("\n", " ") for review in REVIEWS[:19]] + ["", '"quoted", and\twith 😀']
 

@@ -15,7 +15,7 @@ from starcast_client.connecting import socket_url
 
 from tests.clients.fake_server import Visit, fake_server
 from tests.clients.mutant import KEY, Memory, Message, Mutation, mutant
-from tests.servers import REPOSITORY, RunningServer, start_server
+from tools.servers import REPOSITORY, RunningServer, start_server
 
 TIMEOUT_S = 2.0
 CLIENT_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY / "clients/python/src"), "NO_PROXY": "localhost"}

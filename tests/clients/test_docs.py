@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.servers import REPOSITORY, RunningServer
+from tools.servers import REPOSITORY, RunningServer
 
 ADDRESS = "http://localhost:8000"
 PAGES = ("docs/clients.md", "clients/python/README.md")

@@ -3,13 +3,13 @@
 import pytest
 from starcast_client.messages import LABELS, SUBPROTOCOL, parse
 
-import live.protocol
+import live.messages.protocol
 from model_core.labels import STARS
 from tests.clients.fake_server import GREETING
 
 
 def test_labels_and_version_are_those_of_the_server() -> None:
-    assert (LABELS, SUBPROTOCOL) == (STARS, live.protocol.SUBPROTOCOL)
+    assert (LABELS, SUBPROTOCOL) == (STARS, live.messages.protocol.SUBPROTOCOL)
     assert tuple(GREETING["labels"]) == STARS
 
 

@@ -11,7 +11,8 @@ from starcast_client.cli import main
 from starcast_client.scoring.writers import COLUMNS
 
 from tests.clients.score_files import TEXTS, read, score, write_csv, write_jsonl, write_lines, write_parquet
-from tests.servers import RunningServer
+from tests.timing import PATIENCE_S
+from tools.servers import RunningServer
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,9 @@ def test_every_kind_of_file_is_rated_in_order_with_unrounded_numbers(
     rows = read(output)
     assert [row["text"] for row in rows] == TEXTS
     assert tuple(rows[0]) == COLUMNS
-    answer = httpx.post(f"{fake_server.http}/api/v1/predict", json={"text": TEXTS[3]}, trust_env=False).json()
+    answer = httpx.post(
+        f"{fake_server.http}/api/v1/predict", json={"text": TEXTS[3]}, trust_env=False, timeout=PATIENCE_S
+    ).json()
     assert [float(rows[3][f"p_{label}"]) for label in (1, 2, 3, 4, 7, 8, 9, 10)] == answer["probabilities"]
     assert float(rows[3]["expected_stars"]) == answer["expected_stars"]
 

@@ -13,7 +13,7 @@ from starcast_client.scoring import cli as scoring
 from starcast_client.scoring.readers import Row, Source, read_texts
 
 from tests.clients.score_files import TEXTS, read, score, write_jsonl, write_lines
-from tests.servers import REPOSITORY, RunningServer
+from tools.servers import REPOSITORY, RunningServer
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY / "clients/python/src"), "NO_PROXY": "localhost"}
 

@@ -12,7 +12,7 @@ from starcast_client.scoring.writers import COLUMNS
 from tests.clients.fake_server import Visit, error
 from tests.clients.score_files import TEXTS, read, score, write_lines
 from tests.clients.test_client import ServerInAThread
-from tests.servers import RunningServer
+from tools.servers import RunningServer
 
 BUSY = ErrorInfo("overloaded", retryable=True, message="as the test wants")
 

@@ -1,17 +1,28 @@
 /** A clock that only moves when told, and a WebSocket that does what the test says. */
 
-import { LABELS } from "../../static/live/protocol.js";
+import { LABELS } from "../../static/live/client/protocol.js";
 
+/**
+ * @import { Timers } from "../../static/live/client/pacer.js"
+ * @import { Explanation, Prediction, ServerError, Session } from "../../static/live/client/protocol.js"
+ * @import { Socket } from "../../static/live/client/socket.js"
+ * @import { Moment } from "../../static/live/timeline/recording.js"
+ */
+
+/** @implements {Timers} */
 export class FakeTimers {
   #now = 0;
   #nextId = 1;
+  /** @type {Map<unknown, {callback: () => void, at: number}>} */
   #pending = new Map();
 
+  /** @type {Timers["set"]} */
   set = (callback, ms) => {
     this.#pending.set(this.#nextId, { callback, at: this.#now + ms });
     return this.#nextId++;
   };
 
+  /** @type {Timers["clear"]} */
   clear = (id) => {
     this.#pending.delete(id);
   };
@@ -22,7 +33,7 @@ export class FakeTimers {
     return this.#pending.size;
   }
 
-  /** Moves the clock, and runs what falls due in its order. */
+  /** Moves the clock, and runs what falls due in its order. @param {number} ms */
   advance(ms) {
     const end = this.#now + ms;
     for (;;) {
@@ -40,6 +51,7 @@ export class FakeTimers {
 export const PRIOR = Object.freeze([0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2]);
 export const LIMITS = Object.freeze({ max_message_bytes: 65_536, max_chars: 20_000 });
 
+/** @param {Record<string, unknown>} changes @returns {Session} */
 export function session(changes = {}) {
   return {
     type: "session.created",
@@ -52,10 +64,13 @@ export function session(changes = {}) {
   };
 }
 
+/** @param {number} seq @param {Record<string, unknown>} changes @returns {Prediction} */
 export function prediction(seq, changes = {}) {
   return {
     type: "prediction",
     seq,
+    skipped: 0,
+    is_final: false,
     probabilities: [0, 0, 0, 0, 0.1, 0.2, 0.4, 0.3],
     stars: 9,
     expected_stars: 8.9,
@@ -64,10 +79,17 @@ export function prediction(seq, changes = {}) {
     tokens: 40,
     truncated: false,
     timing_ms: { queue: 0, inference: 5 },
+    model_version: "1",
     ...changes,
   };
 }
 
+/** @param {string} text @param {Partial<Moment>} changes @returns {Moment} */
+export function moment(text, changes = {}) {
+  return { ...prediction(1), isTooShort: false, text, atMs: 0, ...changes };
+}
+
+/** @param {number} seq @param {Record<string, unknown>} changes @returns {Explanation} */
 export function explanation(seq, changes = {}) {
   return {
     type: "explanation",
@@ -78,44 +100,81 @@ export function explanation(seq, changes = {}) {
   };
 }
 
-export function serverError(code, seq, retryable) {
-  return { type: "error", error: { code, message: code, seq, retryable } };
+/**
+ * @param {string} code
+ * @param {number | null | undefined} seq
+ * @param {boolean} retryable
+ * @param {Partial<ServerError>} changes
+ * @returns {{type: "error", error: ServerError}}
+ */
+export function serverError(code, seq, retryable, changes = {}) {
+  return { type: "error", error: { code, message: code, seq, retryable, ...changes } };
+}
+
+/** @implements {Socket} */
+export class FakeSocket {
+  /** @type {Socket["onmessage"]} */
+  onmessage = null;
+  /** @type {Socket["onclose"]} */
+  onclose = null;
+  /** @type {Socket["onerror"]} */
+  onerror = null;
+  /** @type {({type: string} & Record<string, unknown>)[]} */
+  sent = [];
+  isClosed = false;
+
+  /** @param {string} url @param {string[]} [protocols] */
+  constructor(url, protocols) {
+    this.url = url;
+    this.protocols = protocols;
+  }
+
+  /** @param {string} frame */
+  send(frame) {
+    this.sent.push(JSON.parse(frame));
+  }
+
+  close() {
+    this.isClosed = true;
+  }
+
+  /** The server says something. @param {unknown} message */
+  say(message) {
+    this.onmessage?.({ data: typeof message === "string" ? message : JSON.stringify(message) });
+  }
+
+  /** The connection ends from the other side. @param {number} code */
+  end(code) {
+    this.onclose?.({ code });
+  }
+
+  get texts() {
+    return this.sent.filter(({ type }) => type === "text.update");
+  }
 }
 
 /** Makes a WebSocket class whose sockets are kept in `sockets`, newest last. */
 export function fakeWebSocket() {
+  /** @type {FakeSocket[]} */
   const sockets = [];
-  class FakeWebSocket {
-    sent = [];
-    isClosed = false;
-
+  class FakeWebSocket extends FakeSocket {
+    /** @param {string} url @param {string[]} [protocols] */
     constructor(url, protocols) {
-      this.url = url;
-      this.protocols = protocols;
+      super(url, protocols);
       sockets.push(this);
     }
-
-    send(frame) {
-      this.sent.push(JSON.parse(frame));
-    }
-
-    close() {
-      this.isClosed = true;
-    }
-
-    /** The server says something. */
-    say(message) {
-      this.onmessage({ data: typeof message === "string" ? message : JSON.stringify(message) });
-    }
-
-    /** The connection ends from the other side. */
-    end(code) {
-      this.onclose({ code });
-    }
-
-    get texts() {
-      return this.sent.filter(({ type }) => type === "text.update");
-    }
   }
-  return { FakeWebSocket, sockets };
+  /** @returns {FakeSocket} The newest. */
+  const newest = () => must(sockets.at(-1));
+  return { FakeWebSocket, sockets, newest };
+}
+
+/**
+ * @template Value
+ * @param {Value | null | undefined} value
+ * @returns {Value} The same, which a test knows to be there.
+ */
+export function must(value) {
+  if (value === null || value === undefined) throw new Error("there is none");
+  return value;
 }

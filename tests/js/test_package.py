@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,17 @@ from playwright.sync_api import expect, sync_playwright
 from websockets.sync.client import connect
 
 from tests.conftest import missing, require_program
-from tests.e2e.chromium import ARGUMENTS, NAMES
-from tests.servers import REPOSITORY, RunningServer
+from tools.chromium import ARGUMENTS, NAMES
+from tools.servers import REPOSITORY, RunningServer
 
 COMPILER = REPOSITORY / "tests" / "js" / "node_modules" / "typescript" / "bin" / "tsc"
 TIMEOUT_S = 300
 CONSUMER = """
-import { connect, LABELS, type Prediction, RatingSocket, type Span, utf16Spans } from "starcast-client";
+import { connect, LABELS, RatingError, utf16Spans } from "starcast-client";
+import type { Prediction, RatingClient, Span } from "starcast-client";
 
 const shown: Prediction[] = [];
-const live: RatingSocket = connect({
+const live: RatingClient = connect({
   url: new URL("https://stars.example"),
   key: "key",
   WebSocket,
@@ -33,12 +35,16 @@ const live: RatingSocket = connect({
 });
 live.submit("text");
 live.cancel();
+live.addEventListener("prediction", ({ detail }) => detail.prediction.stars.toFixed());
+const rated: Promise<Prediction> = live.rate("text", { signal: AbortSignal.timeout(1) });
+rated.catch((error) => error instanceof RatingError && error.code);
 export const first: number = LABELS[0];
 // @ts-expect-error: a text is a string
 live.submit(5);
 // @ts-expect-error: there is no connection without an address
 connect({});
 """
+TRY_TO_CONNECT = 'try { connect({ url: "http://localhost" }) } catch (error) { console.log(error.message) }'
 
 
 def run(*command: str, cwd: Path) -> str:
@@ -68,12 +74,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_package_holds_the_modules_of_the_page_and_their_types(project: Path) -> None:
     package = project / "node_modules" / "starcast-client"
-    modules = sorted((package / "dist").glob("*.js"))
-    assert len(modules) == 5
+    modules = sorted((package / "dist").rglob("*.js"))
+    assert len(modules) == 6
     for module in modules:
-        assert module.read_bytes() == (REPOSITORY / "static" / "live" / module.name).read_bytes()
+        source = REPOSITORY / "static" / "live" / module.relative_to(package / "dist")
+        assert module.read_bytes() == source.read_bytes()
         assert module.with_suffix(".d.ts").exists()
-    assert "MIT License" in (package / "LICENSE").read_text()
+    for name in ("LICENSE", "NOTICE"):
+        assert (package / name).read_bytes() == (REPOSITORY / name).read_bytes()
     assert [folder.name for folder in (project / "node_modules").iterdir() if folder.is_dir()] == ["starcast-client"]
 
 
@@ -85,22 +93,49 @@ def test_a_strict_typescript_program_compiles_against_its_types(project: Path) -
         run(node, str(COMPILER), "--noEmit", "--strict", *options, "consumer.ts", cwd=project)
 
 
+def node_22() -> list[str]:
+    """Node with a WebSocket of its own: Node 20 has the same one behind a flag."""
+    return [require_program("node"), "--no-warnings", "--experimental-websocket"]
+
+
 def test_the_node_example_runs_as_printed(project: Path, fake_server: RunningServer) -> None:
     (project / "rate.mjs").write_text(examples("js")[0])
-    # Node 22 has a WebSocket; Node 20 has the same one behind this flag.
-    node = [require_program("node"), "--no-warnings", "--experimental-websocket"]
-    rated = run(*node, "rate.mjs", "A wonderful film.", fake_server.http, cwd=project)
+    rated = run(*node_22(), "rate.mjs", "A wonderful film.", fake_server.http, cwd=project)
     assert re.fullmatch(r"\d+\.\d stars\n", rated)
 
 
-def test_the_example_with_spans_prints_each_part_of_the_text(project: Path, fake_server: RunningServer) -> None:
-    (project / "spans.mjs").write_text(examples("js")[1].replace("http://localhost:8000", fake_server.http))
-    node = [require_program("node"), "--no-warnings", "--experimental-websocket"]
-    with subprocess.Popen([*node, "spans.mjs"], cwd=project, stdout=subprocess.PIPE, text=True) as program:
-        assert program.stdout is not None
-        parts = [program.stdout.readline().rpartition(" ") for _ in range(6)]
-        # It stays connected, as a page does.
-        program.kill()
+@pytest.mark.parametrize("package", ["ws", "undici"])
+def test_in_node_20_the_websocket_of_a_package_serves(
+    project: Path, fake_server: RunningServer, tmp_path: Path, package: str
+) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(REPOSITORY / "tests" / "js" / "node_modules" / package, tmp_path / "node_modules" / package)
+    example = examples("js")[1].replace("http://localhost:8000", fake_server.http).replace('"ws"', f'"{package}"')
+    (tmp_path / "rate.mjs").write_text(example)
+    assert re.fullmatch(r"\d+ stars\n", run(require_program("node"), "rate.mjs", cwd=tmp_path))
+
+
+def test_without_a_websocket_the_error_names_the_package_to_install(project: Path) -> None:
+    (project / "none.mjs").write_text(
+        f"delete globalThis.WebSocket; import('starcast-client').then(({{ connect }}) => {{ {TRY_TO_CONNECT} }});"
+    )
+    assert "npm install ws" in run(require_program("node"), "none.mjs", cwd=project)
+
+
+def test_the_example_that_goes_text_by_text_prints_each_rating_and_ends(
+    project: Path, fake_server: RunningServer
+) -> None:
+    (project / "texts.mjs").write_text(examples("js")[2].replace("http://localhost:8000", fake_server.http))
+    rated = run(*node_22(), "texts.mjs", cwd=project)
+    assert re.fullmatch(r"\d+ stars: A wonderful film.\n\d+ stars: Two hours of my life that I want back.\n", rated)
+
+
+def test_the_example_with_spans_prints_each_part_of_the_text_and_ends(
+    project: Path, fake_server: RunningServer
+) -> None:
+    (project / "spans.mjs").write_text(examples("js")[3].replace("http://localhost:8000", fake_server.http))
+    lines = run(*node_22(), "spans.mjs", cwd=project).splitlines(keepends=True)
+    parts = [line.rpartition(" ") for line in lines]
     assert all(re.fullmatch(r"-?\d+\.\d\d\n", weight) for _, _, weight in parts)
     words = [text for text, _, _ in parts]
     assert words == ["🎬 A wonderful film 🍿", "🎬", "A", "wonderful", "film", "🍿"]
@@ -119,7 +154,9 @@ def test_the_example_of_the_package_runs_as_printed(project: Path, fake_server: 
         )
         page = browser.new_page()
         page.route("**/example", lambda route: route.fulfill(body=page_source, content_type="text/html"))
-        page.route("**/package/*", lambda route: route.fulfill(path=dist / route.request.url.rpartition("/")[2]))
+        page.route(
+            "**/package/**", lambda route: route.fulfill(path=dist / route.request.url.rpartition("/package/")[2])
+        )
         page.goto(f"{fake_server.http}/example")
         with page.expect_console_message(lambda message: re.fullmatch(r"\d+\.\d stars", message.text) is not None):
             page.locator("textarea").press_sequentially("A wonderful film.")
@@ -140,9 +177,8 @@ def test_the_example_that_watches_runs_as_printed(project: Path, fake_server: Ru
         until("prediction")
         typist.send('{"type":"room.open"}')
         room_id = until("room.opened")["room_id"]
-        node = [require_program("node"), "--no-warnings", "--experimental-websocket"]
         arguments = ["watch.mjs", room_id, fake_server.ws.partition("/ws/")[0]]
-        with subprocess.Popen([*node, *arguments], cwd=project, stdout=subprocess.PIPE, text=True) as watcher:
+        with subprocess.Popen([*node_22(), *arguments], cwd=project, stdout=subprocess.PIPE, text=True) as watcher:
             assert watcher.stdout is not None
             assert re.fullmatch(r"\d+\.\d A wonderful film\.\n", watcher.stdout.readline())
             typist.send('{"type":"room.close"}')

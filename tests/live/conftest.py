@@ -7,27 +7,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 
-@pytest.fixture(scope="session")
-def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two block-causal checkpoints, ``one`` and ``two``, which keep something between two keys."""
-    # PyTorch takes seconds to load, and most tests here do without.
-    from tests.factories import tiny_config, write_tuned
-    from training.export import export
-
-    folder = tmp_path_factory.mktemp("models")
-    for seed, name in enumerate(("one", "two"), 1):
-        config = tiny_config(version=str(seed), attention="block-causal", block=4, tail_step=16)
-        export(write_tuned(folder / name, seed, config), folder / name)
-    return folder
-
-
 @pytest.fixture(autouse=True)
-def plain_static_files(settings: Settings) -> None:
-    """Pages name their files as they are called in the tree, so that nothing need be collected."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def without_collected_files(plain_static_files: None) -> None:
+    """Pages are tested in the process, where no static files are collected."""
 
 
 @pytest.fixture

@@ -1,21 +1,15 @@
-"""The tiny checkpoint, made once for all tests of the model core."""
+"""The tiny tokenizer, and engines that end with their test."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from model_core.engine import Engine, EngineOptions
+from model_core.engine import Engine
 from model_core.fake import FakeClassifier
+from model_core.options import EngineOptions
 from model_core.tokenizer import TextTokenizer
-from tests.factories import TINY_TOKENS, tiny_tokenizer, write_checkpoint
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What serving loads. Not to be changed: copy it first."""
-    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+from tests.tiny import TINY_TOKENS, tiny_tokenizer
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from model_core.checkpoint import (
 )
 from model_core.errors import CheckpointError
 from model_core.labels import ID2LABEL
-from tests.factories import tiny_config
+from tests.tiny import tiny_config
 
 ARCHITECTURE = {"hidden_size": 32, "max_position_embeddings": 128, "id2label": {str(i): s for i, s in ID2LABEL.items()}}
 

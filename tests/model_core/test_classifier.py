@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.classifier import ModelInfo, Prediction, StepwiseTextClassifier, TextClassifier, softmax
 from model_core.tokenizer import TextTokenizer
-from tests.factories import TINY_PRIOR
+from tests.tiny import TINY_PRIOR
 
 INFO = ModelInfo("tiny", "1", "0" * 64, "stub", 64, TINY_PRIOR)
 

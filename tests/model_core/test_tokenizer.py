@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, models
 
 from model_core.text import MAX_CHARS
 from model_core.tokenizer import TextTokenizer
-from tests.factories import tiny_config, tiny_tokenizer
+from tests.tiny import tiny_config, tiny_tokenizer
 
 VOCABULARY = tiny_tokenizer().get_vocab()
 CLS, SEP, UNKNOWN, GOOD, BAD = (VOCABULARY[piece] for piece in ("[CLS]", "[SEP]", "[UNK]", "good", "bad"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
-from tests.servers import REPOSITORY, free_port, start_server
+from tools.servers import REPOSITORY, free_port, start_server
 
 ROUND_TRIP = """
 import asyncio

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.servers import REPOSITORY
+from tools.servers import REPOSITORY
 
 PAGES = ("security.md", "operations.md")
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template import engines
 
-from tests.servers import REPOSITORY
+from tools.servers import REPOSITORY
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -76,26 +75,6 @@ def test_redis_is_the_channel_layer_where_it_is_named(tmp_path: Path) -> None:
         STARCAST_REDIS_URL="redis://localhost:6379/0",
     )  # fmt: skip
     assert finished.stdout.strip() == "RedisPubSubChannelLayer", finished.stderr
-
-
-def test_the_configuration_page_lists_every_variable_and_no_other() -> None:
-    read = set(re.findall(r'env_\w+\(\s*"(STARCAST_\w+)"', (REPOSITORY / "project" / "settings.py").read_text()))
-    documented = set(re.findall(r"`(STARCAST_\w+)`", (REPOSITORY / "docs" / "configuration.md").read_text()))
-    assert read
-    assert documented - {"STARCAST_SECRET_KEY_FILE", "STARCAST_METRICS_TOKEN_FILE", "STARCAST_REQUIRE_ALL"} == read
-
-
-def test_only_the_settings_read_the_environment() -> None:
-    sources = [file for folder in ("live", "model_core", "project") for file in (REPOSITORY / folder).rglob("*.py")]
-    readers = {file.name for file in sources if re.search(r"os\.(environ\b(?!\.setdefault)|getenv)", file.read_text())}
-    assert readers == {"env.py"}
-
-
-def test_nothing_uses_a_cache() -> None:
-    sources = [file for folder in ("live", "project") for file in (REPOSITORY / folder).rglob("*.py")]
-    assert len(sources) > 50
-    assert [file.name for file in sources if "django.core.cache" in file.read_text()] == []
-    assert "cache" not in " ".join(settings.MIDDLEWARE)
 
 
 def test_a_fault_sends_no_mail(mailoutbox: list[EmailMessage]) -> None:

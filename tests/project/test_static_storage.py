@@ -8,7 +8,7 @@ import pytest
 from django.contrib import admin
 
 from tests.conftest import require_program
-from tests.servers import REPOSITORY
+from tools.servers import REPOSITORY
 
 SOURCE = REPOSITORY / "static" / "live"
 
@@ -20,8 +20,8 @@ def collected(data_dir: Path) -> Path:
 
 def test_modules_are_collected_without_comments_and_are_still_modules(collected: Path) -> None:
     node = require_program("node")
-    for source in SOURCE.glob("*.js"):
-        module = collected / "live" / source.name
+    for source in SOURCE.rglob("*.js"):
+        module = collected / "live" / source.relative_to(SOURCE)
         assert "/**" not in module.read_text()
         assert module.stat().st_size < source.stat().st_size
         checked = subprocess.run(
@@ -32,14 +32,14 @@ def test_modules_are_collected_without_comments_and_are_still_modules(collected:
 
 def test_a_module_imports_others_by_their_hashed_names(collected: Path) -> None:
     manifest = json.loads((collected / "staticfiles.json").read_text())
-    text = (collected / manifest["paths"]["live/main.js"]).read_text()
+    text = (collected / manifest["paths"]["live/live-page.js"]).read_text()
     assert "import" in text
-    for module in SOURCE.glob("*.js"):
-        assert f'"./{module.name}"' not in text
+    for module in SOURCE.rglob("*.js"):
+        assert f'/{module.name}"' not in text
 
 
 def test_sources_stay_as_they_are() -> None:
-    assert "/**" in (SOURCE / "main.js").read_text()
+    assert "/**" in (SOURCE / "live-page.js").read_text()
 
 
 def test_files_of_others_are_left_alone(collected: Path) -> None:

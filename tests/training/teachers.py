@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import MPNetConfig, MPNetForSequenceClassification
 
 from model_core.checkpoint import TOKENIZER_FILE
-from tests.factories import WORDS
+from tests.tiny import WORDS
 
 
 def mpnet_tokenizer() -> Tokenizer:

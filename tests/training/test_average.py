@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE, read_config
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
-from tests.factories import tiny_config, write_tuned
+from tests.factories import write_tuned
+from tests.tiny import tiny_config
 from training.average import average, main
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_core.tokenizer import TextTokenizer
-from tests.factories import make_review, tiny_tokenizer
+from tests.factories import make_review
+from tests.tiny import tiny_tokenizer
 from training.batches import Draw, DrawnTexts, EpochPlan, TrainingTexts, collate
 from training.config import FinetuneConfig
 from training.data import Review

@@ -9,7 +9,8 @@ from scipy.special import softmax
 from model_core.attention import rate
 from model_core.checkpoint import read_config
 from model_core.tokenizer import TextTokenizer
-from tests.factories import dataset_files, tiny_config, tiny_model, tiny_tokenizer, write_archive, write_tuned
+from tests.factories import dataset_files, tiny_model, write_archive, write_tuned
+from tests.tiny import tiny_config, tiny_tokenizer
 from tests.training.teachers import write_mpnet
 from training import distill
 from training.data import DataError, Review, in_validation

@@ -23,7 +23,8 @@ from model_core.checkpoint import (
 )
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
-from tests.factories import TINY_PRIOR, tiny_config, tiny_model, torch_logits, write_hugging_face, write_tuned
+from tests.factories import tiny_model, torch_logits, write_hugging_face, write_tuned
+from tests.tiny import TINY_PRIOR, tiny_config
 from training.export import export, main
 
 TEXTS = [(2, 3), (2, 10, 11, 12, 3), tuple(range(2, 66))]

@@ -9,7 +9,8 @@ from transformers import BertConfig, BertForSequenceClassification, BertModel, E
 from model_core.checkpoint import WEIGHTS_FILE
 from model_core.labels import ID2LABEL, LABEL2ID
 from model_core.tokenizer import TextTokenizer
-from tests.factories import tiny_model, tiny_tokenizer, torch_logits, write_hugging_face
+from tests.factories import tiny_model, torch_logits, write_hugging_face
+from tests.tiny import tiny_tokenizer
 from training import initial as initial_module
 from training.initial import WARM_START, InitError, load_initial
 

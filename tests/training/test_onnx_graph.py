@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper
 
 from model_core.attention import rate
-from tests.factories import constants, in_float, tiny_config, tiny_model, torch_logits, weights_of
+from tests.factories import constants, in_float, tiny_model, torch_logits, weights_of
+from tests.tiny import tiny_config
 from training.onnx_builder import FloatArray, GraphBuilder, quantize_rows
 from training.onnx_graph import build_cached, build_plain
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.keys import PREFIX_LENGTH, create_key
+from live.access.keys import PREFIX_LENGTH, create_key
 from live.models import ApiKey
 
 

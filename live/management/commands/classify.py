@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.choice import load_at_start
-from live.protocol import Rating, rating_fields
+from live.messages.protocol import Rating, rating_fields
+from live.serving.model_choice import load_at_start
 from model_core.errors import CheckpointError
 
 _BATCH = 32

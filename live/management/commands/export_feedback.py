@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.feedback_export import write_folder
+from live.admin.feedback_export import write_folder
 from live.models import Feedback
 
 

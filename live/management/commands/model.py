@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.choice import checkpoint_folders, find_checkpoint, newest_choice, verify
-from live.engine import Serving, load
 from live.models import ModelChoice
+from live.serving.model_choice import checkpoint_folders, find_checkpoint, newest_choice, verify
+from live.serving.process_engine import Serving, load
 from model_core.checkpoint import CONFIG_FILE, GOLDEN_FILE, read_config, sha256_of
 from model_core.errors import CheckpointError
 

@@ -7,11 +7,11 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.choice import load_at_start
-from live.engine import start_with
 from live.limits import get_limits
-from live.model_watch import ModelWatch
-from live.server import StarcastServer
+from live.server.daphne import StarcastServer
+from live.serving.model_choice import load_at_start
+from live.serving.model_switch import ModelWatch
+from live.serving.process_engine import start_with
 from model_core.errors import CheckpointError
 from project.asgi import application
 

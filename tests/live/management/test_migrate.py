@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
-from tests.servers import REPOSITORY, free_port
-from tests.topology.services import NotInstalledError, postgres
+from tools.servers import REPOSITORY, free_port
+from tools.topology.services import NotInstalledError, postgres
 
 # Says how long a statement may take, for the connection that migrates and for any other.
 PROGRAM = """

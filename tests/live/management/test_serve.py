@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from model_core.checkpoint import CONFIG_FILE, ONNX_DATA_FILE
-from tests.servers import REPOSITORY, ask, open_socket, start_server
+from tools.servers import REPOSITORY, ask, open_socket, start_server
 
 AGEING = """
 import os

@@ -7,7 +7,8 @@ import torch
 from safetensors import safe_open
 from tokenizers import Tokenizer, models
 
-from tests.factories import dataset_files, tiny_tokenizer, write_archive
+from tests.factories import dataset_files, write_archive
+from tests.tiny import tiny_tokenizer
 from training.config import ConfigError
 from training.data import DataError, in_validation, load_split
 from training.experiments import pack as module

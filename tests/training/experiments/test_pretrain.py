@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE
-from tests.factories import separable_reviews, tiny_model, tiny_tokenizer, torch_logits, write_tuned
+from tests.factories import separable_reviews, tiny_model, torch_logits, write_tuned
+from tests.tiny import tiny_tokenizer
 from training import loop
 from training.config import ConfigError
 from training.experiments import pretrain as module

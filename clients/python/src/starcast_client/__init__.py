@@ -16,6 +16,8 @@ from starcast_client.errors import (
 )
 from starcast_client.messages import ErrorInfo, Explanation, Limits, Model, Rating, Session, Span, Timing
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AsyncClient",
     "Cancelled",
@@ -38,4 +40,5 @@ __all__ = [
     "Superseded",
     "TextRefused",
     "Timing",
+    "__version__",
 ]

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from starcast_client import __version__
 from starcast_client.connecting import socket_url
 from starcast_client.scoring import cli as scoring
 
@@ -26,6 +27,7 @@ def until_nobody_reads(run: Callable[[], int]) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status."""
     parser = argparse.ArgumentParser(prog="starcast", description="Star ratings of a film review as it is written.")
+    parser.add_argument("--version", action="version", version=f"starcast {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     live = commands.add_parser(
         "live",

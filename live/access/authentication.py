@@ -1,0 +1,78 @@
+"""Who may connect or call: pages of this server, listed origins, programs, and whoever presents a valid key."""
+
+import base64
+import binascii
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from live.access.keys import KnownKey, find_key
+from live.access.origin import origin_allowed
+from live.access.revocation import key_watch
+from live.messages.protocol import ProtocolError
+
+logger = logging.getLogger(__name__)
+
+BEARER_SUBPROTOCOL: Final = "starcast.bearer."
+"""A browser cannot set headers of a WebSocket, so its key rides as a subprotocol, in base64url."""
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+async def identify(headers: Headers, subprotocols: Iterable[str] = ()) -> KnownKey | None:
+    """The valid key that is presented, or None where none is and none is needed.
+
+    Raises ProtocolError: ``key_invalid`` for a wrong or revoked key, ``origin_refused`` for a foreign page without a
+    key, ``key_missing`` where the settings ask for one, ``internal`` where the database cannot say.
+    """
+    presented = _presented_key(headers, subprotocols)
+    if presented is not None:
+        return await _checked(presented)
+    if not origin_allowed(headers, settings.ALLOWED_HOSTS, settings.STARCAST_ORIGINS):
+        raise ProtocolError("origin_refused", "pages of this origin need a key")
+    if settings.STARCAST_REQUIRE_KEY and not _from_own_page(headers):
+        raise ProtocolError("key_missing", "this server asks for a key: Authorization: Bearer KEY")
+    return None
+
+
+def without_keys(subprotocols: Iterable[str]) -> list[str]:
+    """The subprotocols that are no keys."""
+    return [offered for offered in subprotocols if not offered.startswith(BEARER_SUBPROTOCOL)]
+
+
+async def _checked(presented: str) -> KnownKey:
+    try:
+        known = await find_key(presented)
+    except DatabaseError as error:
+        logger.error("cannot look up keys: %s", error)
+        raise ProtocolError("internal", "keys cannot be checked at the moment") from error
+    if known is None:
+        raise ProtocolError("key_invalid", "this key is wrong or revoked")
+    key_watch.note_use(known)
+    return known
+
+
+def _presented_key(headers: Headers, subprotocols: Iterable[str]) -> str | None:
+    for name, value in headers:
+        scheme, _, key = value.decode("latin-1").partition(" ")
+        if name == b"authorization" and scheme.lower() == "bearer":
+            return key.strip()
+    for offered in subprotocols:
+        if offered.startswith(BEARER_SUBPROTOCOL):
+            return _decoded(offered.removeprefix(BEARER_SUBPROTOCOL))
+    return None
+
+
+def _decoded(encoded: str) -> str:
+    """A key from base64url with or without padding; an empty one, which nobody has, where it is malformed."""
+    try:
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _from_own_page(headers: Headers) -> bool:
+    return any(name == b"origin" for name, _ in headers) and origin_allowed(headers, settings.ALLOWED_HOSTS, ())

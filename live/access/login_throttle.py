@@ -1,0 +1,73 @@
+"""How often passwords of the admin may be tried: ten times at once from one network, then once in half a minute."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.contrib.auth.signals import user_login_failed
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+
+from live.access.addresses import network_of
+from live.access.admissions import new_bucket
+from live.access.token_buckets import Bucket
+
+logger = logging.getLogger(__name__)
+
+_PATH: Final = "/admin/login/"
+_AT_ONCE: Final = 10
+_EVERY_S: Final = 30
+_SWEEP_ABOVE: Final = 1_024
+
+_buckets: dict[str, Bucket] = {}
+
+
+@sync_and_async_middleware
+def login_rate(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Refuse with status 429 who tries passwords too often. With Redis all processes count together."""
+    if iscoroutinefunction(get_response):
+
+        async def middleware_async(request: HttpRequest) -> HttpResponse:
+            response: HttpResponse = _refusal() if _is_too_often(request) else await get_response(request)
+            return response
+
+        return middleware_async
+
+    async def is_too_often(request: HttpRequest) -> bool:
+        return _is_too_often(request)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        # Buckets belong to an event loop.
+        response: HttpResponse = _refusal() if async_to_sync(is_too_often)(request) else get_response(request)
+        return response
+
+    return middleware
+
+
+@receiver(user_login_failed)
+def log_failure(request: HttpRequest | None = None, **_: Any) -> None:
+    """Tell the log from where, but not by which name: people mistype, and put their password there."""
+    logger.warning("a login to the admin failed, from %s", request.META.get("REMOTE_ADDR") if request else "nowhere")
+
+
+def _is_too_often(request: HttpRequest) -> bool:
+    if request.method != "POST" or request.path_info != _PATH:
+        return False
+    if len(_buckets) > _SWEEP_ABOVE:
+        for name in [name for name, bucket in _buckets.items() if bucket.is_full()]:
+            del _buckets[name]
+    name = f"login:{network_of(request.META.get('REMOTE_ADDR', ''))}"
+    if name not in _buckets:
+        _buckets[name] = new_bucket(name, 1 / _EVERY_S, _AT_ONCE)
+    if _buckets[name].take():
+        return False
+    logger.warning("passwords of the admin are tried too often, from %s", request.META.get("REMOTE_ADDR"))
+    return True
+
+
+def _refusal() -> HttpResponse:
+    refusal = HttpResponse("Too many attempts. Try again in a minute.\n", status=429, content_type="text/plain")
+    refusal["Retry-After"] = str(_EVERY_S)
+    return refusal

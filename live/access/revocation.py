@@ -1,0 +1,100 @@
+"""Closes the sockets of revoked keys and notes when keys were used, by one task that ends when there is neither."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextvars import Context
+from datetime import datetime
+from typing import Final
+
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from live.access.keys import KnownKey
+from live.models import ApiKey
+
+logger = logging.getLogger(__name__)
+
+_POLL_S: Final = 2.0
+"""Other processes revoke too; the database is what all of them see."""
+_WRITE_S: Final = 60.0
+
+OnRevoked = Callable[[], Awaitable[None]]
+
+
+class KeyWatch:
+    """The keyed sockets of this process, and the uses of keys that are not written yet."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[OnRevoked, KnownKey] = {}
+        self._used: dict[int, datetime] = {}
+        self._written = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, key: KnownKey, on_revoked: OnRevoked) -> None:
+        """Have ``on_revoked`` called once when the key is revoked."""
+        self._sockets[on_revoked] = key
+        self._wake()
+
+    def remove(self, on_revoked: OnRevoked) -> None:
+        """Watch no more."""
+        self._sockets.pop(on_revoked, None)
+
+    def note_use(self, key: KnownKey) -> None:
+        """Note that a key is used now; it is written later, at most once a minute."""
+        self._used[key.id] = timezone.now()
+        self._wake()
+
+    def _wake(self) -> None:
+        # A task of an event loop that has ended is of no use to this one.
+        loop = asyncio.get_running_loop()
+        if self._task is None or self._task.done() or self._task.get_loop() is not loop:
+            # In a context of its own: that of a request names an executor for database work that ends with the request.
+            self._task = loop.create_task(self._work(), context=Context())
+
+    async def _work(self) -> None:
+        while self._sockets or self._used:
+            await asyncio.sleep(_POLL_S)
+            try:
+                await self._close_revoked()
+                await self._write_used()
+            except DatabaseError as error:
+                logger.warning("cannot read or write keys, will try again: %s", error)
+            except Exception:
+                logger.exception("watching keys failed, will try again")
+
+    async def _close_revoked(self) -> None:
+        watched = {key.id for key in self._sockets.values()}
+        if not watched:
+            return
+        gone = watched - await database_sync_to_async(_valid_ids)(watched)
+        for on_revoked, key in list(self._sockets.items()):
+            if key.id in gone:
+                self.remove(on_revoked)
+                await on_revoked()
+
+    async def _write_used(self) -> None:
+        if not self._used or time.monotonic() - self._written < _WRITE_S:
+            return
+        used, self._used = self._used, {}
+        self._written = time.monotonic()
+        try:
+            await database_sync_to_async(_write_last_used)(used)
+        except DatabaseError:
+            self._used = {**used, **self._used}
+            raise
+
+
+def _valid_ids(ids: Collection[int]) -> set[int]:
+    return set(ApiKey.objects.filter(pk__in=ids, revoked=None).values_list("pk", flat=True))
+
+
+def _write_last_used(used: Mapping[int, datetime]) -> None:
+    for pk, last_used in used.items():
+        ApiKey.objects.filter(pk=pk).update(last_used=last_used)
+
+
+key_watch = KeyWatch()
+"""That of this process."""

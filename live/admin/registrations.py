@@ -1,0 +1,105 @@
+"""The admin: API keys are made, shown once and revoked; feedback is read, deleted and exported."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from live.access.keys import create_key
+from live.admin.feedback_export import archive
+from live.models import ApiKey, Feedback
+
+if TYPE_CHECKING:
+    _KeyAdmin = admin.ModelAdmin[ApiKey]
+    _FeedbackAdmin = admin.ModelAdmin[Feedback]
+else:
+    _KeyAdmin = _FeedbackAdmin = admin.ModelAdmin
+
+
+_NEW_KEY: Final = "new_key"
+"""Attribute of a record that was made just now: the key, which is not stored."""
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(_KeyAdmin):
+    """Lists keys by their prefix; the key itself is shown when it is made, and never again."""
+
+    list_display = ("prefix", "name", "created", "last_used", "revoked")
+    list_filter = ("revoked",)
+    search_fields = ("name", "prefix")
+    fields = ("name", "prefix", "created", "last_used", "revoked")
+    readonly_fields = ("prefix", "created", "last_used", "revoked")
+    actions = ("revoke",)
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        """A new key has a name only."""
+        return super().get_fields(request, obj) if obj is not None else ("name",)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: "ModelForm[ApiKey]", change: bool) -> None:
+        """Make the key of a new record."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        record, key = create_key(obj.name)
+        obj.pk, obj.prefix = record.pk, record.prefix
+        setattr(obj, _NEW_KEY, key)
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        """Show the key, here and now: a message would lie in a cookie until it is read."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"The key of {obj.name}",
+            "key": getattr(obj, _NEW_KEY),
+        }
+        return TemplateResponse(request, "live/admin_new_key.html", context)
+
+    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        """Refuse keys from now on."""
+        for key in queryset:
+            key.revoke()
+        self.message_user(request, "Revoked. Open connections are closed within seconds.", messages.SUCCESS)
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(_FeedbackAdmin):
+    """Lists feedback, and changes nothing of it."""
+
+    list_display = (
+        "beginning",
+        "stars",
+        "model_stars",
+        "rounded_expected_stars",
+        "language",
+        "model_version",
+        "created",
+    )
+    list_filter = ("stars", "model_stars", "language", "model_version", "created")
+    search_fields = ("text",)
+    date_hierarchy = "created"
+    readonly_fields = (
+        *("text", "stars", "model_stars", "expected_stars", "probabilities", "model_version", "language", "created"),
+    )
+    actions = ("export",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody writes it here."""
+        return False
+
+    @admin.display(description="expected stars", ordering="expected_stars")
+    def rounded_expected_stars(self, feedback: Feedback) -> str:
+        """As the page shows it."""
+        return f"{feedback.expected_stars:.1f}"
+
+    @admin.action(description="Export the selected feedback for training", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Feedback]) -> HttpResponse:
+        """Download it in the layout of the dataset."""
+        return HttpResponse(
+            archive(queryset.order_by("pk").iterator()),
+            content_type="application/gzip",
+            headers={"Content-Disposition": 'attachment; filename="feedback.tar.gz"'},
+        )

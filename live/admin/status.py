@@ -1,0 +1,99 @@
+"""The status page of the admin: what the process that answers the request is doing."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from live.monitoring.metrics import REGISTRY, sample
+from live.serving.model_choice import newest_choice
+from live.serving.process_engine import get_serving
+from model_core.errors import CheckpointError
+
+Rows = Mapping[str, Any]
+
+
+@never_cache
+@require_safe
+def status(request: HttpRequest) -> HttpResponse:
+    """Model, connections and work of this process."""
+    context = {
+        **admin.site.each_context(request),
+        "title": "Status",
+        "sections": {"Model": _model(), "Work": _work(), "Process": _process()},
+    }
+    return render(request, "live/admin_status.html", context)
+
+
+def _model() -> Rows:
+    try:
+        serving = get_serving()
+    except CheckpointError as error:
+        return {"Problem": str(error), "Chosen": _choice()}
+    info, difference = serving.classifier.info, serving.golden_difference
+    return {
+        "Name": info.name,
+        "Version": info.version,
+        "Backend": info.backend,
+        "SHA-256 of the weights": info.sha256,
+        "Golden answers": "none" if difference is None else f"passed, off by {difference:.6f} at most",
+        "Answers since": serving.since,
+        "Chosen": _choice(),
+    }
+
+
+def _choice() -> str:
+    try:
+        choice = newest_choice()
+    except DatabaseError:
+        return "unknown: the database does not answer"
+    return "that of STARCAST_CHECKPOINT" if choice is None else f"{choice}, {choice.chosen:%Y-%m-%d %H:%M}"
+
+
+def _work() -> Rows:
+    return {
+        "Connections": int(sample("starcast_connections")),
+        "Rooms": int(sample("starcast_rooms")),
+        "Watchers": int(sample("starcast_watchers")),
+        "Texts that wait for the model": int(sample("starcast_waiting_texts")),
+        "Model at one batch for": f"{sample('starcast_model_busy_seconds'):.1f} s",
+        "Texts taken": int(sample("starcast_texts_total")),
+        "Texts passed over": int(sample("starcast_skipped_texts_total")),
+        "Mean from a key to its answer": _mean_ms("starcast_keystroke_to_answer_seconds"),
+        "Errors sent": ", ".join(_errors()) or "none",
+    }
+
+
+def _process() -> Rows:
+    started = sample("process_start_time_seconds")
+    return {
+        "Host": platform.node(),
+        "Process": os.getpid(),
+        "Started": datetime.fromtimestamp(started, UTC),
+        "Up for": timedelta(seconds=int(time.time() - started)),
+        "Memory": f"{sample('process_resident_memory_bytes') / 2**20:.0f} MiB",
+        "Open files": int(sample("process_open_fds")),
+    }
+
+
+def _mean_ms(histogram: str) -> str:
+    count = sample(f"{histogram}_count")
+    return f"{sample(f'{histogram}_sum') / count * 1000:.1f} ms" if count else "none yet"
+
+
+def _errors() -> list[str]:
+    samples = (one for family in REGISTRY.collect() for one in family.samples)
+    return [
+        f"{int(one.value)} {one.labels['code']} ({one.labels['transport']})"
+        for one in samples
+        if one.name == "starcast_errors_total" and one.value
+    ]

@@ -1,0 +1,1 @@
+"""System checks: wrong settings are reported at start."""

@@ -1,0 +1,147 @@
+"""System checks: wrong settings are said at start, with what to do, before anybody types."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
+from django.http.request import split_domain_port
+from pydantic import ValidationError
+
+from live.limits import Limits, get_limits
+from live.messages.validation import in_one_line
+from model_core.errors import CheckpointError
+from model_core.loading import BACKENDS, read_folder
+from model_core.options import EngineOptions
+
+_VARIABLES: Final = {
+    field.name: f"STARCAST_{field.name.upper()}"
+    for kind in (Limits, EngineOptions)
+    for field in dataclasses.fields(kind)
+}
+_TOKEN_LENGTH: Final = 20
+_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
+
+
+@register()
+def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Check model, limits and origins as the settings name them."""
+    return [
+        *_check_model(),
+        *_check_limits(),
+        *_check_hosts(),
+        *_check_origins(),
+        *_check_data_dir(),
+        *_check_redis(),
+        *_check_metrics(),
+        *_check_static_files(),
+        *_check_names(),
+    ]
+
+
+def _check_model() -> list[CheckMessage]:
+    backend = settings.STARCAST_BACKEND
+    if backend not in BACKENDS:
+        hint = f"Set STARCAST_BACKEND to one of {', '.join(BACKENDS)}."
+        return [Error(f"There is no backend {backend!r}.", hint=hint, id="starcast.E001")]
+    if backend == "fake":
+        return []
+    try:
+        read_folder(settings.STARCAST_CHECKPOINT)
+    except CheckpointError as error:
+        hint = "Set STARCAST_CHECKPOINT to a folder that training.export wrote."
+        return [Error(f"The checkpoint cannot be used: {error}", hint=hint, id="starcast.E002")]
+    return []
+
+
+def _check_limits() -> list[CheckMessage]:
+    try:
+        get_limits()
+        EngineOptions(**settings.STARCAST_ENGINE)
+    except ValidationError as error:
+        hint = "docs/configuration.md lists the limits with their defaults."
+        return [Error(f"A limit makes no sense: {in_one_line(error, _VARIABLES)}", hint=hint, id="starcast.E003")]
+    return []
+
+
+def _check_hosts() -> list[CheckMessage]:
+    hint = "STARCAST_ALLOWED_HOSTS takes host names alone, such as example.com, or .example.com with all below it."
+    return [
+        Error(f"{host!r} is no host name, and no request will match it.", hint=hint, id="starcast.E008")
+        for host in settings.ALLOWED_HOSTS
+        if host != "*" and split_domain_port(host.lower()) != (host.lower().removesuffix("."), "")
+    ]
+
+
+def _check_origins() -> list[CheckMessage]:
+    return [
+        Error(
+            f"{origin!r} is no origin.",
+            hint="STARCAST_ORIGINS takes scheme and host alone, such as https://example.com.",
+            id="starcast.E004",
+        )
+        for origin in settings.STARCAST_ORIGINS
+        if not _is_origin(origin)
+    ]
+
+
+def _check_data_dir() -> list[CheckMessage]:
+    folder = settings.DATA_DIR
+    if folder.is_dir() and os.access(folder, os.W_OK):
+        return []
+    hint = "Make the folder, or set STARCAST_DATA_DIR to one that this user may write to."
+    return [Error(f"The data folder {folder} is not there or cannot be written to.", hint=hint, id="starcast.E005")]
+
+
+def _check_redis() -> list[CheckMessage]:
+    if not settings.REDIS_URL:
+        return []
+    if urlsplit(settings.REDIS_URL).scheme not in _REDIS_SCHEMES:
+        hint = "Write it as redis://host:6379/0, or rediss:// for TLS."
+        return [Error("STARCAST_REDIS_URL is no address of a Redis.", hint=hint, id="starcast.E007")]
+    if find_spec("channels_redis"):
+        return []
+    hint = "Install the extra `redis`, or leave STARCAST_REDIS_URL empty."
+    return [Error("STARCAST_REDIS_URL names a Redis, and its client is not installed.", hint=hint, id="starcast.E006")]
+
+
+def _check_metrics() -> list[CheckMessage]:
+    token = settings.STARCAST_METRICS_TOKEN
+    if not token or (len(token) >= _TOKEN_LENGTH and token.isascii() and token.isprintable() and " " not in token):
+        return []
+    hint = "Make one by: openssl rand -hex 32"
+    problem = f"STARCAST_METRICS_TOKEN must have {_TOKEN_LENGTH} characters or more, of ASCII, without spaces."
+    return [Error(problem, hint=hint, id="starcast.E020")]
+
+
+def _check_static_files() -> list[CheckMessage]:
+    if settings.DEBUG or (Path(settings.STATIC_ROOT) / "staticfiles.json").is_file():
+        return []
+    hint = "Run manage.py collectstatic, or set STARCAST_STATIC_DIR to where that was done."
+    problem = f"The files of the page are not in {settings.STATIC_ROOT}: it cannot be shown."
+    return [Warning(problem, hint=hint, id="starcast.W006")]
+
+
+def _check_names() -> list[CheckMessage]:
+    return [
+        Warning(
+            f"{name} is set, and there is no such setting.",
+            hint=f"Did you mean {meant}?" if meant else "docs/configuration.md lists those there are.",
+            id="starcast.W007",
+        )
+        for name, meant in settings.STARCAST_UNKNOWN.items()
+    ]
+
+
+def _is_origin(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}" and bool(parts.netloc)

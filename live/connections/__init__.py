@@ -1,0 +1,1 @@
+"""What every WebSocket shares: accepting, refusing, idling, draining."""

@@ -1,0 +1,248 @@
+"""What all WebSocket consumers share: accepting, refusing, admitting, counting what is wrong. Nothing here waits."""
+
+import logging
+import secrets
+import time
+from typing import Any
+
+from autobahn.exception import Disconnected
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from live.access.addresses import network_of
+from live.access.admissions import Admission, admissions
+from live.access.authentication import identify, without_keys
+from live.access.revocation import key_watch
+from live.connections.idle import IdleTimer
+from live.connections.open_sockets import RETRY_AFTER_MS, live_sockets
+from live.limits import get_limits
+from live.messages.errors import CLOSE_GOING_AWAY, FOLLOWING_CLOSE
+from live.messages.protocol import SUBPROTOCOL, ProtocolError, ServerMessage, beyond_rate, error_body
+from live.messages.server import ErrorMessage, SessionClosing, session_created
+from live.monitoring.logs import session_id
+from live.monitoring.metrics import WEBSOCKET_ERRORS, sessions
+from live.serving.process_engine import get_engine
+from model_core.engine import Engine
+from model_core.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
+
+_NO_LAYER = "none"
+
+
+class SocketConsumer(AsyncWebsocketConsumer):
+    """Channels' consumer without what a socket of keystrokes must not depend on: channel layer and database."""
+
+    channel_layer_alias = _NO_LAYER
+    closed = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session_id = secrets.token_urlsafe(9)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the connection until it ends. What its task, or one started from it, logs names the session."""
+        session_id.set(self.session_id)
+        try:
+            await super().__call__(scope, receive, send)
+        except Exception:
+            # Not left to Daphne, whose record would not name the session.
+            logger.exception("a connection failed")
+            await self.refuse(ProtocolError("internal", "something went wrong here"))
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Call the handler directly.
+
+        Channels' own dispatch first hops through the thread that closes old database connections, where a slow
+        query anywhere would hold every keystroke.
+        """
+        match message["type"]:
+            case "websocket.receive":
+                await self.websocket_receive(message)
+            case "websocket.connect":
+                await self.connect()
+            case "websocket.disconnect":
+                raise StopConsumer
+
+    async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
+        """Send one frame, unless the connection is closed by now."""
+        if self.closed:
+            return
+        try:
+            await super().send(text_data, bytes_data, close)
+        except Disconnected:
+            # The client left a moment ago, and Daphne has not told us yet.
+            self.closed = True
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close, once; what still comes from the client is then read by nobody."""
+        if not self.closed:
+            self.closed = True
+            await super().close(code, reason)
+
+    async def accept_offered(self) -> bool:
+        """Accept, echoing our subprotocol if it is offered. Returns whether this client can speak with us."""
+        offered = without_keys(self.scope["subprotocols"])
+        await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        return SUBPROTOCOL in offered or not offered
+
+    async def refuse(self, error: ProtocolError) -> None:
+        """Send an error, then close: a browser can see neither a refused handshake nor the reason of a close."""
+        # Also asked for by tasks that serve all connections, where no context names the session.
+        logger.info("refused: %s", error.code, extra={"code": error.code, "session_id": self.session_id})
+        await self.report(error)
+        await self.close(FOLLOWING_CLOSE[error.code])
+
+    async def report(self, error: ProtocolError) -> None:
+        """Send one error."""
+        await self.tell(ErrorMessage(error=error_body(error)))
+
+    async def tell(self, message: ServerMessage) -> None:
+        """Send one message, and count errors."""
+        if isinstance(message, ErrorMessage):
+            WEBSOCKET_ERRORS[message.error.code].inc()
+        await self.send(message.encode())
+
+
+class AdmittedConsumer(SocketConsumer):
+    """One client that must be let in, counts as a connection, and is greeted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits = get_limits()
+        self._admission: Admission | None = None
+        self._idle: IdleTimer | None = None
+        self._malformed = 0
+        self._refused = 0
+        self._greeted_at: float | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the connection until it ends, in whatever way, and leave nothing behind."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.end()
+
+    async def begin(self, engine: Engine) -> None:
+        """Prepare to serve a client that is about to be greeted."""
+
+    async def greeted(self) -> None:
+        """Go on once the greeting is sent."""
+
+    async def take(self, frame: str | None) -> None:
+        """Take one frame, None for a binary one. Raises ProtocolError."""
+        raise NotImplementedError
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the client waits for something, so that its silence is no idleness."""
+        return False
+
+    @property
+    def address(self) -> str:
+        """Where the client is: what limits count by."""
+        return network_of(self.scope["client"][0]) if self.scope.get("client") else ""
+
+    async def connect(self) -> None:
+        """Accept, then greet or refuse."""
+        speaks_our_version = await self.accept_offered()
+        try:
+            # Before the key is looked up: trying keys, and coming and going, have the price of a message.
+            if wait_s := admissions.bill(self.address, self.limits).spend(1):
+                raise beyond_rate("too many connections in a short time; slow down", wait_s)
+            key = await identify(self.scope["headers"], self.scope["subprotocols"])
+        except ProtocolError as error:
+            await self.refuse(error)
+            return
+        prefix = key.prefix if key is not None else None
+        if not speaks_our_version:
+            await self.refuse(ProtocolError("version_not_offered", f"this server speaks {SUBPROTOCOL}"))
+        elif (admission := admissions.enter(self.address, self.limits, prefix)) is None:
+            await self.refuse(ProtocolError("server_full", "too many connections; try again later"))
+        else:
+            self._admission = admission
+            if key is not None:
+                key_watch.add(key, self._on_key_revoked)
+            await self._greet()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Take one frame, and return."""
+        if self.closed or self._idle is None:
+            return
+        self._idle.heard()
+        try:
+            await self.take(text_data)
+        except ProtocolError as error:
+            await self._count(error)
+
+    async def leave(self, closing: SessionClosing, within_s: float) -> None:
+        """Announce the end, and close."""
+        await self.tell(closing)
+        await self.finish(within_s)
+        await self.close(CLOSE_GOING_AWAY)
+
+    async def finish(self, within_s: float) -> None:
+        """Answer what was taken, within a time."""
+
+    async def end(self) -> None:
+        """Leave nothing behind."""
+        key_watch.remove(self._on_key_revoked)
+        live_sockets.discard(self)
+        if self._idle is not None:
+            self._idle.stop()
+        if self._admission is not None:
+            admissions.leave(self._admission)
+            self._admission = None
+        if self._greeted_at is not None:
+            duration_s = round(time.monotonic() - self._greeted_at, 1)
+            logger.info("disconnected after %.1f s", duration_s, extra={"duration_s": duration_s})
+
+    def spend(self, texts: int = 1) -> float:
+        """Pay for one frame, that of several texts where it is as much work: 0, or the seconds to wait.
+
+        Whatever comes costs, also what turns out wrong.
+        """
+        wait_s = self._admission.spend(texts) if self._admission is not None else 0.0
+        self._refused = max(0, self._refused + (1 if wait_s else -1))
+        return wait_s
+
+    def understood(self) -> None:
+        """Note that a message was well-formed."""
+        self._malformed = 0
+
+    async def _count(self, error: ProtocolError) -> None:
+        """Report an error, and close once there are too many in a row."""
+        await self.report(error)
+        if error.malformed:
+            self._malformed += 1
+        if self._malformed >= self.limits.max_malformed:
+            await self.refuse(ProtocolError("too_many_errors", "too many malformed messages in a row"))
+        elif self._refused >= self.limits.max_refused:
+            await self.refuse(
+                ProtocolError("rate_limited", "too fast for too long", retry_after_ms=error.retry_after_ms)
+            )
+
+    async def _greet(self) -> None:
+        if live_sockets.is_draining:
+            await self.leave(SessionClosing(retry_after_ms=RETRY_AFTER_MS), within_s=0)
+            return
+        try:
+            engine = get_engine()
+        except CheckpointError as error:
+            logger.error("no model: %s", error)
+            await self.refuse(ProtocolError("model_unavailable", "no model is loaded"))
+            return
+        await self.begin(engine)
+        self._idle = IdleTimer(self.limits.idle_timeout_s, lambda: self.is_busy, self._leave_idle)
+        live_sockets.add(self)
+        sessions.inc()
+        self._greeted_at = time.monotonic()
+        logger.info("connected")
+        await self.tell(session_created(self.session_id, engine.info, self.limits))
+        await self.greeted()
+
+    async def _on_key_revoked(self) -> None:
+        await self.refuse(ProtocolError("key_invalid", "this key was revoked"))
+
+    async def _leave_idle(self) -> None:
+        await self.refuse(ProtocolError("idle", f"nothing came for {self.limits.idle_timeout_s} seconds"))

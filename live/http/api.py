@@ -1,0 +1,197 @@
+"""The HTTP twin of the WebSocket: the same model, limits, fields, errors and keys."""
+
+import logging
+from typing import Any, Final
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Body
+from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
+
+from live.access.addresses import network_of
+from live.access.admissions import admissions
+from live.access.authentication import identify
+from live.access.keys import KnownKey
+from live.http.feedback import FEEDBACK_COST, FeedbackReply, FeedbackRequest, store
+from live.http.openapi import ERROR_RESPONSES, PREDICT_EXTRA, Api, Console
+from live.http.ratings import explain_text, rate, rate_many
+from live.http.responses import error_response, json_response
+from live.limits import get_limits
+from live.messages.http import (
+    MANY,
+    ONE,
+    ExplainRequest,
+    Model,
+    PredictMany,
+    PredictOne,
+    PredictRequest,
+    Ratings,
+    model_reply,
+)
+from live.messages.protocol import Explained, ProtocolError, Rating, beyond_rate, check_length, load_json
+from live.messages.validation import in_words
+from live.serving.process_engine import get_engine
+from model_core.errors import CheckpointError
+from model_core.explain import MAX_PASSES
+
+logger = logging.getLogger(__name__)
+
+_NO_BODY: Final = "GET"
+
+
+class _JsonParser(Parser):
+    """Reads bodies as the WebSocket reads frames, so that both refuse and forgive the same."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return load_json(request.body.decode("utf-8", "replace"))
+
+
+class _Call:
+    """Who calls: what ``request.auth`` holds."""
+
+    def __init__(self, address: str) -> None:
+        self.key: KnownKey | None = None
+        self._bill = admissions.bill(address, get_limits())
+
+    def spend(self, texts: int) -> None:
+        """Pay for so many texts in all. Raises ProtocolError where address or key has too little left."""
+        if wait_s := self._bill.spend(texts, self.key.prefix if self.key is not None else None):
+            raise beyond_rate("too many texts; slow down", wait_s)
+
+
+async def _admit(request: HttpRequest) -> _Call:
+    """Let a request in: its key, its rate, and the kind and size of its body, before anything is parsed."""
+    call = _Call(network_of(request.META.get("REMOTE_ADDR", "")))
+    # Before the key is looked up: trying keys has the price of anything else.
+    call.spend(1)
+    headers = [
+        (name.lower().encode(), request.headers[name].encode("latin-1", "replace"))
+        for name in ("Host", "Origin", "Authorization")
+        if name in request.headers
+    ]
+    call.key = await identify(headers)
+    call.spend(1)
+    if request.method != _NO_BODY:
+        if request.content_type not in ("application/json", ""):
+            raise ProtocolError("unsupported_media_type", "send application/json")
+        if not request.body:
+            raise ProtocolError("bad_json", "not JSON: the body is empty")
+    return call
+
+
+api = Api(
+    title="Starcast",
+    version="1.0.0",  # of the API, not of Starcast
+    description="Star ratings of film reviews: the HTTP twin of the [WebSocket `starcast.v1`](/api/socket).",
+    urls_namespace="api",
+    docs=Console(),
+    docs_decorator=Console.content_security_policy,
+    parser=_JsonParser(),
+    auth=_admit,
+)
+
+
+@api.post(
+    "/v1/predict",
+    response={200: Rating | Ratings, **ERROR_RESPONSES},
+    operation_id="predict",
+    summary="Rate one text, or several",
+    openapi_extra=PREDICT_EXTRA,
+    tags=["ratings"],
+)
+async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpResponse:
+    """Rate `text`, or each of up to 64 `texts`: one rating or one error for each, in their order."""
+    call: _Call = request.auth  # type: ignore[attr-defined]
+    engine = get_engine()
+    match body:
+        case PredictOne(text=text):
+            check_length(text, get_limits())
+            return json_response(await rate(engine, text))
+        case PredictMany(texts=texts):
+            call.spend(len(texts))
+            return json_response(await rate_many(engine, texts, get_limits()))
+
+
+@api.post(
+    "/v1/explain",
+    response={200: Explained, **ERROR_RESPONSES},
+    operation_id="explain",
+    summary="Say what the words and sentences of a text contribute",
+    tags=["ratings"],
+)
+async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpResponse:
+    """Leave out the parts of `text` in turn, and rate the rest: up to 64 ratings, and as many tokens of the rate."""
+    call: _Call = request.auth  # type: ignore[attr-defined]
+    check_length(body.text, get_limits())
+    call.spend(MAX_PASSES)
+    return json_response(await explain_text(get_engine(), body.text))
+
+
+@api.post(
+    "/v1/feedback",
+    response={200: FeedbackReply, **ERROR_RESPONSES},
+    operation_id="feedback",
+    summary="Keep what a person would give a text",
+    tags=["feedback"],
+)
+async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpResponse:
+    """Rate `text`, and keep it with the rating and with `stars`, for whoever runs the server to learn from."""
+    call: _Call = request.auth  # type: ignore[attr-defined]
+    check_length(body.text, get_limits())
+    call.spend(FEEDBACK_COST)
+    engine = get_engine()
+    return json_response(await store(body, await rate(engine, body.text), engine.info.version))
+
+
+@api.get(
+    "/v1/model",
+    response={200: Model, **ERROR_RESPONSES},
+    operation_id="model",
+    summary="Describe the model and the limits",
+    tags=["model"],
+)
+async def model(request: HttpRequest) -> HttpResponse:
+    """What a client must know: the model, what its probabilities stand for, and what may be sent."""
+    return json_response(model_reply(get_engine().info, get_limits()))
+
+
+@api.exception_handler(ProtocolError)
+def _on_protocol_error(request: HttpRequest, error: ProtocolError) -> HttpResponse:
+    return error_response(error)
+
+
+@api.exception_handler(ValidationError)
+def _on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    # A location starts with where the value was found and the name of the argument, and may name the kind of request.
+    param = ".".join(str(part) for part in first["loc"][2:] if part not in (ONE, MANY)) or None
+    return error_response(ProtocolError("bad_request", in_words(first, param), param))
+
+
+@api.exception_handler(HttpError)
+def _on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    cause = error.__cause__
+    return error_response(cause if isinstance(cause, ProtocolError) else ProtocolError("bad_request", str(error)))
+
+
+@api.exception_handler(RequestDataTooBig)
+def _on_too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return error_response(ProtocolError("too_large", f"a request may have {get_limits().max_body_bytes} bytes"))
+
+
+@api.exception_handler(Http404)
+def _on_not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    return error_response(ProtocolError("not_found", "there is nothing here; /api/openapi.json lists what there is"))
+
+
+@api.exception_handler(CheckpointError)
+def _on_no_model(request: HttpRequest, error: CheckpointError) -> HttpResponse:
+    logger.error("no model: %s", error)
+    return error_response(ProtocolError("model_unavailable", "no model is loaded"))
+
+
+@api.exception_handler(Exception)
+def _on_mistake(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.exception("a request failed")
+    return error_response(ProtocolError("internal", "something went wrong here"))

@@ -1,0 +1,130 @@
+"""What the OpenAPI description says beyond what django-ninja reads off the classes, and the console that shows it."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from csp.decorators import csp_update
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from ninja import NinjaAPI
+from ninja.openapi.docs import DocsBase
+from ninja.openapi.schema import OpenAPISchema
+
+from live.http.responses import RETRY_AFTER_STATUSES
+from live.messages.errors import STATUS
+from live.messages.protocol import ErrorReply, ProtocolError, error_body
+
+_ERROR_STATUSES: Final = sorted(set(STATUS.values()))
+
+ERROR_RESPONSES: Final = dict.fromkeys(_ERROR_STATUSES, ErrorReply)
+PREDICT_EXTRA: Final[dict[str, Any]] = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "examples": {
+                    "one": {"summary": "One text", "value": {"text": "A fine film."}},
+                    "many": {"summary": "Several texts", "value": {"texts": ["A fine film.", "Two hours of my life."]}},
+                }
+            }
+        }
+    }
+}
+
+
+def _json_response(
+    description: str, properties: dict[str, Any], optional: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {**properties, **(optional or {})}, "required": list(properties)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+_STATUS: Final[dict[str, Any]] = {"type": "string", "description": "How it is, in a word"}
+_HEALTH_PATHS: Final[dict[str, Any]] = {
+    "/healthz": {
+        "get": {
+            "operationId": "healthz",
+            "summary": "Say whether the process answers at all",
+            "tags": ["health"],
+            "security": [{}],
+            "responses": {
+                "200": _json_response("It does", {"status": {**_STATUS, "const": "ok"}}),
+                "405": {"description": "GET and HEAD only"},
+            },
+        }
+    },
+    "/readyz": {
+        "get": {
+            "operationId": "readyz",
+            "summary": "Say whether the model answers, by a real forward pass at most a second old",
+            "tags": ["health"],
+            "security": [{}],
+            "responses": {
+                "200": _json_response(
+                    "It does, or has too much to do",
+                    {
+                        "status": {**_STATUS, "enum": ["ok", "busy"]},
+                        "model": {
+                            "type": "object",
+                            "properties": {"name": {"type": "string"}, "version": {"type": "string"}},
+                            "required": ["name", "version"],
+                        },
+                    },
+                    {"inference_ms": {"type": "number", "description": "What the pass took, where there was time"}},
+                ),
+                "405": {"description": "GET and HEAD only"},
+                "503": _json_response(
+                    "It does not",
+                    {
+                        "status": {**_STATUS, "const": "unavailable"},
+                        "reason": {"type": "string", "description": "Why, for people"},
+                    },
+                ),
+            },
+        }
+    },
+}
+"""What ``live.http.health`` answers below the API, for those who run the server."""
+
+
+class Api(NinjaAPI):
+    """An API whose description names keys, and the errors of each status by example."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """Describe all operations; keys are asked for as the settings say."""
+        schema = super().get_openapi_schema(**options)
+        schema["components"]["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer", "description": "An API key: `sc_…`"}
+        }
+        schema["security"] = [{"key": []}, *([] if settings.STARCAST_REQUIRE_KEY else [{}])]
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                for status in _ERROR_STATUSES:
+                    _describe_errors(operation["responses"][status], status)
+        schema["paths"] |= _HEALTH_PATHS
+        return schema
+
+
+class Console(DocsBase):
+    """Swagger UI from our own files, under a policy that allows no inline code."""
+
+    def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
+        """The live console."""
+        return render(request, "live/console.html", {"openapi_url": self.get_openapi_url(api, kwargs)})
+
+    @staticmethod
+    def content_security_policy(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Allow what Swagger UI needs: its icons are data URLs."""
+        decorated: Callable[..., HttpResponse] = csp_update({"img-src": ["data:"]})(view)
+        return decorated
+
+
+def _describe_errors(response: dict[str, Any], status: int) -> None:
+    codes = [code for code, its_status in STATUS.items() if its_status == status]
+    response["description"] = " or ".join(f"`{code}`" for code in codes)
+    response["content"]["application/json"]["examples"] = {
+        code: {"value": ErrorReply(error=error_body(ProtocolError(code, "…"))).model_dump(exclude_none=True)}
+        for code in codes
+    }
+    if status in RETRY_AFTER_STATUSES:
+        response["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}

@@ -1,0 +1,81 @@
+"""Errors over HTTP: whatever goes wrong under ``/api/``, the answer is the error object of the protocol."""
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+from pydantic import BaseModel
+
+from live.messages.errors import STATUS, ErrorCode
+from live.messages.protocol import ErrorReply, ProtocolError, error_body
+from live.monitoring.metrics import HTTP_ERRORS
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
+"""Those that come with ``Retry-After``."""
+
+_MESSAGES: Final[dict[ErrorCode, str]] = {
+    "origin_refused": "not allowed",
+    "not_found": "there is nothing here; /api/openapi.json lists what there is",
+    "method_not_allowed": "this method is not allowed here",
+    "too_large": "the request is too large",
+    "internal": "something went wrong here",
+}
+_BY_STATUS: Final = {STATUS[code]: (code, message) for code, message in _MESSAGES.items()}
+"""What is said in place of an error page of Django's."""
+
+Middleware = Callable[[HttpRequest], Any]
+
+
+def json_response(body: BaseModel, status: int = 200) -> HttpResponse:
+    """A response with the fields that have a value."""
+    return HttpResponse(body.model_dump_json(exclude_none=True), content_type="application/json", status=status)
+
+
+def error_response(error: ProtocolError) -> HttpResponse:
+    """The error object with its status, and with ``Retry-After`` where trying again helps."""
+    status = STATUS[error.code]
+    HTTP_ERRORS[error.code].inc()
+    response = json_response(ErrorReply(error=error_body(error)), status)
+    if status in RETRY_AFTER_STATUSES:
+        response["Retry-After"] = str(math.ceil((error.retry_after_ms or 1_000) / 1000))
+    if status == STATUS["key_missing"]:
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@sync_and_async_middleware
+def api_errors(get_response: Middleware) -> Middleware:
+    """Give errors that come from Django rather than from the API, such as 404 and 405, the same form."""
+    if iscoroutinefunction(get_response):
+
+        async def middleware_async(request: HttpRequest) -> HttpResponse:
+            return _as_error_object(request, await get_response(request))
+
+        return middleware_async
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return _as_error_object(request, get_response(request))
+
+    return middleware
+
+
+def _as_error_object(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if (
+        not request.path_info.startswith("/api/")
+        or response.status_code < 400
+        or response.get("Content-Type") == "application/json"
+    ):
+        return response
+    code, message = _BY_STATUS.get(response.status_code, ("bad_request", "this request cannot be answered"))
+    replacement = error_response(ProtocolError(code, message))
+    # In its place: headers such as Allow and those of security stay.
+    response.content = replacement.content
+    for name, value in {**replacement.headers, "Content-Length": str(len(replacement.content))}.items():
+        response[name] = value
+    return response

@@ -1,0 +1,143 @@
+"""What a client may send: one class for each message, and what parses them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from live.limits import Limits
+from live.messages.protocol import MAX_SEQ, ClientMessageBase, ProtocolError, Seq, Text, check_length, load_json
+from live.messages.rooms import RoomClose, RoomOpen
+from live.messages.validation import in_words
+
+MAX_INTERVAL_MS: Final = 60_000
+
+
+class TextUpdate(ClientMessageBase):
+    """The whole text so far."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"type": "text.update", "seq": 17, "text": "A slow start, but what an endi"}]}
+    )
+
+    type: Literal["text.update"]
+    seq: Seq
+    text: Annotated[Text, Field(description="The whole text, not what was added to it")]
+
+
+class Flush(ClientMessageBase):
+    """Answer again for the newest text, marked as final."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "flush", "seq": 17}]})
+
+    type: Literal["flush"]
+    seq: Seq
+
+
+class Explain(ClientMessageBase):
+    """Ask for what words and sentences of the text ``seq`` contribute."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "explain", "seq": 17}]})
+
+    type: Literal["explain"]
+    seq: Seq
+
+
+class SessionOptions(BaseModel):
+    """What a client may choose for its connection."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    min_interval_ms: Annotated[int, Field(strict=True, ge=0, le=MAX_INTERVAL_MS)] = Field(
+        default=0, description="Milliseconds from one prediction to the next at the least"
+    )
+
+
+class SessionUpdate(ClientMessageBase):
+    """Choose anew; options that are not named stay as they are."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"type": "session.update", "session": {"min_interval_ms": 100}}]}
+    )
+
+    type: Literal["session.update"]
+    session: SessionOptions = Field(description="The options to change")
+
+
+class Cancel(ClientMessageBase):
+    """Forget the text that waits, and an explanation; a text that is being rated is still answered."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "cancel"}]})
+
+    type: Literal["cancel"]
+
+
+class Ping(ClientMessageBase):
+    """Asks for a pong with the same id."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "ping", "id": "a"}]})
+
+    type: Literal["ping"]
+    id: Annotated[Text, Field(max_length=128, description="Comes back in the pong")] = ""
+
+
+class Close(ClientMessageBase):
+    """Asks the server to close."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "close"}]})
+
+    type: Literal["close"]
+
+
+ClientMessage = TextUpdate | Flush | Explain | SessionUpdate | Cancel | Ping | Close | RoomOpen | RoomClose
+WatcherMessage = Ping | Close
+"""What those may send who watch: nothing that says anything."""
+
+_CLIENT_MESSAGES: Final[TypeAdapter[ClientMessage]] = TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")])
+_WATCHER_MESSAGES: Final[TypeAdapter[WatcherMessage]] = TypeAdapter(
+    Annotated[WatcherMessage, Field(discriminator="type")]
+)
+_CLIENT_TYPES: Final = (
+    "text.update", "flush", "explain", "session.update", "cancel", "ping", "close", "room.open", "room.close",
+)  # fmt: skip
+_WATCHER_TYPES: Final = ("ping", "close")
+
+_Message = TypeVar("_Message")
+
+
+def parse_client_message(frame: str, limits: Limits) -> ClientMessage:
+    """Parse one text frame of a typist. Raises ProtocolError, with the ``seq`` where the frame has one."""
+    message = _parse(frame, limits, _CLIENT_MESSAGES, _CLIENT_TYPES)
+    if isinstance(message, TextUpdate):
+        check_length(message.text, limits, message.seq)
+    return message
+
+
+def parse_watcher_message(frame: str, limits: Limits) -> WatcherMessage:
+    """Parse one text frame of somebody who watches. Raises ProtocolError."""
+    return _parse(frame, limits, _WATCHER_MESSAGES, _WATCHER_TYPES)
+
+
+def _parse(frame: str, limits: Limits, messages: TypeAdapter[_Message], types: Sequence[str]) -> _Message:
+    if len(frame) > limits.max_message_bytes or (
+        4 * len(frame) > limits.max_message_bytes and len(frame.encode()) > limits.max_message_bytes
+    ):
+        raise ProtocolError("too_large", f"a message may have {limits.max_message_bytes} bytes")
+    content = load_json(frame)
+    if not isinstance(content, dict):
+        raise ProtocolError("bad_request", "a message is a JSON object")
+    if content.get("type") not in types:
+        raise ProtocolError("unknown_type", f"type must be one of {', '.join(types)}", param="type")
+    try:
+        return messages.validate_python(content)
+    except ValidationError as error:
+        raise _as_bad_request(error, content) from error
+
+
+def _as_bad_request(error: ValidationError, content: dict[str, Any]) -> ProtocolError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    # The location starts with the tag of the union.
+    param = ".".join(str(part) for part in first["loc"][1:]) or None
+    seq = content.get("seq") if content["type"] == "text.update" else None
+    valid_seq = type(seq) is int and 0 <= seq <= MAX_SEQ
+    return ProtocolError("bad_request", in_words(first, param), param, seq if valid_seq else None)

@@ -1,0 +1,89 @@
+"""The messages that HTTP has and the WebSocket has not: several texts at once, and the model when asked for."""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from live.limits import Limits, shown_to_clients
+from live.messages.protocol import ErrorReply, Rating, Text
+from live.messages.server import ModelDescription
+from model_core.classifier import ModelInfo
+from model_core.labels import STARS
+
+MAX_TEXTS: Final = 64
+"""Texts of one request."""
+
+
+class PredictOne(BaseModel):
+    """One text to rate."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"type": "object", "required": ["texts"]}, "examples": [{"text": "A fine film."}]}
+    )
+
+    text: Text = Field(description="The whole text")
+
+
+class PredictMany(BaseModel):
+    """Several texts to rate."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {"type": "object", "required": ["text"]},
+            "examples": [{"texts": ["A fine film.", "Two hours of my life."]}],
+        }
+    )
+
+    texts: list[Text] = Field(min_length=1, max_length=MAX_TEXTS, description="The whole texts")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_many(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "text" in content:
+            raise ValueError('send "text" or "texts", not both')
+        return content
+
+
+ONE: Final = "one text"
+MANY: Final = "many texts"
+"""Tags of the two kinds of request, which no field is called."""
+
+
+def _kind(content: Any) -> str:
+    return MANY if isinstance(content, dict) and "texts" in content else ONE
+
+
+PredictRequest = Annotated[Annotated[PredictOne, Tag(ONE)] | Annotated[PredictMany, Tag(MANY)], Discriminator(_kind)]
+
+
+class ExplainRequest(BaseModel):
+    """One text to explain."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "A slow start, but what an ending!"}]})
+
+    text: Text = Field(description="The whole text")
+
+
+class Ratings(BaseModel):
+    """One rating or one error for each text, in the order of the texts."""
+
+    results: list[Rating | ErrorReply]
+
+
+class Model(BaseModel):
+    """The model, what its probabilities stand for, and what may be sent."""
+
+    labels: tuple[int, ...] = Field(default=STARS, description="The stars that the probabilities stand for, in order")
+    prior: tuple[float, ...] = Field(description="How often each label occurs in the training data")
+    model: ModelDescription
+    limits: dict[str, int] = Field(description="What may be sent, in the units of the names")
+    offset_unit: Literal["unicode_code_point"] = "unicode_code_point"
+
+
+def model_reply(info: ModelInfo, limits: Limits) -> Model:
+    """Describe the model that answers."""
+    return Model(
+        prior=info.prior,
+        model=ModelDescription(**{name: getattr(info, name) for name in ModelDescription.model_fields}),
+        limits={**shown_to_clients(limits), "max_body_bytes": limits.max_body_bytes, "max_texts": MAX_TEXTS},
+    )

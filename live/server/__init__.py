@@ -1,0 +1,1 @@
+"""Daphne, started and stopped with care."""

@@ -1,0 +1,76 @@
+"""Which checkpoint answers: that of the settings, until ``manage.py model use`` names another."""
+
+import logging
+from pathlib import Path
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from live.models import ModelChoice
+from live.serving.process_engine import Serving, load
+from model_core.checkpoint import CONFIG_FILE, read_config, sha256_of, verify_file
+from model_core.errors import CheckpointError
+from model_core.golden import read_golden
+
+logger = logging.getLogger(__name__)
+
+
+def checkpoint_folders() -> dict[str, Path]:
+    """All checkpoints by their names: beside that of the settings, and in ``checkpoints`` of the data folder."""
+    parents = (settings.STARCAST_CHECKPOINT.parent, settings.DATA_DIR / "checkpoints")
+    found = [config.parent for parent in parents for config in sorted(parent.glob(f"*/{CONFIG_FILE}"))]
+    return {folder.name: folder for folder in found}
+
+
+def find_checkpoint(name: str) -> Path:
+    """The folder of this name, that of the settings for an empty one. Raises CheckpointError."""
+    if not name:
+        return Path(settings.STARCAST_CHECKPOINT)
+    folders = checkpoint_folders()
+    if name not in folders:
+        raise CheckpointError(
+            f"there is no checkpoint {name} beside that of STARCAST_CHECKPOINT, nor in {settings.DATA_DIR}/checkpoints"
+        )
+    return folders[name]
+
+
+def verify(folder: Path) -> Serving:
+    """Load a checkpoint that has all it takes to be switched to. Raises CheckpointError where it has not."""
+    config, _ = read_config(folder)
+    read_golden(folder)
+    if not config.sha256:
+        raise CheckpointError(f"{folder / CONFIG_FILE} holds no digests: make them by python -m training.export")
+    for name in config.sha256:
+        # Loading finds out whether what the backend reads is there. A copy may lack the rest, as the image does.
+        if (folder / name).exists():
+            verify_file(folder, name, config)
+    return load(folder)
+
+
+def newest_choice() -> ModelChoice | None:
+    """What was chosen last, if ever. Raises django.db.Error."""
+    return ModelChoice.objects.first()
+
+
+def load_choice(choice: ModelChoice) -> Serving:
+    """Load what was chosen. Raises CheckpointError where it is not there, not the very one, or not fit."""
+    folder = find_checkpoint(choice.name)
+    if not choice.name:
+        return load(folder)
+    if (folder / CONFIG_FILE).is_file() and sha256_of(folder / CONFIG_FILE) != choice.digest:
+        raise CheckpointError(f"{folder} is another checkpoint than was chosen under this name: copy the same here")
+    return verify(folder)
+
+
+def load_at_start() -> Serving:
+    """Load what was chosen, or that of the settings where that cannot be had. Raises CheckpointError for the latter."""
+    if settings.STARCAST_BACKEND != "fake":
+        try:
+            choice = newest_choice()
+            if choice is not None:
+                return load_choice(choice)
+        except DatabaseError as error:
+            logger.warning("cannot read which model was chosen, taking that of the settings: %s", error)
+        except CheckpointError as error:
+            logger.error("cannot serve the model that was chosen, taking that of the settings: %s", error)
+    return load(settings.STARCAST_CHECKPOINT)

@@ -1,0 +1,109 @@
+"""The one model and engine of this process, made from the settings when first asked for; the model can be replaced."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils import timezone
+
+from live.monitoring.metrics import EngineMetrics, note_model, watch_engine
+from model_core.checkpoint import CONFIG_FILE, GOLDEN_FILE, sha256_of
+from model_core.classifier import Classifier
+from model_core.engine import Engine
+from model_core.golden import check_golden
+from model_core.loading import load_classifier
+from model_core.options import EngineOptions
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A loaded model and where it came from."""
+
+    classifier: Classifier
+    folder: Path
+    digest: str
+    """SHA-256 of its ``config.json``, which holds those of the other files; empty for the fake model."""
+    golden_difference: float | None
+    """By how much a probability differs from its golden answers at most; None where it has none."""
+    since: datetime = field(default_factory=timezone.now)
+
+
+_serving: Serving | None = None
+_engine: tuple[asyncio.AbstractEventLoop, Engine] | None = None
+
+
+def load(folder: Path) -> Serving:
+    """Load a checkpoint, and compare its golden answers where it has some. Raises CheckpointError.
+
+    The model that answers meanwhile goes on.
+    """
+    classifier = load_classifier(
+        folder, settings.STARCAST_BACKEND, settings.STARCAST_MODEL_THREADS, settings.STARCAST_CACHE_MB * 2**20
+    )
+    if classifier.info.backend == "fake":
+        return Serving(classifier, folder, digest="", golden_difference=None)
+    difference = check_golden(classifier, folder) if (folder / GOLDEN_FILE).exists() else None
+    return Serving(classifier, folder, sha256_of(folder / CONFIG_FILE), difference)
+
+
+def get_serving() -> Serving:
+    """The model that answers: at first, that of the settings. Raises CheckpointError."""
+    global _serving
+    if _serving is None:
+        _serving = load(settings.STARCAST_CHECKPOINT)
+    return _serving
+
+
+def served_folder() -> Path:
+    """The folder of the model that answers, or would if it was asked."""
+    return Path(settings.STARCAST_CHECKPOINT) if _serving is None else _serving.folder
+
+
+def get_classifier() -> Classifier:
+    """The classifier that answers. Raises CheckpointError."""
+    return get_serving().classifier
+
+
+def get_engine() -> Engine:
+    """The engine of the running event loop. Raises CheckpointError."""
+    global _engine
+    loop = asyncio.get_running_loop()
+    # An engine's futures belong to one loop. A server has one; each asynchronous test brings its own.
+    if _engine is None or _engine[0] is not loop:
+        engine = Engine(get_classifier(), EngineOptions(**settings.STARCAST_ENGINE), EngineMetrics())
+        watch_engine(engine)
+        note_model(engine.info)
+        _engine = loop, engine
+    return _engine[1]
+
+
+def start_with(serving: Serving) -> None:
+    """Answer by this model, before anybody asked for one."""
+    global _serving
+    _serving = serving
+
+
+async def switch_to(serving: Serving) -> None:
+    """Answer by this model from the next batch on; open connections stay."""
+    engine = get_engine()
+    start_with(serving)
+    note_model(serving.classifier.info)
+    await engine.replace(serving.classifier)
+
+
+def reset() -> None:
+    """Forget engine and model; the next that is asked for is made from the settings as they are then."""
+    global _serving, _engine
+    _serving = _engine = None
+
+
+def _on_setting_changed(*, setting: str, **_: Any) -> None:
+    if setting.startswith("STARCAST_"):
+        reset()
+
+
+setting_changed.connect(_on_setting_changed)

@@ -1,0 +1,1 @@
+"""The WebSocket that rates text as it is typed."""

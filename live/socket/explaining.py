@@ -1,0 +1,60 @@
+"""The explanation that a connection waits for: one at most, and none of a text that is no longer the newest."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from live.messages.protocol import ProtocolError, error_body, explained_fields, from_engine_error
+from live.messages.server import ErrorMessage, ExplanationMessage
+from model_core.engine import Engine
+from model_core.errors import EngineError
+from model_core.explain import explain
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[ExplanationMessage | ErrorMessage], Awaitable[None]]
+
+
+class Explaining:
+    """Explains one text at a time, in a task of its own."""
+
+    def __init__(self, engine: Engine, send: Send) -> None:
+        self._engine = engine
+        self._send = send
+        self.seq: int | None = None
+        """That which is being explained."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, seq: int, text: str) -> None:
+        """Begin to explain the text ``seq``, unless that is what is being done."""
+        if seq == self.seq:
+            return
+        self.drop()
+        self.seq = seq
+        task = asyncio.create_task(self._explain(seq, text))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def drop(self) -> None:
+        """Give up what is under way; its place in the engine is free at once."""
+        self.seq = None
+        for task in self._tasks:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Give up, and return when nothing runs any more."""
+        self.drop()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _explain(self, seq: int, text: str) -> None:
+        message: ExplanationMessage | ErrorMessage
+        try:
+            message = ExplanationMessage(seq=seq, **explained_fields(await explain(self._engine, text)))
+        except EngineError as error:
+            message = ErrorMessage(error=error_body(from_engine_error(error, seq)))
+        except Exception:
+            logger.exception("explaining a text failed")
+            message = ErrorMessage(error=error_body(ProtocolError("internal", "something went wrong here", seq=seq)))
+        self.seq = None
+        await self._send(message)

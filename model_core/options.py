@@ -1,0 +1,39 @@
+"""How much work an engine takes on, and how options describe themselves."""
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class EngineOptions:
+    """Bounds of the engine's work. Raises ValidationError, a ValueError, for values out of range."""
+
+    max_waiting: int = Field(
+        default=512, ge=1, description="Texts that may wait for the model. One more gets `overloaded`."
+    )
+    max_waiting_tokens: int = Field(
+        default=32_768,
+        ge=1,
+        description="Tokens (estimated) of the texts that may wait: few long texts count as much as many short ones.",
+    )
+    max_batch: int = Field(default=32, ge=1, description="Texts of one batch.")
+    max_batch_tokens: int = Field(
+        default=384,
+        ge=1,
+        description="Tokens (estimated) of one batch; the next text waits for all of it. One text is always taken.",
+    )
+    deadline_ms: int = Field(
+        default=5_000, ge=1, description="Milliseconds after which an unanswered text gets `model_unavailable`."
+    )
+    background_deadline_ms: int = Field(
+        default=30_000,
+        ge=1,
+        description="The same in milliseconds for background work: explanations, and requests with several texts.",
+    )
+
+
+def described(options: type) -> dict[str, FieldInfo]:
+    """The fields of a dataclass of pydantic's, with their ranges and descriptions."""
+    fields: dict[str, FieldInfo] = vars(options)["__pydantic_fields__"]
+    return fields

@@ -1,0 +1,134 @@
+/** A WebSocket that goes over HTTP while WebSockets are blocked, and comes back by itself once they are not. */
+
+import { HttpSocket } from "./http-socket.js";
+import { browserTimers } from "./pacer.js";
+
+/**
+ * @import { Timers } from "./pacer.js"
+ * @import { Socket, SocketClass } from "./socket.js"
+ */
+
+// Longer than a handshake takes over a poor line, shorter than one waits for a page that does nothing.
+export const WORD_WITHIN_MS = 3_000;
+export const RETRY_FIRST_MS = 2_000;
+export const RETRY_CAP_MS = 30_000;
+
+/**
+ * The first to greet carries the connection. A WebSocket that greets later takes it over: to who uses this, that is
+ * one more `session.created`, upon which the newest text goes out again.
+ * @implements {Socket}
+ */
+export class FallbackSocket {
+  /** @type {((event: any) => void) | null} */
+  onmessage = null;
+  /** @type {((event: any) => void) | null} */
+  onclose = null;
+  /** @type {((event: any) => void) | null} */
+  onerror = null;
+
+  #openDirect;
+  #openHttp;
+  #timers;
+  /** @type {Socket | null} */
+  #direct = null;
+  /** @type {Socket | null} */
+  #http = null;
+  /** @type {Socket | null} */
+  #active = null;
+  #retryMs = RETRY_FIRST_MS;
+  /** @type {unknown} */
+  #timer = null;
+
+  /**
+   * @param {string} url
+   * @param {string[]} protocols
+   * @param {object} [options]
+   * @param {SocketClass} [options.WebSocket]
+   * @param {new (url: string) => Socket} [options.HttpSocket]
+   * @param {Timers} [options.timers]
+   */
+  constructor(
+    url,
+    protocols,
+    {
+      WebSocket = globalThis.WebSocket,
+      HttpSocket: Http = HttpSocket,
+      timers = browserTimers,
+    } = {},
+  ) {
+    this.#openDirect = () => new WebSocket(url, protocols);
+    this.#openHttp = () => new Http(url);
+    this.#timers = timers;
+    this.#timer = timers.set(() => this.#tryHttp(), WORD_WITHIN_MS);
+    this.#tryDirect();
+  }
+
+  /** @param {string} frame */
+  send(frame) {
+    this.#active?.send(frame);
+  }
+
+  close() {
+    this.#timers.clear(this.#timer);
+    const sockets = [this.#direct, this.#http];
+    this.#direct = this.#http = this.#active = null;
+    for (const socket of sockets) socket?.close();
+  }
+
+  #tryDirect() {
+    const socket = this.#openDirect();
+    this.#direct = socket;
+    socket.onmessage = (event) => {
+      if (socket !== this.#direct) return;
+      if (this.#active !== socket) this.#takeOver(socket);
+      this.onmessage?.(event);
+    };
+    socket.onclose = (event) => {
+      if (socket !== this.#direct) return;
+      this.#direct = null;
+      if (this.#active === socket) this.#lost(event);
+      else if (this.#http === null) this.#tryHttp();
+      else if (this.#active !== null) this.#tryDirectLater();
+    };
+    socket.onerror = () => {};
+  }
+
+  /** @param {Socket} direct */
+  #takeOver(direct) {
+    this.#timers.clear(this.#timer);
+    const http = this.#http;
+    this.#http = null;
+    this.#active = direct;
+    http?.close();
+  }
+
+  #tryHttp() {
+    this.#timers.clear(this.#timer);
+    const socket = this.#openHttp();
+    this.#http = socket;
+    socket.onmessage = (event) => {
+      if (socket !== this.#http) return;
+      if (this.#active === null) {
+        this.#active = socket;
+        if (this.#direct === null) this.#tryDirectLater();
+      }
+      this.onmessage?.(event);
+    };
+    socket.onclose = (event) => {
+      if (socket !== this.#http) return;
+      this.#http = null;
+      if (this.#active === socket || this.#direct === null) this.#lost(event);
+    };
+  }
+
+  #tryDirectLater() {
+    this.#timer = this.#timers.set(() => this.#tryDirect(), this.#retryMs);
+    this.#retryMs = Math.min(RETRY_CAP_MS, 2 * this.#retryMs);
+  }
+
+  /** @param {any} event */
+  #lost(event) {
+    this.close();
+    this.onclose?.(event);
+  }
+}

@@ -1,0 +1,187 @@
+/** Looks like a WebSocket of `starcast.v1`, and asks over HTTP: the same numbers where WebSockets are blocked. */
+
+/** @import { Socket } from "./socket.js" */
+
+const API_PATH = "/api/v1/";
+const HEARTBEAT_INTERVAL_MS = 25_000;
+const ABNORMAL_CLOSE = 1006;
+/** @import { ServerError } from "./protocol.js" */
+
+/** Refusals that another try would meet again. */
+const FINAL_CLOSES = /** @type {Readonly<Record<string, number>>} */ (
+  Object.freeze({ key_missing: 4503, key_invalid: 4504, origin_refused: 4520 })
+);
+
+/** @typedef {Record<string, unknown> & {error?: ServerError}} Reply The object that the server answers with. */
+
+/**
+ * One text is rated at a time, and the newest waits. An explanation ends with the next text.
+ * @implements {Socket}
+ */
+export class HttpSocket {
+  /** @type {((event: {data: string}) => void) | null} */
+  onmessage = null;
+  /** @type {((event: {code: number}) => void) | null} */
+  onclose = null;
+  /** @type {((event: unknown) => void) | null} */
+  onerror = null;
+
+  #api;
+  #fetch;
+  #end = new AbortController();
+  #explaining = new AbortController();
+  /** @type {{seq: number, text: string} | null} */
+  #waiting = null;
+  /** @type {{seq: number, text: string} | null} */
+  #underWay = null;
+  /** @type {{seq: number, text: string, rating: object} | null} */
+  #answered = null;
+  #isFinal = false;
+  #skipped = 0;
+
+  /**
+   * @param {string} url Of the WebSocket that this stands in for.
+   * @param {typeof globalThis.fetch} [fetch]
+   */
+  constructor(url, fetch = globalThis.fetch.bind(globalThis)) {
+    this.#api = new URL(API_PATH, url.replace("ws", "http"));
+    this.#fetch = fetch;
+    this.#greet();
+  }
+
+  /** @param {string} frame */
+  send(frame) {
+    const message = JSON.parse(frame);
+    switch (message.type) {
+      case "text.update":
+        return this.#update(message);
+      case "flush":
+        return this.#flush();
+      case "explain":
+        return this.#explain(message.seq);
+      case "ping":
+        return this.#ping(message.id);
+    }
+  }
+
+  close() {
+    this.#end.abort();
+    this.#explaining.abort();
+  }
+
+  async #greet() {
+    const reply = await this.#ask("model");
+    if (reply === null) return;
+    if (reply.error !== undefined) {
+      this.#say({ type: "error", error: reply.error });
+      return this.#lost(FINAL_CLOSES[reply.error.code] ?? ABNORMAL_CLOSE);
+    }
+    const heartbeat = { heartbeat_interval_ms: HEARTBEAT_INTERVAL_MS };
+    this.#say({ type: "session.created", transport: "http", ...heartbeat, ...reply });
+  }
+
+  /** @param {{seq: number, text: string}} message */
+  #update({ seq, text }) {
+    this.#explaining.abort();
+    if (this.#waiting !== null) this.#skipped += 1;
+    this.#waiting = { seq, text };
+    this.#work();
+  }
+
+  async #work() {
+    if (this.#underWay !== null || this.#waiting === null) return;
+    const { seq, text } = this.#waiting;
+    this.#underWay = this.#waiting;
+    this.#waiting = null;
+    const reply = await this.#ask("predict", { text }, this.#end.signal);
+    this.#underWay = null;
+    if (reply === null) return;
+    if (reply.error !== undefined) {
+      this.#say({ type: "error", error: { ...reply.error, seq } });
+    } else {
+      this.#answered = { seq, text, rating: reply };
+      this.#predict(this.#skipped);
+      this.#skipped = 0;
+    }
+    this.#work();
+  }
+
+  #flush() {
+    this.#isFinal = true;
+    if (this.#underWay === null && this.#answered !== null) this.#predict(0);
+  }
+
+  /** @param {number} skipped */
+  #predict(skipped) {
+    const isFinal = this.#isFinal && this.#waiting === null;
+    if (isFinal) this.#isFinal = false;
+    const { seq, rating } = /** @type {{seq: number, rating: object}} */ (this.#answered);
+    this.#say({ type: "prediction", seq, skipped, is_final: isFinal, ...rating });
+  }
+
+  /** @param {number} seq */
+  async #explain(seq) {
+    this.#explaining.abort();
+    if (this.#answered?.seq !== seq) return;
+    this.#explaining = new AbortController();
+    const { signal } = this.#explaining;
+    const reply = await this.#ask("explain", { text: this.#answered.text }, signal);
+    if (reply === null) return;
+    if (reply.error !== undefined) this.#say({ type: "error", error: { ...reply.error, seq } });
+    else this.#say({ type: "explanation", seq, ...reply });
+  }
+
+  /** @param {string} id */
+  async #ping(id) {
+    if ((await this.#ask("model")) !== null) this.#say({ type: "pong", id });
+  }
+
+  /**
+   * @param {string} name
+   * @param {object} [body]
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Reply | null>} What came back, an error object or not; null where that is of no use any more.
+   */
+  async #ask(name, body, signal = this.#end.signal) {
+    const headers = { "Content-Type": "application/json" };
+    const post = body && { method: "POST", headers, body: JSON.stringify(body) };
+    let waitMs;
+    try {
+      const response = await this.#fetch(new URL(name, this.#api), { ...post, signal });
+      waitMs = retryAfterMs(response);
+      /** @type {Reply} */
+      const reply = await response.json();
+      if (reply.error !== undefined) reply.error.retry_after_ms ??= waitMs;
+      return signal.aborted ? null : reply;
+    } catch {
+      if (signal.aborted) return null;
+      // A proxy may answer with a page of its own: that is no server of ours, but says when one may come back.
+      if (waitMs !== undefined) this.#say({ type: "session.closing", retry_after_ms: waitMs });
+      this.#lost(ABNORMAL_CLOSE);
+      return null;
+    }
+  }
+
+  /** @param {object} message */
+  #say(message) {
+    if (!this.#end.signal.aborted) this.onmessage?.({ data: JSON.stringify(message) });
+  }
+
+  /** @param {number} code */
+  #lost(code) {
+    if (this.#end.signal.aborted) return;
+    this.close();
+    this.onclose?.({ code });
+  }
+}
+
+/**
+ * @param {Response} response
+ * @returns {number | undefined} Milliseconds that its `Retry-After` asks for, which holds seconds or a date.
+ */
+export function retryAfterMs({ headers }) {
+  const value = headers.get("Retry-After");
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? 1000 * Number(value) : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}

@@ -1,0 +1,346 @@
+/**
+ * The messages of `starcast.v1`, both ways, with no socket and no DOM.
+ *
+ * @typedef {object} Limits
+ * @property {number} max_chars Unicode code points of text that the server takes.
+ * @property {number} max_message_bytes UTF-8 bytes of one whole message.
+ *
+ * @typedef {object} Session
+ * @property {"session.created"} type
+ * @property {number[]} labels
+ * @property {number[]} [prior] Class shares with nothing read yet, in the order of the labels.
+ * @property {{name: string, version: string, max_tokens: number}} model
+ * @property {number} heartbeat_interval_ms
+ * @property {Limits} limits
+ * @property {"http"} [transport] Where it goes over HTTP: `HttpSocket` says so.
+ *
+ * @typedef {object} Rating What the model makes of a text.
+ * @property {number[]} probabilities One for each label, sum 1.
+ * @property {number} stars The likeliest label.
+ * @property {number} expected_stars
+ * @property {[number, number]} interval Central 80 % interval in stars.
+ * @property {number} positive P(rating >= 7).
+ * @property {number} tokens Tokens of the text itself, 0 for an empty text.
+ * @property {boolean} truncated
+ * @property {boolean} [is_prior]
+ *
+ * @typedef {object} Answer What a prediction has beside the rating.
+ * @property {"prediction"} type
+ * @property {number} seq
+ * @property {number} skipped Texts passed over since the prediction before.
+ * @property {boolean} is_final Whether it answers a flush.
+ * @property {{queue: number, inference: number}} timing_ms
+ * @property {string} model_version
+ *
+ * @typedef {Rating & Answer} Prediction
+ *
+ * @typedef {object} Span Offsets count Unicode code points, see `utf16Spans`.
+ * @property {number} begin
+ * @property {number} end
+ * @property {number} weight What it adds to the expected stars.
+ * @property {string} unit "word" or "sentence".
+ *
+ * @typedef {object} Explanation
+ * @property {"explanation"} type
+ * @property {number} seq
+ * @property {string} method
+ * @property {Span[]} spans
+ *
+ * @typedef {object} SessionSettings
+ * @property {number} [min_interval_ms] The least time between two predictions.
+ *
+ * @typedef {object} RoomOpened
+ * @property {"room.opened"} type
+ * @property {string} room_id For those who watch.
+ * @property {string} secret For the typist alone, who goes on in the room with it.
+ * @property {number} max_watchers
+ *
+ * @typedef {object} RoomState What the typist sees.
+ * @property {"room.state"} type
+ * @property {string} text
+ * @property {boolean} is_fresh Whether the rating is that of this text.
+ * @property {boolean} is_typist_here
+ * @property {Rating} [rating]
+ *
+ * @typedef {RoomOpened | RoomState | {type: "room.watchers", count: number}
+ *   | {type: "room.closed", reason: string}} RoomMessage
+ *
+ * @typedef {object} ServerError
+ * @property {string} code
+ * @property {string} message
+ * @property {number | null} [seq]
+ * @property {boolean} retryable
+ * @property {number} [retry_after_ms] Milliseconds to wait before asking for the same again.
+ *
+ * @typedef {Session | Prediction | Explanation | {type: "pong", id?: string}
+ *   | {type: "error", error: ServerError} | {type: "session.updated", session: SessionSettings}
+ *   | {type: "session.closing", reason?: string, retry_after_ms: number} | RoomMessage} ServerMessage
+ */
+
+export const SUBPROTOCOL = "starcast.v1";
+export const SOCKET_PATH = "/ws/v1/classify/";
+/** The stars that the probabilities stand for, in order. */
+export const LABELS = Object.freeze([1, 2, 3, 4, 7, 8, 9, 10]);
+
+const FIRST_FINAL_CLOSE_CODE = 4500;
+const LAST_FINAL_CLOSE_CODE = 4999;
+const PROBABILITY_SUM_TOLERANCE = 0.01;
+// JSON writes a control character as six bytes, and nothing costs more per UTF-16 unit.
+const MAX_JSON_BYTES_PER_UNIT = 6;
+
+const BEARER_PREFIX = "starcast.bearer.";
+
+/** A message that does not follow the contract. */
+export class ProtocolError extends Error {}
+
+/**
+ * @param {string | URL} address Of the server, `http(s)://` or `ws(s)://`, or of the socket itself.
+ * @returns {string} The address of its socket.
+ */
+export function socketUrl(address) {
+  const url = new URL(address);
+  url.protocol = url.protocol.replace("http", "ws");
+  if (url.pathname === "/") url.pathname = SOCKET_PATH;
+  return url.href;
+}
+
+/**
+ * Browsers cannot set headers on a WebSocket, so that a key rides as a subprotocol that is never echoed.
+ * @param {string} key
+ * @returns {string}
+ */
+export function bearerSubprotocol(key) {
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(key)));
+  const base64url = base64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return BEARER_PREFIX + base64url;
+}
+
+/**
+ * @param {number} seq
+ * @param {string} text
+ * @returns {string}
+ */
+export function textUpdate(seq, text) {
+  return JSON.stringify({ type: "text.update", seq, text });
+}
+
+/**
+ * @param {number} seq
+ * @returns {string}
+ */
+export function flush(seq) {
+  return JSON.stringify({ type: "flush", seq });
+}
+
+/**
+ * @param {number} seq
+ * @returns {string}
+ */
+export function explain(seq) {
+  return JSON.stringify({ type: "explain", seq });
+}
+
+/** @returns {string} */
+export function cancel() {
+  return JSON.stringify({ type: "cancel" });
+}
+
+/**
+ * @param {SessionSettings} settings
+ * @returns {string}
+ */
+export function sessionUpdate(settings) {
+  return JSON.stringify({ type: "session.update", session: settings });
+}
+
+/**
+ * @param {string} [secret] Of the room to go on in; without one, a new room.
+ * @returns {string}
+ */
+export function roomOpen(secret) {
+  return JSON.stringify({ type: "room.open", secret });
+}
+
+/** @returns {string} */
+export function roomClose() {
+  return JSON.stringify({ type: "room.close" });
+}
+
+/**
+ * @param {string} id
+ * @returns {string}
+ */
+export function ping(id) {
+  return JSON.stringify({ type: "ping", id });
+}
+
+/**
+ * Reads one frame from the server.
+ * @param {unknown} frame
+ * @returns {ServerMessage}
+ * @throws {ProtocolError} for anything the contract does not know, unknown types among them.
+ */
+export function parse(frame) {
+  const message = parseObject(frame);
+  if (!Object.hasOwn(CHECKS, message.type)) {
+    throw new ProtocolError(`unknown message type ${JSON.stringify(message.type)}`);
+  }
+  if (!CHECKS[message.type](message)) {
+    throw new ProtocolError(`malformed ${message.type}`);
+  }
+  return message;
+}
+
+/**
+ * @param {number} code A WebSocket close code.
+ * @returns {boolean} Whether coming back would be refused again.
+ */
+export function isFinalClose(code) {
+  return code >= FIRST_FINAL_CLOSE_CODE && code <= LAST_FINAL_CLOSE_CODE;
+}
+
+/**
+ * @param {readonly number[]} labels
+ * @returns {boolean} Whether the server rates on the scale this page draws.
+ */
+export function areOurLabels(labels) {
+  return labels.length === LABELS.length && labels.every((label, i) => label === LABELS[i]);
+}
+
+/**
+ * Cuts a text to what the server takes. Counts code points as Python does, and never cuts one in two.
+ * @param {string} text
+ * @param {Limits} limits
+ * @returns {{text: string, isCut: boolean, chars: number}} chars: code points of the text returned
+ *   where it was cut, else 0.
+ */
+export function fitText(text, { max_chars: maxChars, max_message_bytes: maxBytes }) {
+  let end = unitsOfFirst(text, maxChars);
+  const roomBytes = maxBytes - textUpdate(Number.MAX_SAFE_INTEGER, "").length;
+  if (end * MAX_JSON_BYTES_PER_UNIT > roomBytes) {
+    end = unitsWithin(text, end, roomBytes);
+  }
+  if (end === text.length) return { text, isCut: false, chars: 0 };
+  const kept = text.slice(0, end);
+  return { text: kept, isCut: true, chars: [...kept].length };
+}
+
+/**
+ * @param {string} text
+ * @param {number} maxChars
+ */
+function unitsOfFirst(text, maxChars) {
+  if (text.length <= maxChars) return text.length;
+  let end = 0;
+  for (let chars = 0; chars < maxChars && end < text.length; chars++) {
+    end += Number(text.codePointAt(end)) > 0xffff ? 2 : 1;
+  }
+  return end;
+}
+
+/**
+ * The longest cut, up to `end`, whose JSON fits, by bisection. It never ends inside a surrogate pair:
+ * JSON escapes half a pair as six bytes, so that where half a pair fits the whole of four does too.
+ * @param {string} text
+ * @param {number} end
+ * @param {number} roomBytes
+ */
+function unitsWithin(text, end, roomBytes) {
+  const encoder = new TextEncoder();
+  const fits = (/** @type {number} */ units) =>
+    encoder.encode(JSON.stringify(text.slice(0, units))).length - 2 <= roomBytes;
+  if (fits(end)) return end;
+  let low = 0;
+  let high = end;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * @param {unknown} frame
+ * @returns {any}
+ */
+function parseObject(frame) {
+  if (typeof frame !== "string") throw new ProtocolError("a binary frame");
+  let message;
+  try {
+    message = JSON.parse(frame);
+  } catch (cause) {
+    throw new ProtocolError("a frame that is not JSON", { cause });
+  }
+  if (message === null || typeof message !== "object") {
+    throw new ProtocolError("a frame that is not an object");
+  }
+  return message;
+}
+
+/** @typedef {(value: any) => boolean} Check */
+
+const isNumber = Number.isFinite;
+/** @type {Check} */
+const isText = (value) => typeof value === "string";
+/** @type {Check} */
+const isShare = (value) => isNumber(value) && value >= 0 && value <= 1;
+/** @type {Check} */
+const isWait = (value) => isNumber(value) && value >= 0;
+/** @type {Check} */
+const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
+/** @type {Check} */
+const isSpan = (value) =>
+  isCount(value?.begin) &&
+  isCount(value.end) &&
+  value.begin <= value.end &&
+  isNumber(value.weight) &&
+  isText(value.unit);
+
+/** @param {unknown} values */
+function isDistribution(values) {
+  if (!Array.isArray(values) || values.length !== LABELS.length) return false;
+  const sum = values.reduce((total, value) => total + value, 0);
+  return values.every(isShare) && Math.abs(sum - 1) <= PROBABILITY_SUM_TOLERANCE;
+}
+
+/** @type {Check} */
+const isRating = (value) =>
+  isDistribution(value?.probabilities) &&
+  isNumber(value.stars) &&
+  isNumber(value.expected_stars) &&
+  Array.isArray(value.interval) &&
+  value.interval.length === 2 &&
+  value.interval.every(isNumber) &&
+  isShare(value.positive) &&
+  isCount(value.tokens);
+
+/** @type {Record<string, Check>} */
+const CHECKS = {
+  "session.created": (m) =>
+    Array.isArray(m.labels) &&
+    m.labels.every(isNumber) &&
+    (m.prior === undefined || isDistribution(m.prior)) &&
+    isText(m.model?.name) &&
+    isNumber(m.heartbeat_interval_ms) &&
+    isCount(m.limits?.max_chars) &&
+    isCount(m.limits?.max_message_bytes),
+  prediction: (m) => isCount(m.seq) && isRating(m),
+  explanation: (m) =>
+    isCount(m.seq) && isText(m.method) && Array.isArray(m.spans) && m.spans.every(isSpan),
+  pong: () => true,
+  error: (m) =>
+    isText(m.error?.code) &&
+    typeof m.error.retryable === "boolean" &&
+    (m.error.retry_after_ms === undefined || isWait(m.error.retry_after_ms)),
+  "session.updated": (m) => typeof m.session === "object" && m.session !== null,
+  "session.closing": (m) => isWait(m.retry_after_ms),
+  "room.opened": (m) => isText(m.room_id) && isText(m.secret) && isCount(m.max_watchers),
+  "room.watchers": (m) => isCount(m.count),
+  "room.closed": (m) => isText(m.reason),
+  "room.state": (m) =>
+    isText(m.text) &&
+    typeof m.is_fresh === "boolean" &&
+    typeof m.is_typist_here === "boolean" &&
+    (m.rating === undefined || isRating(m.rating)),
+};

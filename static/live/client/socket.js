@@ -1,0 +1,453 @@
+/**
+ * The connection: comes up, stays up, comes back, and always ends up having sent the newest text.
+ * Knows no DOM.
+ */
+
+import { browserTimers, TextPacer } from "./pacer.js";
+import {
+  areOurLabels,
+  bearerSubprotocol,
+  cancel,
+  explain,
+  fitText,
+  flush,
+  isFinalClose,
+  parse,
+  ping,
+  roomClose,
+  roomOpen,
+  SUBPROTOCOL,
+  sessionUpdate,
+  textUpdate,
+} from "./protocol.js";
+
+/**
+ * @import { Timers } from "./pacer.js"
+ * @import { Explanation, Prediction, RoomMessage, ServerError, ServerMessage, Session, SessionSettings } from "./protocol.js"
+ * @import { TypedEvents } from "./typed-events.js"
+ */
+
+/**
+ * @typedef {"connecting" | "open" | "reconnecting" | "closed"} ConnectionState
+ *
+ * @typedef {object} Status
+ * @property {ConnectionState} state
+ * @property {number} attempt Tries since the last working connection.
+ * @property {string | null} code The error or close code that ended it for good.
+ *
+ * @typedef {object} RatingEvents The `detail` of each event.
+ * @property {Status} state
+ * @property {Session} session Just before the newest text goes out.
+ * @property {SessionSettings} updated The settings that the server now goes by.
+ * @property {{seq: number, text: string, isCut: boolean, chars: number}} sent The text as it was
+ *   submitted, and what was sent of it: see `fitText`.
+ * @property {{prediction: Prediction, elapsedMs: number | null}} prediction
+ *   Never older than the one before.
+ * @property {{explanation: Explanation, text: string}} explanation
+ *   Always of the newest text, which comes along.
+ * @property {RoomMessage} room What the server says of the room one shares or watches.
+ * @property {ServerError} refused
+ * @property {Error} fault The server said something that the contract does not know.
+ *
+ * @typedef {object} Socket What is used of a WebSocket, the browser's own or the package `ws`.
+ * @property {(frame: string) => void} send
+ * @property {() => void} close
+ * @property {((event: any) => void) | null} onmessage
+ * @property {((event: any) => void) | null} onclose
+ * @property {((event: any) => void) | null} onerror
+ *
+ * @typedef {new (url: string, protocols: string[]) => Socket} SocketClass
+ *
+ * @typedef {object} SocketOptions
+ * @property {string} [key] An API key.
+ * @property {SocketClass} [WebSocket]
+ * @property {Timers} [timers]
+ * @property {() => number} [random] Uniform in [0, 1).
+ */
+
+export const BACKOFF_FIRST_MS = 500;
+export const BACKOFF_CAP_MS = 15_000;
+export const PONG_TIMEOUT_MS = 5_000;
+// No text has failed where this is refused.
+const NO_ROOM_LEFT = "too_many_rooms";
+const SESSION_TIMEOUT_MS = 10_000;
+// The server gives itself 10 s to go; after that it has forgotten us.
+const CLOSING_TIMEOUT_MS = 10_000;
+
+const Events = /** @type {TypedEvents<RatingEvents>} */ (EventTarget);
+
+/** Dispatches `RatingEvents`, each as a `CustomEvent`. */
+export class RatingSocket extends Events {
+  #url;
+  #protocols;
+  #WebSocket;
+  #timers;
+  #random;
+  #pacer;
+
+  /** @type {Socket | null} */
+  #socket = null;
+  /** @type {Session | null} */
+  #session = null;
+  /** @type {ConnectionState} */
+  #state = "connecting";
+  #attempt = 0;
+  #newestAnswer = 0;
+  /** @type {SessionSettings | null} */
+  #settings = null;
+  /** @type {string | null} */
+  #textToExplain = null;
+  /** @type {number | null} What the server that leaves asked for; null while it stays. */
+  #retryAfterMs = null;
+  // The server asked for no connection before that.
+  #notBeforeMs = 0;
+  /** @type {unknown} Runs while the server takes no further explain. */
+  #explainTimer = null;
+  /** @type {unknown} */
+  #reconnectTimer = null;
+  // Runs while a word from the server is due: its greeting, a pong, or its leaving.
+  /** @type {unknown} */
+  #deadlineTimer = null;
+  /** @type {unknown} */
+  #heartbeatTimer = null;
+
+  /**
+   * @param {string} url
+   * @param {SocketOptions} [options]
+   */
+  constructor(
+    url,
+    { key, WebSocket = globalThis.WebSocket, timers = browserTimers, random = Math.random } = {},
+  ) {
+    super();
+    this.#url = url;
+    this.#protocols = key ? [SUBPROTOCOL, bearerSubprotocol(key)] : [SUBPROTOCOL];
+    this.#WebSocket = WebSocket;
+    this.#timers = timers;
+    this.#random = random;
+    this.#pacer = new TextPacer({
+      send: (seq, text) => this.#sendText(seq, text),
+      onTimeout: () => this.probe(),
+      timers,
+      random,
+    });
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** The number of the newest text sent. */
+  get seq() {
+    return this.#pacer.seq;
+  }
+
+  /** Whether the newest text submitted has been answered with a prediction. */
+  get isSettled() {
+    return this.#pacer.isSettled;
+  }
+
+  /** Connects, and from then on keeps the connection up, until `close`. Does nothing while it is kept up. */
+  start() {
+    if (this.#socket !== null || this.#reconnectTimer !== null) return;
+    this.#state = "connecting";
+    this.#attempt = 0;
+    this.#connectOnceAllowed();
+  }
+
+  /** @param {string} text The whole text so far. */
+  submit(text) {
+    this.#pacer.submit(text);
+  }
+
+  /** Asks for a final answer to the newest text, unless it is there already. */
+  flush() {
+    if (this.#pacer.hurry()) this.#socket?.send(flush(this.#pacer.seq));
+  }
+
+  /** Asks what each word and sentence of the newest text adds; newer text makes that void. */
+  explain() {
+    // The server knows no text that it refused.
+    if (this.#pacer.isRefused) return;
+    const { seq } = this.#pacer;
+    this.#textToExplain = this.#pacer.text;
+    this.#pacer.hurry();
+    // A text that is sent, now or later, takes the question along.
+    if (this.#pacer.seq === seq && this.#pacer.isSent) this.#askToExplain(seq);
+  }
+
+  /** Takes the newest text back: neither a rating nor an explanation of it comes any more. */
+  cancel() {
+    this.#textToExplain = null;
+    this.#pacer.cancel();
+    // What is on its way by now is passed over.
+    this.#newestAnswer = this.#pacer.seq + 1;
+    if (this.#session !== null) this.#socket?.send(cancel());
+  }
+
+  /**
+   * Asks for other settings of the session, now and after every reconnect.
+   * @param {SessionSettings} settings
+   */
+  updateSession(settings) {
+    this.#settings = { ...this.#settings, ...settings };
+    if (this.#session !== null) this.#socket?.send(sessionUpdate(this.#settings));
+  }
+
+  /**
+   * Lets others watch. After a reconnect it must be asked for again.
+   * @param {string} [secret] Of the room to go on in; without one, a new room.
+   */
+  openRoom(secret) {
+    if (this.#session !== null) this.#socket?.send(roomOpen(secret));
+  }
+
+  /** Ends the watching of others. */
+  closeRoom() {
+    if (this.#session !== null) this.#socket?.send(roomClose());
+  }
+
+  /** Ends the connection for good. */
+  close() {
+    if (this.#state !== "closed") this.#giveUp(null);
+  }
+
+  /**
+   * Ends the wait for the next try, say because the network came back; a wait that the server asked for is kept to.
+   */
+  retryNow() {
+    if (this.#reconnectTimer !== null) this.#connectOnceAllowed();
+  }
+
+  /** Finds out whether the other side is still there, and reconnects if it keeps silent. */
+  probe() {
+    if (this.#session === null || this.#deadlineTimer !== null) return;
+    this.#socket?.send(ping(String(Math.round(this.#timers.now()))));
+    this.#expectWord(PONG_TIMEOUT_MS);
+  }
+
+  #connectOnceAllowed() {
+    this.#clearTimers();
+    const waitMs = this.#notBeforeMs - this.#timers.now();
+    if (waitMs <= 0) return this.#connect();
+    this.#reconnectTimer = this.#timers.set(() => this.#connect(), waitMs);
+  }
+
+  #connect() {
+    this.#clearTimers();
+    /** @type {Socket} */
+    let socket;
+    try {
+      socket = new this.#WebSocket(this.#url, this.#protocols);
+    } catch (error) {
+      this.#comeBackLater();
+      return this.#emit("fault", /** @type {Error} */ (error));
+    }
+    this.#socket = socket;
+    // A socket that was given up may still speak; only the present one is listened to.
+    /** @param {(event: any) => void} handle */
+    const ifPresent = (handle) => (/** @type {any} */ event) => {
+      if (socket === this.#socket) handle(event);
+    };
+    socket.onmessage = ifPresent((event) => this.#receive(event.data));
+    socket.onclose = ifPresent((event) => this.#lost(event.code));
+    // A close follows every error, but the package `ws` throws an error that has no listener.
+    socket.onerror = () => {};
+    this.#expectWord(SESSION_TIMEOUT_MS);
+  }
+
+  /** @param {unknown} frame */
+  #receive(frame) {
+    let message;
+    try {
+      message = parse(frame);
+    } catch (error) {
+      return this.#emit("fault", /** @type {Error} */ (error));
+    }
+    if (this.#session !== null && this.#retryAfterMs === null) {
+      this.#restartHeartbeat(this.#session);
+    }
+    this.#handle(message);
+  }
+
+  /** @param {ServerMessage} message */
+  #handle(message) {
+    switch (message.type) {
+      case "session.created":
+        return this.#greeted(message);
+      case "prediction":
+        return this.#predicted(message);
+      case "explanation":
+        return this.#explained(message);
+      case "error":
+        return this.#refused(message.error);
+      case "session.updated":
+        return this.#emit("updated", message.session);
+      case "room.opened":
+      case "room.watchers":
+      case "room.state":
+      case "room.closed":
+        this.#attempt = 0;
+        return this.#emit("room", message);
+      case "session.closing":
+        this.#retryAfterMs = message.retry_after_ms;
+        this.#pacer.disconnected();
+        return this.#expectWord(CLOSING_TIMEOUT_MS);
+      case "pong":
+        this.#attempt = 0;
+    }
+  }
+
+  /** @param {Session} session */
+  #greeted(session) {
+    if (!areOurLabels(session.labels)) return this.#giveUp("labels_differ");
+    this.#session = session;
+    this.#retryAfterMs = null;
+    this.#restartHeartbeat(session);
+    this.#setState("open");
+    this.#emit("session", session);
+    // A listener may have closed it.
+    if (this.#session === null) return;
+    if (this.#settings !== null) this.#socket?.send(sessionUpdate(this.#settings));
+    this.#pacer.connected();
+  }
+
+  /** @param {Prediction} prediction */
+  #predicted(prediction) {
+    this.#attempt = 0;
+    const elapsedMs = this.#pacer.answered(prediction.seq);
+    if (prediction.seq < this.#newestAnswer) return;
+    this.#newestAnswer = prediction.seq;
+    this.#emit("prediction", { prediction, elapsedMs });
+  }
+
+  /** @param {Explanation} explanation */
+  #explained(explanation) {
+    const text = this.#textToExplain;
+    if (text === null || text !== this.#pacer.text || explanation.seq !== this.#pacer.seq) return;
+    this.#textToExplain = null;
+    this.#emit("explanation", { explanation, text });
+  }
+
+  /** @param {ServerError} error */
+  #refused(error) {
+    const { code, seq, retryable, retry_after_ms: retryAfterMs = 0 } = error;
+    if (code === NO_ROOM_LEFT) {
+      return this.#emit("room", { type: "room.closed", reason: NO_ROOM_LEFT });
+    }
+    const isOfExplanation =
+      this.#textToExplain !== null && this.#pacer.isSettled && seq === this.#pacer.seq;
+    if (!isOfExplanation) {
+      this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#timers.now() + retryAfterMs);
+      this.#pacer.failed(seq, retryable, retryAfterMs);
+    } else if (!retryable) {
+      this.#textToExplain = null;
+    } else if (retryAfterMs > 0) {
+      this.#explainAfter(retryAfterMs);
+    }
+    this.#emit("refused", error);
+  }
+
+  /** @param {number} waitMs */
+  #explainAfter(waitMs) {
+    this.#timers.clear(this.#explainTimer);
+    this.#explainTimer = this.#timers.set(() => {
+      this.#explainTimer = null;
+      const { text, seq, isSent } = this.#pacer;
+      if (isSent && text === this.#textToExplain) this.#askToExplain(seq);
+    }, waitMs);
+  }
+
+  /**
+   * @param {number} seq
+   * @param {string} text
+   */
+  #sendText(seq, text) {
+    if (this.#session === null) return;
+    const fitted = fitText(text, this.#session.limits);
+    this.#socket?.send(textUpdate(seq, fitted.text));
+    if (text === this.#textToExplain) this.#askToExplain(seq);
+    else this.#textToExplain = null;
+    this.#emit("sent", { seq, text, isCut: fitted.isCut, chars: fitted.chars });
+  }
+
+  /** @param {number} seq */
+  #askToExplain(seq) {
+    if (this.#session === null || this.#textToExplain === null) return;
+    if (this.#explainTimer === null) this.#socket?.send(explain(seq));
+  }
+
+  /** @param {Session} session */
+  #restartHeartbeat({ heartbeat_interval_ms: idleMs }) {
+    this.#clearTimers();
+    this.#heartbeatTimer = this.#timers.set(() => this.probe(), idleMs);
+  }
+
+  /** @param {number} withinMs */
+  #expectWord(withinMs) {
+    this.#timers.clear(this.#deadlineTimer);
+    this.#deadlineTimer = this.#timers.set(() => this.#lost(null), withinMs);
+  }
+
+  /** @param {number | null} closeCode None where the server fell silent. */
+  #lost(closeCode) {
+    if (closeCode !== null && isFinalClose(closeCode)) return this.#giveUp(String(closeCode));
+    this.#dropSocket();
+    this.#comeBackLater();
+  }
+
+  /** @param {string | null} code */
+  #giveUp(code) {
+    this.#dropSocket();
+    this.#timers.clear(this.#explainTimer);
+    this.#explainTimer = null;
+    this.#setState("closed", code);
+  }
+
+  #dropSocket() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#session = null;
+    this.#clearTimers();
+    this.#pacer.disconnected();
+    // Over a dead network the closing handshake takes a minute: it is not waited for.
+    socket?.close();
+  }
+
+  #comeBackLater() {
+    const ceilingMs = Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** this.#attempt);
+    const now = this.#timers.now();
+    // A server that leaves may take a while over it, and counts from its end.
+    if (this.#retryAfterMs !== null) this.#notBeforeMs = now + this.#retryAfterMs;
+    const waitMs = Math.max(0, this.#notBeforeMs - now) + this.#random() * ceilingMs;
+    this.#attempt += 1;
+    this.#retryAfterMs = null;
+    this.#reconnectTimer = this.#timers.set(() => this.#connect(), waitMs);
+    this.#setState("reconnecting");
+  }
+
+  #clearTimers() {
+    this.#timers.clear(this.#reconnectTimer);
+    this.#timers.clear(this.#deadlineTimer);
+    this.#timers.clear(this.#heartbeatTimer);
+    this.#reconnectTimer = this.#deadlineTimer = this.#heartbeatTimer = null;
+  }
+
+  /**
+   * @param {ConnectionState} state
+   * @param {string | null} [code]
+   */
+  #setState(state, code = null) {
+    this.#state = state;
+    this.#emit("state", { state, attempt: this.#attempt, code });
+  }
+
+  /**
+   * @template {keyof RatingEvents} Name
+   * @param {Name} type
+   * @param {RatingEvents[Name]} detail
+   */
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

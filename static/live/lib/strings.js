@@ -1,0 +1,212 @@
+/** What the page says: predictions, errors, states, moments and contributions in plain words. */
+
+import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
+
+/**
+ * @import { Rating, ServerError } from "../client/protocol.js"
+ */
+
+const POSITIVE_FROM = 0.5;
+const INTERVAL_CHANCE = 0.8;
+const MAX_PHRASE_CHARS = 32;
+const TAIL_CHARS = 240;
+
+/** @param {number} p @returns {string} As printed on a bar: "41%", "<1%". */
+export function percentText(p) {
+  const percent = Math.round(p * 100);
+  if (percent === 0 && p > 0) return "<1%";
+  if (percent === 100 && p < 1) return ">99%";
+  return `${percent}%`;
+}
+
+/** @param {number} p @returns {string} With one decimal and no sign, as a meter has it in every language. */
+export function percentNumber(p) {
+  return (p * 100).toFixed(1);
+}
+
+/** @param {number} stars @param {number} p @returns {string} As a screen reader says a bar. */
+export function meterWords(stars, p) {
+  const about = percentText(p);
+  let percent = gettext("%(percent)s percent");
+  if (about.startsWith("<")) percent = gettext("less than %(percent)s percent");
+  if (about.startsWith(">")) percent = gettext("more than %(percent)s percent");
+  const words = ngettext("%(stars)s star, %(percent)s", "%(stars)s stars, %(percent)s", stars);
+  return fill(words, { stars, percent: fill(percent, { percent: about.replace(/[<>%]/g, "") }) });
+}
+
+/** @param {number} positive P(rating >= 7). @returns {{isPositive: boolean, text: string}} */
+export function verdict(positive) {
+  const isPositive = positive >= POSITIVE_FROM;
+  const words = isPositive ? gettext("Positive %(percent)s") : gettext("Negative %(percent)s");
+  const percent = percentText(isPositive ? positive : 1 - positive);
+  return { isPositive, text: fill(words, { percent }) };
+}
+
+/** @param {[number, number]} interval In stars. @returns {string} */
+export function intervalText([low, high]) {
+  const [from, to] = [low, high].map((stars) => formatNumber(stars, 0, 1));
+  const words =
+    from === to
+      ? ngettext("%(chance)s likely %(from)s star", "%(chance)s likely %(from)s stars", low)
+      : gettext("%(chance)s likely %(from)s to %(to)s stars");
+  return fill(words, { chance: percentText(INTERVAL_CHANCE), from, to });
+}
+
+/** @param {number} elapsedMs @returns {string} */
+export function answerTime(elapsedMs) {
+  if (elapsedMs < 1) return gettext("under 1 ms");
+  return elapsedMs < 1000
+    ? fill(gettext("%(time)s ms"), { time: Math.round(elapsedMs) })
+    : fill(gettext("%(time)s s"), { time: formatNumber(elapsedMs / 1000, 1, 1) });
+}
+
+/** @param {Pick<Rating, "stars" | "positive">} rating @returns {string} For screen readers. */
+export function announcement({ stars, positive }) {
+  const side = positive >= POSITIVE_FROM ? gettext("positive") : gettext("negative");
+  const words = ngettext(
+    "Most likely %(stars)s star, %(side)s.",
+    "Most likely %(stars)s stars, %(side)s.",
+    stars,
+  );
+  return fill(words, { stars, side });
+}
+
+/** @param {number} chars @returns {string} */
+export function cutNote(chars) {
+  const words = ngettext(
+    "Only the first %(count)s character is rated. You can go on writing.",
+    "Only the first %(count)s characters are rated. You can go on writing.",
+    chars,
+  );
+  return fill(words, { count: formatNumber(chars) });
+}
+
+/** @param {number | undefined} maxTokens @returns {string} */
+export function truncatedNote(maxTokens) {
+  if (maxTokens === undefined) {
+    return gettext("Longer than what the model reads at once: a part does not count.");
+  }
+  const words = ngettext(
+    "Longer than the %(count)s word piece that the model reads at once: a part does not count.",
+    "Longer than the %(count)s word pieces that the model reads at once: a part does not count.",
+    maxTokens,
+  );
+  return fill(words, { count: formatNumber(maxTokens) });
+}
+
+export const START_TYPING = gettext("Start typing");
+export const TOO_SHORT = gettext("Too short to tell");
+export const TOO_SHORT_WHY = gettext("More words will tell.");
+export const PAUSED = gettext("Paused");
+export const PAUSE_BARS = gettext("Pause bars");
+export const RESUME_BARS = gettext("Resume bars");
+// On a phone these have one line.
+export const CONNECTION_LOST = gettext("The connection is lost. Keep typing.");
+export const OFFLINE = gettext("You are offline. Keep typing.");
+export const LIVE_OVER_HTTP = gettext("Live, over HTTP");
+
+export const CONNECTION = Object.freeze({
+  connecting: gettext("Connecting"),
+  open: gettext("Live"),
+  reconnecting: gettext("Reconnecting"),
+  closed: gettext("Not connected"),
+});
+
+export const CONNECTION_OVER = gettext("Over");
+
+export const FRESHNESS = Object.freeze({
+  fresh: gettext("Matches your text"),
+  stale: gettext("Catching up"),
+  offline: gettext("Not up to date"),
+  prior: gettext("The average review"),
+  past: gettext("Looking back"),
+});
+
+/** @type {Readonly<Record<string, string>>} */
+const REFUSALS = Object.freeze({
+  too_large: gettext(
+    "The text is too large to send. What you see is the rating of an earlier version.",
+  ),
+  text_too_long: gettext(
+    "The text is too long to rate. What you see is the rating of an earlier version.",
+  ),
+  rate_limited: gettext("Too many requests at once. Trying again in a moment."),
+  overloaded: gettext("Many people are typing just now. Trying again in a moment."),
+  model_unavailable: gettext("The model is not answering. Trying again in a moment."),
+  internal: gettext("This text could not be rated. Go on typing to try again."),
+  server_full: gettext("The server is full just now. Trying again in a moment."),
+});
+const REFUSAL_OTHER = gettext("The server did not accept this text. Go on typing to try again.");
+
+/** @param {Pick<ServerError, "code">} error @returns {string} */
+export function refusal(error) {
+  return REFUSALS[error.code] ?? REFUSAL_OTHER;
+}
+
+const OUTDATED = gettext(
+  "This page and the server no longer fit together. Reload the page to go on.",
+);
+const NOT_LET_IN = gettext("The server does not let this page in, so nothing is rated.");
+/** @type {Readonly<Record<string, string>>} */
+const GIVEN_UP = Object.freeze({
+  labels_differ: OUTDATED,
+  4502: OUTDATED,
+  4503: gettext("The server asks for a key, and this page has none, so nothing is rated."),
+  4504: gettext("The server does not accept this page's key, so nothing is rated."),
+  4512: OUTDATED,
+  4520: NOT_LET_IN,
+});
+
+/** @param {string} code Why the connection ended for good. @returns {string} */
+export function givenUp(code) {
+  return GIVEN_UP[code] ?? NOT_LET_IN;
+}
+
+/** @param {number} weight In stars. @returns {string} As printed beside a sentence or a word: "+0.4". */
+export function weightText(weight) {
+  return formatSigned(weight, 1, Math.abs(weight) < 0.1 ? 2 : 1);
+}
+
+/** @param {number} weight @returns {string} */
+export function starsMore(weight) {
+  return fill(gettext("%(weight)s stars"), { weight: formatSigned(weight, 2, 2) });
+}
+
+/**
+ * @param {{isTooShort: boolean, expected_stars: number}} moment
+ * @param {number} index
+ * @param {number} count
+ * @returns {string} As a screen reader says a place on the curve.
+ */
+export function momentWords({ isTooShort, expected_stars: stars }, index, count) {
+  const about = isTooShort
+    ? TOO_SHORT
+    : fill(gettext("%(stars)s of 10 stars"), { stars: formatNumber(stars, 1, 1) });
+  const place = fill(gettext("Moment %(number)s of %(count)s"), { number: index + 1, count });
+  return `${place}: ${about}`;
+}
+
+/** @param {string} text @returns {string} On one line, and cut in its middle where it is long. */
+export function shortened(text) {
+  const chars = [...text.replace(/\s+/g, " ")];
+  if (chars.length <= MAX_PHRASE_CHARS) return chars.join("");
+  const half = MAX_PHRASE_CHARS / 2;
+  return `${chars.slice(0, half).join("")}…${chars.slice(-half).join("")}`;
+}
+
+/** @param {string} text @returns {string} The end of it. */
+export function tail(text) {
+  if (text.length <= TAIL_CHARS) return text;
+  return `…${[...text.slice(-TAIL_CHARS)].slice(1).join("")}`;
+}
+
+export const RAISES_MOST = gettext("Raises it most");
+export const LOWERS_MOST = gettext("Lowers it most");
+export const NOW = gettext("Now");
+export const REPLAY = gettext("Replay");
+export const STOP_REPLAY = gettext("Stop");
+export const TIMELINE_HINT = gettext(
+  "Drag along the curve to see the text and the bars as they were.",
+);
+export const TIMELINE_ONE = gettext("Go on typing, and the curve grows.");
+export const TIMELINE_EMPTY = gettext("The curve of your rating begins with your first words.");

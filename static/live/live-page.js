@@ -1,0 +1,57 @@
+/**
+ * The live page: makes what its parts share, and hands it to each of them.
+ *
+ * What tests and style sheets may hold on to:
+ * - `textarea#review`
+ * - `[role="meter"][data-stars="9"]`: `aria-valuenow` is the percent with one decimal,
+ *   `data-probability` the number as the server sent it, absent until the first answer
+ * - `td[data-stars="9"]`: the same percent in the table
+ * - `#rating`: `data-too-short` true or false, `data-side` positive or negative, absent while too short
+ * - `#expected` ("8.4", or "–" while too short), `#verdict` ("Positive 97%"), `#interval`
+ * - `#freshness[data-state]`: `fresh`: the bars are for the text you see; `prior`: so they are, and it is
+ *   too short to tell; `stale`: an answer is under way, or the bars are paused; `offline`: the bars are
+ *   for an older text and there is no connection; `past`: one looks back on an earlier moment. The state is
+ *   exact; the words follow a little later.
+ * - `#connection[data-state]`: `connecting`, `open`, `reconnecting`, `closed`; `data-transport` `websocket` or `http`
+ * - `#timeline[data-state]`: `empty`, `now`, `past`; `#moment` (the slider), `#replay` (`data-playing`), `#now`,
+ *   `#moment-text` (the text looked back on)
+ * - `#contributions[data-state]`: `waiting`, `shown`; in `#marked` each `.sentence` and `.word` with `data-sign` up or
+ *   down and `data-strength` 1 to 4, both absent where it says nothing
+ * - `#room[data-state]`: `closed`, `open`, `lost` (the connection is); `#room-link`, `#room-watchers`
+ * - `#feedback input[value="9"]`, `#feedback-send`, `#feedback-note`
+ * - `#copy-link`, `#save-json`, `#save-csv`; `#history-on`, `#history-list`, `#history-clear`
+ * - `#answer-time`: from sending to showing
+ * - `#note` (limits and refusals), `#status` (role=status), `#alert` (role=alert, lost connection only)
+ * - `#pause` (`data-paused` true or false), `button[data-example]`, `#restore` (the text before an example)
+ * - `document.documentElement.dataset.shownSeq`: the number of the answer shown
+ */
+
+import { attachContributions } from "./explain/contributions.js";
+import { attachAnnouncer } from "./page/announcer.js";
+import { attachRating } from "./page/bars.js";
+import { attachConnection } from "./page/connection.js";
+import { attachExamples } from "./page/editor.js";
+import { attachFreshness } from "./page/freshness.js";
+import { createPage } from "./page/page.js";
+import { attachFeedback } from "./share/feedback.js";
+import { attachHistory } from "./share/history-list.js";
+import { attachSharing } from "./share/sharing.js";
+import { attachTimeline } from "./timeline/timeline.js";
+import { attachRooms } from "./watch/room-controls.js";
+
+const page = createPage();
+
+attachRating(page);
+attachFreshness(page);
+attachAnnouncer(page);
+attachConnection(page);
+attachExamples(page);
+attachTimeline(page);
+attachContributions(page);
+attachRooms(page);
+attachFeedback(page);
+attachHistory(page);
+attachSharing(page);
+
+page.editor.tell();
+page.socket.start();

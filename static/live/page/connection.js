@@ -1,0 +1,72 @@
+/** How the connection does: its state, the time of an answer, and the banner while it is lost. */
+
+import { byId, say } from "../lib/dom.js";
+import {
+  answerTime,
+  CONNECTION,
+  CONNECTION_LOST,
+  CONNECTION_OVER,
+  givenUp,
+  LIVE_OVER_HTTP,
+  OFFLINE,
+} from "../lib/strings.js";
+
+/** @import { RatingSocket, Status } from "../client/socket.js" */
+
+// One failed try is a hiccup or a restart of the server; a second one is a lost connection.
+const LOST_FROM_ATTEMPT = 2;
+
+// The page of those who watch says itself what became of the room.
+const ROOM_ENDED = "4522";
+
+/**
+ * @param {object} page
+ * @param {RatingSocket} page.socket
+ * @param {() => boolean} [page.isOver] Whether a room that is not there is asked for no more.
+ */
+export function attachConnection({ socket, isOver = () => false }) {
+  /** @type {Status} */
+  let status = { state: socket.state, attempt: 0, code: null };
+
+  function showStatus() {
+    const { attempt, code } = status;
+    const state = code === ROOM_ENDED && !isOver() ? "reconnecting" : status.state;
+    byId("connection").dataset.state = state;
+    say("connection-words", code === ROOM_ENDED ? CONNECTION_OVER : CONNECTION[state]);
+    byId("retry").hidden = state === "closed";
+    if (state === "open" || code === ROOM_ENDED) say("alert", "");
+    else if (state === "closed") say("alert", givenUp(code ?? ""));
+    else if (!navigator.onLine) say("alert", OFFLINE);
+    else if (attempt >= LOST_FROM_ATTEMPT) say("alert", CONNECTION_LOST);
+  }
+
+  socket.addEventListener("state", ({ detail }) => {
+    status = detail;
+    showStatus();
+  });
+  socket.addEventListener("session", ({ detail: { model, transport } }) => {
+    say("model", `${model.name} ${model.version}`);
+    const isOverHttp = transport === "http";
+    byId("connection").dataset.transport = isOverHttp ? "http" : "websocket";
+    if (isOverHttp) say("connection-words", LIVE_OVER_HTTP);
+  });
+  socket.addEventListener("prediction", ({ detail: { elapsedMs } }) => {
+    if (elapsedMs !== null) say("answer-time", answerTime(elapsedMs));
+  });
+  socket.addEventListener("fault", ({ detail }) => console.error("starcast:", detail));
+
+  byId("retry").addEventListener("click", () => socket.retryNow());
+  window.addEventListener("online", () => {
+    showStatus();
+    socket.retryNow();
+  });
+  window.addEventListener("offline", () => {
+    showStatus();
+    socket.probe();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState !== "visible") return;
+    socket.retryNow();
+    socket.probe();
+  });
+}

@@ -1,0 +1,57 @@
+/** The line under the text: what was refused or cut, and what a button did. */
+
+import { say } from "../lib/dom.js";
+import { cutNote, refusal, truncatedNote } from "../lib/strings.js";
+
+/**
+ * @import { Session } from "../client/protocol.js"
+ * @import { RatingSocket } from "../client/socket.js"
+ * @import { Display } from "./display.js"
+ * @import { Editor } from "./editor.js"
+ */
+
+export class MessageLine {
+  #cutAtChars = 0;
+  #said = "";
+  /** @type {Session | null} */
+  #session = null;
+  #display;
+
+  /**
+   * @param {RatingSocket} socket
+   * @param {Editor} editor
+   * @param {Display} display
+   */
+  constructor(socket, editor, display) {
+    this.#display = display;
+    socket.addEventListener("session", ({ detail }) => {
+      this.#session = detail;
+    });
+    socket.addEventListener("sent", ({ detail: { isCut, chars } }) => {
+      this.#cutAtChars = isCut ? chars : 0;
+      this.#show();
+    });
+    editor.addEventListener("text", () => this.say(""));
+    display.addEventListener("shown", () => this.#show());
+    display.addEventListener("refused", () => this.#show());
+  }
+
+  /** @param {string} words One line, also for screen readers. It stays until the text changes. */
+  say(words) {
+    this.#said = words;
+    this.#show();
+    if (words !== "") say("status", words);
+  }
+
+  #show() {
+    say("note", this.#words());
+  }
+
+  #words() {
+    const { refused, shown } = this.#display;
+    if (refused !== null) return refusal(refused);
+    if (this.#said !== "") return this.#said;
+    if (this.#cutAtChars > 0) return cutNote(this.#cutAtChars);
+    return shown?.truncated ? truncatedNote(this.#session?.model.max_tokens) : "";
+  }
+}

@@ -1,0 +1,36 @@
+/** What the parts of the page share. Each part is a function `attach…(page)` that listens and draws. */
+
+import { FallbackSocket } from "../client/fallback-socket.js";
+import { socketUrl } from "../client/protocol.js";
+import { RatingSocket } from "../client/socket.js";
+import { byId } from "../lib/dom.js";
+import { Display } from "./display.js";
+import { Editor } from "./editor.js";
+import { MessageLine } from "./message-line.js";
+
+/** @import { Session } from "../client/protocol.js" */
+
+/**
+ * @typedef {object} Page
+ * @property {RatingSocket} socket
+ * @property {Editor} editor
+ * @property {Display} display
+ * @property {MessageLine} messageLine
+ * @property {Session | null} session The latest one.
+ */
+
+/** @returns {Page} Not connected yet. */
+export function createPage() {
+  const socket = new RatingSocket(socketUrl(location.origin), { WebSocket: FallbackSocket });
+  const editor = new Editor(byId("review"), socket);
+  const display = new Display(socket);
+  const messageLine = new MessageLine(socket, editor, display);
+  /** @type {Page} */
+  const page = { socket, editor, display, messageLine, session: null };
+  socket.addEventListener("session", ({ detail }) => {
+    page.session = detail;
+    // The browser restores a text without an event.
+    editor.tell();
+  });
+  return page;
+}

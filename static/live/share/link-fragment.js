@@ -1,0 +1,71 @@
+/** A text inside the fragment of a link, which no browser sends to a server. Knows no DOM. */
+
+const PLAIN = "text=";
+const PACKED = "z=";
+const FORMAT = "deflate-raw";
+/** Longer links do not survive mail and chats. */
+export const MAX_LINK_CHARS = 16_000;
+const MAX_TEXT_BYTES = 400_000;
+
+/**
+ * @param {string} text
+ * @returns {Promise<string>} What follows the `#`.
+ */
+export async function toFragment(text) {
+  const plain = PLAIN + encodeURIComponent(text.toWellFormed?.() ?? text);
+  if (globalThis.CompressionStream === undefined) return plain;
+  const packed = PACKED + base64url(await pack(text));
+  return packed.length < plain.length ? packed : plain;
+}
+
+/**
+ * @param {string} fragment With or without its `#`.
+ * @returns {Promise<string | null>} The text; null where there is none, or it is damaged.
+ */
+export async function fromFragment(fragment) {
+  const content = fragment.replace(/^#/, "");
+  try {
+    if (content.startsWith(PLAIN)) return decodeURIComponent(content.slice(PLAIN.length));
+    if (content.startsWith(PACKED)) return await unpack(bytesOf(content.slice(PACKED.length)));
+  } catch {
+    return null;
+  }
+  return null;
+}
+
+/** @param {string} text */
+async function pack(text) {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream(FORMAT));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** @param {Uint8Array<ArrayBuffer>} bytes */
+async function unpack(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(FORMAT));
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let read = 0;
+  for (const reader = stream.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    read += value.length;
+    // A few bytes of a link may stand for gigabytes.
+    if (read > MAX_TEXT_BYTES) {
+      await reader.cancel();
+      throw new RangeError("the text of the link is too long");
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+/** @param {Uint8Array} bytes */
+function base64url(bytes) {
+  const characters = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return btoa(characters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** @param {string} text In base64url. */
+function bytesOf(text) {
+  const characters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(characters, (character) => character.charCodeAt(0));
+}

@@ -1,0 +1,98 @@
+/**
+ * A link that holds the text, and files of it: both are made here, and no server sees them. What makes them is loaded
+ * when it is asked for.
+ */
+
+import { byId } from "../lib/dom.js";
+import { CONNECTION_LOST } from "../lib/strings.js";
+import { Recording } from "../timeline/recording.js";
+import {
+  LINK_COPIED,
+  LINK_DAMAGED,
+  LINK_OPENED,
+  LINK_SHOWN,
+  LINK_TOO_LONG,
+  NOTHING_TO_SHARE,
+} from "./strings.js";
+
+/** @import { Page } from "../page/page.js" */
+
+/** @param {Page} page */
+export function attachSharing(page) {
+  const { editor, display, messageLine } = page;
+  /** @type {HTMLInputElement} */
+  const field = byId("text-link");
+  const recording = new Recording();
+  display.addEventListener("shown", ({ detail }) => {
+    recording.add({ ...detail, atMs: performance.now() });
+  });
+
+  async function shareLink() {
+    const { MAX_LINK_CHARS, toFragment } = await import("./link-fragment.js");
+    const link = new URL(location.href);
+    link.hash = await toFragment(editor.text);
+    if (link.href.length > MAX_LINK_CHARS) return messageLine.say(LINK_TOO_LONG);
+    const isCopied = await copy(link.href, field);
+    messageLine.say(isCopied ? LINK_COPIED : LINK_SHOWN);
+  }
+
+  async function openLink() {
+    if (!/^#(text|z)=/.test(location.hash)) return;
+    const { fromFragment } = await import("./link-fragment.js");
+    const text = await fromFragment(location.hash);
+    // A text that stayed in the address would come back at every reload, over what was written since.
+    history.replaceState(history.state, "", location.pathname + location.search);
+    if (text !== null) editor.bring(text);
+    messageLine.say(text === null ? LINK_DAMAGED : LINK_OPENED);
+  }
+
+  /** @param {"json" | "csv"} kind */
+  async function save(kind) {
+    const { TYPES, WRITERS } = await import("./export-files.js");
+    const model = page.session?.model ?? null;
+    const written = { text: editor.text, shown: display.shown, moments: recording.all, model };
+    const name = `starcast-${new Date().toISOString().slice(0, 10)}.${kind}`;
+    download(name, TYPES[kind], WRITERS[kind](written));
+  }
+
+  /** @param {string} id @param {() => Promise<void>} share */
+  function onClick(id, share) {
+    byId(id).addEventListener("click", () => {
+      if (editor.text.trim() === "") messageLine.say(NOTHING_TO_SHARE);
+      else share().catch(() => messageLine.say(CONNECTION_LOST));
+    });
+  }
+
+  onClick("copy-link", shareLink);
+  onClick("save-json", () => save("json"));
+  onClick("save-csv", () => save("csv"));
+  window.addEventListener("hashchange", openLink);
+  openLink();
+}
+
+/**
+ * Copies a link, or shows it in a field where the browser does not let a page copy.
+ * @param {string} link
+ * @param {HTMLInputElement} field
+ * @returns {Promise<boolean>} Whether it is copied.
+ */
+export async function copy(link, field) {
+  try {
+    await navigator.clipboard.writeText(link);
+    return true;
+  } catch {
+    field.value = link;
+    field.hidden = false;
+    field.select();
+    return false;
+  }
+}
+
+/** @param {string} name @param {string} type @param {string} content */
+function download(name, type, content) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

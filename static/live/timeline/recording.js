@@ -1,0 +1,75 @@
+/** What was shown while a text was typed, from its first words on, in bounded memory. Knows no DOM. */
+
+/** @import { RatedText } from "../page/display.js" */
+
+/** @typedef {RatedText & {atMs: number}} Moment */
+
+export const MAX_MOMENTS = 400;
+export const MAX_CHARS = 1_000_000;
+
+export class Recording {
+  /** @type {Moment[]} */
+  #moments = [];
+
+  get length() {
+    return this.#moments.length;
+  }
+
+  get all() {
+    return this.#moments;
+  }
+
+  /** @param {number} index @returns {Moment | undefined} */
+  at(index) {
+    return this.#moments.at(index);
+  }
+
+  /**
+   * Adds what is shown now. An empty text ends the story, and one that is quite another begins a new one.
+   * @param {Moment} moment
+   */
+  add(moment) {
+    const before = this.#moments.at(-1);
+    if (moment.text.trim() === "") {
+      this.#moments = [];
+      return;
+    }
+    if (before !== undefined && !isSameStory(before.text, moment.text)) this.#moments = [];
+    if (before?.text === moment.text) this.#moments.pop();
+    this.#moments.push(moment);
+    this.#thin();
+  }
+
+  /**
+   * Puts what would have been shown before the only moment there is. Another text may be there by now.
+   * @param {Moment[]} before
+   * @param {string} text Of that moment.
+   */
+  lead(before, text) {
+    if (this.#moments.length === 1 && this.#moments[0].text === text)
+      this.#moments.unshift(...before);
+  }
+
+  /** Lets every second one go, but never the first and the last. */
+  #thin() {
+    const chars = this.#moments.reduce((sum, { text }) => sum + text.length, 0);
+    if (this.#moments.length <= MAX_MOMENTS && chars <= MAX_CHARS) return;
+    const last = this.#moments.length - 1;
+    this.#moments = this.#moments.filter((_, i) => i % 2 === 0 || i === last);
+  }
+}
+
+/**
+ * Whether one text came of the other by editing: most of the shorter one is there in the longer.
+ * @param {string} before
+ * @param {string} after
+ * @returns {boolean}
+ */
+export function isSameStory(before, after) {
+  const shorter = Math.min(before.length, after.length);
+  let begin = 0;
+  while (begin < shorter && before[begin] === after[begin]) begin++;
+  let end = 0;
+  while (end < shorter - begin && before.at(-1 - end) === after.at(-1 - end)) end++;
+  return 2 * (begin + end) >= shorter;
+}

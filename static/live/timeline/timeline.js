@@ -1,0 +1,131 @@
+/** The rating over the text as it was typed: a curve to look back on, moment by moment or as a replay. */
+
+import { byId, say } from "../lib/dom.js";
+import { isTooShort } from "../lib/rating.js";
+import {
+  momentWords,
+  NOW,
+  REPLAY,
+  STOP_REPLAY,
+  TIMELINE_EMPTY,
+  TIMELINE_HINT,
+  TIMELINE_ONE,
+  tail,
+} from "../lib/strings.js";
+import { curve, heightOf, placeOf } from "./curve.js";
+import { Recording } from "./recording.js";
+import { Replay } from "./replay.js";
+
+/** @import { Page } from "../page/page.js" */
+
+// Longer than the pause between two keys: typing makes a curve by itself.
+const LEAD_AFTER_MS = 400;
+// As if each beginning had been typed in so long.
+const LEAD_STEP_MS = 150;
+
+/** @param {Page} page */
+export function attachTimeline(page) {
+  const { editor, display } = page;
+  const panel = byId("timeline");
+  /** @type {HTMLInputElement} */
+  const slider = byId("moment");
+  /** @type {HTMLButtonElement} */
+  const replayButton = byId("replay");
+  /** @type {HTMLButtonElement} */
+  const backButton = byId("now");
+  const dot = byId("timeline-dot");
+  const recording = new Recording();
+  const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const replay = new Replay({ onMoment: lookAt, onEnd: toNow });
+  let leading = new AbortController();
+  /** @type {number | undefined} */
+  let leadTimer;
+
+  /** @param {number} index */
+  function lookAt(index) {
+    const isNow = index === recording.length - 1 && !replay.isPlaying;
+    display.lookBack(isNow ? null : (recording.at(index) ?? null));
+    slider.value = String(index);
+    drawPlace(index);
+  }
+
+  function toNow() {
+    lookAt(recording.length - 1);
+  }
+
+  /** @param {number} index */
+  function drawPlace(index) {
+    const moment = recording.at(index);
+    const past = display.past === null ? undefined : moment;
+    panel.dataset.state = recording.length === 0 ? "empty" : past ? "past" : "now";
+    dot.hidden = moment === undefined || moment.isTooShort;
+    if (moment && !dot.hidden) {
+      dot.style.left = `${placeOf(index, recording.length)}%`;
+      dot.style.top = `${heightOf(moment.expected_stars)}%`;
+    }
+    slider.setAttribute("aria-valuetext", past ? momentWords(past, index, recording.length) : NOW);
+    const hint = [TIMELINE_EMPTY, TIMELINE_ONE][recording.length] ?? TIMELINE_HINT;
+    say("moment-text", past ? tail(past.text) : hint);
+    backButton.disabled = !past;
+    replayButton.dataset.playing = String(replay.isPlaying);
+    replayButton.textContent = replay.isPlaying ? STOP_REPLAY : REPLAY;
+  }
+
+  function draw() {
+    const { line, band } = curve(recording.all);
+    byId("timeline-line").setAttribute("d", line);
+    byId("timeline-band").setAttribute("d", band);
+    slider.max = String(Math.max(1, recording.length - 1));
+    slider.disabled = replayButton.disabled = recording.length < 2;
+    if (display.past === null) toNow();
+  }
+
+  async function lead() {
+    const only = recording.at(0);
+    if (recording.length !== 1 || only?.text !== editor.text || display.isPaused) return;
+    // Most begin by typing a word, and need none of this.
+    if (!/\S\s+\S/.test(only.text)) return;
+    leading = new AbortController();
+    const { prefixesOf, rateAll } = await import("./prefixes.js");
+    const texts = prefixesOf(only.text);
+    if (texts.length === 0) return;
+    const ratings = await rateAll(texts, leading.signal);
+    const before = ratings.map((rating, i) => ({
+      ...rating,
+      isTooShort: isTooShort(rating, page.session?.prior),
+      atMs: only.atMs - LEAD_STEP_MS * (ratings.length - i),
+    }));
+    recording.lead(before, only.text);
+    draw();
+  }
+
+  display.addEventListener("shown", ({ detail }) => {
+    recording.add({ ...detail, atMs: performance.now() });
+    draw();
+    clearTimeout(leadTimer);
+    // Without a network the module may not come, and then the one moment has to do.
+    if (recording.length === 1) leadTimer = setTimeout(() => lead().catch(() => {}), LEAD_AFTER_MS);
+  });
+  editor.addEventListener("text", () => {
+    clearTimeout(leadTimer);
+    leading.abort();
+    replay.stop();
+    if (display.past !== null) toNow();
+  });
+  slider.addEventListener("input", () => {
+    const index = Number(slider.value);
+    replay.stop();
+    lookAt(index);
+  });
+  replayButton.addEventListener("click", () => {
+    if (replay.isPlaying) return replay.stop();
+    const timesMs = recording.all.map(({ atMs }) => atMs);
+    replay.play(timesMs, isCalm.matches);
+    drawPlace(recording.length - 1);
+  });
+  backButton.addEventListener("click", () => {
+    replay.stop();
+    toNow();
+    slider.focus();
+  });
+}

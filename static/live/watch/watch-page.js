@@ -1,0 +1,124 @@
+/**
+ * The page for those who watch: text and bars of somebody else, as they come.
+ *
+ * What tests and style sheets may hold on to, beside the bars, `#freshness` and `#connection` of the live page:
+ * - `#watched-text`: the text
+ * - `#typist[data-state]`: `looking`, `here`, `away` (a lost connection), `left`, `none` (no such room), `full`
+ */
+
+import { socketUrl } from "../client/protocol.js";
+import { RatingSocket } from "../client/socket.js";
+import { byId, say, tell } from "../lib/dom.js";
+import { isTooShort } from "../lib/rating.js";
+import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
+import { RatingView } from "../page/bars.js";
+import { attachConnection } from "../page/connection.js";
+import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/strings.js";
+
+/** @import { RoomState } from "../client/protocol.js" */
+
+const ROOM_ENDED = "4522";
+const NEAR_END_PX = 24;
+// So long a writer is waited for, and as often the room is asked for meanwhile: after a restart of the server it is
+// there again only when the writer is.
+const WAIT_FOR_WRITER_MS = 20_000;
+const ASK_AGAIN_MS = 1_000;
+
+const roomId = location.pathname.split("/").filter(Boolean).at(-1);
+const socket = new RatingSocket(socketUrl(new URL(`/ws/v1/watch/${roomId}/`, location.href)));
+const view = new RatingView();
+const textBox = byId("watched-text");
+const pause = byId("pause");
+
+/** @type {RoomState | null} */
+let newest = null;
+/** @type {number[] | undefined} */
+let prior;
+let isPaused = false;
+let isOver = false;
+/** @type {number | null} When the room was lost out of sight; null while it is seen. */
+let lostAtMs = null;
+
+/** @param {keyof typeof TYPIST} state */
+function showTypist(state) {
+  byId("typist").dataset.state = state;
+  tell("typist-words", TYPIST[state]);
+}
+
+function showState() {
+  if (newest === null || isPaused) return;
+  showText(newest.text);
+  if (newest.rating !== undefined) view.show(newest.rating, isTooShort(newest.rating, prior));
+}
+
+/** @param {string} text Its end is followed, unless one has scrolled up to read. */
+function showText(text) {
+  if (textBox.textContent === text) return;
+  const belowPx = textBox.scrollHeight - textBox.clientHeight - textBox.scrollTop;
+  textBox.textContent = text;
+  if (belowPx < NEAR_END_PX) textBox.scrollTop = textBox.scrollHeight;
+}
+
+function showFreshness() {
+  const [state, words] = freshness();
+  byId("freshness").dataset.state = state;
+  say("freshness-words", words);
+}
+
+/** @returns {[state: string, words: string]} */
+function freshness() {
+  if (isPaused) return ["stale", PAUSED];
+  if (isOver) return ["offline", newest === null ? "" : WATCHED_OVER];
+  if (socket.state !== "open" || newest?.is_typist_here === false) {
+    return ["offline", FRESHNESS.offline];
+  }
+  if (!newest?.is_fresh || newest.rating === undefined) return ["stale", WATCHED_STALE];
+  const isPrior = isTooShort(newest.rating, prior);
+  return isPrior ? ["prior", FRESHNESS.prior] : ["fresh", WATCHED_FRESH];
+}
+
+function roomIsNotThere() {
+  if (newest !== null && performance.now() - (lostAtMs ?? 0) < WAIT_FOR_WRITER_MS) {
+    showTypist("away");
+    setTimeout(() => socket.start(), ASK_AGAIN_MS);
+    return;
+  }
+  isOver = true;
+  byId("rating").dataset.over = "true";
+  showTypist(newest === null ? "none" : "left");
+}
+
+socket.addEventListener("session", ({ detail }) => {
+  prior = detail.prior;
+});
+socket.addEventListener("room", ({ detail: message }) => {
+  if (message.type === "room.state") {
+    newest = message;
+    if (message.is_typist_here) lostAtMs = null;
+    showTypist(message.is_typist_here ? "here" : "away");
+    showState();
+  } else if (message.type === "room.closed") {
+    isOver = true;
+    showTypist("left");
+  }
+  showFreshness();
+});
+socket.addEventListener("refused", ({ detail: { code } }) => {
+  if (code === "room_full") showTypist("full");
+});
+socket.addEventListener("state", ({ detail: { state, code } }) => {
+  if (state !== "open") lostAtMs ??= performance.now();
+  if (state === "closed" && code === ROOM_ENDED && !isOver) roomIsNotThere();
+  showFreshness();
+});
+pause.addEventListener("click", () => {
+  isPaused = !isPaused;
+  pause.dataset.paused = String(isPaused);
+  pause.textContent = isPaused ? RESUME_BARS : PAUSE_BARS;
+  showState();
+  showFreshness();
+});
+
+attachConnection({ socket, isOver: () => isOver });
+showFreshness();
+socket.start();

@@ -1,0 +1,246 @@
+/**
+ * `<starcast-meter for="id">`: rates what is typed into a field of any page, at every key.
+ *
+ * Attributes: `for`, the id of the field; `server`, the address of the Starcast server, without which it is the one
+ * that this module came from; `api-key`; `theme`, light, dark or auto, without which it is the page's own.
+ *
+ * Dispatches `rating` with the prediction as `detail` (protocol.js), or null where there is none; `status` with the
+ * state of the connection (`Status` of socket.js); and `error` with a `Trouble`. What the author of the page can mend
+ * is also said in the console.
+ */
+
+import { socketUrl } from "../client/protocol.js";
+import { RatingSocket } from "../client/socket.js";
+import { gettext } from "../lib/i18n.js";
+import { isTooShort } from "../lib/rating.js";
+import { announcement, CONNECTION, givenUp, refusal, TOO_SHORT } from "../lib/strings.js";
+import { FollowedField } from "./followed-field.js";
+import { WidgetView } from "./widget-view.js";
+
+/**
+ * @import { Prediction, ServerError, Session } from "../client/protocol.js"
+ * @import { Status } from "../client/socket.js"
+ * @import { Root } from "./followed-field.js"
+ *
+ * @typedef {Pick<ServerError, "code" | "message"> & Partial<ServerError>} Trouble An error of the server, or one of
+ *   the page: `no_field`, `bad_address`, `blocked`, `unreachable` or `not_understood`.
+ */
+
+const ANNOUNCE_AFTER_MS = 1_200;
+// A field that a script makes after the page is there soon.
+const FIELD_WITHIN_MS = 3_000;
+// One failed try is a hiccup; where none ever succeeded, the second is a fault of the page or of the server's address.
+const UNREACHABLE_FROM_ATTEMPT = 2;
+const NO_ADDRESS = gettext("The server address is not a valid URL, so nothing is rated.");
+
+class StarcastMeter extends HTMLElement {
+  static observedAttributes = ["for", "server", "api-key"];
+
+  #view = new WidgetView(this.attachShadow({ mode: "open" }));
+  /** @type {FollowedField | null} */
+  #field = null;
+  /** @type {RatingSocket | null} */
+  #socket = null;
+  #url = "";
+  /** @type {Session | null} */
+  #session = null;
+  /** @type {(Prediction & {isTooShort: boolean}) | null} */
+  #shown = null;
+  #announced = "";
+  /** @type {number | undefined} */
+  #quietTimer;
+  /** @type {number | undefined} */
+  #fieldTimer;
+  /** @type {AbortController | null} */
+  #hearing = null;
+  /** @type {Set<string>} What the console was told already. */
+  #warned = new Set();
+
+  connectedCallback() {
+    this.#hearing = new AbortController();
+    const { signal } = this.#hearing;
+    addEventListener("pageshow", () => this.#field?.tell(), { signal });
+    addEventListener("online", () => this.#socket?.retryNow(), { signal });
+    addEventListener("offline", () => this.#socket?.probe(), { signal });
+    document.addEventListener("securitypolicyviolation", (event) => this.#blocked(event), {
+      signal,
+    });
+    this.#field = this.#follow();
+    this.#field.start();
+    this.#fieldTimer = setTimeout(() => this.#checkField(), FIELD_WITHIN_MS);
+  }
+
+  disconnectedCallback() {
+    this.#hearing?.abort();
+    clearTimeout(this.#fieldTimer);
+    this.#field?.stop();
+    this.#leave();
+  }
+
+  attributeChangedCallback() {
+    // Attributes that are there from the begin are told before the element is connected.
+    if (this.#hearing === null || this.#hearing.signal.aborted) return;
+    this.disconnectedCallback();
+    this.connectedCallback();
+  }
+
+  #follow() {
+    const root = /** @type {Root} */ (this.getRootNode());
+    const field = new FollowedField(root, this.getAttribute("for") ?? "");
+    field.addEventListener("focus", () => this.#connect());
+    field.addEventListener("text", ({ detail }) => this.#read(detail.text));
+    for (const type of /** @type {const} */ (["enter", "blur"])) {
+      field.addEventListener(type, () => this.#socket?.flush());
+    }
+    return field;
+  }
+
+  #checkField() {
+    if (this.#field?.text !== null) return;
+    const id = this.getAttribute("for");
+    let message = `there is no element with the id "${id}", which the attribute "for" names.`;
+    if (!id) message = 'set the attribute "for" to the id of a text field.';
+    else if (/** @type {Root} */ (this.getRootNode()).getElementById(id)) {
+      message = `the element with the id "${id}" is not a text field. Passwords are never read.`;
+    }
+    this.#warn("no_field", message);
+  }
+
+  /** @param {string | null} text */
+  #read(text) {
+    if (text === null) return this.#leave();
+    // Reading the page alone opens no connection.
+    if (text !== "") this.#connect();
+    this.#socket?.submit(text);
+    clearTimeout(this.#quietTimer);
+    this.#quietTimer = setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);
+  }
+
+  #connect() {
+    if (this.#socket !== null || this.#hearing === null) return;
+    const server = this.getAttribute("server") ?? new URL(import.meta.url).origin;
+    try {
+      this.#url = socketUrl(server);
+    } catch {
+      this.#warn("bad_address", `the attribute "server" is not a valid URL: "${server}".`);
+      return this.#view.showTrouble(NO_ADDRESS);
+    }
+    const socket = new RatingSocket(this.#url, { key: this.getAttribute("api-key") ?? undefined });
+    this.#socket = socket;
+    const options = { signal: this.#hearing.signal };
+    socket.addEventListener("session", ({ detail }) => this.#greeted(detail), options);
+    socket.addEventListener("prediction", ({ detail }) => this.#show(detail.prediction), options);
+    socket.addEventListener("refused", ({ detail }) => this.#refused(detail), options);
+    socket.addEventListener("state", ({ detail }) => this.#showState(detail), options);
+    socket.addEventListener("fault", ({ detail }) => this.#fault(detail), options);
+    socket.start();
+  }
+
+  #leave() {
+    clearTimeout(this.#quietTimer);
+    this.#socket?.close();
+    this.#socket = this.#session = null;
+    this.#shown = null;
+    this.#view.clear();
+    this.#view.showTrouble("");
+    this.#tell(null);
+  }
+
+  /** @param {Session} session */
+  #greeted(session) {
+    this.#session = session;
+  }
+
+  /** @param {Prediction} prediction */
+  #show(prediction) {
+    const tooShort = isTooShort(prediction, this.#session?.prior);
+    this.#shown = { ...prediction, isTooShort: tooShort };
+    this.#view.showTrouble("");
+    this.#view.show(prediction, tooShort);
+    this.#tell(prediction);
+  }
+
+  /** @param {Status} status */
+  #showState(status) {
+    const { state, attempt, code } = status;
+    if (state === "open") this.#view.showTrouble("");
+    else if (state === "reconnecting") this.#view.showTrouble(CONNECTION.reconnecting);
+    else if (state === "closed") this.#view.showTrouble(givenUp(code ?? ""));
+    this.dispatchEvent(new CustomEvent("status", { detail: status, bubbles: true }));
+    if (state !== "reconnecting" || this.#session !== null) return;
+    if (attempt === UNREACHABLE_FROM_ATTEMPT) {
+      const why = "Is the server there, and does nothing in between block WebSockets?";
+      this.#warn("unreachable", `no connection to ${this.#url}. ${why}`);
+    }
+  }
+
+  /** @param {ServerError} error */
+  #refused(error) {
+    this.#view.showTrouble(refusal(error));
+    const hint = hintAbout(error.code);
+    if (hint === undefined) this.#dispatchError(error);
+    else this.#warn(error.code, `${this.#url}: ${error.message}. ${hint}`, error);
+  }
+
+  /** @param {Error} error Of the browser, which lets no page connect there, or about a message of the server. */
+  #fault(error) {
+    const code = error instanceof DOMException ? "blocked" : "not_understood";
+    this.#warn(code, `${this.#url}: ${error.message}`);
+  }
+
+  /** @param {SecurityPolicyViolationEvent} event */
+  #blocked({ blockedURI, effectiveDirective }) {
+    if (this.#socket === null || effectiveDirective !== "connect-src") return;
+    const { origin } = new URL(this.#url);
+    if (!blockedURI.startsWith(origin)) return;
+    const mend = `Add ${origin} to its connect-src.`;
+    this.#warn("blocked", `the Content-Security-Policy of this page blocks ${this.#url}. ${mend}`);
+  }
+
+  /**
+   * @param {string} code
+   * @param {string} message For the author of the page, once.
+   * @param {ServerError} [error]
+   */
+  #warn(code, message, error) {
+    if (!this.#warned.has(message)) console.warn(`<starcast-meter>: ${message}`);
+    this.#warned.add(message);
+    this.#dispatchError({ ...error, code, message });
+  }
+
+  /** @param {Trouble} trouble It does not bubble: whatever listens to the errors of a page would take it for one. */
+  #dispatchError(trouble) {
+    this.dispatchEvent(new CustomEvent("error", { detail: trouble }));
+  }
+
+  #announce() {
+    if (this.#shown === null || !this.#socket?.isSettled) return;
+    const words = this.#shown.isTooShort ? `${TOO_SHORT}.` : announcement(this.#shown);
+    if (words === this.#announced) return;
+    this.#announced = words;
+    this.#view.announce(words);
+  }
+
+  /** @param {Prediction | null} prediction */
+  #tell(prediction) {
+    this.dispatchEvent(new CustomEvent("rating", { detail: prediction, bubbles: true }));
+  }
+}
+
+/**
+ * @param {string} code Of an error of the server.
+ * @returns {string | undefined} What the author of the page can do about it.
+ */
+function hintAbout(code) {
+  switch (code) {
+    case "origin_refused":
+      return `Add ${location.origin} to the server's setting STARCAST_ORIGINS, or set the attribute "api-key".`;
+    case "key_missing":
+      return 'Set the attribute "api-key".';
+    case "key_invalid":
+      return 'Set the attribute "api-key" to a key that the server has not revoked.';
+  }
+}
+
+// Two copies of this module in one page are one too many, yet no reason for an error.
+if (!customElements.get("starcast-meter")) customElements.define("starcast-meter", StarcastMeter);

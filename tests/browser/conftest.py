@@ -1,0 +1,44 @@
+"""A real browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import require_program
+from tests.timing import PATIENCE_S
+from tools.chromium import ARGUMENTS, NAMES
+
+RECORD_SHOWN_SEQ = """
+window.shownSeqs = [];
+new MutationObserver(() => window.shownSeqs.push(Number(document.documentElement.dataset.shownSeq)))
+  .observe(document, {attributes: true, subtree: true, attributeFilter: ["data-shown-seq"]});
+"""
+
+expect.set_options(timeout=PATIENCE_S * 1000)
+
+ON_PURPOSE = ("WebSocket connection", "net::ERR_CONNECTION_REFUSED", "net::ERR_INTERNET_DISCONNECTED")
+"""What the browser says of a server that a test has stopped, or cut off."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium. It ends with the module: its event loop would be in the way of asynchronous tests."""
+    path = require_program(*NAMES)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page that records every number of an answer it shows, and must end without errors on its console."""
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.add_init_script(RECORD_SHOWN_SEQ)
+    yield page
+    page.close()
+    assert not [error for error in errors if not any(words in error for words in ON_PURPOSE)]

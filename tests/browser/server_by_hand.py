@@ -1,0 +1,88 @@
+"""A server that answers what a test tells it to, when the test says so, in the browser itself."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, WebSocketRoute
+
+from model_core.labels import STARS
+from tests.timing import PATIENCE_S
+
+SOCKET = re.compile(r"/ws/v1/classify/$")
+GREETING = {
+    "type": "session.created",
+    "labels": STARS,
+    "model": {"name": "by hand", "version": "1", "max_tokens": 512},
+    "heartbeat_interval_ms": 25_000,
+    "limits": {"max_chars": 20_000, "max_message_bytes": 65_536},
+}
+
+
+def prediction(seq: int, stars: int, **changed: Any) -> dict[str, Any]:
+    """An answer that is sure of one rating, but for what is changed."""
+    return {
+        "type": "prediction",
+        "seq": seq,
+        "probabilities": [float(label == stars) for label in STARS],
+        "stars": stars,
+        "expected_stars": float(stars),
+        "interval": [stars, stars],
+        "positive": float(stars >= 7),
+        "tokens": 20,
+        "truncated": False,
+        **changed,
+    }
+
+
+class ServerByHand:
+    """Answers when the test says so."""
+
+    def __init__(self, page: Page) -> None:
+        self.texts: dict[int, str] = {}
+        self.flushed: list[int] = []
+        self._socket: WebSocketRoute | None = None
+        page.route_web_socket(SOCKET, self._greet)
+
+    def _greet(self, socket: WebSocketRoute) -> None:
+        self._socket = socket
+        socket.on_message(self._take)
+        socket.send(json.dumps(GREETING))
+
+    def _take(self, frame: str | bytes) -> None:
+        message = json.loads(frame)
+        if message["type"] == "text.update":
+            self.texts[message["seq"]] = message["text"]
+        elif message["type"] == "flush":
+            self.flushed.append(message["seq"])
+
+    def wait_for(self, page: Page, text: str) -> int:
+        """Wait for a text; its number."""
+        _wait(page, lambda: text in self.texts.values())
+        return next(seq for seq, sent in self.texts.items() if sent == text)
+
+    def wait_for_any(self, page: Page) -> None:
+        """Wait for a first text."""
+        _wait(page, lambda: len(self.texts) > 0)
+
+    def wait_for_flush(self, page: Page, seq: int) -> None:
+        """Wait until the final answer to a text is asked for."""
+        _wait(page, lambda: seq in self.flushed)
+
+    def answer(self, seq: int, stars: int, **changed: Any) -> None:
+        assert self._socket is not None
+        self._socket.send(json.dumps(prediction(seq, stars, **changed)))
+
+    def refuse(self, seq: int, code: str) -> None:
+        assert self._socket is not None
+        error = {"code": code, "message": "", "seq": seq, "retryable": False}
+        self._socket.send(json.dumps({"type": "error", "error": error}))
+
+
+def _wait(page: Page, is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < until
+        page.evaluate("0")  # Playwright hands frames on while it waits for the browser.

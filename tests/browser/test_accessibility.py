@@ -1,0 +1,151 @@
+"""What everybody needs: axe finds nothing, the keyboard reaches everything, and no colour or motion is relied upon."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.axe import violations
+from tools.servers import RunningServer
+
+PATHS = ("/", f"/watch/{'A' * 22}/", "/model/", "/about/", "/widget/")
+LANGUAGES = ("", "/ru")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PRAISE = "A warm, funny and beautifully acted film, one of the best of the year."
+# Radio buttons are one stop, at the first where none is chosen.
+INPUT = "input:not([type=radio]), label:first-of-type > input[type=radio]"
+TABBABLE = f"a[href], button, {INPUT}, textarea, select, summary, [tabindex='0']"
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open pages with options of a browser context: theme, size, forced colours, reduced motion."""
+    pages: list[Page] = []
+
+    def open_page(address: str, width: int = 1280, **options: object) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 800}, **options)  # type: ignore[arg-type]
+        pages.append(page)
+        page.goto(address)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+
+
+def rate(page: Page) -> None:
+    page.locator("textarea").first.fill(PRAISE)
+    expect(page.get_by_role("meter").last).not_to_have_attribute("aria-valuenow", "0", timeout=20_000)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", PATHS)
+def test_axe_finds_nothing_on_any_page(
+    open_page: Callable[..., Page], fake_server: RunningServer, path: str, language: str, theme: str
+) -> None:
+    # Colours in the middle of a fade are none that anybody reads.
+    page = open_page(f"{fake_server.http}{language}{path}", color_scheme=theme, reduced_motion="reduce")
+    assert violations(page) == []
+    if page.locator("textarea").count():
+        rate(page)
+        assert violations(page) == []
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize(("theme", "language"), [("light", ""), ("dark", "/ru")])
+def test_axe_finds_nothing_in_any_state_of_the_live_page(
+    open_page: Callable[..., Page], fake_server: RunningServer, theme: str, language: str
+) -> None:
+    page = open_page(f"{fake_server.http}{language}/", color_scheme=theme, reduced_motion="reduce")
+    page.locator("summary", has=page.locator("xpath=../*[contains(@class, 'switch')]")).click()
+    page.locator("#history-on").check()
+    rate(page)
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=20_000)
+    assert violations(page) == []
+    page.locator("#room-open").click()
+    expect(page.locator("#room-shared")).to_be_visible()
+    page.locator("input[name=given]").last.check()
+    page.locator("#feedback-send").click()
+    expect(page.locator("#feedback-note")).not_to_be_empty()
+    expect(page.locator("#history-list li")).to_have_count(1, timeout=20_000)
+    page.locator("#pause").click()
+    page.locator("#copy-link").click()
+    assert violations(page) == []
+    page.context.set_offline(True)
+    expect(page.locator("#alert")).not_to_be_empty(timeout=20_000)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", PATHS)
+def test_on_a_phone_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
+    open_page: Callable[..., Page], fake_server: RunningServer, path: str, language: str
+) -> None:
+    page = open_page(f"{fake_server.http}{language}{path}", width=360)
+    if page.locator("textarea").count():
+        rate(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_tab_reaches_everything_in_its_order_and_shows_where_it_is(
+    open_page: Callable[..., Page], fake_server: RunningServer, path: str
+) -> None:
+    page = open_page(f"{fake_server.http}{path}")
+    name = "element => element.id || element.dataset.example || element.textContent.trim()"
+    expected = page.eval_on_selector_all(
+        TABBABLE,
+        "all => all.filter(element => !element.disabled && element.checkVisibility({visibilityProperty: true}))"
+        f".map({name})",
+    )
+    assert len(expected) > 5
+    reached = []
+    for _ in expected:
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        assert focused.evaluate("element => getComputedStyle(element).outlineStyle") != "none"
+        reached.append(focused.evaluate(name))
+    assert reached == expected
+    assert page.locator("[role=meter][tabindex]").count() == 0
+
+
+def test_a_rating_can_be_had_paused_and_read_without_a_mouse(
+    open_page: Callable[..., Page], fake_server: RunningServer
+) -> None:
+    page = open_page(fake_server.http)
+    page.locator("#review").focus()
+    page.keyboard.type(PRAISE)
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "fresh", timeout=20_000)
+    page.locator("#pause").focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#pause")).to_have_attribute("data-paused", "true")
+    page.locator(".numbers summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("td[data-stars]").first).to_be_visible()
+
+
+def test_with_forced_colours_bars_stand_out_from_their_tracks(
+    open_page: Callable[..., Page], fake_server: RunningServer
+) -> None:
+    for path, fill in (("/", "#rating .fill"), ("/widget/", "starcast-meter .fill")):
+        page = open_page(f"{fake_server.http}{path}", forced_colors="active")
+        rate(page)
+        colour = "element => getComputedStyle(element).backgroundColor"
+        bar = page.locator(fill).last
+        assert bar.evaluate(colour) != bar.locator("..").evaluate(colour)
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("reduce", False), ("no-preference", True)])
+def test_bars_move_only_for_those_who_do_not_mind(
+    open_page: Callable[..., Page], fake_server: RunningServer, motion: str, moves: bool
+) -> None:
+    for path, fill in (("/", "#rating .fill"), ("/widget/", "starcast-meter .fill")):
+        page = open_page(f"{fake_server.http}{path}", reduced_motion=motion)
+        durations = page.locator(fill).first.evaluate("element => getComputedStyle(element).transitionDuration")
+        assert (durations != "0s") == moves

@@ -1,0 +1,165 @@
+"""The text field is never disturbed: input methods, undo, dictation, right-to-left text, large pastes, a pause."""
+
+from playwright.sync_api import Page, expect
+
+from model_core.fake import FakeClassifier
+from tests.browser.server_by_hand import ServerByHand
+from tests.browser.steps import bars, expect_fresh, rate, shown_seqs, type_review
+from tools.servers import RunningServer
+
+LARGEST_TEXT = ("A review of very many words, most of which say little. " * 400)[:20_000]
+FRAME_MS = 1000 / 60
+
+
+def probabilities(text: str) -> list[float]:
+    (rating,) = FakeClassifier().classify([text])
+    return [round(p, 6) for p in rating.probabilities]
+
+
+def shown(page: Page) -> list[float]:
+    return [round(p, 6) for p in bars(page).values()]
+
+
+def test_while_an_input_method_composes_nothing_is_sent_and_nothing_disturbed(
+    page: Page, fake_server: RunningServer
+) -> None:
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    page.goto(fake_server.http)
+    rate(page, "映画は ")
+    page.locator("#review").press("End")
+    keyboard = page.context.new_cdp_session(page)
+    for composed in ("す", "すば", "すばら"):
+        keyboard.send(
+            "Input.imeSetComposition",
+            {"text": composed, "selectionStart": len(composed), "selectionEnd": len(composed)},
+        )
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "stale")
+    assert page.locator("#review").input_value() == "映画は すばら"
+    keyboard.send("Input.insertText", {"text": "素晴らしい"})
+    expect_fresh(page)
+    assert page.locator("#review").input_value() == "映画は 素晴らしい"
+    assert shown(page) == probabilities("映画は 素晴らしい")
+    assert not any("すば" in frame.encode().decode("unicode_escape", "ignore") or "すば" in frame for frame in sent)
+
+
+def test_dictated_words_come_all_at_once_and_count(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    page.locator("#review").focus()
+    page.keyboard.insert_text("I liked this film a lot")
+    expect_fresh(page)
+    assert shown(page) == probabilities("I liked this film a lot")
+
+
+def test_undo_and_redo_work_as_ever_and_count(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    page.locator("#review").focus()
+    page.keyboard.insert_text("A fine film")
+    page.keyboard.insert_text(", sadly dull")
+    expect_fresh(page)
+    page.keyboard.press("Control+z")
+    expect(page.locator("#review")).to_have_value("A fine film")
+    expect_fresh(page)
+    assert shown(page) == probabilities("A fine film")
+    page.keyboard.press("Control+Shift+z")
+    expect(page.locator("#review")).to_have_value("A fine film, sadly dull")
+    expect_fresh(page)
+    assert shown(page) == probabilities("A fine film, sadly dull")
+
+
+def test_an_undo_takes_an_example_back_and_moves_neither_page_nor_focus(page: Page, fake_server: RunningServer) -> None:
+    page.set_viewport_size({"width": 360, "height": 500})
+    page.goto(fake_server.http)
+    review = page.locator("#review")
+    review.focus()
+    page.keyboard.insert_text("Words of my own")
+    example = page.locator("button[data-example=rave]")
+    example.scroll_into_view_if_needed()
+    at = page.evaluate("scrollY")
+    example.press("Enter")
+    expect(review).not_to_have_value("Words of my own")
+    expect(example).to_be_focused()
+    expect(page.locator("#restore")).to_be_visible()
+    assert page.evaluate("scrollY") == at
+    review.press("Control+z")
+    expect(review).to_have_value("Words of my own")
+    expect(page.locator("#restore")).to_be_hidden()
+    expect_fresh(page)
+    assert shown(page) == probabilities("Words of my own")
+    page.keyboard.press("Control+Shift+z")
+    expect(page.locator("#restore")).to_be_visible()
+    page.locator("#restore").click()
+    expect(review).to_have_value("Words of my own")
+
+
+def test_where_a_browser_cannot_insert_a_text_an_example_comes_all_the_same(
+    page: Page, fake_server: RunningServer
+) -> None:
+    page.add_init_script("document.execCommand = () => false")
+    page.goto(fake_server.http)
+    page.locator("button[data-example=rave]").click()
+    expect(page.locator("#review")).not_to_have_value("")
+    expect_fresh(page)
+    assert shown(page) == probabilities(page.locator("#review").input_value())
+
+
+def test_an_enter_sends_its_line_past_the_text_that_is_under_way(page: Page, fake_server: RunningServer) -> None:
+    server = ServerByHand(page)
+    page.goto(fake_server.http)
+    for text in ("A", "A fine film"):
+        page.locator("#review").fill(text)
+    page.locator("#review").press("End")
+    page.keyboard.press("Enter")
+    seq = server.wait_for(page, "A fine film\n")
+    server.wait_for_flush(page, seq)
+
+
+def test_right_to_left_text_runs_from_the_right(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    rate(page, "סרט נפלא ומרגש מאוד")
+    direction = "element => getComputedStyle(element).direction"
+    assert page.locator("#review").evaluate(direction) == "rtl"
+    assert page.locator("#marked").evaluate("element => element.dir") == "auto"
+    rate(page, "A fine film it is")
+    assert page.locator("#review").evaluate(direction) == "ltr"
+
+
+def test_paused_bars_keep_still_and_then_catch_up(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    rate(page, "A fine film")
+    before = shown(page)
+    page.locator("#pause").click()
+    seen = len(shown_seqs(page))
+    page.locator("#review").press("End")
+    type_review(page, " after all")
+    expect(page.locator("#freshness-words")).to_have_text("Paused")
+    assert (shown(page), len(shown_seqs(page))) == (before, seen)
+    page.locator("#pause").click()
+    expect_fresh(page)
+    assert shown(page) == probabilities("A fine film after all")
+
+
+def test_a_pasted_text_of_the_largest_size_keeps_the_page_at_60_frames(page: Page, fake_server: RunningServer) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(fake_server.http)
+    page.evaluate("text => navigator.clipboard.writeText(text)", LARGEST_TEXT)
+    longest = []
+    # A busy machine takes the processor away for a while now and then, but not in the same place each time.
+    for _ in range(5):
+        rate(page, "")
+        page.evaluate(
+            """() => {
+                window.gaps = [];
+                let before = performance.now();
+                const frame = now => { window.gaps.push(now - before); before = now; requestAnimationFrame(frame); };
+                requestAnimationFrame(frame);
+            }"""
+        )
+        page.locator("#review").focus()
+        page.keyboard.press("Control+v")
+        expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=30_000)
+        frames_ms = page.evaluate("window.gaps")
+        assert len(frames_ms) > 20
+        longest.append(max(frames_ms))
+    assert page.locator("#review").input_value() == LARGEST_TEXT
+    assert min(longest) < 2 * FRAME_MS, "not one frame may be lost"

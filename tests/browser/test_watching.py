@@ -1,0 +1,210 @@
+"""Two people in two browsers: one writes, the other watches."""
+
+import json
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+
+from tests.browser.conftest import ON_PURPOSE
+from tests.browser.server_by_hand import GREETING
+from tests.browser.steps import bars, expect_fresh
+from tools.servers import RunningServer, start_server
+
+WITHIN_MS = 300
+SEEN_AT = """
+window.seenAt = {};
+new MutationObserver(() => {
+  const box = document.getElementById("watched-text");
+  const isFresh = document.getElementById("freshness")?.dataset.state === "fresh";
+  if (box && isFresh) window.seenAt[box.textContent.length] ??= Date.now();
+}).observe(document, {attributes: true, characterData: true, childList: true, subtree: true});
+"""
+
+
+@pytest.fixture
+def friend(browser: Browser) -> Iterator[Page]:
+    """A page of somebody else, in a browser context of its own, that must end without errors on its console."""
+    context = browser.new_context()
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.add_init_script(SEEN_AT)
+    yield page
+    context.close()
+    assert not [error for error in errors if not any(words in error for words in ON_PURPOSE)]
+
+
+def share(page: Page, server: RunningServer, path: str = "/") -> str:
+    """Open the page and a room; return the link."""
+    page.goto(server.http + path)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "open")
+    page.locator("#room-open").click()
+    expect(page.locator("#room-link")).to_have_value(re.compile("/watch/"))
+    return page.locator("#room-link").input_value()
+
+
+def expect_typist(friend: Page, state: str) -> None:
+    expect(friend.locator("#typist")).to_have_attribute("data-state", state, timeout=30_000)
+
+
+def test_who_watches_follows_within_300_ms_sees_the_same_bars_and_cannot_write(
+    page: Page, friend: Page, real_server: RunningServer
+) -> None:
+    friend.goto(share(page, real_server))
+    expect_typist(friend, "here")
+    expect(page.locator("#room-watchers")).to_contain_text("1 person watches")
+
+    def median_ms(text: str) -> float:
+        """From a key to text and bars on the other screen."""
+        page.locator("#review").fill("")
+        friend.evaluate("window.seenAt = {}")
+        review = page.locator("#review")
+        pressed: list[tuple[int, float]] = []
+        for count, character in enumerate(text, start=1):
+            pressed.append((count, page.evaluate("Date.now()")))
+            review.press_sequentially(character)
+            expect(friend.locator("#watched-text")).to_have_text(text[:count])
+        expect_fresh(friend)
+        seen = friend.evaluate("window.seenAt")
+        delays = [seen[str(count)] - at for count, at in pressed if str(count) in seen]
+        assert len(delays) > len(text) / 2
+        return float(statistics.median(delays))
+
+    text = "Warm, funny and beautifully acted. A fine old film."
+    # Once more where the machine was busy with something else.
+    assert median_ms(text) < WITHIN_MS or median_ms(text) < WITHIN_MS
+    assert bars(friend) == bars(page)
+    assert friend.locator("#expected").inner_text() == page.locator("#expected").inner_text()
+
+    assert friend.locator("main").locator("textarea, input, [contenteditable]").count() == 0
+    friend.locator("#watched-text").focus()
+    friend.keyboard.type("mine")
+    expect(friend.locator("#watched-text")).to_have_text(text)
+    assert page.locator("#review").input_value() == text
+
+
+def test_who_comes_late_sees_what_is_there_and_markup_stays_text(
+    page: Page, friend: Page, fake_server: RunningServer
+) -> None:
+    link = share(page, fake_server)
+    text = '<img src=x onerror="document.title=1"><script>document.title=2</script> fine 🎬'
+    page.locator("#review").fill(text)
+    expect_fresh(page)
+    friend.goto(link)
+    expect(friend.locator("#watched-text")).to_have_text(text)
+    expect_fresh(friend)
+    assert bars(friend) == bars(page)
+    assert friend.title().startswith("Starcast")
+    assert friend.locator("#watched-text *").count() == 0
+
+
+def test_a_room_ends_when_the_writer_stops_and_its_link_leads_nowhere_then(
+    page: Page, friend: Page, data_dir: Path
+) -> None:
+    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_ROOM_GRACE_S="1") as server:
+        link = share(page, server)
+        friend.goto(link)
+        expect_typist(friend, "here")
+        page.locator("#room-stop").click()
+        expect_typist(friend, "left")
+        expect(page.locator("#room")).to_have_attribute("data-state", "closed")
+        friend.reload()
+        expect_typist(friend, "none")
+        again = share(page, server)
+        assert again != link
+        friend.goto(again)
+        expect_typist(friend, "here")
+        page.goto("about:blank")
+        expect_typist(friend, "left")
+
+
+def test_after_a_restart_of_the_server_both_go_on_in_the_same_room(page: Page, friend: Page, data_dir: Path) -> None:
+    with start_server(data_dir, STARCAST_BACKEND="fake") as server:
+        friend.goto(share(page, server))
+        page.locator("#review").fill("written before")
+        expect(friend.locator("#watched-text")).to_have_text("written before")
+    page.locator("#review").press_sequentially(" and after")
+    with start_server(data_dir, port=server.port, STARCAST_BACKEND="fake"):
+        expect(friend.locator("#watched-text")).to_have_text("written before and after", timeout=30_000)
+        expect_typist(friend, "here")
+        expect(page.locator("#room-watchers")).to_contain_text("1 person watches")
+
+
+def test_who_watches_may_pause(page: Page, friend: Page, fake_server: RunningServer) -> None:
+    friend.goto(share(page, fake_server))
+    page.locator("#review").fill("written before")
+    expect(friend.locator("#watched-text")).to_have_text("written before")
+    friend.locator("#pause").click()
+    page.locator("#review").fill("written meanwhile")
+    expect_fresh(page)
+    expect(friend.locator("#watched-text")).to_have_text("written before")
+    friend.locator("#pause").click()
+    expect(friend.locator("#watched-text")).to_have_text("written meanwhile")
+
+
+def test_where_websockets_are_blocked_nobody_can_watch_and_the_page_says_so(
+    page: Page, fake_server: RunningServer
+) -> None:
+    page.add_init_script("""window.WebSocket = class {
+      constructor() { setTimeout(() => this.onclose?.({ code: 1006 })); }
+      close() {}
+    };""")
+    page.goto(fake_server.http)
+    page.locator("#review").fill("A fine film, rated all the same")
+    expect_fresh(page)
+    expect(page.locator("#room-open")).to_be_disabled()
+    expect(page.locator("#room-hint")).to_contain_text("needs a live connection")
+
+
+def test_links_work_in_both_languages(page: Page, friend: Page, fake_server: RunningServer) -> None:
+    link = share(page, fake_server, "/ru/")
+    assert "/ru/watch/" in link
+    for address, language in ((link, "ru"), (link.replace("/ru/", "/"), "en")):
+        friend.goto(address)
+        expect_typist(friend, "here")
+        assert friend.locator("html").get_attribute("lang") == language
+
+
+def test_a_dead_link_is_said_in_one_sentence_and_no_banner(page: Page, data_dir: Path) -> None:
+    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_ROOM_GRACE_S="1") as server:
+        page.goto(f"{server.http}/watch/{'A' * 22}/")
+        expect_typist(page, "none")
+        expect(page.get_by_role("status")).to_have_text(re.compile("Nobody writes here"))
+        expect(page.locator("#connection")).to_have_attribute("data-state", "closed")
+        expect(page.locator("#connection-words")).to_have_text("Over")
+        expect(page.locator("#alert")).to_be_empty()
+        expect(page.locator("#freshness-words")).to_be_empty()
+        expect(page.locator("#verdict")).to_be_hidden()
+
+
+def test_who_watched_asks_again_for_a_room_that_comes_back_after_them(page: Page, fake_server: RunningServer) -> None:
+    """As when servers restart one by one: the watcher comes to another one before the writer does."""
+    state = {"type": "room.state", "text": "before", "is_fresh": False, "is_typist_here": True}
+    error = {"type": "error", "error": {"code": "room_not_found", "message": "", "retryable": False}}
+    tries: list[WebSocketRoute] = []
+
+    def serve(socket: WebSocketRoute) -> None:
+        tries.append(socket)
+        socket.send(json.dumps(GREETING))
+        if len(tries) == 1:
+            socket.send(json.dumps(state))
+        elif len(tries) < 4:
+            socket.send(json.dumps(error))
+            socket.close(code=4522)
+        else:
+            socket.send(json.dumps({**state, "text": "and after"}))
+
+    page.route_web_socket(re.compile("/ws/v1/watch/"), serve)
+    page.goto(f"{fake_server.http}/watch/{'A' * 22}/")
+    expect(page.locator("#watched-text")).to_have_text("before")
+    tries[0].close(code=1012)
+    expect_typist(page, "away")
+    expect(page.locator("#connection")).to_have_attribute("data-state", re.compile("reconnecting|open"))
+    expect(page.locator("#watched-text")).to_have_text("and after", timeout=20_000)
+    expect_typist(page, "here")
+    expect(page.locator("#alert")).to_be_empty()

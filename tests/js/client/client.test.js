@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, test } from "node:test";
+import { connect } from "../../../static/live/client.js";
+import {
+  explanation,
+  FakeTimers,
+  fakeWebSocket,
+  prediction,
+  serverError,
+  session,
+} from "../fakes.js";
+
+/** @type {ReturnType<typeof fakeWebSocket>} */
+let fake;
+const server = () => fake.newest();
+
+beforeEach(() => {
+  fake = fakeWebSocket();
+});
+
+/** @param {Partial<Parameters<typeof connect>[0]>} options */
+function connectHere(options = {}) {
+  const common = { url: "http://host", WebSocket: fake.FakeWebSocket, timers: new FakeTimers() };
+  return connect({ ...common, ...options });
+}
+
+test("it connects at once, to the socket of the server that is named", () => {
+  connectHere();
+  assert.equal(server().url, "ws://host/ws/v1/classify/");
+});
+
+test("a key is offered beside the protocol", () => {
+  connectHere({ key: "secret" });
+  assert.deepEqual(server().protocols, ["starcast.v1", "starcast.bearer.c2VjcmV0"]);
+});
+
+test("an address that is none is refused at once", () => {
+  assert.throws(() => connectHere({ url: "host" }), TypeError);
+});
+
+test("where there is no WebSocket it says what to do", () => {
+  const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
+  Reflect.deleteProperty(globalThis, "WebSocket");
+  try {
+    assert.throws(() => connect({ url: "http://host" }), /npm install ws/);
+  } finally {
+    if (own) Object.defineProperty(globalThis, "WebSocket", own);
+  }
+});
+
+describe("callbacks", () => {
+  test("each is told what belongs to it", () => {
+    /** @type {unknown[][]} */
+    const told = [];
+    /** @param {string} name @returns {(...details: unknown[]) => void} */
+    const tell =
+      (name) =>
+      (...details) =>
+        told.push([name, ...details]);
+    const live = connectHere({
+      onPrediction: tell("prediction"),
+      onExplanation: tell("explanation"),
+      onStatus: tell("status"),
+      onSession: tell("session"),
+      onRoom: tell("room"),
+      onError: tell("error"),
+    });
+    live.submit("fine");
+    server().say(session());
+    server().say(prediction(1));
+    live.explain();
+    server().say(explanation(1));
+    server().say(serverError("overloaded", null, true));
+    server().say({ type: "room.watchers", count: 2 });
+    server().say("{");
+    live.close();
+    const fault = told.splice(6, 1)[0];
+    assert.equal(fault[0], "error");
+    assert.ok(fault[1] instanceof Error);
+    assert.deepEqual(told, [
+      ["status", { state: "open", attempt: 0, code: null }],
+      ["session", session()],
+      ["prediction", prediction(1), 0],
+      ["explanation", explanation(1), "fine"],
+      ["error", serverError("overloaded", null, true).error],
+      ["room", { type: "room.watchers", count: 2 }],
+      ["status", { state: "closed", attempt: 0, code: null }],
+    ]);
+  });
+
+  test("none is needed", () => {
+    const live = connectHere();
+    live.submit("fine");
+    server().say(session());
+    server().say(prediction(1));
+    assert.equal(live.isSettled, true);
+  });
+});

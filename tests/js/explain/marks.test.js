@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { extremes, nest, strengths } from "../../../static/live/explain/marks.js";
+
+/** @import { Piece, Span } from "../../../static/live/explain/marks.js" */
+
+/** @param {number} begin @param {number} end @param {number} weight @returns {Span} */
+const word = (begin, end, weight) => ({ begin, end, weight, unit: "word" });
+/** @param {number} begin @param {number} end @param {number} weight @returns {Span} */
+const sentence = (begin, end, weight) => ({ begin, end, weight, unit: "sentence" });
+/** @param {Piece[]} pieces @returns {string} */
+const textOf = (pieces) =>
+  pieces.map((piece) => (typeof piece === "string" ? piece : textOf(piece.pieces))).join("");
+
+describe("nesting", () => {
+  test("words lie within their sentences, and what lies between stays plain", () => {
+    const text = "A fine film. Dull end.";
+    const spans = [sentence(0, 12, 1), word(2, 6, 0.9), sentence(13, 22, -1), word(13, 17, -1)];
+    assert.deepEqual(nest(text, spans), [
+      { span: spans[0], pieces: ["A ", { span: spans[1], pieces: ["fine"] }, " film."] },
+      " ",
+      { span: spans[2], pieces: [{ span: spans[3], pieces: ["Dull"] }, " end."] },
+    ]);
+  });
+
+  test("a sentence of one word holds that word", () => {
+    const spans = [sentence(0, 4, 1), word(0, 4, 1)];
+    assert.deepEqual(nest("Fine", spans), [
+      { span: spans[0], pieces: [{ span: spans[1], pieces: ["Fine"] }] },
+    ]);
+  });
+
+  test("a text without marks is one plain piece, and an empty one none", () => {
+    assert.deepEqual(nest("Fine", []), ["Fine"]);
+    assert.deepEqual(nest("", []), []);
+  });
+
+  test("spans that overlap lose no character and repeat none", () => {
+    const text = "one two three";
+    assert.equal(textOf(nest(text, [word(0, 7, 1), word(4, 13, 1), word(8, 13, 1)])), text);
+  });
+});
+
+describe("strength", () => {
+  test("it goes by the heaviest of its kind, words beside words and sentences beside sentences", () => {
+    const spans = [sentence(0, 9, 3), word(0, 4, 1.6), word(5, 9, -0.8), sentence(10, 20, -1.5)];
+    assert.deepEqual(spans.map(strengths(spans)), [4, 4, 2, 2]);
+  });
+
+  test("next to nothing gets no mark, also where nothing weighs more", () => {
+    const spans = [word(0, 1, 0.04), word(2, 3, -0.07)];
+    assert.deepEqual(spans.map(strengths(spans)), [0, 1]);
+  });
+
+  test("a weak word beside a strong one says nothing", () => {
+    const spans = [word(0, 1, 2), word(2, 3, 0.49), word(4, 5, 0.51)];
+    assert.deepEqual(spans.map(strengths(spans)), [4, 0, 1]);
+  });
+});
+
+describe("extremes", () => {
+  test("at most three each way, the heaviest first, and no sentences", () => {
+    const spans = [
+      sentence(0, 9, 5),
+      ...[0.3, 0.9, 0.5, 0.4].map((weight, i) => word(i, i + 1, weight)),
+      word(8, 9, -0.3),
+    ];
+    const { up, down } = extremes(spans);
+    assert.deepEqual(
+      up.map(({ weight }) => weight),
+      [0.9, 0.5, 0.4],
+    );
+    assert.deepEqual(
+      down.map(({ weight }) => weight),
+      [-0.3],
+    );
+  });
+
+  test("what has no mark in the text is not named either", () => {
+    assert.deepEqual(extremes([word(0, 1, 2), word(2, 3, -0.1)]).down, []);
+  });
+});

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  announcement,
+  answerTime,
+  cutNote,
+  givenUp,
+  intervalText,
+  meterWords,
+  momentWords,
+  percentNumber,
+  percentText,
+  refusal,
+  shortened,
+  starsMore,
+  tail,
+  truncatedNote,
+  verdict,
+  weightText,
+} from "../../../static/live/lib/strings.js";
+
+describe("numbers", () => {
+  test("a percent on a bar is whole, and never claims none or all", () => {
+    assert.deepEqual([0, 0.004, 0.006, 0.41, 0.994, 0.996, 1].map(percentText), [
+      "0%",
+      "<1%",
+      "1%",
+      "41%",
+      "99%",
+      ">99%",
+      "100%",
+    ]);
+  });
+
+  test("the table has one decimal", () => {
+    assert.equal(percentNumber(0.41234), "41.2");
+    assert.equal(percentNumber(0), "0.0");
+  });
+
+  test("a bar is said in words", () => {
+    assert.equal(meterWords(9, 0.41), "9 stars, 41 percent");
+    assert.equal(meterWords(1, 0.001), "1 star, less than 1 percent");
+    assert.equal(meterWords(10, 0.999), "10 stars, more than 99 percent");
+  });
+
+  test("the verdict gives the likelier side and its share", () => {
+    assert.deepEqual(verdict(0.97), { isPositive: true, text: "Positive 97%" });
+    assert.deepEqual(verdict(0.5), { isPositive: true, text: "Positive 50%" });
+    assert.deepEqual(verdict(0.08), { isPositive: false, text: "Negative 92%" });
+  });
+
+  test("an interval of one rating is said as one", () => {
+    assert.equal(intervalText([7, 10]), "80% likely 7 to 10 stars");
+    assert.equal(intervalText([10, 10]), "80% likely 10 stars");
+    assert.equal(intervalText([7.25, 9]), "80% likely 7.3 to 9 stars");
+  });
+
+  test("an answer time has the unit that fits", () => {
+    assert.deepEqual([0.4, 12.4, 999.4, 1_540].map(answerTime), [
+      "under 1 ms",
+      "12 ms",
+      "999 ms",
+      "1.5 s",
+    ]);
+  });
+});
+
+describe("sentences", () => {
+  test("a screen reader hears the likeliest rating and the side", () => {
+    assert.equal(announcement({ stars: 9, positive: 0.9 }), "Most likely 9 stars, positive.");
+    assert.equal(announcement({ stars: 1, positive: 0.1 }), "Most likely 1 star, negative.");
+  });
+
+  test("a cut text says how much of it is rated", () => {
+    assert.match(cutNote(20_000), /first 20,000 characters/);
+    assert.match(truncatedNote(512), /512/);
+    assert.doesNotMatch(truncatedNote(undefined), /undefined/);
+  });
+
+  test("every refusal and every final close has plain words", () => {
+    const codes = ["overloaded", "rate_limited", "model_unavailable", "internal", "never_heard_of"];
+    for (const code of codes) assert.doesNotMatch(refusal({ code }), /_|undefined/);
+    for (const code of ["4503", "4504", "labels_differ", "4777"]) {
+      assert.doesNotMatch(givenUp(code), /_|undefined/);
+    }
+  });
+});
+
+describe("moments and contributions", () => {
+  test("a weight has its sign in front, and as many decimals as it needs", () => {
+    assert.deepEqual([1.62, 0.4, -0.84, 0.06].map(weightText), ["+1.6", "+0.4", "−0.8", "+0.06"]);
+    assert.equal(starsMore(-0.412), "−0.41 stars");
+  });
+
+  test("a moment is said with its place and its stars", () => {
+    assert.equal(
+      momentWords({ isTooShort: false, expected_stars: 7.26 }, 11, 40),
+      "Moment 12 of 40: 7.3 of 10 stars",
+    );
+    assert.equal(
+      momentWords({ isTooShort: true, expected_stars: 5 }, 0, 2),
+      "Moment 1 of 2: Too short to tell",
+    );
+  });
+
+  test("a long phrase is cut in its middle, on one line, and no emoji in two", () => {
+    assert.equal(shortened("warm\n  and funny"), "warm and funny");
+    const cut = shortened("🙂".repeat(50));
+    assert.equal(cut, `${"🙂".repeat(16)}…${"🙂".repeat(16)}`);
+  });
+
+  test("of a long text the end is shown, and no emoji cut in two", () => {
+    assert.equal(tail("short"), "short");
+    for (const text of ["🙂".repeat(200), `a${"🙂".repeat(200)}`]) {
+      assert.match(tail(text), /^…🙂+$/u);
+    }
+  });
+});

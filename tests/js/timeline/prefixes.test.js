@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { prefixesOf, rateAll } from "../../../static/live/timeline/prefixes.js";
+
+describe("the beginnings of a text", () => {
+  test("end with a word each, and the whole text is none", () => {
+    assert.deepEqual(prefixesOf("A fine,  old\nfilm. "), ["A", "A fine,", "A fine,  old"]);
+  });
+
+  test("of a long text are spread over it, from near its begin to its last word but one", () => {
+    const text = Array.from({ length: 201 }, (_, i) => `w${i}`).join(" ");
+    const words = prefixesOf(text).map((beginning) => beginning.split(" ").length);
+    assert.equal(words.length, 24);
+    assert.equal(words.at(-1), 200);
+    const steps = words.map((count, i) => count - (words[i - 1] ?? 0));
+    assert.ok(steps.every((step) => step === 8 || step === 9));
+  });
+
+  test("there are none of a word, of nothing, and of a text that would cost too much", () => {
+    for (const text of ["Film", "", " \n", "word ".repeat(401)]) {
+      assert.deepEqual(prefixesOf(text), []);
+    }
+  });
+});
+
+describe("rating them", () => {
+  const { signal } = new AbortController();
+  /** @param {unknown} body @param {ResponseInit} [init] */
+  const reply = (body, init) => async () => Response.json(body, init);
+
+  test("goes out as one request, and each rating comes back with its text", async () => {
+    let sent;
+    /** @type {typeof globalThis.fetch} */
+    const fetch = async (path, options) => {
+      sent = [path, JSON.parse(String(options?.body))];
+      return Response.json({ results: [{ stars: 7 }, { stars: 9 }] });
+    };
+    assert.deepEqual(await rateAll(["A", "A fine"], signal, fetch), [
+      { stars: 7, text: "A" },
+      { stars: 9, text: "A fine" },
+    ]);
+    assert.deepEqual(sent, ["/api/v1/predict", { texts: ["A", "A fine"] }]);
+  });
+
+  test("leaves out what could not be rated", async () => {
+    const fetch = reply({ results: [{ error: { code: "overloaded" } }, { stars: 9 }] });
+    assert.deepEqual(await rateAll(["A", "A fine"], signal, fetch), [{ stars: 9, text: "A fine" }]);
+  });
+
+  test("gives nothing where the server refuses, is away, or talks of something else", async () => {
+    assert.deepEqual(await rateAll(["A"], signal, reply({ error: {} }, { status: 500 })), []);
+    assert.deepEqual(await rateAll(["A"], signal, reply({})), []);
+    const away = async () => {
+      throw new TypeError("away");
+    };
+    assert.deepEqual(await rateAll(["A"], signal, away), []);
+  });
+
+  // The last one: from here on the server is left alone.
+  test("asks a server that is busy no sooner than it says", async () => {
+    let requests = 0;
+    const busy = async () => {
+      requests += 1;
+      return Response.json({ error: {} }, { status: 429, headers: { "Retry-After": "3600" } });
+    };
+    for (let i = 0; i < 3; i++) assert.deepEqual(await rateAll(["A"], signal, busy), []);
+    assert.equal(requests, 1);
+  });
+});

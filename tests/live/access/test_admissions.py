@@ -1,0 +1,135 @@
+"""Token buckets and the counting of connections."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from live.access.admissions import Admissions
+from live.access.token_buckets import TokenBucket
+from live.limits import Limits, shown_to_clients
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def in_memory() -> Admissions:
+    return Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst))
+
+
+def test_an_address_and_the_process_have_room_for_so_many_connections() -> None:
+    admissions = in_memory()
+    limits = Limits(max_connections=3, max_connections_per_address=2)
+    first = admissions.enter("a", limits)
+    assert first is not None
+    assert admissions.enter("a", limits) is not None
+    assert admissions.enter("a", limits) is None
+    assert admissions.enter("b", limits) is not None
+    assert admissions.enter("c", limits) is None
+    admissions.leave(first)
+    assert len(admissions) == 2
+    assert admissions.enter("c", limits) is not None
+
+
+def test_connections_of_one_address_share_a_bucket_that_reconnecting_does_not_refill(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits(messages_per_s=1, burst=2, address_factor=2)
+    taken = 0
+    for _ in range(5):
+        admission = admissions.enter("a", limits)
+        assert admission is not None
+        taken += sum(not admission.spend() for _ in range(3))
+        admissions.leave(admission)
+    assert taken == limits.burst * limits.address_factor
+
+
+def test_connections_of_one_key_share_a_bucket_whatever_their_addresses(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits(messages_per_s=1, burst=2, address_factor=2)
+    taken = 0
+    for address in "abcde":
+        admission = admissions.enter(address, limits, key="sc_1")
+        assert admission is not None
+        taken += sum(not admission.spend() for _ in range(3))
+        admissions.leave(admission)
+    assert taken == limits.burst * limits.address_factor
+    assert admissions.bill("f", limits).spend(1, "sc_1") > 0
+    assert admissions.bill("f", limits).spend(1, "sc_2") == 0
+    assert len(admissions._connections) == 0
+
+
+def test_addresses_that_are_gone_and_refilled_are_forgotten(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits()
+    for number in range(3_000):
+        clock[0] += 1
+        admission = admissions.enter(str(number), limits)
+        assert admission is not None
+        admission.spend()
+        admissions.leave(admission)
+    assert len(admissions) == 0
+    assert len(admissions._buckets) <= Admissions._SWEEP_ABOVE + 1
+
+
+def test_addresses_that_must_be_remembered_are_not_looked_through_at_every_call(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = Counter[str]()
+    is_full = TokenBucket.is_full
+    monkeypatch.setattr(TokenBucket, "is_full", lambda bucket: looked_at.update(["times"]) or is_full(bucket))
+    admissions = in_memory()
+    limits = Limits()
+    for number in range(10_000):
+        admissions.bill(str(number), limits).spend(1)
+    assert looked_at["times"] <= 2 * 10_000
+    clock[0] += 60
+    for number in range(10_000):
+        admissions.bill(f"later {number}", limits).spend(1)
+        clock[0] += 1
+    assert len(admissions._buckets) < 10_000
+
+
+def test_a_bill_is_paid_in_one_step_and_costs_nothing_where_it_is_refused(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits(messages_per_s=1, burst=10, address_factor=1)
+    bill = admissions.bill("a", limits)
+    assert bill.spend(1) == 0
+    assert bill.spend(64, "sc_1") == 0, "what was paid first counts, and the whole burst buys anything"
+    refused = admissions.bill("b", limits)
+    assert refused.spend(1) == 0
+    assert refused.spend(1, "sc_1") == 1
+    assert admissions.bill("b", limits).spend(10) == 0
+
+
+def test_a_message_that_is_more_work_costs_the_address_more_and_the_connection_one_message(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits(messages_per_s=1, burst=50, address_factor=2)
+    admission = admissions.enter("a", limits)
+    assert admission is not None
+    assert admission.spend(64) == 0
+    assert admission.spend(64) == 14
+    assert sum(not admission.spend() for _ in range(40)) == 36
+    assert admission.own.wait_s(13) == 0
+
+
+def test_limits_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_frame_bytes"):
+        Limits(max_message_bytes=10, max_frame_bytes=9)
+    with pytest.raises(ValueError, match="ping_timeout_s"):
+        Limits(ping_interval_s=10, ping_timeout_s=10)
+    with pytest.raises(ValueError, match="max_chars"):
+        Limits(max_chars=20_001)
+
+
+def test_clients_see_the_limits_they_can_act_on() -> None:
+    assert shown_to_clients(Limits()) == {
+        "max_message_bytes": 65_536,
+        "max_chars": 20_000,
+        "messages_per_s": 60,
+        "burst": 600,
+        "idle_timeout_s": 600,
+    }

@@ -1,0 +1,91 @@
+"""Closing the sockets of revoked keys, and noting when keys were used."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+from channels.db import database_sync_to_async
+from django.db import OperationalError
+
+from live.access import revocation
+from live.access.keys import KnownKey, create_key
+from live.access.revocation import KeyWatch
+from live.models import ApiKey
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revocation, "_POLL_S", 0.01)
+
+
+async def new_key() -> tuple[ApiKey, KnownKey]:
+    record, _ = await database_sync_to_async(create_key)("reader")
+    return record, KnownKey(record.pk, record.prefix)
+
+
+async def last_used(record: ApiKey) -> datetime | None:
+    return (await ApiKey.objects.aget(pk=record.pk)).last_used
+
+
+async def finished(watch: KeyWatch) -> None:
+    assert watch._task is not None
+    async with asyncio.timeout(30):
+        await watch._task
+
+
+@pytest.mark.parametrize("how", ["revoke", "delete"])
+async def test_a_revoked_key_is_told_once_and_others_are_not(how: str) -> None:
+    watch = KeyWatch()
+    (record, known), (_, other) = await new_key(), await new_key()
+    told: list[str] = []
+
+    async def on_revoked() -> None:
+        told.append("revoked")
+        watch.remove(on_other)
+
+    async def on_other() -> None:
+        told.append("other")
+
+    watch.add(known, on_revoked)
+    watch.add(other, on_other)
+    await database_sync_to_async(getattr(record, how))()
+    await finished(watch)
+    assert told == ["revoked"]
+
+
+async def test_the_last_use_is_written_once_for_many_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = KeyWatch()
+    record, known = await new_key()
+    for _ in range(100):
+        watch.note_use(known)
+    await finished(watch)
+    first = await last_used(record)
+    assert first is not None
+    watch.note_use(known)
+    await asyncio.sleep(0.05)
+    assert await last_used(record) == first, "at most once a minute"
+    watch._written = float("-inf")
+    await finished(watch)
+    second = await last_used(record)
+    assert second is not None
+    assert second > first
+
+
+async def test_a_database_that_fails_for_a_while_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = KeyWatch()
+    record, known = await new_key()
+    failures = iter([True, True])
+    write = revocation._write_last_used
+
+    def sometimes(used: dict[int, object]) -> None:
+        if next(failures, False):
+            raise OperationalError("database is locked")
+        write(used)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(revocation, "_write_last_used", sometimes)
+    monkeypatch.setattr(revocation, "_WRITE_S", 0.0)
+    watch.note_use(known)
+    await finished(watch)
+    assert await last_used(record) is not None

@@ -1,0 +1,315 @@
+"""The HTTP twin, in the process."""
+
+import asyncio
+import json
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.test import AsyncClient, Client
+from pytest_django.fixtures import Settings
+
+from live.access.admissions import Admissions
+from live.access.token_buckets import TokenBucket
+from live.limits import get_limits
+from live.messages.server import session_created
+from live.serving.process_engine import get_engine
+from model_core.fake import FAKE_INFO, FakeClassifier
+from tests.communicators import WebsocketCommunicator
+
+PATH = "/api/v1/predict"
+EXPLAIN = "/api/v1/explain"
+
+
+async def post(body: Any, path: str = PATH) -> tuple[int, dict[str, Any]]:
+    data = body if isinstance(body, bytes) else json.dumps(body)
+    response = await AsyncClient().post(path, data=data, content_type="application/json")
+    return response.status_code, json.loads(response.content)
+
+
+async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: FakeClassifier) -> None:
+    status, rating = await post({"text": "A fine film"})
+    assert status == 200
+    assert rating["probabilities"] == list(fake.classify(["A fine film"])[0].probabilities)
+    assert rating.keys() == {
+        "probabilities", "stars", "expected_stars", "interval", "positive", "tokens", "truncated", "is_prior",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "bad_json"),
+        (b"{", 400, "bad_json"),
+        (b"\xff", 400, "bad_json"),
+        (b"[" * 1_000, 400, "bad_json"),
+        ([], 400, "bad_request"),
+        ({}, 400, "bad_request"),
+        ({"text": 7}, 400, "bad_request"),
+        ({"text": "a" * 20_001}, 413, "text_too_long"),
+        ({"text": "a" * 70_000}, 413, "text_too_long"),
+        ({"text": "a" * 3_000_000}, 413, "too_large"),
+        ({"texts": []}, 400, "bad_request"),
+        ({"texts": ["a"] * 65}, 400, "bad_request"),
+        ({"texts": ["a", 7]}, 400, "bad_request"),
+        ({"text": "a", "texts": ["b"]}, 400, "bad_request"),
+    ],
+)
+async def test_bad_input_gets_the_error_object(fake: FakeClassifier, body: Any, status: int, code: str) -> None:
+    answered, content = await post(body)
+    assert (answered, content["error"]["code"], content["error"]["retryable"]) == (status, code, False)
+
+
+async def test_a_lone_surrogate_is_replaced(fake: FakeClassifier) -> None:
+    assert (await post(b'{"text": "half an emoji \\ud83d"}'))[0] == 200
+
+
+async def test_a_failing_model_is_an_internal_error_without_a_traceback(fake: FakeClassifier) -> None:
+    fake.fail_on = "bad"
+    status, content = await post({"text": "a bad text"})
+    assert (status, content["error"]["code"]) == (500, "internal")
+
+
+async def test_no_model_is_unavailable(no_model: None) -> None:
+    status, content = await post({"text": "fine"})
+    assert (status, content["error"]["code"], content["error"]["retryable"]) == (503, "model_unavailable", True)
+
+
+async def test_other_methods_and_paths_get_the_error_object_too(fake: FakeClassifier) -> None:
+    client = AsyncClient()
+    for response, status, code in (
+        (await client.get(PATH), 405, "method_not_allowed"),
+        (await client.get("/api/v1/none"), 404, "not_found"),
+        (await client.get("/api/"), 404, "not_found"),
+        (await client.post(PATH, data="text=A", content_type="text/plain"), 415, "unsupported_media_type"),
+    ):
+        assert (response.status_code, json.loads(response.content)["error"]["code"]) == (status, code)
+    assert (await client.get(PATH))["Allow"] == "POST"
+
+
+async def test_an_unforeseen_failure_shows_no_traceback(fake: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.http.api.check_length", lambda *_: 1 / 0)
+    status, content = await post({"text": "fine"})
+    assert (status, content["error"]["code"]) == (500, "internal")
+    assert "ZeroDivision" not in str(content)
+
+
+async def test_the_field_at_fault_is_named(fake: FakeClassifier) -> None:
+    assert (await post({"text": 7}))[1]["error"]["param"] == "text"
+    assert (await post({"texts": ["a", 7]}))[1]["error"]["param"] == "texts.1"
+
+
+async def test_many_texts_get_a_rating_or_an_error_each_in_their_order(fake: FakeClassifier) -> None:
+    fake.fail_on = "bad"
+    status, content = await post({"texts": ["A fine film", "a bad text", "a" * 20_001, "", "\ud83d half"]})
+    assert status == 200
+    fine, bad, long, empty, half = content["results"]
+    assert fine["probabilities"] == list(fake.classify(["A fine film"])[0].probabilities)
+    assert bad["error"] == {"code": "internal", "message": "the model failed on this text", "retryable": True}
+    assert (long["error"]["code"], long["error"]["param"]) == ("text_too_long", "texts.2")
+    assert empty["is_prior"]
+    assert half["tokens"] == 2
+
+
+async def test_a_key_is_rated_before_many_texts_that_came_first(fake: FakeClassifier) -> None:
+    fake.gate = threading.Event()
+    many = asyncio.create_task(post({"texts": [f"text {number}" for number in range(64)]}))
+    await asyncio.to_thread(fake.asked.acquire)
+    key = asyncio.create_task(get_engine().classify("key"))
+    await asyncio.sleep(0)
+    fake.gate.set()
+    await key
+    assert not many.done()
+    assert (await many)[0] == 200
+    assert fake.batches[1] == ["key"]
+
+
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No bucket refills, however long a busy machine takes between two requests."""
+    monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: 0.0))
+
+
+@pytest.mark.usefixtures("still_clock")
+async def test_each_text_costs_a_token_and_beyond_them_one_is_told_when_to_come_back(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 2, "address_factor": 5}
+    monkeypatch.setattr("live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
+    assert (await post({"texts": ["a"] * 8}))[0] == 200
+    assert (await post({"text": "a"}))[0] == 200
+    assert (await post({"text": "a"}))[0] == 200
+    response = await AsyncClient().post(PATH, data='{"text": "a"}', content_type="application/json")
+    assert (response.status_code, json.loads(response.content)["error"]["code"]) == (429, "rate_limited")
+    error = json.loads(response.content)["error"]
+    assert response["Retry-After"] == "1"
+    assert 0 < error["retry_after_ms"] <= 1_000 / settings.STARCAST_LIMITS["address_factor"]
+
+
+@pytest.mark.usefixtures("still_clock")
+async def test_who_asks_for_much_is_told_when_there_will_be_enough(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 64, "address_factor": 1}
+    monkeypatch.setattr("live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
+    assert (await post({"texts": ["a"] * 44}))[0] == 200
+    response = await AsyncClient().post(EXPLAIN, data='{"text": "a"}', content_type="application/json")
+    assert response.status_code == 429
+    assert 40 <= int(response["Retry-After"]) <= 44
+    # It cost nothing.
+    assert (await post({"texts": ["a"] * 20}))[0] == 200
+
+
+async def test_an_explanation_can_be_had_for_a_burst_smaller_than_its_price(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 10, "address_factor": 1}
+    monkeypatch.setattr(
+        "live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+    )
+    assert (await post({"text": "a"}, EXPLAIN))[0] == 200
+    assert (await post({"text": "a"}))[0] == 429
+
+
+async def test_keys_cannot_be_tried_faster_than_anything_else(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 3, "address_factor": 1}
+    monkeypatch.setattr(
+        "live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+    )
+    looked_up = []
+
+    async def look_up(key: str) -> None:
+        looked_up.append(key)
+
+    monkeypatch.setattr("live.access.authentication.find_key", look_up)
+    statuses = [
+        (await AsyncClient().get("/api/v1/model", headers={"Authorization": f"Bearer sc_{number}"})).status_code
+        for number in range(5)
+    ]
+    assert statuses == [401, 401, 401, 429, 429]
+    assert len(looked_up) == 3
+
+
+def test_addresses_of_one_network_of_ipv6_share_their_rate(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 1, "address_factor": 1}
+    monkeypatch.setattr(
+        "live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+    )
+    statuses = [
+        Client(REMOTE_ADDR=address).post(PATH, '{"text": "a"}', content_type="application/json").status_code
+        for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")
+    ]
+    assert statuses == [200, 429, 200]
+
+
+async def test_the_model_is_described_as_in_the_greeting_of_a_socket(
+    fake: FakeClassifier, socket: WebsocketCommunicator
+) -> None:
+    described = json.loads((await AsyncClient().get("/api/v1/model")).content)
+    greeting = session_created("", FAKE_INFO, get_limits()).model_dump(mode="json")
+    for field in ("labels", "prior", "model", "offset_unit"):
+        assert described[field] == greeting[field]
+    assert described["limits"].items() > greeting["limits"].items()
+    assert described["limits"]["max_texts"] == 64
+
+
+async def test_an_explanation_is_the_one_of_the_websocket(fake: FakeClassifier, socket: WebsocketCommunicator) -> None:
+    text = "A fine film. But 🎬 so long!"
+    await socket.send_json_to({"type": "text.update", "seq": 1, "text": text})
+    await socket.send_json_to({"type": "explain", "seq": 1})
+    assert (await socket.receive_json_from())["type"] == "prediction"
+    explanation = await socket.receive_json_from()
+    del explanation["type"], explanation["seq"]
+    assert await post({"text": text}, EXPLAIN) == (200, explanation)
+    assert [text[span["begin"] : span["end"]] for span in explanation["spans"][:2]] == ["A fine film.", "A"]
+
+
+async def test_an_empty_text_has_no_parts_to_explain(fake: FakeClassifier) -> None:
+    status, explanation = await post({"text": ""}, EXPLAIN)
+    assert (status, explanation["spans"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "bad_json"),
+        ({}, 400, "bad_request"),
+        ({"text": 7}, 400, "bad_request"),
+        ({"texts": ["a"]}, 400, "bad_request"),
+        ({"text": "a" * 20_001}, 413, "text_too_long"),
+        ({"text": "a" * 3_000_000}, 413, "too_large"),
+    ],
+)
+async def test_what_cannot_be_explained_gets_the_error_object(
+    fake: FakeClassifier, body: Any, status: int, code: str
+) -> None:
+    answered, content = await post(body, EXPLAIN)
+    assert (answered, content["error"]["code"]) == (status, code)
+
+
+async def test_a_model_that_fails_on_a_part_is_an_internal_error(fake: FakeClassifier) -> None:
+    fake.fail_on = "good  film"
+    status, content = await post({"text": "A good fine film"}, EXPLAIN)
+    assert (status, content["error"]["code"]) == (500, "internal")
+
+
+async def test_an_explanation_is_given_up_after_a_time(fake: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.http.ratings._EXPLAIN_WITHIN_S", 0.05)
+    fake.gate = threading.Event()
+    status, content = await post({"text": "A fine film"}, EXPLAIN)
+    fake.gate.set()
+    assert (status, content["error"]["code"], content["error"]["retryable"]) == (503, "model_unavailable", True)
+
+
+async def test_a_key_is_rated_before_the_rest_of_an_explanation(fake: FakeClassifier) -> None:
+    fake.gate = threading.Event()
+    explanation = asyncio.create_task(post({"text": "A fine film"}, EXPLAIN))
+    await asyncio.to_thread(fake.asked.acquire)
+    key = asyncio.create_task(get_engine().classify("key"))
+    await asyncio.sleep(0)
+    fake.gate.set()
+    await key
+    assert (await explanation)[0] == 200
+    assert fake.batches[:2] == [["A fine film"], ["key"]]
+
+
+async def test_an_explanation_costs_what_64_ratings_cost(
+    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 66, "address_factor": 1}
+    monkeypatch.setattr(
+        "live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+    )
+    assert (await post({"text": "a"}, EXPLAIN))[0] == 200
+    assert (await post({"text": "a"}))[0] == 200
+    assert (await post({"text": "a"}, EXPLAIN))[0] == 429
+
+
+async def test_a_page_of_elsewhere_reads_ratings_with_a_listed_origin_and_refusals_without(
+    fake: FakeClassifier, settings: Settings
+) -> None:
+    settings.STARCAST_ORIGINS = ["https://friend.example"]
+    for origin, status in (("https://friend.example", 200), ("https://stranger.example", 403)):
+        response = await AsyncClient().post(
+            PATH, data='{"text":"A film."}', content_type="application/json", headers={"Origin": origin}
+        )
+        assert (response.status_code, response["Access-Control-Allow-Origin"]) == (status, "*")
+        assert "Access-Control-Allow-Credentials" not in response
+
+
+async def test_a_browser_may_ask_beforehand_whether_a_page_may_call(fake: FakeClassifier) -> None:
+    response = await AsyncClient().options(
+        PATH,
+        headers={
+            "Origin": "https://friend.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, content-type",
+        },
+    )
+    assert response.status_code == 200
+    assert {"authorization", "content-type"} <= set(response["Access-Control-Allow-Headers"].split(", "))

@@ -1,0 +1,163 @@
+"""The pages, in the process."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from model_core.checkpoint import read_config
+from model_core.labels import STARS
+from tools.servers import REPOSITORY
+
+PAGES = (f"/watch/{'A' * 22}/", "/model/", "/about/", "/widget/")
+
+
+def html(path: str) -> str:
+    response = Client().get(path)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.mark.parametrize("path", [*PAGES, *(f"/ru{path}" for path in PAGES)])
+def test_a_page_has_nothing_inline_and_loads_nothing_from_elsewhere(path: str) -> None:
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            names = dict(attrs)
+            assert not [name for name in names if name == "style" or name.startswith("on")]
+            assert tag != "style"
+            assert tag != "script" or names.get("src")
+            for name in ("src", "href"):
+                assert not (names.get(name) or "").startswith(("http", "//"))
+
+    Parser().feed(html(path))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_leads_to_itself_in_the_other_language(path: str) -> None:
+    assert f'href="/ru{path}" hreflang="ru" lang="ru"' in html(path)
+    assert f'href="{path}" hreflang="en" lang="en"' in html(f"/ru{path}")
+    assert '<html lang="ru">' in html(f"/ru{path}")
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "words"), [("/nowhere", "en", "nothing here"), ("/ru/model/x", "ru", "нет")]
+)
+def test_an_address_of_no_page_leads_home_in_its_language(path: str, language: str, words: str) -> None:
+    response = Client().get(path)
+    page = response.content.decode()
+    assert response.status_code == 404
+    assert f'<html lang="{language}">' in page
+    assert words in page
+    home = "/" if language == "en" else "/ru/"
+    assert f'<p><a href="{home}">' in page
+    assert 'href="/" hreflang="en"' in page or 'href="/ru/" hreflang="ru"' in page
+    assert "live.css" in page
+
+
+def test_the_model_page_shows_the_figures_that_the_card_shows(settings: Settings) -> None:
+    card = (settings.STARCAST_CHECKPOINT / "README.md").read_text()
+    page = html("/model/")
+    for figure in ("eight classes right", "positive or negative right", "within one class"):
+        (percent,) = re.findall(rf"\| {figure} \| ([\d.]+) %", card)
+        assert f"{percent}%" in page
+    assert page.count('class="line-chart"') == 2
+
+
+def test_the_model_page_leaves_out_no_row_of_the_card_and_says_where_another_is_ahead(settings: Settings) -> None:
+    card = (settings.STARCAST_CHECKPOINT / "README.md").read_text()
+    page = html("/model/")
+    for figure in ("macro-F1", "quadratic weighted kappa", "negative log-likelihood"):
+        row = re.findall(rf"\| {figure} \| (.+) \|\n", card)[0].split(" | ")
+        assert len(row) == 3
+        for number in row:
+            assert f"<td>{number}</td>" in page
+    (ours, *_, theirs) = re.findall(r"\| right at a key \| (.+) \|\n", card)[0].split(" | ")
+    assert float(theirs.split()[0]) > float(ours.split()[0])
+    assert f"more often than Starcast: {theirs.replace(' %', '%')} against {ours.replace(' %', '%')}" in page
+    (agreement,) = re.findall(r"\| whole reviews \| .+ \| ([\d.]+) % \| [\d.]+ \| [\d.]+ \|", card)
+    assert f"{agreement}%" in page
+
+
+def test_a_model_without_figures_has_a_page_that_says_so(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text((settings.STARCAST_CHECKPOINT / "config.json").read_text())
+    settings.STARCAST_CHECKPOINT = tmp_path
+    page = html("/model/")
+    assert "No figures come with this model" in page
+    assert "line-chart" not in page
+
+
+def test_a_server_without_its_model_says_that_its_ratings_are_made_up(settings: Settings) -> None:
+    assert "made-up" not in html("/model/")
+    settings.STARCAST_BACKEND = "fake"
+    assert "made-up" in html("/model/")
+
+
+def test_the_about_page_names_each_limit_of_the_card(settings: Settings) -> None:
+    card = (settings.STARCAST_CHECKPOINT / "README.md").read_text()
+    limits = card.partition("## What it cannot do")[2].partition("\n## ")[0]
+    listed = html("/about/").partition('id="limits"')[2].partition("</ul>")[0]
+    assert listed.count("<li>") == limits.count("\n- ") > 3
+    config, _ = read_config(settings.STARCAST_CHECKPOINT)
+    assert f"{config.max_tokens} word pieces" in listed
+
+
+def test_the_widget_has_an_address_that_stays_and_that_any_page_may_import(settings: Settings) -> None:
+    response = Client().get("/widget.js", follow=False)
+    assert (response.status_code, response["Location"]) == (302, "/static/live/widget/widget.js")
+    assert response["Access-Control-Allow-Origin"] == "*"
+    assert "max-age=300" in response["Cache-Control"]
+
+
+def test_the_snippet_names_the_server_that_shows_it() -> None:
+    page = Client().get("/widget/", SERVER_NAME="localhost", secure=True).content.decode()
+    assert 'src="https://localhost/widget.js"' in page
+    assert "script-src https://localhost; connect-src wss://localhost" in page
+
+
+def test_the_docs_give_the_same_snippet_and_policy() -> None:
+    docs = (REPOSITORY / "docs" / "widget.md").read_text()
+    assert '<starcast-meter for="comment"></starcast-meter>' in docs
+    assert "script-src https://stars.example; connect-src wss://stars.example" in docs
+
+
+@pytest.mark.parametrize("path", ["/", "/ru/", "/model/", "/messages.js", "/ru/messages.js"])
+def test_pages_and_words_are_compressed(path: str) -> None:
+    response = Client().get(path, headers={"accept-encoding": "gzip"})
+    assert response["Content-Encoding"] == "gzip"
+    assert len(response.content) < len(Client().get(path).content) / 2
+
+
+def test_words_that_a_browser_has_are_not_sent_again() -> None:
+    first = Client().get("/ru/messages.js", headers={"accept-encoding": "gzip"})
+    again = Client().get("/ru/messages.js", headers={"accept-encoding": "gzip", "if-none-match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_page_has_a_meter_for_each_rating_before_any_script_runs() -> None:
+    html = Client().get("/").content.decode()
+    for stars in STARS:
+        assert f'data-stars="{stars}"' in html
+    assert html.count('role="meter"') == len(STARS)
+
+
+def test_the_page_allows_no_inline_code_and_no_frame() -> None:
+    response = Client().get("/")
+    policy = response["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    html = response.content.decode()
+    assert "<script>" not in html
+    assert "style=" not in html
+    assert " on" + "click=" not in html
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/login/"])
+def test_pages_may_not_be_read_from_elsewhere(path: str) -> None:
+    response = Client().get(path, headers={"Origin": "https://friend.example"})
+    assert response.status_code == 200
+    assert "Access-Control-Allow-Origin" not in response

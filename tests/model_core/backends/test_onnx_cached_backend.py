@@ -1,0 +1,222 @@
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_core.backends.onnx import OnnxBackend
+from model_core.backends.onnx_cached import CachedOnnxBackend
+from model_core.cache import EncoderCache, FloatArray
+from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, read_config
+from model_core.classifier import TextClassifier
+from model_core.fake import FAKE_INFO
+from model_core.tokenizer import TextTokenizer
+from tests.factories import in_float, tiny_model, weights_of, write_tuned
+from tests.tiny import TINY_TOKENS, tiny_config, tiny_tokenizer
+from training.export import export
+from training.onnx_graph import build_cached
+
+BLOCK = 4
+READ_TOKENS = 3
+ROUNDING = 0.01
+"""A last bit of float that falls to the other side of an int8 step moves logits by a thousandth or so."""
+IDS = list(range(5, 60))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = tiny_config(attention="block-causal", block=BLOCK, read_tokens=READ_TOKENS, tail_step=16)
+    tuned = write_tuned(tmp_path_factory.mktemp("checkpoints") / "causal", config=config)
+    export(tuned, tuned)
+    return tuned
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path) -> OnnxBackend:
+    return OnnxBackend(folder / ONNX_FILE, threads=1)
+
+
+@pytest.fixture
+def backend(folder: Path) -> CachedOnnxBackend:
+    return CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=1, cache_bytes=10**9)
+
+
+@pytest.fixture(scope="module")
+def typist_and_fresh(folder: Path) -> tuple[TextClassifier, TextClassifier]:
+    """Two classifiers in float32, where rounding to int8 hides nothing; each remembers what it rated itself."""
+    model = tiny_model()
+    path = folder / "float.onnx"
+    onnx.save(in_float(build_cached(weights_of(model), model.config.to_dict(), BLOCK)), path)
+    config, _ = read_config(folder)
+    tokenizer = TextTokenizer.for_config(tiny_tokenizer(), config)
+
+    def load() -> TextClassifier:
+        return TextClassifier(
+            FAKE_INFO, tokenizer, CachedOnnxBackend(path, BLOCK, READ_TOKENS, threads=1, cache_bytes=10**9)
+        )
+
+    return load(), load()
+
+
+def test_without_caches_it_rates_as_the_plain_graph(backend: CachedOnnxBackend, plain: OnnxBackend) -> None:
+    texts = [(2, 7), (2, *IDS), (2, 10, 11, 12), (2, *IDS[:20]), (2, 7)]
+    np.testing.assert_allclose(backend.logits(texts), plain.logits(texts), atol=ROUNDING)
+
+
+def test_typing_token_by_token_equals_rating_each_text_whole(backend: CachedOnnxBackend, plain: OnnxBackend) -> None:
+    cache = EncoderCache()
+    for end in range(1, len(IDS)):
+        text = (2, *IDS[:end])
+        np.testing.assert_allclose(backend.logits([text], [cache]), plain.logits([text]), atol=ROUNDING)
+        assert len(cache.input_ids) == len(text) // BLOCK * BLOCK
+        assert cache.input_ids == text[: len(cache.input_ids)]
+
+
+def test_only_new_tokens_are_encoded_block_by_block(
+    backend: CachedOnnxBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[tuple[int, ...]] = []
+    session = backend._session
+
+    class Watched:
+        def run(self, names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+            encoded.append(feed["input_ids"].shape)
+            return list(session.run(names, feed))
+
+    monkeypatch.setattr(backend, "_session", Watched())
+    cache = EncoderCache()
+    for text in ((2, *IDS[:21]), (2, *IDS[:22]), (2, *IDS[:22], 5), (2, 9, *IDS[1:22])):
+        backend.logits([text], [cache])
+    assert encoded == [*[(1, 4)] * 5, (1, 2), (1, 3), (1, 4), *[(1, 4)] * 5, (1, 3)]
+
+
+def test_pasted_or_typed_a_text_has_the_same_numbers_to_the_last_bit(backend: CachedOnnxBackend) -> None:
+    for count in (0, 6, 7, 8, 9, 30, 50):
+        cache = EncoderCache()
+        for end in range(count + 1):
+            typed = backend.logits([(2, *IDS[:end])], [cache])
+        np.testing.assert_array_equal(backend.logits([(2, *IDS[:count])]), typed)
+
+
+def test_many_typists_in_one_batch_do_not_touch_each_other(backend: CachedOnnxBackend, plain: OnnxBackend) -> None:
+    rng = np.random.default_rng(0)
+    texts = [(2, *rng.integers(5, 60, size).tolist()) for size in rng.integers(1, 50, 40)]
+    caches = [EncoderCache() if number % 5 else None for number in range(40)]
+    for growth in (0, 1, 3, 6):
+        longer = [(*text, *IDS[:growth]) for text in texts]
+        np.testing.assert_allclose(backend.logits(longer, caches), plain.logits(longer), atol=ROUNDING)
+
+
+def test_batches_side_by_side_give_each_text_its_own_numbers(folder: Path, plain: OnnxBackend) -> None:
+    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=3, cache_bytes=10**9)
+    caches = [EncoderCache() for _ in range(9)]
+    for end in (3, 9, 10, 30):
+        texts = [(2, *IDS[row : row + end + row]) for row in range(9)]
+        np.testing.assert_allclose(backend.logits(texts, caches), plain.logits(texts), atol=ROUNDING)
+
+
+def test_an_error_comes_only_after_all_batches_are_done_with_their_caches(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=2, cache_bytes=10**9)
+    run, failed, done = CachedOnnxBackend._run, threading.Event(), threading.Event()
+
+    def slow_or_failing(self: CachedOnnxBackend, batch: list[Any]) -> FloatArray:
+        if batch[0].new < 3:
+            failed.set()
+            raise RuntimeError("no such product")
+        assert failed.wait(60)
+        logits = run(self, batch)
+        done.set()
+        return logits
+
+    monkeypatch.setattr(CachedOnnxBackend, "_run", slow_or_failing)
+    with pytest.raises(RuntimeError, match="no such product"):
+        backend.logits([(2, 7), (2, *IDS[:20])])
+    assert done.is_set()
+
+
+def test_a_cache_emptied_by_the_budget_costs_time_and_nothing_else(folder: Path, plain: OnnxBackend) -> None:
+    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=1, cache_bytes=20_000)
+    caches = [EncoderCache() for _ in range(3)]
+    emptied = 0
+    for end in range(5, 40):
+        texts = [(2, *IDS[number : number + end]) for number in range(3)]
+        np.testing.assert_allclose(backend.logits(texts, caches), plain.logits(texts), atol=ROUNDING)
+        emptied += sum(not cache.input_ids for cache in caches)
+        assert sum(cache.states.nbytes for cache in caches) <= 20_000
+    assert emptied > 0
+
+
+EDITS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("type"), st.sampled_from([*"abcdefg ", " the film", "good ", "👍", "é", "e\u0301", "\u200d", "."])
+        ),
+        st.tuples(st.just("backspace"), st.integers(1, 12)),
+        st.tuples(st.just("paste"), st.sampled_from(["the plot was awful and bad. " * 3, "great " * 90])),
+        st.tuples(st.just("insert"), st.integers(0, 200)),
+        st.tuples(st.just("cut"), st.integers(0, 200)),
+        st.tuples(st.just("undo"), st.just(0)),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def edited(history: list[str], kind: str, value: str | int) -> str:
+    text = history[-1]
+    match kind, value:
+        case (("type" | "paste"), str()):
+            return text + value
+        case "backspace", int():
+            return text[:-value]
+        case "insert", int():
+            return text[:value] + "x" + text[value:]
+        case "cut", int():
+            return text[:value] + text[value + 7 :]
+        case _:
+            return history[-2] if len(history) > 1 else text
+
+
+@settings(max_examples=60, deadline=None)
+@given(EDITS)
+def test_any_edits_are_rated_as_if_each_text_came_alone(
+    typist_and_fresh: tuple[TextClassifier, TextClassifier], edits: list[tuple[str, str | int]]
+) -> None:
+    """Typing, corrections, pastes past the longest text, edits in the middle, undo: never a trace of earlier texts."""
+    typist, fresh = typist_and_fresh
+    cache, history = EncoderCache(), [""]
+    for kind, value in edits:
+        history.append(edited(history, kind, value))
+        [kept], [alone] = typist.classify([history[-1]], [cache]), fresh.classify([history[-1]])
+        np.testing.assert_allclose(kept.probabilities, alone.probabilities, atol=1e-4)
+        assert (kept.tokens, kept.truncated) == (alone.tokens, alone.truncated)
+        assert len(cache.input_ids) <= TINY_TOKENS
+
+
+@pytest.mark.parametrize("tokens", [BLOCK, 8, 17, 1000])
+def test_a_text_read_in_steps_is_rated_as_in_one_go(
+    backend: CachedOnnxBackend, plain: OnnxBackend, tokens: int
+) -> None:
+    text, cache = (2, *IDS), EncoderCache()
+    lengths = [0]
+    while backend.advance(text, cache, tokens):
+        lengths.append(len(cache.input_ids))
+        assert BLOCK <= lengths[-1] - lengths[-2] <= tokens
+    # The last block is left for the rating itself, which reads there.
+    assert len(cache.input_ids) == (len(text) - 1) // BLOCK * BLOCK
+    np.testing.assert_allclose(backend.logits([text], [cache]), plain.logits([text]), atol=ROUNDING)
+
+
+def test_a_step_forgets_what_was_typed_otherwise_before(backend: CachedOnnxBackend, plain: OnnxBackend) -> None:
+    cache = EncoderCache()
+    backend.logits([(2, *IDS)], [cache])
+    changed = (2, *IDS[:9], 7, *IDS[10:])
+    assert backend.advance(changed, cache, BLOCK)
+    assert cache.input_ids == changed[: 8 + BLOCK]
+    np.testing.assert_allclose(backend.logits([changed], [cache]), plain.logits([changed]), atol=ROUNDING)

@@ -1,0 +1,73 @@
+"""The gate lets in by weight, in order, and forgets nobody."""
+
+import asyncio
+
+from model_core.background_queue import Gate
+
+
+class Visitor:
+    """Goes through a gate, and stays until it is told to leave."""
+
+    def __init__(self, gate: Gate, weight: int) -> None:
+        self.inside = False
+        self._leave = asyncio.Event()
+        self.task = asyncio.create_task(self._visit(gate, weight))
+
+    async def _visit(self, gate: Gate, weight: int) -> None:
+        async with gate.through(weight):
+            self.inside = True
+            await self._leave.wait()
+        self.inside = False
+
+    async def leave(self) -> None:
+        self._leave.set()
+        await self.task
+
+
+async def visit(gate: Gate, *weights: int) -> list[Visitor]:
+    visitors = [Visitor(gate, weight) for weight in weights]
+    await settle()
+    return visitors
+
+
+async def settle() -> None:
+    """Let every task run until it waits."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def inside(visitors: list[Visitor]) -> list[bool]:
+    return [visitor.inside for visitor in visitors]
+
+
+async def test_so_much_is_let_in_and_the_rest_in_its_order() -> None:
+    visitors = await visit(Gate(10), 6, 5, 4, 1)
+    assert inside(visitors) == [True, False, False, False], "who is light does not overtake who is heavy"
+    await visitors[0].leave()
+    await settle()
+    assert inside(visitors) == [False, True, True, True]
+
+
+async def test_what_is_heavier_than_all_places_takes_them_all() -> None:
+    visitors = await visit(Gate(10), 99, 1)
+    assert inside(visitors) == [True, False]
+    await visitors[0].leave()
+    await settle()
+    assert inside(visitors) == [False, True]
+
+
+async def test_who_gives_up_in_line_makes_room_for_who_stands_behind() -> None:
+    visitors = await visit(Gate(10), 6, 5, 4)
+    visitors[1].task.cancel()
+    await settle()
+    assert inside(visitors) == [True, False, True]
+
+
+async def test_who_is_let_in_and_cancelled_at_once_leaves_no_place_taken() -> None:
+    gate = Gate(1)
+    [first, second] = await visit(gate, 1, 1)
+    first._leave.set()
+    await first.task
+    second.task.cancel()  # By now its turn has come, and it has not run yet.
+    await settle()
+    assert inside(await visit(gate, 1)) == [True]

@@ -1,0 +1,203 @@
+"""Take the pictures of README and docs from the real page with the shipped model.
+
+``python -m tools.screenshots`` starts a server, types reviews and writes ``docs/images/*.webp``.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tools.chromium import ARGUMENTS, NAMES
+from tools.servers import REPOSITORY, start_server
+
+REVIEW: Final = (
+    "I expected very little of this one, and for half an hour I was right. Then the old man sits down at the piano, "
+    "and from there on I did not look away once. Clumsy in places, but warm, funny and beautifully acted."
+)
+LETDOWN: Final = "Two good jokes in the first ten minutes, then dull, loud and endless. I want my evening back."
+DESKTOP: Final = (1280, 800)
+PHONE: Final = (360, 740)
+SCALE: Final = 2
+KEY_INTERVAL_MS: Final = 20
+PICTURE_QUALITY: Final = 90
+
+WATCHING_GAP: Final = 32
+"""Between the two windows of the picture of watching, in pixels of the screen."""
+
+MOVIE_SIZE: Final = (960, 600)
+MOVIE_KEYS: Final = 3
+"""Keys from one frame to the next."""
+MOVIE_FRAME_MS: Final = 150
+MOVIE_LAST_FRAME_MS: Final = 3_000
+MOVIE_QUALITY: Final = 65
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture: where, how large, in which theme, and what is done before it is taken."""
+
+    path: str = "/"
+    size: tuple[int, int] = DESKTOP
+    theme: Literal["light", "dark"] = "light"
+    act: Callable[[Page], None] = lambda page: None
+
+
+def rate(page: Page, text: str = REVIEW) -> None:
+    """Type a review key by key, and wait until the bars are for all of it."""
+    page.locator("#review").press_sequentially(text, delay=KEY_INTERVAL_MS)
+    expect(page.locator("#freshness")).to_have_attribute("data-state", re.compile("fresh|prior"), timeout=30_000)
+
+
+def explain(page: Page, text: str = REVIEW) -> None:
+    """The same, and wait for what each word adds."""
+    rate(page, text)
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=30_000)
+
+
+def comment(page: Page) -> None:
+    """Type into the field of the widget's page."""
+    page.locator("#comment").press_sequentially(REVIEW)
+    expect(page.locator("starcast-meter .number")).to_have_text(re.compile(r"\d"), timeout=30_000)
+
+
+def scroll_to(page: Page, place: str) -> None:
+    """Bring a part of the page to the top."""
+    page.locator(place).evaluate("element => element.scrollIntoView()")
+
+
+SCENES: Final[dict[str, Scene]] = {
+    "page-light": Scene(act=explain),
+    "page-dark": Scene(theme="dark", act=explain),
+    "page-russian": Scene("/ru/", act=explain),
+    "page-empty": Scene(act=partial(rate, text="")),
+    "page-bad": Scene(act=partial(explain, text=LETDOWN)),
+    "phone-light": Scene(size=PHONE, act=explain),
+    "phone-dark": Scene(size=PHONE, theme="dark", act=explain),
+    "model-page": Scene("/model/", size=(1000, 1090), act=partial(scroll_to, place="#good")),
+    "widget": Scene("/widget/", size=(900, 700), act=comment),
+}
+ALL: Final = (*SCENES, "watching", "typing")
+
+
+def take(browser: Browser, address: str, scene: Scene) -> Image.Image:
+    """What is to be seen of a scene, on a screen of double density."""
+    with opened(browser, address + scene.path, scene.size, scene.theme, SCALE) as page:
+        scene.act(page)
+        return picture(page)
+
+
+def watching(browser: Browser, address: str) -> Image.Image:
+    """Who writes and who watches, side by side."""
+    size = (760, 640)
+    with (
+        opened(browser, address, size, "light", SCALE) as writer,
+        opened(browser, address, size, "dark", SCALE) as watcher,
+    ):
+        writer.locator("#room-open").click()
+        expect(writer.locator("#room-link")).to_have_value(re.compile("/watch/"))
+        watcher.goto(writer.locator("#room-link").input_value())
+        rate(writer)
+        expect(watcher.locator("#watched-text")).to_have_text(REVIEW, timeout=30_000)
+        expect(watcher.locator("#freshness")).to_have_attribute("data-state", "fresh", timeout=30_000)
+        scroll_to(writer, "body")
+        windows = [picture(writer), picture(watcher)]
+    width = sum(window.width for window in windows) + WATCHING_GAP
+    both = Image.new("RGB", (width, windows[0].height), "white")
+    both.paste(windows[0], (0, 0))
+    both.paste(windows[1], (windows[0].width + WATCHING_GAP, 0))
+    return both
+
+
+def movie(browser: Browser, address: str) -> list[Image.Image]:
+    """Frames of somebody who types."""
+    frames = []
+    with opened(browser, address, MOVIE_SIZE, "light", 1) as page:
+        for begin in range(0, len(REVIEW), MOVIE_KEYS):
+            rate(page, REVIEW[begin : begin + MOVIE_KEYS])
+            frames.append(picture(page))
+        expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=30_000)
+        frames.append(picture(page))
+    return frames
+
+
+def picture(page: Page) -> Image.Image:
+    """What is on the screen, without the caret, which blinks."""
+    return Image.open(io.BytesIO(page.screenshot(caret="hide"))).convert("RGB")
+
+
+def write_picture(image: Image.Image, path: Path) -> None:
+    """Write a WebP: a palette would draw rings into shadows and fades."""
+    image.save(path, quality=PICTURE_QUALITY, method=6)
+
+
+def write_movie(frames: Sequence[Image.Image], path: Path) -> None:
+    """Write an animated WebP that begins anew after its last frame."""
+    durations = [*[MOVIE_FRAME_MS] * (len(frames) - 1), MOVIE_LAST_FRAME_MS]
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], duration=durations, loop=0, quality=MOVIE_QUALITY, method=6
+    )
+
+
+@contextlib.contextmanager
+def opened(
+    browser: Browser, address: str, size: tuple[int, int], theme: Literal["light", "dark"], scale: int
+) -> Iterator[Page]:
+    """A page whose bars stand where they belong at once."""
+    width, height = size
+    page = browser.new_page(
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        device_scale_factor=scale,
+        reduced_motion="reduce",
+    )
+    page.goto(address)
+    yield page
+    page.close()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.screenshots", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all without one: {' '.join(ALL)}")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "images", help="folder to write")
+    options = parser.parse_args()
+    names = options.names or ALL
+    if unknown := set(names) - set(ALL):
+        parser.error(f"there is no scene {', '.join(sorted(unknown))}")
+    chromium = next(filter(None, map(shutil.which, NAMES)), None)
+    if chromium is None:
+        sys.exit("error: chromium is not installed")
+    options.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as data_dir, sync_playwright() as playwright:
+        environment = {**os.environ, "STARCAST_DATA_DIR": data_dir, "STARCAST_DEBUG": "1", "STARCAST_BACKEND": "fake"}
+        for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
+            subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=environment, check=True)
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        with start_server(Path(data_dir)) as server:
+            for name in names:
+                if name == "typing":
+                    write_movie(movie(browser, server.http), options.output / "typing.webp")
+                elif name == "watching":
+                    write_picture(watching(browser, server.http), options.output / "watching.webp")
+                else:
+                    write_picture(take(browser, server.http, SCENES[name]), options.output / f"{name}.webp")
+                print(name, flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Starting and stopping the real server as a process of its own."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class RunningServer:
+    """A server process and where it listens."""
+
+    process: subprocess.Popen[str]
+    port: int
+    announcement: list[str]
+    log: Path
+
+    @property
+    def http(self) -> str:
+        """Address of the page."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        """Address of the WebSocket."""
+        return f"ws://localhost:{self.port}/ws/v1/classify/"
+
+    def logged(self) -> str:
+        """What the server has logged."""
+        return self.log.read_text()
+
+
+@contextlib.contextmanager
+def start_server(
+    data_dir: Path, port: int = 0, program: Sequence[str] = ("manage.py", "serve"), **environment: str
+) -> Iterator[RunningServer]:
+    """Run ``manage.py serve``, or another ``program`` for Python, until the block ends.
+
+    It must then end by itself when asked to.
+    """
+    variables = {**os.environ, "STARCAST_DATA_DIR": str(data_dir), "STARCAST_SECRET_KEY": "x" * 60, **environment}
+    log = data_dir / f"server-{os.urandom(4).hex()}.log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, *program, "--port", str(port)],
+            cwd=REPOSITORY,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        announcement = [process.stdout.readline() for _ in range(3)]
+        match = re.search(r"http://[^:]+:(\d+)/", "".join(announcement))
+        assert match is not None, f"no address in {announcement}; log: {log.read_text()}"
+        yield RunningServer(process, int(match[1]), announcement, log)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.wait()
+
+
+async def open_socket(server: RunningServer, **options: Any) -> ClientConnection:
+    """Connect, and read the greeting."""
+    socket = await connect(server.ws, subprotocols=[Subprotocol("starcast.v1")], proxy=None, max_size=2**21, **options)
+    assert json.loads(await socket.recv())["type"] == "session.created"
+    return socket
+
+
+async def ask(socket: ClientConnection, frame: str | bytes) -> dict[str, Any]:
+    """Send one frame, and read one message."""
+    await socket.send(frame)
+    return dict(json.loads(await socket.recv()))

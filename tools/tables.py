@@ -1,0 +1,150 @@
+"""The tables of the docs, made from what they describe.
+
+A page asks for one between ``[[[cog tables.NAME() ]]]`` and ``[[[end]]]``; ``make tables`` writes it there.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from annotated_types import Ge, Le
+from pydantic.fields import FieldInfo
+
+from live.limits import Limits
+from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS, comes_back
+from live.monitoring.metrics import REGISTRY
+from model_core.options import described
+from project.environment import BASE_DIR, ClientLimits, EngineLimits, FromEnvironment, Model, Server
+
+
+def errors() -> None:
+    """Every error code, over WebSocket and HTTP."""
+    _table(
+        ("code", "HTTP", "retryable", "meaning"),
+        (
+            (f"`{code}`", str(kind.status or "–"), _yes_or_no(kind.retryable), kind.meaning)
+            for code, kind in ERRORS.items()
+        ),
+    )
+
+
+def websocket_errors() -> None:
+    """The errors of the WebSocket, and the close code that may follow each."""
+    _table(
+        ("code", "retryable", "close code", "meaning"),
+        (
+            (f"`{code}`", _yes_or_no(kind.retryable), str(kind.close or "–"), kind.meaning)
+            for code, kind in ERRORS.items()
+            if kind.over_websocket
+        ),
+    )
+
+
+def http_statuses() -> None:
+    """The errors of HTTP by their status."""
+    by_status = groupby(sorted(STATUS, key=STATUS.__getitem__), key=STATUS.__getitem__)
+    _table(
+        ("status", "codes"), ((str(status), ", ".join(f"`{code}`" for code in codes)) for status, codes in by_status)
+    )
+
+
+def close_codes() -> None:
+    """Every close code of the WebSocket."""
+    _table(
+        ("code", "connect again", "meaning"),
+        ((str(code), _yes_or_no(comes_back(code)), meaning) for code, meaning in CLOSE_MEANINGS.items()),
+    )
+
+
+def limits(*names: str) -> None:
+    """The named limits, as clients know them."""
+    fields = described(Limits)
+    _table(
+        ("limit", "default", "meaning"),
+        ((f"`{name}`", f"{fields[name].default:,}", str(fields[name].description)) for name in names),
+    )
+
+
+def server_settings() -> None:
+    """The general settings of a server."""
+    _settings(Server)
+
+
+def model_settings() -> None:
+    """The settings of the model."""
+    _settings(Model)
+
+
+def client_limits() -> None:
+    """The settings that limit clients."""
+    _settings(ClientLimits, with_range=True)
+
+
+def engine_limits() -> None:
+    """The settings that limit the engine."""
+    _settings(EngineLimits, with_range=True)
+
+
+def metrics() -> None:
+    """Every metric of our own."""
+    suffixes = {"counter": "_total", "info": "_info"}
+    _table(
+        ("metric", "type", "meaning"),
+        (
+            (
+                f"`{family.name}{suffixes.get(family.type, '')}`",
+                family.type,
+                family.documentation,
+            )
+            for family in REGISTRY.collect()
+            if family.name.startswith("starcast_")
+        ),
+    )
+
+
+def _settings(kind: type[FromEnvironment], with_range: bool = False) -> None:
+    variables = kind.variables()
+    rows = (
+        (f"`{variables[name]}`", _default(field), *([_range(field)] if with_range else []), _meaning(field, variables))
+        for name, field in kind.model_fields.items()
+    )
+    _table(("variable", "default", *(["range"] if with_range else []), "meaning"), rows)
+
+
+def _meaning(field: FieldInfo, variables: Mapping[str, str]) -> str:
+    return re.sub(r"`(\w+)`", lambda name: f"`{variables.get(name[1], name[1])}`", str(field.description))
+
+
+def _default(field: FieldInfo) -> str:
+    extra: Any = field.json_schema_extra
+    match extra or field.default:
+        case {"default_is": str(words)}:
+            return words
+        case bool(yes):
+            return _yes_or_no(yes)
+        case Path() as path:
+            return f"`{path.relative_to(BASE_DIR)}` in the project folder"
+        case [*parts]:
+            return f"`{','.join(parts)}`" if parts else "empty"
+        case None:
+            return "none"
+        case value:
+            return f"`{value}`" if value != "" else "empty"
+
+
+def _range(field: FieldInfo) -> str:
+    low = next((str(bound.ge) for bound in field.metadata if isinstance(bound, Ge)), None)
+    high = next((str(bound.le) for bound in field.metadata if isinstance(bound, Le)), None)
+    return f"{low} or more" if high is None else f"{low} to {high}"
+
+
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *map(list, rows)]
+    print("", *(f"| {' | '.join(line)} |" for line in lines), "", sep="\n")

@@ -80,8 +80,8 @@ packages: .venv/package $(BIOME) ## Build both clients, Python and npm, into bui
 train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
 	$(BIN)/python -m training.finetune --data $(DATA) --config $(CONFIG) --run $(RUN) $(ARGS)
 
-distill: env ## Rate the reviews without a rating by RUN's checkpoint, into runs/soft_labels.safetensors
-	$(BIN)/python -m training.distill --data $(DATA) --teacher $(RUN)/checkpoint $(ARGS)
+distill: env ## Rate the reviews without a rating by RUN's checkpoint, into runs/soft/teacher
+	$(BIN)/python -m training.distill --data $(DATA) --teacher $(RUN)/checkpoint --kinds unrated $(ARGS)
 
 export: env ## Export RUN's checkpoint to float16 safetensors and int8 ONNX beside it
 	$(BIN)/python -m training.export $(RUN)/checkpoint --output $(RUN)/export

@@ -2,12 +2,11 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
@@ -21,28 +20,27 @@ from training.data import Review
 Draw = tuple[int, int]
 """A text's index, and how many of its characters are shown."""
 
+AnyDraw = TypeVar("AnyDraw")
+
 _POOL_BATCHES = 64
 _PAD_TO = 8
 
 
 @dataclass(frozen=True)
 class TrainingTexts:
-    """Texts and their targets [texts, 8]: first the rated reviews, then those that only teachers have rated."""
+    """Texts and their targets [texts, 8]: first the rated reviews, then what only teachers have rated."""
 
     texts: Sequence[str]
     targets: Tensor
     rated: int
+    parts: int = 0
+    """So many of the last texts are no whole reviews: random beginnings are not cut from these."""
 
     @classmethod
     def of(cls, reviews: Sequence[Review]) -> "TrainingTexts":
         """Rated reviews."""
         ratings = torch.tensor([review.label for review in reviews], dtype=torch.long)
         return cls([review.text for review in reviews], functional.one_hot(ratings, NUM_LABELS).float(), len(reviews))
-
-    def with_soft(self, texts: Sequence[str], probabilities: NDArray[np.float32]) -> "TrainingTexts":
-        """Add the first texts, as many as there are probabilities [texts, 8] of theirs."""
-        targets = torch.cat([self.targets, torch.from_numpy(probabilities)])
-        return TrainingTexts([*self.texts, *texts[: len(probabilities)]], targets, self.rated)
 
 
 class DrawnTexts(Dataset[tuple[tuple[int, ...], Tensor]]):
@@ -78,18 +76,12 @@ class EpochPlan(Sampler[list[Draw]]):
         soft = range(data.rated, len(lengths))
         order += rng.sample(soft, min(len(soft), round(config.soft_share * data.rated)))
         draws = [(index, lengths[index]) for index in order]
+        whole = [index for index in order if index < len(lengths) - data.parts]
         draws += [
-            (index, _prefix_chars(rng, config.min_prefix_chars, lengths[index]))
-            for index in rng.choices(order, k=round(config.prefix_share * len(order)))
+            (index, prefix_chars(rng, config.min_prefix_chars, lengths[index]))
+            for index in rng.choices(whole, k=round(config.prefix_share * len(whole)))
         ]
-        rng.shuffle(draws)
-        pool = config.batch_size * _POOL_BATCHES
-        batches = []
-        for start in range(0, len(draws), pool):
-            alike = sorted(draws[start : start + pool], key=lambda draw: draw[1])
-            batches += [alike[at : at + config.batch_size] for at in range(0, len(alike), config.batch_size)]
-        rng.shuffle(batches)
-        self._batches = batches[first_batch:]
+        self._batches = batches_alike(draws, lambda draw: draw[1], config.batch_size, rng)[first_batch:]
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -98,7 +90,22 @@ class EpochPlan(Sampler[list[Draw]]):
         return iter(self._batches)
 
 
-def _prefix_chars(rng: random.Random, shortest: int, whole: int) -> int:
+def batches_alike(
+    draws: Sequence[AnyDraw], length: Callable[[AnyDraw], int], batch_size: int, rng: random.Random
+) -> list[list[AnyDraw]]:
+    """Shuffle, sort by length within pools of some dozen batches, and shuffle the batches."""
+    shuffled = list(draws)
+    rng.shuffle(shuffled)
+    pool = batch_size * _POOL_BATCHES
+    batches = []
+    for start in range(0, len(shuffled), pool):
+        alike = sorted(shuffled[start : start + pool], key=length)
+        batches += [alike[at : at + batch_size] for at in range(0, len(alike), batch_size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def prefix_chars(rng: random.Random, shortest: int, whole: int) -> int:
     """A log-uniform length: as many draws between 10 and 100 characters as between 100 and 1,000."""
     if whole <= shortest:
         return whole

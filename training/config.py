@@ -5,9 +5,12 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
 
 from model_core.checkpoint import Attention
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class ConfigError(ValueError):
@@ -39,12 +42,18 @@ class FinetuneConfig:
     ordinal_weight: float = 0.0
     """Weight of a loss that grows with the distance from the rating in classes (OLL)."""
     soft_labels: str = ""
-    """File of ``training.distill``: unlabelled reviews with what teachers make of them."""
+    """File or folder of ``training.distill`` or ``training.blend``: texts with what teachers make of them."""
     soft_share: float = 1.0
-    """Reviews with soft labels in each epoch, as a share of the rated ones."""
+    """Texts that only teachers have rated in each epoch, as a share of the rated reviews."""
+    soft_weight: float = 0.5
+    """Of a rated review that teachers have rated too, the share of its target that is theirs."""
     epochs: int = 3
     budget_minutes: float = 0.0
     """If above 0, end after this much training time; the learning rate then decays over the time."""
+    stop_after_minutes: float = 0.0
+    """If above 0, save and stop after this much time, to go on when the same command is given again."""
+    average: float = 0.0
+    """If above 0, what a moving average of the weights keeps at each step; the average is judged and written."""
     batch_size: int = 32
     prefix_share: float = 0.5
     """Random beginnings of reviews added to each epoch, as a share of the reviews: the page sees unfinished text."""
@@ -72,8 +81,8 @@ class FinetuneConfig:
     """If above 0, train on so many reviews only, and judge by as many: for tests and first looks."""
 
     def __post_init__(self) -> None:
-        _check_kinds(self)
-        _check_ranges(
+        check_kinds(self)
+        check_ranges(
             self,
             ("max_tokens", 8, 512),
             ("head_share", 0, 1),
@@ -83,6 +92,8 @@ class FinetuneConfig:
             ("blocks_weight", 0, 1),
             ("ordinal_weight", 0, 10),
             ("soft_share", 0, 10),
+            ("soft_weight", 0, 1),
+            ("average", 0, 0.99999),
             ("batch_size", 1, 4096),
             ("prefix_share", 0, 10),
             ("min_prefix_chars", 1, 1000),
@@ -97,97 +108,101 @@ class FinetuneConfig:
             raise ConfigError(f"lookahead_tokens must be 0 or lie in (1, 1000], not {self.lookahead_tokens}")
         if self.attention == "full" and self.lookahead_tokens:
             raise ConfigError("lookahead_tokens needs block-causal attention, which rates all beginnings in one pass")
-        _check_rates(self)
-        _check_not_negative(self, "budget_minutes", "save_minutes", "limit")
+        check_rates(self)
+        check_not_negative(self, "budget_minutes", "stop_after_minutes", "save_minutes", "limit")
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
-    """Options of ``training.pretrain``; the shape by default is ELECTRA-small's (Clark et al. 2020)."""
+class TeacherConfig:
+    """Options of ``training.teacher train``."""
 
-    init: str = "scratch"
-    """``scratch``, or whose encoder to start from, as ``training.finetune`` takes it: ``minilm``, a folder, a name."""
-    layers: int = 12
-    """From scratch: layers of the discriminator, and of the generator too."""
-    hidden: int = 256
-    """From scratch: width of the discriminator."""
-    embedding: int = 128
-    """From scratch: width of the embeddings."""
-    heads: int = 4
-    intermediate: int = 1024
-    generator_share: float = 0.25
-    """Width of the generator, as a share of the discriminator's."""
-    mask_share: float = 0.15
-    """Share of the tokens that the generator has to guess."""
-    kept_share: float = 0.15
-    """Of these, the share that the generator is shown as they are; the rest are masked."""
-    discriminator_weight: float = 50.0
-    attention: Attention = "full"
-    """``block-causal``: learn to read as ``training.finetune`` does with the same option."""
-    block: int = 16
-    """Block-causal: blocks are of 1 to twice as many tokens, drawn at random."""
-    sequence_tokens: int = 512
-    """Tokens of one sequence. Fine-tuning meets untrained positions where it reads longer texts."""
-    batch_size: int = 64
-    """Sequences of one step."""
+    init: str = ""
+    """Folder or hub name of the encoder, or of a sequence classifier with eight labels."""
+    max_tokens: int = 256
+    """Tokens of one text, those at its ends included."""
+    head_share: float = 0.25
+    """Of a text that is too long, the share of the tokens taken from its head; the rest are from its tail."""
+    frozen_layers: int = 0
+    """So many of the lowest layers stay as they are, which saves their way back. The embeddings always do."""
+    steps: int = 2500
+    """Steps of the run. More than before goes on with a run, even one that has ended."""
+    warmup_steps: int = 60
+    decay_steps: int = 400
+    """The learning rate is constant after the warmup, and falls to zero over so many last steps."""
+    average: float = 0.99
+    """What the moving average of the weights keeps at each step; the average is what is judged and written."""
+    batch_size: int = 32
     accumulate: int = 1
     """Compute a step in so many parts, which takes less memory; what comes out is nearly the same."""
-    steps: int = 100_000
-    budget_minutes: float = 0.0
-    """If above 0, end after this much training time; the learning rate then decays over the time."""
-    stop_after_minutes: float = 0.0
-    """If above 0, save and stop after this much time, to go on when the same command is given again."""
-    learning_rate: float = 5e-4
+    prefix_share: float = 0.5
+    """Random beginnings of reviews in each epoch, as a share of the reviews."""
+    min_prefix_chars: int = 8
+    """Shortest beginning; lengths are log-uniform from here to the whole text."""
+    sentence_share: float = 0.25
+    """Single sentences of reviews in each epoch, as a share of the reviews."""
+    learning_rate: float = 3e-5
+    """Peak for the uppermost layer."""
+    head_learning_rate: float = 5e-4
+    layer_decay: float = 0.9
+    """Each layer learns this much slower than the one above it."""
     weight_decay: float = 0.01
-    warmup_share: float = 0.06
     max_grad_norm: float = 1.0
-    compile: bool = False
-    """Compile the model (``torch.compile``): minutes at the start, faster steps."""
+    hidden_dropout: float = 0.1
+    attention_dropout: float = 0.0
+    """0 keeps the fused attention."""
+    validation_share: float = 0.08
+    """Share of the training films held out to judge by, the same films as for ``training.finetune``."""
+    look_steps: int = 200
+    """Judge the average of the weights after so many steps, on ``look_reviews`` of the held-out reviews."""
+    look_reviews: int = 400
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """``auto``: bf16 where the hardware computes in it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = 1
+    budget_minutes: float = 0.0
+    """If above 0, end after this much training time; the learning rate does not follow it."""
+    stop_after_minutes: float = 0.0
+    """If above 0, save and stop after this much time, to go on when the same command is given again."""
     save_minutes: float = 5.0
-    shard_mb: int = 0
-    """If above 0, write weights and state in files of at most so many MiB, but for their headers."""
-    half_checkpoint: bool = False
-    """Write the checkpoint in float16, half the size. Fine-tuning computes in float32 all the same."""
     limit: int = 0
-    """If above 0, read so many documents only: for tests and first looks."""
+    """If above 0, train on so many reviews only, and judge by as many: for tests and first looks."""
 
     def __post_init__(self) -> None:
-        _check_kinds(self)
-        _check_ranges(
+        check_kinds(self)
+        if not self.init:
+            raise ConfigError("init must name the folder or the hub name of an encoder")
+        check_ranges(
             self,
-            ("layers", 1, 48),
-            ("hidden", 8, 4096),
-            ("embedding", 8, 4096),
-            ("heads", 1, 64),
-            ("intermediate", 8, 16384),
-            ("generator_share", 0.01, 1),
-            ("mask_share", 0.01, 0.5),
-            ("kept_share", 0, 0.9),
-            ("discriminator_weight", 0, 1000),
-            ("block", 1, 256),
-            ("sequence_tokens", 8, 512),
-            ("batch_size", 1, 65536),
-            ("accumulate", 1, 65536),
+            ("max_tokens", 8, 8192),
+            ("head_share", 0, 1),
             ("steps", 1, 10**8),
+            ("average", 0, 0.99999),
+            ("batch_size", 1, 4096),
+            ("accumulate", 1, 4096),
+            ("prefix_share", 0, 10),
+            ("min_prefix_chars", 1, 1000),
+            ("sentence_share", 0, 10),
+            ("layer_decay", 0.1, 1),
             ("weight_decay", 0, 1),
-            ("warmup_share", 0, 0.9),
+            ("hidden_dropout", 0, 0.9),
+            ("attention_dropout", 0, 0.9),
+            ("validation_share", 0, 0.5),
+            ("look_steps", 1, 10**8),
+            ("look_reviews", 1, 10**6),
         )
-        if self.hidden % self.heads:
-            raise ConfigError(f"hidden is {self.hidden}, which {self.heads} heads do not divide")
-        if self.batch_size % self.accumulate:
-            raise ConfigError(f"batch_size is {self.batch_size}, which accumulate {self.accumulate} does not divide")
-        _check_rates(self)
-        _check_not_negative(self, "budget_minutes", "stop_after_minutes", "save_minutes", "shard_mb", "limit")
+        check_rates(self)
+        check_not_negative(
+            self,
+            *("frozen_layers", "warmup_steps", "decay_steps", "budget_minutes", "stop_after_minutes", "save_minutes"),
+            "limit",
+        )
 
 
-AnyConfig = TypeVar("AnyConfig", FinetuneConfig, PretrainConfig)
+AnyConfig = TypeVar("AnyConfig", bound="DataclassInstance")
 
 
-def _check_kinds(config: FinetuneConfig | PretrainConfig) -> None:
+def check_kinds(config: Any) -> None:
+    """Refuse a value of another type than its option's; whole numbers will do for floats. Raises ConfigError."""
     for field, value in vars(config).items():
         expected = get_type_hints(type(config))[field]
         if expected is float and type(value) is int:
@@ -198,20 +213,23 @@ def _check_kinds(config: FinetuneConfig | PretrainConfig) -> None:
             raise ConfigError(f"{field} must be one of {', '.join(expected.__args__)}, not {value!r}")
 
 
-def _check_ranges(config: FinetuneConfig | PretrainConfig, *ranges: tuple[str, float, float]) -> None:
+def check_ranges(config: Any, *ranges: tuple[str, float, float]) -> None:
+    """Refuse options outside of (name, least, most). Raises ConfigError."""
     for field, low, high in ranges:
         if not low <= getattr(config, field) <= high:
             raise ConfigError(f"{field} must lie in [{low}, {high}], not {getattr(config, field)}")
 
 
-def _check_rates(config: FinetuneConfig | PretrainConfig) -> None:
+def check_rates(config: Any) -> None:
+    """Refuse a learning rate or a norm that makes no sense. Raises ConfigError."""
     if not 0 < config.learning_rate <= 1:
         raise ConfigError(f"learning_rate must lie in (0, 1], not {config.learning_rate}")
     if not config.max_grad_norm > 0:
         raise ConfigError(f"max_grad_norm must be above 0, not {config.max_grad_norm}")
 
 
-def _check_not_negative(config: FinetuneConfig | PretrainConfig, *fields: str) -> None:
+def check_not_negative(config: Any, *fields: str) -> None:
+    """Refuse values below 0. Raises ConfigError."""
     for field in fields:
         if not getattr(config, field) >= 0:
             raise ConfigError(f"{field} must be 0 or more, not {getattr(config, field)}")

@@ -1,85 +1,152 @@
-"""Soft labels for the reviews without a rating: what one teacher, or the mean of several, makes of each whole text.
+"""Have a teacher rate texts: rated and unrated reviews, their beginnings, single sentences.
 
-``python -m training.distill --teacher CHECKPOINT --output runs/soft_labels.safetensors``; ``training.finetune`` learns
-from them by ``--soft-labels FILE`` (distillation: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
+``python -m training.distill --teacher runs/teacher/checkpoint --output runs/soft/teacher`` writes a file for every
+1,000 texts as soon as they are rated, and goes on where it was stopped when the same command is given again. A teacher
+is a checkpoint of ``training.teacher`` or ``training.finetune``, what serving loads, or ``tf-idf``. ``training.blend``
+makes one set of labels of several teachers', and ``training.finetune --soft-labels`` learns from it (distillation:
+Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
 """
 
 import argparse
 import hashlib
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from tqdm import tqdm
 
-from model_core.checkpoint import read_config
-from model_core.errors import CheckpointError, one_line
-from model_core.labels import NUM_LABELS
+from model_core.checkpoint import WEIGHTS_FILE, read_config, sha256_of
+from model_core.errors import CheckpointError
 from model_core.tokenizer import TextTokenizer
-from training.data import DataError, read_unlabelled
+from training.baseline import TfidfClassifier, fit_tfidf
+from training.data import DataError, in_validation
 from training.device import computes_in_bf16, pick_device
+from training.encoder import rate_texts
 from training.initial import InitError, load_initial
 from training.metrics import Floats
+from training.soft import (
+    KINDS,
+    PART_TEXTS,
+    Library,
+    SoftLabels,
+    TextName,
+    begin_folder,
+    part_path,
+    texts_to_rate,
+    write_soft_labels,
+)
+from training.teacher import SETTINGS_FILE, load_teacher
 from training.validation import predict_probabilities
 
+TFIDF: Final = "tf-idf"
+_FOLDS = 4
 
-def write_soft_labels(path: Path, texts: Sequence[str], probabilities: Floats) -> None:
-    """Write probabilities [texts, 8], and the digest of the texts that they belong to."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"probabilities": probabilities.astype(np.float16)}, path, metadata={"texts_sha256": _digest(texts)})
-
-
-def read_soft_labels(path: Path, unlabelled: Sequence[str]) -> NDArray[np.float32]:
-    """Return probabilities [texts, 8] of the first so many of the unlabelled texts. Raises DataError."""
-    try:
-        with safe_open(path, "np") as file:
-            probabilities: NDArray[np.float32] = file.get_tensor("probabilities").astype(np.float32)
-            written = file.metadata()["texts_sha256"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise DataError(f"{path} holds no soft labels of training.distill: {one_line(error)}") from error
-    if written != _digest(unlabelled[: len(probabilities)]):
-        raise DataError(f"{path} holds soft labels of other texts: make it again by training.distill")
-    return probabilities
+Rater = Callable[[Sequence[TextName]], Floats]
+"""Probabilities [texts, 8] of the texts of these names."""
 
 
-def rate_by(teachers: Sequence[Path], texts: Sequence[str]) -> Floats:
-    """Mean of what the teachers make of whole texts, [texts, 8]. Raises CheckpointError, InitError."""
+def rater(teacher: str, library: Library, validation_share: float) -> Rater:
+    """The teacher in a folder, or TF-IDF. Raises CheckpointError, InitError."""
+    if teacher == TFIDF:
+        return _tfidf(library, validation_share)
+    folder = Path(teacher)
     device = pick_device("auto")
-    total = np.zeros((len(texts), NUM_LABELS))
-    for folder in teachers:
+    if (folder / SETTINGS_FILE).exists():
+        model, encoder = load_teacher(folder)
+        model.to(device)
+
+        def rate(texts: Sequence[str]) -> Floats:
+            return rate_texts(model, encoder, texts)
+
+    else:
         config, _ = read_config(folder)
-        model, pieces = load_initial(str(folder), hidden_dropout=0.0, attention_dropout=0.0)
+        student, pieces = load_initial(str(folder), hidden_dropout=0.0, attention_dropout=0.0)
+        student.to(device)
         tokenizer = TextTokenizer.for_config(pieces, config)
+
+        def rate(texts: Sequence[str]) -> Floats:
+            return predict_probabilities(student, tokenizer, texts, config)
+
+    def rate_names(names: Sequence[TextName]) -> Floats:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_in_bf16(device)):
-            total += predict_probabilities(model.to(device), tokenizer, texts, config)
-    return total / len(teachers)
+            return rate([library.text(name) for name in names])
+
+    return rate_names
 
 
-def _digest(texts: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+def _tfidf(library: Library, validation_share: float) -> Rater:
+    """TF-IDF that never rates a film that it learned from: what it says of those is all but their ratings.
+
+    It is fitted once for each fold of the training films, on the others and their beginnings.
+    """
+    train = [review for review in library.rated.values() if not in_validation(review.film, validation_share)]
+    fitted = [
+        fit_tfidf([review for review in train if _fold(review.film) != fold], prefix_share=0.5)
+        for fold in tqdm(range(_FOLDS), desc=TFIDF)
+    ]
+
+    def rate_names(names: Sequence[TextName]) -> Floats:
+        texts = [library.text(name) for name in names]
+        each = np.stack([_probabilities(model, texts) for model in fitted])
+        rows = each.mean(axis=0)
+        for row, name in enumerate(names):
+            review = library.review(name)
+            if review is not None and not in_validation(review.film, validation_share):
+                rows[row] = each[_fold(review.film), row]
+        return np.asarray(rows)
+
+    return rate_names
+
+
+def _fold(film: str) -> int:
+    return hashlib.sha256(f"fold {film}".encode()).digest()[0] % _FOLDS
+
+
+def _probabilities(model: TfidfClassifier, texts: Sequence[str]) -> Floats:
+    return np.array([prediction.probabilities for prediction in model.classify(texts)])
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.distill", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
-    parser.add_argument("--teacher", type=Path, action="append", required=True, help="folder; may be repeated")
-    parser.add_argument("--output", type=Path, default=Path("runs/soft_labels.safetensors"), help="(%(default)s)")
-    parser.add_argument("--limit", type=int, default=0, help="rate so many texts only (default: all 50,000)")
+    parser.add_argument("--teacher", required=True, help=f"folder, or {TFIDF}")
+    parser.add_argument("--output", type=Path, default=Path("runs/soft/teacher"), help="folder (%(default)s)")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="in this order (default: all)")
+    parser.add_argument("--parts", type=int, help="only so many first parts of each kind: a random sample")
+    parser.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
     options = parser.parse_args(argv)
     try:
-        texts = read_unlabelled(options.data)[: options.limit or None]
-        probabilities = rate_by(options.teacher, texts)
+        library = Library(options.data)
+        weights = None if options.teacher == TFIDF else Path(options.teacher) / WEIGHTS_FILE
+        if weights and not weights.is_file():
+            raise DataError(f"{options.teacher} holds no {WEIGHTS_FILE}")
+        described = {"name": options.teacher, "sha256": sha256_of(weights)} if weights else {"name": TFIDF}
+        command = shlex.join(["python", "-m", "training.distill", *(argv if argv is not None else sys.argv[1:])])
+        begin_folder(options.output, {"teacher": described, "command": command})
+        todo = [
+            (part_path(options.output, kind, number), names)
+            for kind in options.kinds
+            for number, names in enumerate(_parts(texts_to_rate(library, kind))[: options.parts])
+        ]
+        left = [(path, names) for path, names in todo if not path.exists()]
+        if left:
+            rate = rater(options.teacher, library, options.validation_share)
+            for path, names in tqdm(left, initial=len(todo) - len(left), total=len(todo), desc="rate", unit="part"):
+                write_soft_labels(path, SoftLabels(names, rate(names)), library)
     except (DataError, CheckpointError, InitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    write_soft_labels(options.output, texts, probabilities)
-    print(f"{options.output}: {len(texts)} texts, mean probabilities {probabilities.mean(axis=0).round(3)}")
+    print(f"{options.output}: {len(todo)} files")
     return 0
+
+
+def _parts(names: Sequence[TextName]) -> list[Sequence[TextName]]:
+    return [names[at : at + PART_TEXTS] for at in range(0, len(names), PART_TEXTS)]
 
 
 if __name__ == "__main__":

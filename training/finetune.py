@@ -6,110 +6,104 @@ resume; ``python -m training.export`` makes of the result what serving loads.
 """
 
 import argparse
-import dataclasses
-import functools
+import hashlib
 import json
-import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.utils.data import DataLoader
-from tqdm import tqdm
 from transformers import ElectraForSequenceClassification
 
 from model_core.attention import random_blocks, rate_at, rate_at_cls
 from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, write_config
-from model_core.labels import NUM_LABELS
 from model_core.tokenizer import TextTokenizer
-from training.batches import DrawnTexts, EpochPlan, TrainingTexts, collate
+from training.batches import Draw, DrawnTexts, EpochPlan, TrainingTexts, collate
 from training.beginnings import spread
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
-from training.data import DataError, Review, fingerprint, load_split, read_unlabelled
+from training.data import DataError, Review, fingerprint, load_split
 from training.device import computes_in_bf16, pick_device
-from training.distill import read_soft_labels
 from training.initial import InitError, load_initial
+from training.loop import Figures, TrainingRun
 from training.losses import beginnings_loss, rating_loss, td_targets
-from training.run import begin_run, describe_run, open_log, restore, state_tensors
+from training.run import begin_run, describe_run
+from training.soft import Library, read_soft_labels, with_soft
 from training.validation import validation_figures
 
-_FREE_TO_CHANGE = ("device", "save_minutes")
+_FREE_TO_CHANGE = ("device", "save_minutes", "stop_after_minutes")
 """Options that a run may resume with although they differ: they do not change what comes out."""
 
 
-def finetune(config: FinetuneConfig, data: TrainingTexts, validation: Sequence[Review], run: Path) -> Path:
-    """Train, resuming what ``run`` holds, and return the folder of the checkpoint."""
-    torch.manual_seed(config.seed)
-    device = pick_device(config.device)
-    model, raw_tokenizer = load_initial(config.init, config.hidden_dropout, config.attention_dropout)
-    if model.config.max_position_embeddings < config.max_tokens:
-        positions = model.config.max_position_embeddings
-        raise ConfigError(f"max_tokens is {config.max_tokens}, where {config.init} has {positions} positions")
-    model = model.to(device)
-    served = _checkpoint_config(config, data)
-    tokenizer = TextTokenizer.for_config(raw_tokenizer, served)
-    optimizer = torch.optim.AdamW(parameter_groups(model, config), lr=config.learning_rate, fused=True)
-    progress = _resume(run / "state", model, optimizer)
+class Finetuning:
+    """The model, its optimizer, and the texts it learns from. Raises ConfigError, InitError."""
 
-    dataset = DrawnTexts(data, tokenizer)
-    total_steps = config.epochs * len(EpochPlan(data, config, epoch=0))
-    pad = functools.partial(collate, pad_id=tokenizer.pad_id)
-    bf16 = computes_in_bf16(device) if config.precision == "auto" else config.precision == "bf16"
-    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
-    model.train()
-    started = saved = time.monotonic()
-    run.mkdir(parents=True, exist_ok=True)
-    with (
-        tqdm(total=total_steps, initial=progress.step, desc="train", mininterval=2) as bar,
-        open_log(run, progress.step, progress.epoch) as log,
-    ):
-        share = 0.0
-        for epoch in range(progress.epoch, config.epochs):
-            if share >= 1:
-                break
-            plan = EpochPlan(data, config, epoch, first_batch=progress.batch)
-            for ids, lengths, targets in DataLoader(dataset, batch_sampler=plan, collate_fn=pad):
-                now = time.monotonic()
-                share = progress.step / total_steps
-                if config.budget_minutes:
-                    share = max(share, (progress.seconds + now - started) / (60 * config.budget_minutes))
-                if share >= 1:
-                    break
-                for group in optimizer.param_groups:
-                    group["lr"] = group["peak_lr"] * schedule(share, config.warmup_share)
-                # Dropout that depends on the step alone makes a resumed run the same as one that was not stopped.
-                torch.manual_seed(config.seed + progress.step)
-                with autocast:
-                    loss = training_loss(model, ids.to(device), lengths.to(device), targets.to(device), config)
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
+    def __init__(self, config: FinetuneConfig, data: TrainingTexts, validation: Sequence[Review]) -> None:
+        torch.manual_seed(config.seed)
+        self._config, self._data, self._validation = config, data, validation
+        self._device = pick_device(config.device)
+        self._bf16 = computes_in_bf16(self._device) if config.precision == "auto" else config.precision == "bf16"
+        self.model, self._pieces = load_initial(config.init, config.hidden_dropout, config.attention_dropout)
+        if self.model.config.max_position_embeddings < config.max_tokens:
+            positions = self.model.config.max_position_embeddings
+            raise ConfigError(f"max_tokens is {config.max_tokens}, where {config.init} has {positions} positions")
+        self.model.to(self._device)
+        self._served = _checkpoint_config(config, data)
+        self._tokenizer = TextTokenizer.for_config(self._pieces, self._served)
+        self._texts = DrawnTexts(data, self._tokenizer)
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.model, config), lr=config.learning_rate, fused=True)
+        self._epoch_steps = len(EpochPlan(data, config, epoch=0))
+        self.steps = config.epochs * self._epoch_steps
 
-                progress.advance(loss.item())
-                bar.update()
-                if progress.step % 50 == 0:
-                    bar.set_postfix(epoch=epoch + 1, loss=f"{progress.mean_loss:.3f}")
-                    log.write(json.dumps({"step": progress.step, "loss": round(progress.mean_loss, 4)}) + "\n")
-                    log.flush()
-                if time.monotonic() - saved > 60 * config.save_minutes:
-                    progress.seconds += time.monotonic() - started
-                    _save_state(run / "state", model, optimizer, progress)
-                    started = saved = time.monotonic()
-            progress.epoch, progress.batch = epoch + 1, 0
-            if validation:
-                with autocast:
-                    figures = validation_figures(model, tokenizer, raw_tokenizer, validation, served)
-                log.write(json.dumps({"epoch": epoch + 1, "validation": figures}) + "\n")
-                log.flush()
-                tqdm.write(f"epoch {epoch + 1}: validation {figures}")
-    return _save_checkpoint(run / "checkpoint", model, tokenizer, served)
+    def batches(self, first_step: int) -> Iterator[list[Draw]]:
+        """The batches of all epochs from that step on."""
+        epoch, first_batch = divmod(first_step, self._epoch_steps)
+        for number in range(epoch, self._config.epochs):
+            yield from EpochPlan(self._data, self._config, number, first_batch)
+            first_batch = 0
+
+    def rate(self, step: int, share: float) -> float:
+        """Linear up, then linear down to zero, over the share of the run."""
+        return schedule(share, self._config.warmup_share)
+
+    def backward(self, batch: Sequence[Draw]) -> Figures:
+        """Add the gradient of one batch."""
+        tensors = collate([self._texts[draw] for draw in batch], self._tokenizer.pad_id)
+        ids, lengths, targets = (tensor.to(self._device) for tensor in tensors)
+        with self._autocast():
+            loss = training_loss(self.model, ids, lengths, targets, self._config)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return {"loss": (loss.detach(), 1), "tokens": (int(tensors[1].sum()), 1)}
+
+    def look(self, step: int, ended: bool) -> Mapping[str, Any] | None:
+        """Judge on the held-out films after each epoch, and at an end within one."""
+        epoch, inside = divmod(step, self._epoch_steps)
+        if not self._validation or (inside and not ended):
+            return None
+        with self._autocast():
+            figures = validation_figures(self.model, self._tokenizer, self._pieces, self._validation, self._served)
+        return {"validation": figures} if inside else {"epoch": epoch, "validation": figures}
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16)
+
+    def save(self, folder: Path) -> Path:
+        """Write the checkpoint."""
+        self.model.save_pretrained(folder)
+        self._tokenizer.save(folder / TOKENIZER_FILE)
+        write_config(folder, self._served, json.loads((folder / "config.json").read_text()))
+        return folder
+
+
+def finetune(config: FinetuneConfig, data: TrainingTexts, validation: Sequence[Review], run: Path) -> Path | None:
+    """Train, resuming what ``run`` holds; return the folder of the checkpoint, or None where the run was stopped.
+
+    A run that has ended is not trained again. Raises ConfigError, InitError.
+    """
+    trainee = Finetuning(config, data, validation)
+    return TrainingRun(run, trainee, config, average=config.average).finish(trainee.save)
 
 
 def training_loss(
@@ -151,49 +145,6 @@ def parameter_groups(model: ElectraForSequenceClassification, config: FinetuneCo
     ]
 
 
-@dataclasses.dataclass
-class RunProgress:
-    """How far a run has come; kept beside weights and moments, so that the next start goes on from there."""
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    mean_loss: float = math.log(NUM_LABELS)
-
-    def advance(self, loss: float) -> None:
-        """Count one step; the loss shown is its running mean over about 100 steps."""
-        self.step += 1
-        self.batch += 1
-        self.mean_loss += (loss - self.mean_loss) / min(100, self.step)
-
-
-def _save_state(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: RunProgress) -> None:
-    """Write weights, moments and progress as one file, so that a run killed while saving keeps the older state."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "state.safetensors.part"
-    save_file(state_tensors(model, optimizer), partial, metadata={"progress": json.dumps(dataclasses.asdict(progress))})
-    partial.replace(folder / "state.safetensors")
-
-
-def _resume(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> RunProgress:
-    path = folder / "state.safetensors"
-    if not path.exists():
-        return RunProgress()
-    restore(model, optimizer, load_file(path))
-    with safe_open(path, "pt") as file:
-        return RunProgress(**json.loads(file.metadata()["progress"]))
-
-
-def _save_checkpoint(
-    folder: Path, model: ElectraForSequenceClassification, tokenizer: TextTokenizer, served: CheckpointConfig
-) -> Path:
-    model.save_pretrained(folder)
-    tokenizer.save(folder / TOKENIZER_FILE)
-    write_config(folder, served, json.loads((folder / "config.json").read_text()))
-    return folder
-
-
 def _checkpoint_config(config: FinetuneConfig, data: TrainingTexts) -> CheckpointConfig:
     prior = data.targets[: data.rated].mean(0, dtype=torch.float64)
     return CheckpointConfig(
@@ -210,11 +161,14 @@ def _checkpoint_config(config: FinetuneConfig, data: TrainingTexts) -> Checkpoin
     )
 
 
-def _describe_run(config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review]) -> dict[str, Any]:
+def _describe_run(
+    config: FinetuneConfig, train: Sequence[Review], validation: Sequence[Review], data: TrainingTexts
+) -> dict[str, Any]:
+    soft = hashlib.sha256(data.targets.numpy().tobytes()).hexdigest() if config.soft_labels else None
     return describe_run(
         "training.finetune",
         config,
-        train={"reviews": len(train), "sha256": fingerprint(train)},
+        train={"reviews": len(train), "sha256": fingerprint(train), "soft_sha256": soft},
         validation={"reviews": len(validation), "sha256": fingerprint(validation)},
     )
 
@@ -238,14 +192,17 @@ def main(argv: list[str] | None = None) -> int:
             train, validation = spread(train, config.limit), spread(validation, config.limit)
         data = TrainingTexts.of(train)
         if config.soft_labels:
-            unlabelled = read_unlabelled(options.data)
-            data = data.with_soft(unlabelled, read_soft_labels(Path(config.soft_labels), unlabelled))
-        _begin_run(options.run, _describe_run(config, train, validation))
+            library = Library(options.data)
+            data = with_soft(train, read_soft_labels(Path(config.soft_labels), library), library, config.soft_weight)
+        _begin_run(options.run, _describe_run(config, train, validation, data))
         checkpoint = finetune(config, data, validation, options.run)
     except (ConfigError, DataError, InitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{checkpoint}\nnext: python -m training.export {checkpoint} --output model_core/checkpoints/{config.name}")
+    if checkpoint is not None:
+        print(
+            f"{checkpoint}\nnext: python -m training.export {checkpoint} --output model_core/checkpoints/{config.name}"
+        )
     return 0
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import os
 import platform
 import shlex
 import subprocess
@@ -15,12 +17,12 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.config import ConfigError, FinetuneConfig, PretrainConfig
+from training.config import ConfigError
 
 _INDEX = "state.json"
 
 
-def describe_run(program: str, config: FinetuneConfig | PretrainConfig, **data: object) -> dict[str, Any]:
+def describe_run(program: str, config: Any, **data: object) -> dict[str, Any]:
     """Options, command, commit and versions; ``data`` says what was read."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     return {
@@ -54,22 +56,28 @@ def begin_run(run: Path, described: Mapping[str, Any], free_to_change: tuple[str
     path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
-def open_log(run: Path, step: int, epoch: int = 0) -> TextIO:
-    """Open ``log.jsonl`` to go on from ``step`` after ``epoch`` epochs; what a killed run wrote beyond is taken out."""
+def open_log(run: Path, step: int) -> TextIO:
+    """Open ``log.jsonl`` to go on from ``step``; what a killed run wrote beyond is taken out."""
     path = run / "log.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines if _is_before(json.loads(line), step, epoch)]
+    kept = [line for line in lines if _step_of(line) <= step]
     path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
     return path.open("a", encoding="utf-8")
 
 
-def _is_before(entry: Mapping[str, Any], step: int, epoch: int) -> bool:
-    return bool(entry["step"] <= step if "step" in entry else entry["epoch"] <= epoch)
+def _step_of(line: str) -> float:
+    """The step of a line of the log; a line that was cut off by a kill is of none that is kept."""
+    try:
+        return int(json.loads(line)["step"])
+    except ValueError:
+        return math.inf
 
 
 def state_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Weights and moments by name; a weight that several modules share comes once."""
-    tensors = {f"model.{name}": parameter.detach() for name, parameter in model.named_parameters()}
+    """Trained weights and moments by name; a weight that several modules share comes once."""
+    tensors = {
+        f"model.{name}": parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad
+    }
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
     return tensors
@@ -79,7 +87,8 @@ def state_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> d
 def restore(model: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what ``state_tensors`` gave."""
     for name, parameter in model.named_parameters():
-        parameter.copy_(tensors[f"model.{name}"])
+        if parameter.requires_grad:
+            parameter.copy_(tensors[f"model.{name}"])
     state = optimizer.state_dict()
     for key, tensor in tensors.items():
         if key.startswith("optimizer."):
@@ -101,11 +110,19 @@ def save_pieces(folder: Path, tensors: Mapping[str, Tensor], progress: object, p
     for number, piece in enumerate(_pieces(tensors, piece_bytes), start=1):
         names.append(f"{turn}-{number:03}.safetensors")
         save_file(piece, folder / names[-1])
+        _to_disk(folder / names[-1])
     partial = folder / f"{_INDEX}.part"
     partial.write_text(json.dumps({"files": names, "progress": progress}, indent=2) + "\n", encoding="utf-8")
+    _to_disk(partial)
     partial.replace(folder / _INDEX)
     for name in before - set(names):
         (folder / name).unlink()
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file is on the disk: a machine that stops must not leave an index of files that are not."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def load_pieces(folder: Path) -> tuple[dict[str, Tensor], Any] | None:

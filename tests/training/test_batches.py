@@ -2,7 +2,6 @@ import itertools
 from collections import Counter
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -102,8 +101,15 @@ def test_the_weighted_sampler_evens_the_classes(weighted: bool, expected: float)
     assert rare == pytest.approx(expected, abs=0.04)
 
 
+def with_more(count: int, parts: int = 0) -> TrainingTexts:
+    """The reviews, and texts that only teachers have rated."""
+    rated = TrainingTexts.of(REVIEWS)
+    targets = torch.cat([rated.targets, torch.full((count, 8), 0.125)])
+    return TrainingTexts([*rated.texts, *["soft" * 100] * count], targets, rated.rated, parts)
+
+
 def test_texts_with_soft_labels_join_an_epoch_by_their_share_and_change_from_epoch_to_epoch() -> None:
-    soft = TrainingTexts.of(REVIEWS).with_soft(["soft"] * 400, np.full((400, 8), 0.125, dtype=np.float32))
+    soft = with_more(400)
     epochs = [draws(list(EpochPlan(soft, config(soft_share=0.5, prefix_share=0), epoch))) for epoch in (0, 1)]
     for drawn in epochs:
         assert sum(index < len(REVIEWS) for index, _ in drawn) == 200
@@ -111,11 +117,11 @@ def test_texts_with_soft_labels_join_an_epoch_by_their_share_and_change_from_epo
     assert sorted(epochs[0]) != sorted(epochs[1])
 
 
-def test_texts_with_soft_labels_come_after_the_rated_ones_as_many_as_have_labels() -> None:
-    soft = TrainingTexts.of(REVIEWS[:3]).with_soft(["a", "b", "c"], np.full((2, 8), 0.125, dtype=np.float32))
-    assert (soft.texts[3:], soft.rated) == (["a", "b"], 3)
-    assert soft.targets.argmax(1).tolist()[:3] == [review.label for review in REVIEWS[:3]]
-    assert soft.targets[3:].tolist() == [[0.125] * 8] * 2
+def test_no_beginnings_are_cut_from_what_is_no_whole_review() -> None:
+    shown = draws(list(EpochPlan(with_more(400, parts=300), config(soft_share=2, prefix_share=1), epoch=0)))
+    cut = {index for index, chars in shown if index >= len(REVIEWS) and chars < 400}
+    assert cut
+    assert max(cut) < len(REVIEWS) + 100
 
 
 def test_an_item_is_the_beginning_of_its_review_and_its_class() -> None:

@@ -1,24 +1,24 @@
 import json
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE, read_config
 from model_core.loading import load_classifier
-from tests.factories import make_review, separable_reviews, tiny_model
+from tests.factories import make_review, separable_reviews, write_tuned
+from training import distill, loop
 from training import finetune as module
 from training.batches import TrainingTexts
 from training.config import ConfigError, FinetuneConfig
 from training.data import Review, fingerprint, load_split
-from training.finetune import RunProgress, main, parameter_groups, schedule
+from training.finetune import main, schedule
+from training.loop import TrainingRun
 
 TRAIN = separable_reviews(96, seed=1)
 VALIDATION = separable_reviews(32, seed=2)
@@ -37,7 +37,9 @@ def config(initial: Path, **options: Any) -> FinetuneConfig:
 
 
 def finetune(options: FinetuneConfig, train: list[Review], validation: list[Review], run: Path) -> Path:
-    return module.finetune(options, TrainingTexts.of(train), validation, run)
+    checkpoint = module.finetune(options, TrainingTexts.of(train), validation, run)
+    assert checkpoint is not None
+    return checkpoint
 
 
 def log_of(run: Path) -> list[dict[str, Any]]:
@@ -69,8 +71,8 @@ def trained(initial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_loss_falls_on_reviews_that_one_word_tells_apart(trained: Path) -> None:
     losses = [entry["loss"] for entry in log_of(trained) if "loss" in entry]
-    assert len(losses) == 3  # 18 batches an epoch, a line for every 50
-    assert losses == sorted(losses, reverse=True)
+    assert len(losses) == 5  # The first step, the last one, and a line for every 50: 18 batches an epoch.
+    assert losses[0] > 2 > losses[1] > losses[2]
     assert losses[-1] < 0.3 * math.log(8)  # Prefixes without the word that tells keep it from zero.
 
 
@@ -121,13 +123,15 @@ def test_a_time_budget_ends_the_run_and_brings_the_learning_rate_to_zero(
         return schedule(share, warmup_share)
 
     # Every look at the clock takes a second, so that the test is the same on any machine.
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(seconds), strftime=time.strftime))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
     monkeypatch.setattr(module, "schedule", watched)
-    losses = count_steps(monkeypatch)
-    finetune(config(initial, epochs=1000, budget_minutes=1, save_minutes=1000), TRAIN, [], tmp_path)
-    assert 20 < len(losses) <= 60
+    finetune(config(initial, epochs=1000, budget_minutes=1, save_minutes=1000), TRAIN, VALIDATION[:4], tmp_path)
+    assert len(shares) <= 60
     assert shares == sorted(shares)
     assert 0.9 < shares[-1] < 1
+    seen = [entry for entry in log_of(tmp_path) if "validation" in entry]
+    whole_epochs, within = len(shares) // 18, len(shares) % 18
+    assert [entry.get("epoch") for entry in seen] == [*range(1, whole_epochs + 1), *[None] * bool(within)]
 
 
 @pytest.fixture(scope="module")
@@ -155,11 +159,11 @@ def test_a_block_causal_checkpoint_names_its_attention(block_causal: Path) -> No
 
 def test_soft_labels_teach_what_no_rating_says(initial: Path, tmp_path: Path) -> None:
     """The rated reviews say nothing of the word that the soft labels tell apart."""
-    soft = np.zeros((96, 8), dtype=np.float32)
-    soft[np.arange(96), [review.label for review in TRAIN]] = 1
     rated = TrainingTexts.of([make_review(number, (1, 10)[number % 2], "the film") for number in range(48)])
-    data = rated.with_soft([review.text for review in TRAIN], soft)
+    soft = TrainingTexts.of(TRAIN)
+    data = TrainingTexts([*rated.texts, *soft.texts], torch.cat([rated.targets, soft.targets]), rated=48)
     checkpoint = module.finetune(config(initial, epochs=9, soft_share=2, prefix_share=0), data, [], tmp_path)
+    assert checkpoint is not None
     great, awful = load_classifier(checkpoint, "torch", threads=1).classify(["the film was great", "an awful movie"])
     assert great.expected_stars > 8
     assert awful.expected_stars < 3
@@ -179,17 +183,17 @@ class KilledError(Exception):
 
 def kill_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the run end right after its state was saved for the so-manieth time."""
-    save = module._save_state
+    save = TrainingRun._save
     done = 0
 
-    def save_and_die(*arguments: Any) -> None:
+    def save_and_die(self: TrainingRun) -> None:
         nonlocal done
-        save(*arguments)
+        save(self)
         done += 1
         if done == saves:
             raise KilledError
 
-    monkeypatch.setattr(module, "_save_state", save_and_die)
+    monkeypatch.setattr(TrainingRun, "_save", save_and_die)
 
 
 @pytest.fixture(scope="module")
@@ -213,74 +217,74 @@ def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not(
     assert len(steps_after) == 18 - steps
 
 
-def count_steps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Grows by one loss with every step from now on."""
-    advance = RunProgress.advance
-    losses: list[float] = []
+def count_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one with every step from now on."""
+    backward = module.Finetuning.backward
+    steps: list[int] = []
 
-    def counted(self: RunProgress, loss: float) -> None:
-        losses.append(loss)
-        advance(self, loss)
+    def counted(self: module.Finetuning, batch: Any) -> Any:
+        steps.append(len(batch))
+        return backward(self, batch)
 
-    monkeypatch.setattr(RunProgress, "advance", counted)
-    return losses
+    monkeypatch.setattr(module.Finetuning, "backward", counted)
+    return steps
 
 
-def test_the_loss_shown_goes_on_where_it_was(initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = config(initial, epochs=1, save_minutes=0)
-    with monkeypatch.context() as patch:
-        kill_after(5, patch)
-        losses = count_steps(patch)
-        with pytest.raises(KilledError):
-            finetune(options, TRAIN[:48], [], tmp_path)
-    progress = module._resume(tmp_path / "state", *fresh_optimizer(initial))
-    assert (progress.epoch, progress.batch, progress.step) == (0, 5, 5)
-    assert progress.mean_loss == pytest.approx(sum(losses) / 5)
-    assert progress.seconds > 0
+def test_a_run_that_has_ended_is_not_trained_again(
+    initial: Path, uninterrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (uninterrupted / WEIGHTS_FILE).stat().st_mtime_ns
+    steps = count_steps(monkeypatch)
+    assert finetune(config(initial, epochs=2), TRAIN[:48], [], uninterrupted.parent) == uninterrupted
+    assert steps == []
+    assert (uninterrupted / WEIGHTS_FILE).stat().st_mtime_ns == before
+
+
+def test_a_run_in_several_commands_equals_one_in_one(
+    initial: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(10**6))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    options = config(initial, epochs=2, stop_after_minutes=0.2, save_minutes=1000)
+    results = [module.finetune(options, TrainingTexts.of(TRAIN[:48]), [], tmp_path) for _ in range(2)]
+    assert results[0] is None
+    assert results[1] is not None
+    assert_same_weights(uninterrupted, results[1])
 
 
 def test_a_resumed_run_logs_nothing_twice(initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = config(initial, epochs=9, save_minutes=0)
-    save = module._save_state
+    options = config(initial, epochs=4, save_minutes=0)
+    save = TrainingRun._save
     with monkeypatch.context() as patch:
-        # The state is that of step 30 when the run is killed at step 70, with a line and some epochs logged since.
-        def save_until_30(folder: Path, model: Any, optimizer: Any, progress: RunProgress) -> None:
-            if progress.step == 70:
+        # The state is that of step 30 when the run is killed at step 60, with a line and some epochs logged since.
+        def save_until_30(self: TrainingRun) -> None:
+            if self.progress.step == 60:
                 raise KilledError
-            if progress.step <= 30:
-                save(folder, model, optimizer, progress)
+            if self.progress.step <= 30:
+                save(self)
 
-        patch.setattr(module, "_save_state", save_until_30)
+        patch.setattr(TrainingRun, "_save", save_until_30)
         with pytest.raises(KilledError):
-            finetune(options, TRAIN, VALIDATION, tmp_path)
-    assert 50 in [entry.get("step") for entry in log_of(tmp_path)]
-    finetune(options, TRAIN, VALIDATION, tmp_path)
-    steps = [entry["step"] for entry in log_of(tmp_path) if "step" in entry]
-    epochs = [entry["epoch"] for entry in log_of(tmp_path) if "epoch" in entry]
-    assert steps == [50, 100, 150]
-    assert epochs == list(range(1, 10))
+            finetune(options, TRAIN, VALIDATION[:4], tmp_path)
+    assert 50 in [entry["step"] for entry in log_of(tmp_path)]
+    finetune(options, TRAIN, VALIDATION[:4], tmp_path)
+    assert [entry["step"] for entry in log_of(tmp_path) if "loss" in entry] == [1, 50, 72]
+    assert [entry["epoch"] for entry in log_of(tmp_path) if "epoch" in entry] == [1, 2, 3, 4]
 
 
-def fresh_optimizer(initial: Path) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
-    model = tiny_model()
-    return model, torch.optim.AdamW(parameter_groups(model, config(initial)), fused=True)
-
-
-def test_a_run_killed_while_saving_keeps_the_older_state(
-    initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, optimizer = fresh_optimizer(initial)
-    module._save_state(tmp_path, model, optimizer, RunProgress(step=7))
-
-    def half_written(_: object, path: Path, **__: object) -> None:
-        path.write_bytes(b"half a fi")
-        raise KilledError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "save_file", half_written)
-        with pytest.raises(KilledError):
-            module._save_state(tmp_path, model, optimizer, RunProgress(step=8))
-    assert module._resume(tmp_path, model, optimizer).step == 7
+def test_the_average_of_the_weights_is_what_is_written(initial: Path, tmp_path: Path) -> None:
+    """After one step from the same start it lies between the start and what the step made, by its own weight."""
+    start, stepped = tmp_path / "start", tmp_path / "stepped"
+    plain = finetune(config(initial, epochs=1), TRAIN[:8], [], stepped)
+    averaged = finetune(config(initial, epochs=1, average=0.9), TRAIN[:8], [], tmp_path / "averaged")
+    began = module.Finetuning(config(initial), TrainingTexts.of(TRAIN[:8]), []).save(start)
+    steps = module.Finetuning(config(initial, epochs=1), TrainingTexts.of(TRAIN[:8]), []).steps
+    assert steps == 2
+    moved = {name: weights_of(plain)[name] - tensor for name, tensor in weights_of(began).items()}
+    kept = {name: weights_of(averaged)[name] - tensor for name, tensor in weights_of(began).items()}
+    name = "electra.encoder.layer.0.output.dense.weight"
+    assert 0 < kept[name].norm() <= moved[name].norm()
+    assert torch.cosine_similarity(kept[name].flatten(), moved[name].flatten(), dim=0) > 0.8
 
 
 # The command line
@@ -300,7 +304,7 @@ def test_a_run_writes_what_it_was_beside_its_weights(
     assert described["config"]["seed"] == 9
     assert described["config"]["init"] == str(initial)
     assert described["config"].keys() == vars(FinetuneConfig()).keys()
-    assert described["train"] == {"reviews": len(train), "sha256": fingerprint(train)}
+    assert described["train"] == {"reviews": len(train), "sha256": fingerprint(train), "soft_sha256": None}
     assert described["validation"] == {"reviews": len(validation), "sha256": fingerprint(validation)}
     assert described["command"].startswith("python -m training.finetune")
     assert described["versions"].keys() == {"python", "torch", "transformers"}
@@ -328,6 +332,18 @@ def test_a_limit_takes_reviews_of_both_sentiments_to_train_and_to_judge(
     assert all(any(review.stars > 5 for review in reviews) for reviews in seen)
 
 
+def test_soft_labels_are_part_of_what_a_run_is(archive: Path, initial: Path, tmp_path: Path) -> None:
+    soft, run = tmp_path / "soft", tmp_path / "run"
+    teacher = write_tuned(tmp_path / "teacher")
+    rate = ["--data", str(archive), "--teacher", str(teacher), "--output", str(soft)]
+    assert distill.main([*rate, "--kinds", "rated", "unrated"]) == 0
+    assert run_main(archive, initial, run, "--soft-labels", str(soft)) == 0
+    assert json.loads((run / "run.json").read_text())["train"]["soft_sha256"]
+    assert distill.main([*rate, "--kinds", "rated-beginnings"]) == 0
+    assert run_main(archive, initial, run, "--soft-labels", str(soft)) == 1
+    assert run_main(archive, initial, tmp_path / "none", "--soft-labels", str(tmp_path / "nowhere")) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -353,7 +369,8 @@ def test_help_is_given(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_run_of_other_options_or_other_data_is_not_mixed_with_this_one(initial: Path, tmp_path: Path) -> None:
     def begin(reviews: list[Review], **options: Any) -> None:
-        module._begin_run(tmp_path, module._describe_run(config(initial, **options), reviews, []))
+        data = TrainingTexts.of(reviews)
+        module._begin_run(tmp_path, module._describe_run(config(initial, **options), reviews, [], data))
 
     begin(TRAIN[:10], seed=1)
     begin(TRAIN[:10], seed=2)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training import run
-from training.run import load_pieces, save_pieces
+from training.run import load_pieces, open_log, save_pieces
 
 
 def test_pieces_are_no_larger_than_asked_and_are_read_back(tmp_path: Path) -> None:
@@ -36,3 +36,10 @@ def test_a_run_killed_while_saving_keeps_the_older_state(tmp_path: Path, monkeyp
     loaded = load_pieces(tmp_path)
     assert loaded is not None
     assert (loaded[0]["weight"].tolist(), loaded[1]) == ([2.0] * 4, 2)
+
+
+def test_a_log_goes_on_from_its_step(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"step": 50}\n{"step": 100}\n{"ste')
+    with open_log(tmp_path, 50) as log:
+        log.write('{"step": 51}\n')
+    assert (tmp_path / "log.jsonl").read_text().splitlines() == ['{"step": 1}', '{"step": 50}', '{"step": 51}']

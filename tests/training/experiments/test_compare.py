@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from training.config import ConfigError, FinetuneConfig
-from training.experiments import figures_of, finetune_command, main, read_plan, table
+from training.experiments.compare import figures_of, finetune_command, main, read_plan, table
 
 FIGURES = {
     "accuracy": 0.512,
@@ -44,7 +44,7 @@ def test_a_plan_that_makes_no_sense_is_refused(tmp_path: Path, content: str, mes
 
 
 def test_the_shipped_plan_has_valid_options() -> None:
-    plan = read_plan(Path("training/configs/experiments.toml"))
+    plan = read_plan(Path("training/experiments/configs/compare.toml"))
     assert all(FinetuneConfig(**{**plan.shared, **variant}) for variant in plan.variants.values())
 
 

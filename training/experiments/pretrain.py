@@ -1,8 +1,8 @@
 """Pre-train an ELECTRA encoder on the reviews themselves, by replaced-token detection (ELECTRA: Clark et al. 2020).
 
 A small generator guesses masked tokens; the discriminator learns to tell which tokens of what comes out are not the
-original ones. Only the discriminator is kept. ``python -m training.pretrain --help`` lists the options; pack the texts
-before by ``python -m training.pack``.
+original ones. Only the discriminator is kept. ``python -m training.experiments.pretrain --help`` lists the options;
+pack the texts before by ``python -m training.experiments.pack``.
 
 Writes a run folder as ``training.finetune`` does: ``checkpoint/`` (for ``training.finetune --init``), ``run.json``,
 ``log.jsonl`` (both losses) and ``state/``. Run the same command again to resume.
@@ -10,10 +10,8 @@ Writes a run folder as ``training.finetune`` does: ``checkpoint/`` (for ``traini
 
 import argparse
 import copy
-import dataclasses
-import json
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +19,31 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTraining
 
 from model_core.attention import random_blocks
 from model_core.checkpoint import TOKENIZER_FILE
-from training.config import ConfigError, PretrainConfig, add_config_arguments, config_from_arguments
+from training.config import ConfigError, add_config_arguments, config_from_arguments
 from training.data import DataError
 from training.device import computes_in_bf16, pick_device
+from training.experiments.pack import (
+    Masked,
+    PackedTexts,
+    SequencePlan,
+    corrupt,
+    mask_tokens,
+    read_packed,
+    special_ids,
+)
+from training.experiments.pretrain_config import PretrainConfig
 from training.finetune import schedule
 from training.initial import InitError, load_initial
-from training.pack import Masked, PackedTexts, SequencePlan, corrupt, mask_tokens, read_packed, special_ids
-from training.run import begin_run, describe_run, load_pieces, open_log, restore, save_pieces, state_tensors
+from training.loop import Figures, TrainingRun
+from training.run import begin_run, describe_run
 
 _FREE_TO_CHANGE = ("device", "save_minutes", "stop_after_minutes", "shard_mb", "half_checkpoint")
 """Options that a run may resume with although they differ: they do not change what is learned."""
 
-_LOG_STEPS = 50
 _POSITIONS = 512
 _ONE_FILE = "50GB"
 _SHAPE = (
@@ -115,7 +121,9 @@ def initial_model(config: PretrainConfig, packed: PackedTexts) -> ReplacedTokenD
     else:
         start, tokenizer = load_initial(config.init, hidden_dropout=0.0, attention_dropout=0.0)
         if tokenizer.get_vocab() != packed.tokenizer.get_vocab():
-            raise ConfigError(f"the texts were packed with another vocabulary: training.pack --init {config.init}")
+            raise ConfigError(
+                f"the texts were packed with another vocabulary: training.experiments.pack --init {config.init}"
+            )
         # The shape alone: of labels or a temperature that the checkpoint may have, nothing stays true.
         shape = {name: getattr(start.config, name) for name in _SHAPE}
         discriminator = ElectraForPreTraining(ElectraConfig(**shape, **_AS_TRAINED))
@@ -143,30 +151,12 @@ def _scratch_config(config: PretrainConfig, tokenizer: Tokenizer) -> ElectraConf
     )
 
 
-@dataclasses.dataclass
-class Progress:
-    """How far a run has come; kept beside weights and moments."""
-
-    step: int = 0
-    seconds: float = 0.0
-    figures: list[float] = dataclasses.field(default_factory=lambda: [0.0] * 4)
-    """Sums of what ``ReplacedTokenDetection`` tells, since the last line of the log."""
-    unlogged: int = 0
-    """Steps since then."""
-
-    def share(self, config: PretrainConfig) -> float:
-        """Share of the run that is over."""
-        done = self.step / config.steps
-        return max(done, self.seconds / (60 * config.budget_minutes)) if config.budget_minutes else done
-
-
 class Pretraining:
-    """One run: model, optimizer and progress, from the state in the run folder. Raises ConfigError, InitError."""
+    """Both models, their optimizer, and the texts they learn from. Raises ConfigError, InitError."""
 
-    def __init__(self, config: PretrainConfig, packed: PackedTexts, run: Path) -> None:
-        self._began = time.monotonic()
+    def __init__(self, config: PretrainConfig, packed: PackedTexts) -> None:
         torch.manual_seed(config.seed)
-        self._config, self._run, self._tokenizer = config, run, packed.tokenizer
+        self._config, self._tokenizer = config, packed.tokenizer
         self._device = pick_device(config.device)
         self._bf16 = computes_in_bf16(self._device) if config.precision == "auto" else config.precision == "bf16"
         self._plan = SequencePlan(packed, config)
@@ -174,92 +164,62 @@ class Pretraining:
         self._mask_id = special["[MASK]"]
         self._special = torch.zeros(packed.tokenizer.get_vocab_size(), dtype=torch.bool, device=self._device)
         self._special[list(special.values())] = True
-        self.model = initial_model(config, packed).to(self._device).train()
+        self.model = initial_model(config, packed).to(self._device)
         self._losses: Any = torch.compile(self.model) if config.compile else self.model
-        self._optimizer = torch.optim.AdamW(
-            parameter_groups(self.model, config.weight_decay), lr=config.learning_rate, eps=1e-6, fused=True
-        )
-        self.progress = Progress()
-        if (saved := load_pieces(run / "state")) is not None:
-            restore(self.model, self._optimizer, saved[0])
-            self.progress = Progress(**saved[1])
-        self._figures = torch.tensor(self.progress.figures, device=self._device)
+        groups = parameter_groups(self.model, config.weight_decay)
+        for group in groups:
+            group["peak_lr"] = config.learning_rate
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, eps=1e-6, fused=True)
+        self.steps = config.steps
 
-    def train(self) -> bool:
-        """Go on to the end of the run, or until it is time to stop; return whether it is the end. Saves either way."""
-        config, progress = self._config, self.progress
-        last = saved = time.monotonic()
-        with (
-            tqdm(total=config.steps, initial=progress.step, desc="pretrain", mininterval=2) as bar,
-            open_log(self._run, progress.step) as log,
-        ):
-            while progress.share(config) < 1:
-                if config.stop_after_minutes and last - self._began >= 60 * config.stop_after_minutes:
-                    break
-                self._step()
-                now = time.monotonic()
-                progress.seconds, last = progress.seconds + now - last, now
-                bar.update()
-                if progress.step == 1 or progress.step % _LOG_STEPS == 0 or progress.share(config) >= 1:
-                    figures = self._figures_since_last_line()
-                    bar.set_postfix(figures)
-                    log.write(json.dumps({"step": progress.step, **figures}) + "\n")
-                    log.flush()
-                if last - saved > 60 * config.save_minutes:
-                    self._save()
-                    saved = time.monotonic()
-        self._save()
-        return progress.share(config) >= 1
+    def batches(self, first_step: int) -> Iterator[Tensor]:
+        """Token ids [sequences, tokens] of each step."""
+        return (self._plan.ids(step) for step in range(first_step, self.steps))
 
-    def _step(self) -> None:
-        config, progress = self._config, self.progress
-        rate = config.learning_rate * schedule(progress.share(config), config.warmup_share)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        # What is drawn depends on the step alone, so that a resumed run is the same as one that was not stopped.
-        torch.manual_seed(config.seed + progress.step)
-        ids = self._plan.ids(progress.step).to(self._device)
-        batch = mask_tokens(ids, self._special, self._mask_id, config)
-        allowed = block_causal(ids, config.block) if config.attention == "block-causal" else None
+    def rate(self, step: int, share: float) -> float:
+        """Linear up, then linear down to zero, over the share of the run."""
+        return schedule(share, self._config.warmup_share)
+
+    def backward(self, batch: Tensor) -> Figures:
+        """Add the gradient of one batch, computed in parts."""
+        config = self._config
+        masked = mask_tokens(batch.to(self._device), self._special, self._mask_id, config)
+        allowed = block_causal(masked.ids, config.block) if config.attention == "block-causal" else None
         masks = [None] * config.accumulate if allowed is None else allowed.chunk(config.accumulate)
-        parts = zip(*(tensor.chunk(config.accumulate) for tensor in batch), strict=True)
+        parts = zip(*(tensor.chunk(config.accumulate) for tensor in masked), strict=True)
+        sums = torch.zeros(4, device=self._device)
         for part, mask in zip(parts, masks, strict=True):
             with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
                 loss, figures = self._losses(Masked(*part), mask)
             (loss / config.accumulate).backward()
-            self._figures += figures
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        progress.step += 1
-        progress.unlogged += 1
-
-    def _figures_since_last_line(self) -> dict[str, float]:
-        """Mean losses, and the share of the replaced tokens that were found."""
-        parts = self.progress.unlogged * self._config.accumulate
-        generator_loss, discriminator_loss, found, replaced = self._figures.tolist()
-        self._figures = torch.zeros_like(self._figures)
-        self.progress.unlogged = 0
+            sums += figures
+        generator_loss, discriminator_loss, found, replaced = sums.tolist()
         return {
-            "generator_loss": round(generator_loss / parts, 4),
-            "discriminator_loss": round(discriminator_loss / parts, 4),
-            "replaced_found": round(found / max(1.0, replaced), 4),
+            "generator_loss": (generator_loss, config.accumulate),
+            "discriminator_loss": (discriminator_loss, config.accumulate),
+            "replaced_found": (found, replaced),
         }
 
-    def _save(self) -> None:
-        self.progress.figures = self._figures.tolist()
-        tensors = state_tensors(self.model, self._optimizer)
-        save_pieces(self._run / "state", tensors, dataclasses.asdict(self.progress), self._config.shard_mb * 2**20)
+    def look(self, step: int, ended: bool) -> None:
+        """The losses say it all."""
 
-    def save_checkpoint(self) -> Path:
-        """Write the discriminator, as ``training.initial`` reads it, and return its folder."""
-        folder = self._run / "checkpoint"
+    def save(self, folder: Path) -> Path:
+        """Write the discriminator, as ``training.initial`` reads it."""
         model = self.model.discriminator
         if self._config.half_checkpoint:
             model = copy.deepcopy(model).half()
         model.save_pretrained(folder, max_shard_size=self._config.shard_mb * 2**20 or _ONE_FILE)
         self._tokenizer.save(str(folder / TOKENIZER_FILE))
         return folder
+
+
+def pretrain(config: PretrainConfig, packed: PackedTexts, run: Path) -> Path | None:
+    """Train, resuming what ``run`` holds; return the folder of the checkpoint, or None where the run was stopped.
+
+    A run that has ended is not trained again. Raises ConfigError, InitError.
+    """
+    trainee = Pretraining(config, packed)
+    return TrainingRun(run, trainee, config, piece_bytes=config.shard_mb * 2**20).finish(trainee.save)
 
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
@@ -272,7 +232,7 @@ def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[s
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.pretrain", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training.experiments.pretrain", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("runs/packed.safetensors"), help="packed (%(default)s)")
     parser.add_argument("--run", type=Path, default=Path("runs/pretrain"), help="run folder (%(default)s)")
     add_config_arguments(parser, PretrainConfig)
@@ -282,17 +242,14 @@ def main(argv: list[str] | None = None) -> int:
         packed = read_packed(options.data)
         if config.limit:
             packed = packed.first(config.limit)
-        described = describe_run("training.pretrain", config, train=packed.described())
+        described = describe_run("training.experiments.pretrain", config, train=packed.described())
         begin_run(options.run, described, _FREE_TO_CHANGE)
-        pretraining = Pretraining(config, packed, options.run)
-        if not pretraining.train():
-            print(f"stopped at step {pretraining.progress.step}: give the same command again to go on")
-            return 0
-        checkpoint = pretraining.save_checkpoint()
+        checkpoint = pretrain(config, packed, options.run)
     except (ConfigError, DataError, InitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{checkpoint}\nnext: python -m training.finetune --init {checkpoint}")
+    if checkpoint is not None:
+        print(f"{checkpoint}\nnext: python -m training.finetune --init {checkpoint}")
     return 0
 
 

@@ -9,10 +9,10 @@ from tokenizers import Tokenizer, models
 
 from tests.factories import dataset_files, write_archive
 from tests.tiny import tiny_tokenizer
-from training import pack as module
-from training.config import ConfigError, PretrainConfig
+from training.config import ConfigError
 from training.data import DataError, in_validation, load_split
-from training.pack import (
+from training.experiments import pack as module
+from training.experiments.pack import (
     PackedTexts,
     SequencePlan,
     corrupt,
@@ -24,6 +24,7 @@ from training.pack import (
     special_ids,
     write_packed,
 )
+from training.experiments.pretrain_config import PretrainConfig
 
 IDS = special_ids(tiny_tokenizer())
 TEXTS = ("a good film", "the plot was awful", "a great movie")

@@ -1,7 +1,7 @@
 """Pack the reviews that pre-training reads, rated and not, into one file of token ids; draw masked sequences from it.
 
-``python -m training.pack --data ARCHIVE --output runs/packed.safetensors``. Films of the validation split are left
-out, and nothing of the official test part is read. The file takes two bytes a token.
+``python -m training.experiments.pack --data ARCHIVE --output runs/packed.safetensors``. Films of the
+validation split are left out, and nothing of the official test part is read. The file takes two bytes a token.
 """
 
 import argparse
@@ -24,8 +24,9 @@ from tqdm import tqdm
 
 from model_core.errors import one_line
 from model_core.text import clean_text
-from training.config import ConfigError, PretrainConfig
+from training.config import ConfigError
 from training.data import DataError, load_split, read_unlabelled
+from training.experiments.pretrain_config import PretrainConfig
 from training.initial import WARM_START, InitError, load_initial
 
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -106,9 +107,9 @@ def read_packed(path: Path) -> PackedTexts:
             packed = PackedTexts(file.get_tensor("tokens"), file.get_tensor("ends"), tokenizer)
             written = metadata["sha256"]
     except (OSError, SafetensorError, KeyError) as error:
-        raise DataError(f"{path} holds no texts of training.pack: {one_line(error)}") from error
+        raise DataError(f"{path} holds no texts of training.experiments.pack: {one_line(error)}") from error
     if packed.described()["sha256"] != written:
-        raise DataError(f"{path} is damaged: make it again by training.pack")
+        raise DataError(f"{path} is damaged: make it again by training.experiments.pack")
     return packed
 
 
@@ -189,7 +190,7 @@ def corrupt(batch: Masked, sampled: Tensor) -> tuple[Tensor, Tensor]:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.pack", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training.experiments.pack", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("runs/packed.safetensors"), help="(%(default)s)")
     parser.add_argument("--init", default=WARM_START, help="whose vocabulary: minilm, a folder, a name (%(default)s)")

@@ -12,12 +12,11 @@ from safetensors.torch import load_file
 from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE
 from tests.factories import separable_reviews, tiny_model, torch_logits, write_tuned
 from tests.tiny import tiny_tokenizer
-from training import pretrain as module
-from training.config import ConfigError, PretrainConfig
-from training.finetune import schedule
-from training.initial import WARM_START, load_initial
-from training.pack import PackedTexts, mask_tokens, pack, special_ids, write_packed
-from training.pretrain import (
+from training import loop
+from training.config import ConfigError
+from training.experiments import pretrain as module
+from training.experiments.pack import PackedTexts, mask_tokens, pack, special_ids, write_packed
+from training.experiments.pretrain import (
     Pretraining,
     ReplacedTokenDetection,
     block_causal,
@@ -26,8 +25,12 @@ from training.pretrain import (
     main,
     parameter_groups,
 )
+from training.experiments.pretrain_config import PretrainConfig
+from training.finetune import schedule
+from training.initial import WARM_START, load_initial
+from training.loop import TrainingRun
 
-RECIPES = sorted((Path(__file__).resolve().parents[2] / "training" / "configs").glob("pretrain-*.toml"))
+RECIPES = sorted((Path(__file__).resolve().parents[3] / "training" / "experiments" / "configs").glob("pretrain-*.toml"))
 IDS = (2, 10, 11, 12, 13, 3)
 
 
@@ -66,13 +69,15 @@ TINY: Mapping[str, Any] = {
 
 def pretrain(options: PretrainConfig, packed: PackedTexts, run: Path) -> Path:
     run.mkdir(exist_ok=True)
-    pretraining = Pretraining(options, packed, run)
-    assert pretraining.train()
-    return pretraining.save_checkpoint()
+    checkpoint = module.pretrain(options, packed, run)
+    assert checkpoint is not None
+    return checkpoint
 
 
 def log_of(run: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    """The log, without what depends on the machine."""
+    entries = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [{name: value for name, value in entry.items() if name != "seconds"} for entry in entries]
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
@@ -214,7 +219,7 @@ def test_a_run_writes_what_it_was_and_what_to_do_next(
     assert described["config"].keys() == vars(PretrainConfig()).keys()
     assert described["config"]["seed"] == 9
     assert described["train"] == packed.first(200).described()
-    assert described["command"].startswith("python -m training.pretrain")
+    assert described["command"].startswith("python -m training.experiments.pretrain")
     assert f"training.finetune --init {tmp_path / 'checkpoint'}" in capsys.readouterr().out
 
 
@@ -222,14 +227,14 @@ def test_a_run_writes_what_it_was_and_what_to_do_next(
     "shards", [{}, {"shard_mb": 1, "embedding": 128, "intermediate": 6144, "half_checkpoint": True}]
 )
 def test_fine_tuning_starts_from_the_result(packed: PackedTexts, tmp_path: Path, shards: dict[str, Any]) -> None:
-    pretraining = Pretraining(config(steps=1, **shards), packed, tmp_path)
-    assert pretraining.train()
-    checkpoint = pretraining.save_checkpoint()
+    trainee = Pretraining(config(steps=1, **shards), packed)
+    assert TrainingRun(tmp_path, trainee, config(), piece_bytes=shards.get("shard_mb", 0) * 2**20).go_on()
+    checkpoint = trainee.save(tmp_path / "checkpoint")
     weights = sorted(checkpoint.glob("*.safetensors"))
     assert len(weights) > 1 if shards else [path.name for path in weights] == [WEIGHTS_FILE]
     assert all(path.stat().st_size < 1.1 * 2**20 for path in [*weights, *(tmp_path / "state").iterdir()])
     model, tokenizer = load_initial(str(checkpoint), hidden_dropout=0.1, attention_dropout=0.0)
-    for name, tensor in pretraining.model.discriminator.electra.state_dict().items():
+    for name, tensor in trainee.model.discriminator.electra.state_dict().items():
         torch.testing.assert_close(model.electra.state_dict()[name], tensor, atol=1e-3 if shards else 0, rtol=0)
     assert torch_logits(model.eval(), IDS).shape == (8,)
     assert model.config.max_position_embeddings == 512
@@ -269,16 +274,16 @@ def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not(
 ) -> None:
     options = {"attention": "block-causal", "save_minutes": 0}
     whole = pretrain(config(**options), packed, tmp_path / "whole")
-    save = Pretraining._save
+    save = TrainingRun._save
 
-    def save_and_die(self: Pretraining) -> None:
+    def save_and_die(self: TrainingRun) -> None:
         save(self)
         if self.progress.step == steps:
             raise KilledError
 
     killed = tmp_path / "killed"
     with monkeypatch.context() as patch:
-        patch.setattr(Pretraining, "_save", save_and_die)
+        patch.setattr(TrainingRun, "_save", save_and_die)
         with pytest.raises(KilledError):
             pretrain(config(**options), packed, killed)
     assert not (killed / "checkpoint").exists()
@@ -289,7 +294,7 @@ def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not(
 def ticking_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look at the clock takes a second, so that a test is the same on any machine."""
     seconds = iter(range(10**6))
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
 
 
 def test_a_run_in_several_commands_equals_one_in_one(
@@ -347,7 +352,7 @@ def test_the_recipes_are_valid_and_flags_override_them(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "/nowhere/packed"], "holds no texts of training.pack"),
+        (["--data", "/nowhere/packed"], "holds no texts of training.experiments.pack"),
         (["--init", "/nowhere/electra"], "no ELECTRA checkpoint"),
         (["--init", WARM_START], "packed with another vocabulary"),
         (["--batch-size", "400"], "too few for a batch"),
@@ -375,7 +380,7 @@ def test_longer_sequences_than_the_start_has_positions_are_refused(packed: Packe
 def test_help_is_given(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    assert "usage: python -m training.pretrain" in capsys.readouterr().out
+    assert "usage: python -m training.experiments.pretrain" in capsys.readouterr().out
 
 
 def test_the_tokenizer_goes_with_the_weights(packed: PackedTexts, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Compare options of fine-tuning side by side: same start, same reviews, same number of texts, judged on validation.
 
-``python -m training.experiments training/configs/experiments.toml --run runs/experiments`` trains each variant that has
-not been trained yet, averages those that the file says, and prints one Markdown table.
+``python -m training.experiments.compare training/experiments/configs/compare.toml --run runs/experiments`` trains each
+variant that has not been trained yet, averages those that the file says, and prints one Markdown table.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.experiments", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training.experiments.compare", description=__doc__)
     parser.add_argument("plan", type=Path, help="TOML file")
     parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     parser.add_argument("--run", type=Path, default=Path("runs/experiments"), help="folder of the runs (%(default)s)")

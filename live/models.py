@@ -1,4 +1,4 @@
-"""What is stored: API keys, of which only the holder knows the key, and what people gave as feedback."""
+"""Database models: API keys (only their hash), feedback, and the choice of a model."""
 
 from django.db import models
 from django.utils import timezone
@@ -6,15 +6,15 @@ from django.utils.text import Truncator
 
 
 class ApiKey(models.Model):
-    """One key. Deleting it revokes it as well; revoking keeps the record of who had it."""
+    """An API key. Deleting revokes it too; revoking keeps the record."""
 
-    name = models.CharField(max_length=100, help_text="Who or what uses it.")
-    prefix = models.CharField(max_length=16, unique=True, editable=False, help_text="The beginning of the key.")
+    name = models.CharField(max_length=100, help_text="Who or what uses the key.")
+    prefix = models.CharField(max_length=16, unique=True, editable=False, help_text="The start of the key.")
     digest = models.CharField(max_length=64, editable=False)
-    """SHA-256 of the key, in hexadecimal. A key has 256 random bits, so nobody can guess it from a fast hash."""
+    """SHA-256 of the key, in hexadecimal. A key has 256 random bits, so a fast hash is safe."""
     created = models.DateTimeField(default=timezone.now, editable=False)
     last_used = models.DateTimeField(null=True, editable=False)
-    """Behind by up to a minute."""
+    """Updated at most once a minute."""
     revoked = models.DateTimeField(null=True, editable=False)
 
     class Meta:
@@ -27,22 +27,22 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     def revoke(self) -> None:
-        """Refuse it from now on; its open sockets are closed within seconds, in every process."""
+        """Revoke the key. Every process closes its open sockets within seconds."""
         if self.revoked is None:
             self.revoked = timezone.now()
             self.save(update_fields=["revoked"])
 
 
 class Feedback(models.Model):
-    """What a person would give a text, and what the model said. It is kept because that person pressed a button."""
+    """A person's own rating of a text, with the model's. Stored only with that person's consent."""
 
     text = models.TextField(editable=False)
-    stars = models.PositiveSmallIntegerField(editable=False, help_text="What the person would give it.")
-    model_stars = models.PositiveSmallIntegerField(editable=False, help_text="The rating the model held likeliest.")
-    expected_stars = models.FloatField(editable=False, help_text="Mean of what the model held likely.")
+    stars = models.PositiveSmallIntegerField(editable=False, help_text="The person's rating.")
+    model_stars = models.PositiveSmallIntegerField(editable=False, help_text="The model's most likely rating.")
+    expected_stars = models.FloatField(editable=False, help_text="Mean of the model's distribution.")
     probabilities = models.JSONField(editable=False, help_text="One for each rating, 1 to 4 and 7 to 10 stars.")
     model_version = models.CharField(max_length=64, editable=False)
-    language = models.CharField(max_length=16, blank=True, editable=False, help_text="That of the page.")
+    language = models.CharField(max_length=16, blank=True, editable=False, help_text="Language of the page.")
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -57,16 +57,16 @@ class Feedback(models.Model):
 
     @property
     def beginning(self) -> str:
-        """The first words."""
+        """Return the first 60 characters of the text."""
         return Truncator(self.text).chars(60)
 
 
 class ModelChoice(models.Model):
-    """That from now on a checkpoint is to answer, in every server. The newest choice counts; the others are history."""
+    """A switch of all servers to a checkpoint. The newest row counts; the others are history."""
 
-    name = models.CharField(max_length=200, blank=True, help_text="Its folder; empty for that of STARCAST_CHECKPOINT.")
+    name = models.CharField(max_length=200, blank=True, help_text="Its folder; empty for STARCAST_CHECKPOINT.")
     digest = models.CharField(max_length=64, blank=True)
-    """SHA-256 of its ``config.json``, so that every machine serves the same files under this name."""
+    """SHA-256 of its ``config.json``, so that every machine serves the same files."""
     chosen = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -75,4 +75,4 @@ class ModelChoice(models.Model):
         ordering = ("-pk",)
 
     def __str__(self) -> str:
-        return self.name or "that of STARCAST_CHECKPOINT"
+        return self.name or "STARCAST_CHECKPOINT"

@@ -1,4 +1,4 @@
-"""Sessions, users and messages, on the pages of the admin only: on others they would cost hops between threads."""
+"""Sessions, users and messages for the admin only: on other pages they would cost a thread hop per request."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ _PATH: Final = "/admin/"
 
 class _AdminOnly(MiddlewareMixin):
     def __call__(self, request: HttpRequest) -> Any:
-        """Do nothing on other pages: each would pay with a hop to a thread and back."""
+        """Skip pages outside the admin."""
         if request.path_info.startswith(_PATH):
             return super().__call__(request)
         return self.get_response(request)

@@ -1,4 +1,4 @@
-"""The admin: API keys are made, shown once and revoked; feedback is read, deleted and exported."""
+"""The admin of API keys (create, show once, revoke) and feedback (read, delete, export)."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,12 +20,12 @@ else:
 
 
 _NEW_KEY: Final = "new_key"
-"""Attribute of a record that was made just now: the key, which is not stored."""
+"""Attribute that holds the key of a record created in this request. The key itself is not stored."""
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(_KeyAdmin):
-    """Lists keys by their prefix; the key itself is shown when it is made, and never again."""
+    """Lists keys by prefix. The key itself is shown only once, when it is created."""
 
     list_display = ("prefix", "name", "created", "last_used", "revoked")
     list_filter = ("revoked",)
@@ -35,11 +35,11 @@ class ApiKeyAdmin(_KeyAdmin):
     actions = ("revoke",)
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        """A new key has a name only."""
+        """Return only ``name`` for a new key."""
         return super().get_fields(request, obj) if obj is not None else ("name",)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: "ModelForm[ApiKey]", change: bool) -> None:
-        """Make the key of a new record."""
+        """Create the key of a new record."""
         if change:
             super().save_model(request, obj, form, change)
             return
@@ -48,18 +48,18 @@ class ApiKeyAdmin(_KeyAdmin):
         setattr(obj, _NEW_KEY, key)
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
-        """Show the key, here and now: a message would lie in a cookie until it is read."""
+        """Show the key in this response: a Django message would store it in a cookie."""
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"The key of {obj.name}",
+            "title": f"Key of {obj.name}",
             "key": getattr(obj, _NEW_KEY),
         }
         return TemplateResponse(request, "live/admin_new_key.html", context)
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        """Refuse keys from now on."""
+        """Revoke the selected keys."""
         for key in queryset:
             key.revoke()
         self.message_user(request, "Revoked. Open connections are closed within seconds.", messages.SUCCESS)
@@ -67,7 +67,7 @@ class ApiKeyAdmin(_KeyAdmin):
 
 @admin.register(Feedback)
 class FeedbackAdmin(_FeedbackAdmin):
-    """Lists feedback, and changes nothing of it."""
+    """Lists feedback. It is read-only."""
 
     list_display = (
         "beginning",
@@ -87,17 +87,17 @@ class FeedbackAdmin(_FeedbackAdmin):
     actions = ("export",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody writes it here."""
+        """Feedback comes from the page and the API only."""
         return False
 
     @admin.display(description="expected stars", ordering="expected_stars")
     def rounded_expected_stars(self, feedback: Feedback) -> str:
-        """As the page shows it."""
+        """Return the stars with one decimal, as on the page."""
         return f"{feedback.expected_stars:.1f}"
 
     @admin.action(description="Export the selected feedback for training", permissions=["view"])
     def export(self, request: HttpRequest, queryset: QuerySet[Feedback]) -> HttpResponse:
-        """Download it in the layout of the dataset."""
+        """Download a ``.tar.gz`` in the layout of the training dataset."""
         return HttpResponse(
             archive(queryset.order_by("pk").iterator()),
             content_type="application/gzip",

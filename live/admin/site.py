@@ -1,4 +1,4 @@
-"""Django's admin under our own security policy, with a page about the server."""
+"""Django's admin with our content security policy and a status page."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,20 +14,20 @@ _View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 
 
 class AdminSite(admin.AdminSite):
-    """Lets the forms of the admin send, which no other page may."""
+    """Allows forms on the pages of the admin; the security policy forbids them elsewhere."""
 
     site_header = "Starcast"
     site_title = "Starcast"
 
     def get_urls(self) -> list[Any]:
-        """The pages of the admin, and that of the server's status."""
-        # Imported late: it asks for models, which are not there when Django makes its admin.
+        """Add the status page."""
+        # Imported late: it needs models, which are not loaded when Django creates the admin.
         from live.admin.status import status
 
         return [path("status/", self.admin_view(status), name="status"), *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """What the index and the bar at the side list; the status page is no model, and stands there all the same."""
+        """Add the status page to the index and the sidebar."""
         apps = super().get_app_list(request, app_label)
         if app_label is not None:
             return apps
@@ -36,11 +36,11 @@ class AdminSite(admin.AdminSite):
         return [*apps, {"name": "Server", "app_label": "server", "app_url": address, "models": [page]}]
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
-        """Wrap a page of the admin."""
+        """Allow forms on a page of the admin."""
         return _with_forms(super().admin_view(view, cacheable))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The page to log in, which is no ``admin_view``."""
+        """Allow the login form too: Django does not wrap it in ``admin_view``."""
         response: HttpResponse = _with_forms(super().login)(request, extra_context)
         return response
 

@@ -1,4 +1,4 @@
-"""The status page of the admin: what the process that answers the request is doing."""
+"""The status page of the admin: what the process that serves the page is doing."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ Rows = Mapping[str, Any]
 @never_cache
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
-    """Model, connections and work of this process."""
+    """Show the model, the work and the resources of this process."""
     context = {
         **admin.site.each_context(request),
         "title": "Status",
@@ -45,8 +45,8 @@ def _model() -> Rows:
         "Version": info.version,
         "Backend": info.backend,
         "SHA-256 of the weights": info.sha256,
-        "Golden answers": "none" if difference is None else f"passed, off by {difference:.6f} at most",
-        "Answers since": serving.since,
+        "Golden answers": "none" if difference is None else f"passed, differ by at most {difference:.6f}",
+        "In use since": serving.since,
         "Chosen": _choice(),
     }
 
@@ -55,8 +55,8 @@ def _choice() -> str:
     try:
         choice = newest_choice()
     except DatabaseError:
-        return "unknown: the database does not answer"
-    return "that of STARCAST_CHECKPOINT" if choice is None else f"{choice}, {choice.chosen:%Y-%m-%d %H:%M}"
+        return "unknown: the database is unavailable"
+    return "STARCAST_CHECKPOINT" if choice is None else f"{choice}, {choice.chosen:%Y-%m-%d %H:%M}"
 
 
 def _work() -> Rows:
@@ -64,11 +64,11 @@ def _work() -> Rows:
         "Connections": int(sample("starcast_connections")),
         "Rooms": int(sample("starcast_rooms")),
         "Watchers": int(sample("starcast_watchers")),
-        "Texts that wait for the model": int(sample("starcast_waiting_texts")),
-        "Model at one batch for": f"{sample('starcast_model_busy_seconds'):.1f} s",
-        "Texts taken": int(sample("starcast_texts_total")),
-        "Texts passed over": int(sample("starcast_skipped_texts_total")),
-        "Mean from a key to its answer": _mean_ms("starcast_keystroke_to_answer_seconds"),
+        "Texts waiting for the model": int(sample("starcast_waiting_texts")),
+        "Time on the current batch": f"{sample('starcast_model_busy_seconds'):.1f} s",
+        "Texts accepted": int(sample("starcast_texts_total")),
+        "Texts skipped": int(sample("starcast_skipped_texts_total")),
+        "Mean time from key to answer": _mean_ms("starcast_keystroke_to_answer_seconds"),
         "Errors sent": ", ".join(_errors()) or "none",
     }
 
@@ -79,7 +79,7 @@ def _process() -> Rows:
         "Host": platform.node(),
         "Process": os.getpid(),
         "Started": datetime.fromtimestamp(started, UTC),
-        "Up for": timedelta(seconds=int(time.time() - started)),
+        "Uptime": timedelta(seconds=int(time.time() - started)),
         "Memory": f"{sample('process_resident_memory_bytes') / 2**20:.0f} MiB",
         "Open files": int(sample("process_open_fds")),
     }

@@ -1,4 +1,4 @@
-"""What ``manage.py check --deploy`` says beyond Django's own: settings that work, and are not for the open internet."""
+"""``manage.py check --deploy``: warnings about settings that work but are unsafe on the open internet."""
 
 import stat
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from live.server.health_check import TIMEOUT_S
 from project.machine import cores, memory_mb
 
 _WITHOUT_CACHE_MB: Final = 200
-"""What a server takes beside its cache."""
+"""Memory of a server without its cache."""
 
 
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Check what a public server should have set."""
+    """Warn about settings that a public server should change."""
     return [
         *_check_backend(),
         *_check_hosts(),
@@ -32,21 +32,21 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
 def _check_backend() -> list[CheckMessage]:
     if settings.STARCAST_BACKEND != "fake":
         return []
-    hint = "Leave STARCAST_BACKEND out, so that it is onnx."
-    return [Warning("The ratings are made up: the backend is `fake`.", hint=hint, id="starcast.W001")]
+    hint = "Remove STARCAST_BACKEND to use the default, onnx."
+    return [Warning("The backend is `fake`: ratings are made up.", hint=hint, id="starcast.W001")]
 
 
 def _check_hosts() -> list[CheckMessage]:
     if not {"*", "."} & set(settings.ALLOWED_HOSTS):
         return []
-    hint = "Set STARCAST_ALLOWED_HOSTS to the names of this site: any other page could point its own name here."
-    return [Warning("The server answers under any name.", hint=hint, id="starcast.W002")]
+    hint = "Set STARCAST_ALLOWED_HOSTS to the host names of this site."
+    return [Warning("The server accepts any host name.", hint=hint, id="starcast.W002")]
 
 
 def _check_origins() -> list[CheckMessage]:
-    hint = "Write it with https:// in STARCAST_ORIGINS: who sits between could change a page that comes without TLS."
+    hint = "Use https:// in STARCAST_ORIGINS: a page that is loaded without TLS can be tampered with."
     return [
-        Warning(f"Pages of {origin} may connect, and come without TLS.", hint=hint, id="starcast.W003")
+        Warning(f"The allowed origin {origin} does not use TLS.", hint=hint, id="starcast.W003")
         for origin in settings.STARCAST_ORIGINS
         if settings.HTTPS and origin.startswith("http://")
     ]
@@ -56,24 +56,24 @@ def _check_threads() -> list[CheckMessage]:
     available, threads = cores(), settings.STARCAST_MODEL_THREADS
     if threads <= max(1, available):
         return []
-    hint = f"Set STARCAST_MODEL_THREADS to {max(1, int(available))}: more threads than cores hold each other up."
-    return [Warning(f"The model has {threads} threads on {available:g} cores.", hint=hint, id="starcast.W004")]
+    hint = f"Set STARCAST_MODEL_THREADS to {max(1, int(available))}: more threads than cores slow the model down."
+    return [Warning(f"The model uses {threads} threads on {available:g} cores.", hint=hint, id="starcast.W004")]
 
 
 def _check_memory() -> list[CheckMessage]:
     cache_mb, available_mb = settings.STARCAST_CACHE_MB, memory_mb()
     if cache_mb + _WITHOUT_CACHE_MB <= available_mb:
         return []
-    hint = f"Set STARCAST_CACHE_MB to {max(1, available_mb // 4)}: model and connections need room beside it."
-    problem = f"The cache may take {cache_mb} MB, where there are {available_mb} MB in all."
+    hint = f"Set STARCAST_CACHE_MB to {max(1, available_mb // 4)}: the model and connections need memory too."
+    problem = f"The cache may take {cache_mb} MB of only {available_mb} MB of memory."
     return [Warning(problem, hint=hint, id="starcast.W008")]
 
 
 def _check_deadline() -> list[CheckMessage]:
     if settings.STARCAST_ENGINE["deadline_ms"] < TIMEOUT_S * 1000:
         return []
-    hint = f"Set STARCAST_DEADLINE_MS below {TIMEOUT_S * 1000:.0f}: a check that hears nothing takes it for dead."
-    return [Warning("Texts may wait longer than a health check does.", hint=hint, id="starcast.W009")]
+    hint = f"Set STARCAST_DEADLINE_MS below {TIMEOUT_S * 1000:.0f}, or health checks may fail on a busy server."
+    return [Warning("The deadline of texts is longer than the health check's timeout.", hint=hint, id="starcast.W009")]
 
 
 def _check_secret_file() -> list[CheckMessage]:
@@ -81,7 +81,7 @@ def _check_secret_file() -> list[CheckMessage]:
     try:
         if not file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             return []
-    except OSError:  # The key comes from elsewhere.
+    except OSError:  # The key comes from the environment.
         return []
-    hint = f"Let its owner alone read it: chmod 600 {file}"
-    return [Warning("Others on this machine can read the secret key.", hint=hint, id="starcast.W005")]
+    hint = f"Run: chmod 600 {file}"
+    return [Warning("Other users of this machine can read the secret key.", hint=hint, id="starcast.W005")]

@@ -1,4 +1,4 @@
-"""System checks: wrong settings are said at start, with what to do, before anybody types."""
+"""System checks of the settings, each with an id and a hint. They run at start."""
 
 import dataclasses
 import os
@@ -31,7 +31,7 @@ _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
 @register()
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Check model, limits and origins as the settings name them."""
+    """Return errors and warnings about all settings of Starcast."""
     return [
         *_check_model(),
         *_check_limits(),
@@ -49,14 +49,14 @@ def _check_model() -> list[CheckMessage]:
     backend = settings.STARCAST_BACKEND
     if backend not in BACKENDS:
         hint = f"Set STARCAST_BACKEND to one of {', '.join(BACKENDS)}."
-        return [Error(f"There is no backend {backend!r}.", hint=hint, id="starcast.E001")]
+        return [Error(f"Unknown backend {backend!r}.", hint=hint, id="starcast.E001")]
     if backend == "fake":
         return []
     try:
         read_folder(settings.STARCAST_CHECKPOINT)
     except CheckpointError as error:
-        hint = "Set STARCAST_CHECKPOINT to a folder that training.export wrote."
-        return [Error(f"The checkpoint cannot be used: {error}", hint=hint, id="starcast.E002")]
+        hint = "Set STARCAST_CHECKPOINT to a folder written by training.export."
+        return [Error(f"The checkpoint cannot be loaded: {error}", hint=hint, id="starcast.E002")]
     return []
 
 
@@ -66,14 +66,14 @@ def _check_limits() -> list[CheckMessage]:
         EngineOptions(**settings.STARCAST_ENGINE)
     except ValidationError as error:
         hint = "docs/configuration.md lists the limits with their defaults."
-        return [Error(f"A limit makes no sense: {in_one_line(error, _VARIABLES)}", hint=hint, id="starcast.E003")]
+        return [Error(f"Invalid limit: {in_one_line(error, _VARIABLES)}", hint=hint, id="starcast.E003")]
     return []
 
 
 def _check_hosts() -> list[CheckMessage]:
-    hint = "STARCAST_ALLOWED_HOSTS takes host names alone, such as example.com, or .example.com with all below it."
+    hint = "STARCAST_ALLOWED_HOSTS takes host names such as example.com, or .example.com to include its subdomains."
     return [
-        Error(f"{host!r} is no host name, and no request will match it.", hint=hint, id="starcast.E008")
+        Error(f"{host!r} is not a host name, so no request will match it.", hint=hint, id="starcast.E008")
         for host in settings.ALLOWED_HOSTS
         if host != "*" and split_domain_port(host.lower()) != (host.lower().removesuffix("."), "")
     ]
@@ -82,8 +82,8 @@ def _check_hosts() -> list[CheckMessage]:
 def _check_origins() -> list[CheckMessage]:
     return [
         Error(
-            f"{origin!r} is no origin.",
-            hint="STARCAST_ORIGINS takes scheme and host alone, such as https://example.com.",
+            f"{origin!r} is not an origin.",
+            hint="STARCAST_ORIGINS takes a scheme and a host only, such as https://example.com.",
             id="starcast.E004",
         )
         for origin in settings.STARCAST_ORIGINS
@@ -95,44 +95,44 @@ def _check_data_dir() -> list[CheckMessage]:
     folder = settings.DATA_DIR
     if folder.is_dir() and os.access(folder, os.W_OK):
         return []
-    hint = "Make the folder, or set STARCAST_DATA_DIR to one that this user may write to."
-    return [Error(f"The data folder {folder} is not there or cannot be written to.", hint=hint, id="starcast.E005")]
+    hint = "Create the folder, or set STARCAST_DATA_DIR to a folder that this user can write to."
+    return [Error(f"The data folder {folder} does not exist or is not writable.", hint=hint, id="starcast.E005")]
 
 
 def _check_redis() -> list[CheckMessage]:
     if not settings.REDIS_URL:
         return []
     if urlsplit(settings.REDIS_URL).scheme not in _REDIS_SCHEMES:
-        hint = "Write it as redis://host:6379/0, or rediss:// for TLS."
-        return [Error("STARCAST_REDIS_URL is no address of a Redis.", hint=hint, id="starcast.E007")]
+        hint = "Use redis://host:6379/0, or rediss:// for TLS."
+        return [Error("STARCAST_REDIS_URL is not a Redis URL.", hint=hint, id="starcast.E007")]
     if find_spec("channels_redis"):
         return []
     hint = "Install the extra `redis`, or leave STARCAST_REDIS_URL empty."
-    return [Error("STARCAST_REDIS_URL names a Redis, and its client is not installed.", hint=hint, id="starcast.E006")]
+    return [Error("STARCAST_REDIS_URL is set, but the Redis client is not installed.", hint=hint, id="starcast.E006")]
 
 
 def _check_metrics() -> list[CheckMessage]:
     token = settings.STARCAST_METRICS_TOKEN
     if not token or (len(token) >= _TOKEN_LENGTH and token.isascii() and token.isprintable() and " " not in token):
         return []
-    hint = "Make one by: openssl rand -hex 32"
-    problem = f"STARCAST_METRICS_TOKEN must have {_TOKEN_LENGTH} characters or more, of ASCII, without spaces."
+    hint = "Generate one with: openssl rand -hex 32"
+    problem = f"STARCAST_METRICS_TOKEN must have at least {_TOKEN_LENGTH} ASCII characters and no spaces."
     return [Error(problem, hint=hint, id="starcast.E020")]
 
 
 def _check_static_files() -> list[CheckMessage]:
     if settings.DEBUG or (Path(settings.STATIC_ROOT) / "staticfiles.json").is_file():
         return []
-    hint = "Run manage.py collectstatic, or set STARCAST_STATIC_DIR to where that was done."
-    problem = f"The files of the page are not in {settings.STATIC_ROOT}: it cannot be shown."
+    hint = "Run manage.py collectstatic, or set STARCAST_STATIC_DIR to the folder that it wrote."
+    problem = f"The static files are not in {settings.STATIC_ROOT}, so the page cannot be shown."
     return [Warning(problem, hint=hint, id="starcast.W006")]
 
 
 def _check_names() -> list[CheckMessage]:
     return [
         Warning(
-            f"{name} is set, and there is no such setting.",
-            hint=f"Did you mean {meant}?" if meant else "docs/configuration.md lists those there are.",
+            f"{name} is set, but there is no such setting.",
+            hint=f"Did you mean {meant}?" if meant else "docs/configuration.md lists all settings.",
             id="starcast.W007",
         )
         for name, meant in settings.STARCAST_UNKNOWN.items()

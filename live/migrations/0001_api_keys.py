@@ -14,10 +14,10 @@ class Migration(migrations.Migration):
             name="ApiKey",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(help_text="Who or what uses it.", max_length=100)),
+                ("name", models.CharField(help_text="Who or what uses the key.", max_length=100)),
                 (
                     "prefix",
-                    models.CharField(editable=False, help_text="The beginning of the key.", max_length=16, unique=True),
+                    models.CharField(editable=False, help_text="The start of the key.", max_length=16, unique=True),
                 ),
                 ("digest", models.CharField(editable=False, max_length=64)),
                 ("created", models.DateTimeField(default=django.utils.timezone.now, editable=False)),

@@ -15,12 +15,12 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("text", models.TextField(editable=False)),
-                ("stars", models.PositiveSmallIntegerField(editable=False, help_text="What the person would give it.")),
+                ("stars", models.PositiveSmallIntegerField(editable=False, help_text="The person's rating.")),
                 (
                     "model_stars",
-                    models.PositiveSmallIntegerField(editable=False, help_text="The rating the model held likeliest."),
+                    models.PositiveSmallIntegerField(editable=False, help_text="The model's most likely rating."),
                 ),
-                ("expected_stars", models.FloatField(editable=False, help_text="Mean of what the model held likely.")),
+                ("expected_stars", models.FloatField(editable=False, help_text="Mean of the model's distribution.")),
                 (
                     "probabilities",
                     models.JSONField(editable=False, help_text="One for each rating, 1 to 4 and 7 to 10 stars."),
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ("model_version", models.CharField(editable=False, max_length=64)),
                 (
                     "language",
-                    models.CharField(blank=True, editable=False, help_text="That of the page.", max_length=16),
+                    models.CharField(blank=True, editable=False, help_text="Language of the page.", max_length=16),
                 ),
                 ("created", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],

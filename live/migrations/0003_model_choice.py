@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        blank=True, help_text="Its folder; empty for that of STARCAST_CHECKPOINT.", max_length=200
+                        blank=True, help_text="Its folder; empty for STARCAST_CHECKPOINT.", max_length=200
                     ),
                 ),
                 ("digest", models.CharField(blank=True, max_length=64)),

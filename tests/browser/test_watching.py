@@ -57,7 +57,7 @@ def test_who_watches_follows_within_300_ms_sees_the_same_bars_and_cannot_write(
 ) -> None:
     friend.goto(share(page, real_server))
     expect_typist(friend, "here")
-    expect(page.locator("#room-watchers")).to_contain_text("1 person watches")
+    expect(page.locator("#room-watchers")).to_contain_text("1 watcher")
 
     def median_ms(text: str) -> float:
         """From a key to text and bars on the other screen."""
@@ -132,7 +132,7 @@ def test_after_a_restart_of_the_server_both_go_on_in_the_same_room(page: Page, f
     with start_server(data_dir, port=server.port, STARCAST_BACKEND="fake"):
         expect(friend.locator("#watched-text")).to_have_text("written before and after", timeout=30_000)
         expect_typist(friend, "here")
-        expect(page.locator("#room-watchers")).to_contain_text("1 person watches")
+        expect(page.locator("#room-watchers")).to_contain_text("1 watcher")
 
 
 def test_who_watches_may_pause(page: Page, friend: Page, fake_server: RunningServer) -> None:
@@ -174,9 +174,9 @@ def test_a_dead_link_is_said_in_one_sentence_and_no_banner(page: Page, data_dir:
     with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_ROOM_GRACE_S="1") as server:
         page.goto(f"{server.http}/watch/{'A' * 22}/")
         expect_typist(page, "none")
-        expect(page.get_by_role("status")).to_have_text(re.compile("Nobody writes here"))
+        expect(page.get_by_role("status")).to_have_text(re.compile("no writer at this link"))
         expect(page.locator("#connection")).to_have_attribute("data-state", "closed")
-        expect(page.locator("#connection-words")).to_have_text("Over")
+        expect(page.locator("#connection-words")).to_have_text("Ended")
         expect(page.locator("#alert")).to_be_empty()
         expect(page.locator("#freshness-words")).to_be_empty()
         expect(page.locator("#verdict")).to_be_hidden()

@@ -1,4 +1,4 @@
-"""``manage.py apikey``: make, list and revoke API keys."""
+"""``manage.py apikey``: create, list and revoke API keys."""
 
 from typing import Any
 
@@ -10,29 +10,31 @@ from live.models import ApiKey
 
 
 class Command(BaseCommand):
-    """Keys from a shell, where the admin is not at hand."""
+    """Manage API keys from a shell."""
 
     help = "Create, list and revoke the API keys that clients send as 'Authorization: Bearer KEY'."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take what to do."""
+        """Define the actions ``create``, ``list`` and ``revoke``."""
         actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
         create = actions.add_parser(
             "create",
-            help="make a key and print it, once",
-            description="Make a key and print it. It is not shown again.",
+            help="create a key and print it once",
+            description="Create a key and print it. It cannot be shown again.",
         )
         create.add_argument("name", metavar="NAME", help="who or what uses the key")
-        actions.add_parser("list", help="show all keys by their prefix", description="Show all keys, newest first.")
+        actions.add_parser("list", help="list all keys by prefix", description="List all keys by prefix, newest first.")
         revoke = actions.add_parser(
             "revoke",
-            help="refuse a key from now on",
-            description="Refuse a key from now on. Its open connections are closed within seconds.",
+            help="revoke a key",
+            description="Revoke a key. Its open connections are closed within seconds.",
         )
-        revoke.add_argument("prefix", metavar="PREFIX", help="how the key begins, as `list` shows it, or all of it")
+        revoke.add_argument(
+            "prefix", metavar="PREFIX", help="start of the key, as shown by `list`, or all of it"
+        )
 
     def handle(self, *, action: str, **options: Any) -> None:
-        """Do it."""
+        """Run one action. Raises CommandError for a wrong name or an unknown or revoked key."""
         match action:
             case "create":
                 self._create(options["name"])
@@ -46,8 +48,8 @@ class Command(BaseCommand):
             _, key = create_key(name)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        # The key alone goes to standard output, for scripts to take.
-        self.stderr.write("Keep this key; it is not shown again:")
+        # Only the key goes to standard output, so that scripts can read it.
+        self.stderr.write("Save this key. It cannot be shown again:")
         self.stdout.write(key)
 
     def _list(self) -> None:
@@ -59,13 +61,13 @@ class Command(BaseCommand):
             self.stdout.write(line(key.prefix, f"{key.created:%Y-%m-%d}", used, revoked, key.name))
 
     def _revoke(self, prefix: str) -> None:
-        # Whoever gives the whole key must not find it again in what a script or a terminal keeps.
+        # The whole key may be given; it must not end up in the output.
         prefix = prefix[:PREFIX_LENGTH]
         try:
             key = ApiKey.objects.get(prefix=prefix)
         except ApiKey.DoesNotExist:
-            raise CommandError(f"there is no key {prefix}: see `manage.py apikey list`") from None
+            raise CommandError(f"no key starts with {prefix}: see `manage.py apikey list`") from None
         if key.revoked is not None:
-            raise CommandError(f"{prefix} is revoked already")
+            raise CommandError(f"{prefix} is already revoked")
         key.revoke()
         self.stdout.write(f"Revoked {key}")

@@ -1,4 +1,4 @@
-"""``manage.py classify``: rate texts in a shell, with the very model that the page shows."""
+"""``manage.py classify``: rate texts from a shell, with the model that the server uses."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,19 +15,19 @@ _BATCH = 32
 
 
 class Command(BaseCommand):
-    """Rates each text and prints one JSON object a line."""
+    """Rate texts and print one JSON object per line."""
 
-    help = "Rate texts: one JSON object a line, in the order of the texts."
+    help = "Rate texts. Prints one JSON object per text and line, in order."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take texts, or ``--stdin``."""
+        """Accept texts, or ``--stdin``."""
         parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text to rate")
         parser.add_argument("--stdin", action="store_true", help="rate each line of standard input")
 
     def handle(self, *, texts: list[str], stdin: bool, **_: Any) -> None:
-        """Rate in batches, printing each as soon as it is there."""
+        """Rate in batches and print each batch at once. Raises CommandError if there is no model."""
         if stdin == bool(texts):
-            raise CommandError('give texts, or --stdin: manage.py classify "A fine film."')
+            raise CommandError('give either texts or --stdin, such as: manage.py classify "A fine film."')
         source = (line.rstrip("\n") for line in sys.stdin) if stdin else iter(texts)
         try:
             classifier = load_at_start().classifier

@@ -1,4 +1,4 @@
-"""``manage.py export_feedback``: write feedback as the dataset lays out its reviews."""
+"""``manage.py export_feedback``: write feedback in the layout of the training dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,18 @@ from live.models import Feedback
 
 
 class Command(BaseCommand):
-    """Writes all feedback into a folder."""
+    """Export all feedback to a folder."""
 
-    help = "Write all feedback into a folder that training reads: --data OUTPUT."
+    help = "Export all feedback to a folder that training can read with --data OUTPUT."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the folder."""
-        parser.add_argument("output", metavar="OUTPUT", type=Path, help="folder to make; it must be empty or not there")
+        """Accept the output folder."""
+        parser.add_argument("output", metavar="OUTPUT", type=Path, help="folder to write; must be new or empty")
 
     def handle(self, *, output: Path, **_: Any) -> None:
-        """Write, or say why not."""
+        """Export. Raises CommandError if there is no feedback or the folder is in use."""
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise CommandError(f"{output} is there already: name a new folder")
+            raise CommandError(f"{output} already exists and is not an empty folder")
         feedback = Feedback.objects.order_by("pk")
         if not feedback.exists():
             raise CommandError("there is no feedback yet")

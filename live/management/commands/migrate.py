@@ -1,4 +1,4 @@
-"""Django's ``migrate``, which may take as long as a large table takes."""
+"""Django's ``migrate`` without a statement timeout, since large tables take long."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from django.db import connections
 
 
 class Command(migrate.Command):
-    """Migrate without the bound on statements that the settings give the servers."""
+    """Lifts the statement timeout that the settings give the servers."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Lift the bound for this connection, then migrate."""
+        """Lift the timeout for this connection, then migrate."""
         connection = connections[options["database"]]
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                # What waits for a lock holds up all who come after it: better to fail, and be started again.
+                # A migration that waits for a lock blocks all later queries: fail early and retry instead.
                 cursor.execute("SET statement_timeout = 0; SET lock_timeout = '5s'")
         super().handle(*args, **options)

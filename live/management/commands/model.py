@@ -1,4 +1,4 @@
-"""``manage.py model``: see which models there are, judge one, and have all servers answer by it."""
+"""``manage.py model``: list models, verify one, and switch all running servers to it."""
 
 from pathlib import Path
 from typing import Any
@@ -14,38 +14,38 @@ from model_core.errors import CheckpointError
 
 
 class Command(BaseCommand):
-    """Another model without a restart."""
+    """Switch models without a restart."""
 
-    help = "List models, verify one, or have all running servers answer by it; connections stay open."
+    help = "List models, verify one, or switch all running servers to it. Connections stay open."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take what to do."""
+        """Define the actions ``list``, ``verify`` and ``use``."""
         actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
         actions.add_parser(
             "list",
-            help="show all models that can be named",
-            description="Show the checkpoints beside that of STARCAST_CHECKPOINT and in the data folder.",
+            help="list all models",
+            description="List the checkpoints next to STARCAST_CHECKPOINT and in the data folder.",
         )
         check = actions.add_parser(
             "verify",
-            help="load a model and compare its golden answers",
-            description="Load a model, its files by their digests, and compare its golden answers. Changes nothing.",
+            help="check a model without using it",
+            description="Load a model, check the digests of its files and its golden answers. Changes nothing.",
         )
-        check.add_argument("name", metavar="NAME", help="as `list` shows it, or the path of a folder")
+        check.add_argument("name", metavar="NAME", help="name as shown by `list`, or the path of a folder")
         use = actions.add_parser(
             "use",
-            help="have all servers answer by a model",
-            description="Verify a model, then have all running servers take it up, and those that start later. "
-            "Connections stay open. To go back, use the model before.",
+            help="switch all servers to a model",
+            description="Verify a model, then switch all running and future servers to it. "
+            "Connections stay open. To go back, use the previous model.",
         )
         which = use.add_mutually_exclusive_group(required=True)
-        which.add_argument("name", nargs="?", metavar="NAME", help="as `list` shows it")
-        which.add_argument("--default", action="store_true", help="that of STARCAST_CHECKPOINT again")
+        which.add_argument("name", nargs="?", metavar="NAME", help="name as shown by `list`")
+        which.add_argument("--default", action="store_true", help="go back to STARCAST_CHECKPOINT")
 
     def handle(self, *, action: str, **options: Any) -> None:
-        """Do it."""
+        """Run one action. Raises CommandError if a model is missing or broken."""
         if settings.STARCAST_BACKEND == "fake":
-            raise CommandError("the fake backend has no models: set STARCAST_BACKEND")
+            raise CommandError("the fake backend has no models: set STARCAST_BACKEND to onnx")
         try:
             match action:
                 case "list":
@@ -68,35 +68,35 @@ class Command(BaseCommand):
             mark = "*" if folder == chosen else " "
             self.stdout.write(f"{mark} {name:<32}{version:<18}{state}".rstrip())
         if choice is None:
-            self.stdout.write("* is that of STARCAST_CHECKPOINT: nothing else was chosen")
+            self.stdout.write("* is STARCAST_CHECKPOINT: no other model was chosen")
         else:
-            where = "*" if chosen is not None else "not here: servers go on with the model they have"
+            where = "*" if chosen is not None else "not on this machine: servers keep their model"
             self.stdout.write(f"chosen {choice.chosen:%Y-%m-%d %H:%M}: {choice} ({where})")
 
     def _judge(self, serving: Serving) -> None:
         info, difference = serving.classifier.info, serving.golden_difference
-        golden = "" if difference is None else f": its golden answers differ by {difference:.6f} at most"
-        self.stdout.write(f"{info.name} {info.version} ({info.backend}) is sound{golden}")
+        golden = "" if difference is None else f": golden answers differ by at most {difference:.6f}"
+        self.stdout.write(f"{info.name} {info.version} ({info.backend}) is valid{golden}")
 
     def _use(self, name: str) -> None:
         before = newest_choice()
         if "/" in name:
-            raise CommandError("name a checkpoint that `model list` shows, so that every server can find it")
-        # Servers take that of the settings as they do at start: it may be one without digests and golden answers.
+            raise CommandError("give a name from `model list`, so that every server can find the model")
+        # STARCAST_CHECKPOINT is loaded as at start: it may have no digests and no golden answers.
         serving = verify(find_checkpoint(name)) if name else load(find_checkpoint(""))
         self._judge(serving)
         ModelChoice.objects.create(name=name, digest=serving.digest if name else "")
         back = before.name if before is not None else ""
-        self.stdout.write("All servers answer by it within seconds.")
+        self.stdout.write("All servers will use it within seconds.")
         self.stdout.write(f"To go back: manage.py model use {back or '--default'}")
 
 
 def _described(folder: Path, digest: str) -> tuple[str, str]:
-    """Its version, and what keeps servers from taking it; ``digest`` is what was chosen under its name."""
+    """Return its version and why servers cannot use it, or "". ``digest`` is what was chosen under its name."""
     try:
         version = read_config(folder)[0].version
     except CheckpointError as error:
         return "-", str(error)
     if digest and sha256_of(folder / CONFIG_FILE) != digest:
-        return version, "is not what was chosen under this name: use it again"
-    return version, "" if (folder / GOLDEN_FILE).exists() else "has no golden answers, cannot be switched to"
+        return version, "has changed since it was chosen: run `model use` again"
+    return version, "" if (folder / GOLDEN_FILE).exists() else "has no golden answers, so it cannot be used"

@@ -17,23 +17,23 @@ from project.asgi import application
 
 
 class Command(BaseCommand):
-    """The server of one process."""
+    """Run one server process."""
 
-    help = "Load the model, then serve the page and the WebSocket."
+    help = "Load the model, then serve the page, the HTTP API and the WebSocket."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take where to listen, and whether a proxy names the clients."""
+        """Accept the address to listen on, and the header with the client's address."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-        parser.add_argument("--port", type=int, default=8000, help="port; 0 takes a free one (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port; 0 picks a free port (default: %(default)s)")
         parser.add_argument(
             "--client-address-header",
             metavar="NAME",
-            help="header in which your own proxy gives the client's address, such as X-Real-IP; "
-            "anybody can forge it where there is no proxy",
+            help="header in which your proxy sends the client's address, such as X-Real-IP; "
+            "clients can forge it if there is no proxy",
         )
 
     def check(self, *_: Any, **__: Any) -> None:
-        """Say what is wrong with the settings in one line each, where Django would write a report."""
+        """Print one line per problem with the settings. Raises CommandError if one is serious."""
         messages = [message for message in run_checks() if not message.is_silenced()]
         lines = [(message.is_serious(), " ".join(filter(None, (message.msg, message.hint)))) for message in messages]
         for is_serious, line in lines:
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(serious))
 
     def handle(self, *, host: str, port: int, client_address_header: str | None, **_: Any) -> None:
-        """Say in three lines what is served, then serve until a signal comes."""
+        """Print what is served in three lines, then serve until a signal arrives."""
         try:
             serving = load_at_start()
         except CheckpointError as error:
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             watchdog_s=settings.STARCAST_WATCHDOG_S,
             application=application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
-            # No end of a session: Daphne would close one that is a day old with 1000, after which nobody comes back.
+            # No limit: Daphne would close sessions of a day with 1000, after which clients do not reconnect.
             websocket_timeout=-1,
             ping_interval=limits.ping_interval_s,
             ping_timeout=limits.ping_timeout_s,
@@ -78,4 +78,4 @@ class Command(BaseCommand):
         )
         server.run()
         if not server.listening_addresses:
-            raise CommandError(f"cannot listen on {host}:{port}: is another program there? Try --port")
+            raise CommandError(f"cannot listen on {host}:{port}: the port may be in use. Try --port")

@@ -74,8 +74,8 @@ export function announcement({ stars, positive }) {
 /** @param {number} chars @returns {string} */
 export function cutNote(chars) {
   const words = ngettext(
-    "Only the first %(count)s character is rated. You can go on writing.",
-    "Only the first %(count)s characters are rated. You can go on writing.",
+    "Only the first %(count)s character is rated. You can keep typing.",
+    "Only the first %(count)s characters are rated. You can keep typing.",
     chars,
   );
   return fill(words, { count: formatNumber(chars) });
@@ -84,11 +84,11 @@ export function cutNote(chars) {
 /** @param {number | undefined} maxTokens @returns {string} */
 export function truncatedNote(maxTokens) {
   if (maxTokens === undefined) {
-    return gettext("Longer than what the model reads at once: a part does not count.");
+    return gettext("Too long for the model: part of the text is not rated.");
   }
   const words = ngettext(
-    "Longer than the %(count)s word piece that the model reads at once: a part does not count.",
-    "Longer than the %(count)s word pieces that the model reads at once: a part does not count.",
+    "Longer than the %(count)s word piece that the model reads: part of the text is not rated.",
+    "Longer than the %(count)s word pieces that the model reads: part of the text is not rated.",
     maxTokens,
   );
   return fill(words, { count: formatNumber(maxTokens) });
@@ -96,7 +96,7 @@ export function truncatedNote(maxTokens) {
 
 export const START_TYPING = gettext("Start typing");
 export const TOO_SHORT = gettext("Too short to tell");
-export const TOO_SHORT_WHY = gettext("More words will tell.");
+export const TOO_SHORT_WHY = gettext("Write a few more words.");
 export const PAUSED = gettext("Paused");
 export const PAUSE_BARS = gettext("Pause bars");
 export const RESUME_BARS = gettext("Resume bars");
@@ -112,7 +112,7 @@ export const CONNECTION = Object.freeze({
   closed: gettext("Not connected"),
 });
 
-export const CONNECTION_OVER = gettext("Over");
+export const CONNECTION_OVER = gettext("Ended");
 
 export const FRESHNESS = Object.freeze({
   fresh: gettext("Matches your text"),
@@ -125,18 +125,18 @@ export const FRESHNESS = Object.freeze({
 /** @type {Readonly<Record<string, string>>} */
 const REFUSALS = Object.freeze({
   too_large: gettext(
-    "The text is too large to send. What you see is the rating of an earlier version.",
+    "The text is too large to send. The rating is of an earlier version.",
   ),
   text_too_long: gettext(
-    "The text is too long to rate. What you see is the rating of an earlier version.",
+    "The text is too long to rate. The rating is of an earlier version.",
   ),
   rate_limited: gettext("Too many requests at once. Trying again in a moment."),
-  overloaded: gettext("Many people are typing just now. Trying again in a moment."),
+  overloaded: gettext("Many people are typing right now. Trying again in a moment."),
   model_unavailable: gettext("The model is not answering. Trying again in a moment."),
-  internal: gettext("This text could not be rated. Go on typing to try again."),
-  server_full: gettext("The server is full just now. Trying again in a moment."),
+  internal: gettext("This text could not be rated. Keep typing to try again."),
+  server_full: gettext("The server is full right now. Trying again in a moment."),
 });
-const REFUSAL_OTHER = gettext("The server did not accept this text. Go on typing to try again.");
+const REFUSAL_OTHER = gettext("The server did not accept this text. Keep typing to try again.");
 
 /** @param {Pick<ServerError, "code">} error @returns {string} */
 export function refusal(error) {
@@ -144,15 +144,15 @@ export function refusal(error) {
 }
 
 const OUTDATED = gettext(
-  "This page and the server no longer fit together. Reload the page to go on.",
+  "This page is out of date. Reload it to continue.",
 );
-const NOT_LET_IN = gettext("The server does not let this page in, so nothing is rated.");
+const NOT_LET_IN = gettext("The server does not allow this page, so nothing is rated.");
 /** @type {Readonly<Record<string, string>>} */
 const GIVEN_UP = Object.freeze({
   labels_differ: OUTDATED,
   4502: OUTDATED,
-  4503: gettext("The server asks for a key, and this page has none, so nothing is rated."),
-  4504: gettext("The server does not accept this page's key, so nothing is rated."),
+  4503: gettext("The server requires an API key, and this page has none, so nothing is rated."),
+  4504: gettext("The server does not accept this page's API key, so nothing is rated."),
   4512: OUTDATED,
   4520: NOT_LET_IN,
 });
@@ -208,5 +208,5 @@ export const STOP_REPLAY = gettext("Stop");
 export const TIMELINE_HINT = gettext(
   "Drag along the curve to see the text and the bars as they were.",
 );
-export const TIMELINE_ONE = gettext("Go on typing, and the curve grows.");
-export const TIMELINE_EMPTY = gettext("The curve of your rating begins with your first words.");
+export const TIMELINE_ONE = gettext("Keep typing to extend the curve.");
+export const TIMELINE_EMPTY = gettext("The curve starts with your first words.");

@@ -6,21 +6,21 @@ import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
 
 const BEGINNING_CHARS = 60;
 
-export const LINK_COPIED = gettext("The link is copied. It holds the text itself.");
-export const LINK_SHOWN = gettext("Copy this link. It holds the text itself.");
+export const LINK_COPIED = gettext("Link copied. It contains the text itself.");
+export const LINK_SHOWN = gettext("Copy this link. It contains the text itself.");
 export const LINK_TOO_LONG = gettext("This text is too long for a link. Save it as a file.");
 export const LINK_OPENED = gettext("This text came with the link.");
 export const LINK_DAMAGED = gettext("The link is damaged, so its text cannot be shown.");
 export const NOTHING_TO_SHARE = gettext("There is no text yet.");
-export const ROOM_LINK_COPIED = gettext("The link is copied. Whoever has it can watch.");
+export const ROOM_LINK_COPIED = gettext("Link copied. Anyone with it can watch.");
 export const ROOM_NEEDS_SOCKET = gettext(
   "Watching needs a live connection, which is blocked here.",
 );
 
 /** @type {Readonly<Record<string, string>>} */
 const ROOM_ENDS = Object.freeze({
-  taken: gettext("You share this from another window now."),
-  too_many_rooms: gettext("Too many people share their typing just now. Try again later."),
+  taken: gettext("You are now sharing this from another window."),
+  too_many_rooms: gettext("Too many people are sharing right now. Try again later."),
 });
 
 /** @param {string} reason @returns {string} Why a room ended that one shared; empty where one closed it. */
@@ -30,30 +30,30 @@ export function roomEnded(reason) {
 
 /** @param {number} count @returns {string} */
 export function watchersText(count) {
-  if (count === 0) return gettext("Nobody watches yet");
-  const words = ngettext("%(count)s person watches", "%(count)s people watch", count);
+  if (count === 0) return gettext("No watchers yet");
+  const words = ngettext("%(count)s watcher", "%(count)s watchers", count);
   return fill(words, { count: formatNumber(count) });
 }
 
-export const ROOM_LOST = gettext("Your connection is lost. Those who watch wait for you.");
+export const ROOM_LOST = gettext("Your connection is lost. Your watchers are waiting.");
 
 export const TYPIST = Object.freeze({
   looking: gettext("Looking for the writer…"),
-  here: gettext("You watch somebody write"),
+  here: gettext("You are watching live"),
   away: gettext("The writer’s connection is lost. Waiting for it to come back."),
   left: gettext("The writer has left."),
-  none: gettext("Nobody writes here. The link may be old or incomplete."),
-  full: gettext("Too many people watch already. Trying again in a moment."),
+  none: gettext("There is no writer at this link. It may be old or incomplete."),
+  full: gettext("Too many people are watching. Trying again in a moment."),
 });
 export const WATCHED_FRESH = gettext("Matches the text");
 export const WATCHED_STALE = gettext("Catching up");
-export const WATCHED_OVER = gettext("As it was at the end");
+export const WATCHED_OVER = gettext("The last rating");
 
 export const FEEDBACK_THANKS = gettext("Thank you. Your rating is stored.");
 const FEEDBACK_FAILED = gettext("This could not be stored. Try again later.");
 /** @type {Readonly<Record<string, string>>} */
 const FEEDBACK_REFUSALS = Object.freeze({
-  rate_limited: gettext("That was a lot at once. Try again in a moment."),
+  rate_limited: gettext("Too many ratings at once. Try again in a moment."),
   text_too_long: gettext("The text is too long to be stored."),
   too_large: gettext("The text is too long to be stored."),
 });
@@ -65,7 +65,7 @@ export function feedbackFailed(code) {
 
 export const DELETE = gettext("Delete");
 export const HISTORY_EMPTY = gettext("Nothing is kept yet.");
-export const HISTORY_FAILED = gettext("This browser keeps nothing, or has no room left.");
+export const HISTORY_FAILED = gettext("This browser cannot store texts, or its storage is full.");
 
 /** @param {Kept} kept @returns {string} */
 export function keptText({ text, stars }) {

@@ -45,14 +45,14 @@ def test_it_names_the_model_its_golden_answers_and_what_was_chosen(staff: Client
     shown = rows(staff)
     assert (shown["Name"], shown["Version"], shown["Backend"]) == ("tiny", "1", "onnx")
     assert shown["Golden answers"].startswith("passed, off by 0.0000")
-    assert shown["Chosen"] == "that of STARCAST_CHECKPOINT"
+    assert shown["Chosen"] == "STARCAST_CHECKPOINT"
     ModelChoice.objects.create(name="two", digest="0")
     assert rows(staff)["Chosen"].startswith("two, 20")
 
 
 def test_it_counts_what_the_process_does(staff: Client, fake: FakeClassifier) -> None:
     shown = rows(staff)
-    assert shown["Connections"] == shown["Rooms"] == shown["Texts that wait for the model"] == "0"
+    assert shown["Connections"] == shown["Rooms"] == shown["Texts waiting for the model"] == "0"
     assert re.fullmatch(r"\d+ MiB", shown["Memory"])
     before = len(re.findall("bad_json", shown["Errors sent"]))
     Client().post("/api/v1/predict", "{", content_type="application/json")
@@ -69,4 +69,4 @@ def test_it_is_there_when_the_model_or_the_database_of_choices_is_not(
         raise OperationalError("locked")
 
     monkeypatch.setattr(status, "newest_choice", away)
-    assert rows(staff)["Chosen"] == "unknown: the database does not answer"
+    assert rows(staff)["Chosen"] == "unknown: the database is unavailable"

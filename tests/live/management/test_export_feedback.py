@@ -50,6 +50,6 @@ def test_nothing_is_overwritten_and_nothing_to_write_is_said(tmp_path: Path) -> 
     given("Good", 7)
     (tmp_path / "file").write_text("mine")
     for taken in (tmp_path, tmp_path / "file"):
-        with pytest.raises(CommandError, match="is there already"):
+        with pytest.raises(CommandError, match="already exists"):
             exported(taken)
     assert (tmp_path / "file").read_text() == "mine"

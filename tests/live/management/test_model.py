@@ -23,7 +23,7 @@ def model(*arguments: str) -> str:
 def test_the_list_marks_the_one_that_is_chosen(models: Path) -> None:
     rows = model("list").splitlines()
     assert [row.split()[:3] for row in rows[1:3]] == [["*", "one", "1"], ["two", "2"]]
-    assert rows[-1] == "* is that of STARCAST_CHECKPOINT: nothing else was chosen"
+    assert rows[-1] == "* is STARCAST_CHECKPOINT: no other model was chosen"
     model("use", "two")
     rows = model("list").splitlines()
     assert [row[0] for row in rows[1:3]] == [" ", "*"]
@@ -36,7 +36,7 @@ def test_a_chosen_one_that_is_gone_or_another_is_listed_as_such(models: Path) ->
     model("use", "two")
     config = models / "checkpoints" / "two" / "config.json"
     config.write_text(config.read_text() + "\n")
-    assert "is not what was chosen under this name" in model("list").splitlines()[2]
+    assert "has changed since it was chosen" in model("list").splitlines()[2]
     shutil.rmtree(config.parent)
     rows = model("list").splitlines()
     assert [row[:5] for row in rows[1:-1]] == ["  one"]
@@ -46,7 +46,7 @@ def test_a_chosen_one_that_is_gone_or_another_is_listed_as_such(models: Path) ->
 def test_models_of_the_image_which_has_no_safetensors_can_be_used(models: Path) -> None:
     for folder in ("shipped/one", "checkpoints/two"):
         (models / folder / WEIGHTS_FILE).unlink()
-    assert "is sound" in model("verify", "one")
+    assert "is valid" in model("verify", "one")
     model("use", "two")
     model("use", "--default")
     assert [choice.name for choice in ModelChoice.objects.all()] == ["", "two"]
@@ -54,7 +54,7 @@ def test_models_of_the_image_which_has_no_safetensors_can_be_used(models: Path) 
 
 def test_the_default_is_taken_as_at_start_and_has_to_prove_nothing(models: Path) -> None:
     (models / "shipped" / "one" / GOLDEN_FILE).unlink()
-    assert model("use", "--default").startswith("tiny 1 (onnx) is sound\n")
+    assert model("use", "--default").startswith("tiny 1 (onnx) is valid\n")
 
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(models: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_model_that_cannot_be_used_is_listed_with_the_reason(models: Path) -> 
 
 def test_using_one_verifies_it_records_it_and_says_the_way_back(models: Path) -> None:
     used = model("use", "two")
-    assert "tiny 2 (onnx) is sound" in used
+    assert "tiny 2 (onnx) is valid" in used
     assert used.endswith("To go back: manage.py model use --default\n")
     choice = ModelChoice.objects.get()
     assert (choice.name, choice.digest) == ("two", sha256_of(models / "checkpoints" / "two" / "config.json"))
@@ -91,8 +91,8 @@ def test_a_bad_one_is_refused_in_one_line_and_nothing_is_recorded(models: Path) 
 
 
 def test_verifying_changes_nothing_and_takes_a_path_too(models: Path) -> None:
-    assert "is sound" in model("verify", "two")
-    assert "is sound" in model("verify", str(models / "shipped" / "one"))
+    assert "is valid" in model("verify", "two")
+    assert "is valid" in model("verify", str(models / "shipped" / "one"))
     assert not ModelChoice.objects.exists()
 
 

@@ -43,7 +43,7 @@ def test_a_page_leads_to_itself_in_the_other_language(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "language", "words"), [("/nowhere", "en", "nothing here"), ("/ru/model/x", "ru", "нет")]
+    ("path", "language", "words"), [("/nowhere", "en", "not found"), ("/ru/model/x", "ru", "не найдена")]
 )
 def test_an_address_of_no_page_leads_home_in_its_language(path: str, language: str, words: str) -> None:
     response = Client().get(path)

@@ -44,7 +44,7 @@ def test_it_is_for_those_who_may_log_in_there(staff: Client, fake: FakeClassifie
 def test_it_names_the_model_its_golden_answers_and_what_was_chosen(staff: Client, models: Path) -> None:
     shown = rows(staff)
     assert (shown["Name"], shown["Version"], shown["Backend"]) == ("tiny", "1", "onnx")
-    assert shown["Golden answers"].startswith("passed, off by 0.0000")
+    assert shown["Golden answers"].startswith("passed, differ by at most 0.0000")
     assert shown["Chosen"] == "STARCAST_CHECKPOINT"
     ModelChoice.objects.create(name="two", digest="0")
     assert rows(staff)["Chosen"].startswith("two, 20")

@@ -30,7 +30,7 @@ def test_revoking_is_said_and_shown() -> None:
     key = apikey("create", "reader").strip()
     assert key[:11] in apikey("revoke", key[:11])
     assert ApiKey.objects.get().revoked is not None
-    with pytest.raises(CommandError, match="revoked already"):
+    with pytest.raises(CommandError, match="already revoked"):
         apikey("revoke", key[:11])
 
 
@@ -46,7 +46,7 @@ def test_a_whole_key_is_taken_and_not_repeated() -> None:
 
 
 def test_an_unknown_prefix_and_a_useless_name_are_one_line() -> None:
-    with pytest.raises(CommandError, match="no key sc_none"):
+    with pytest.raises(CommandError, match="sc_none"):
         apikey("revoke", "sc_none")
     with pytest.raises(CommandError, match="100"):
         apikey("create", "n" * 101)

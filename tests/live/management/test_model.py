@@ -40,7 +40,7 @@ def test_a_chosen_one_that_is_gone_or_another_is_listed_as_such(models: Path) ->
     shutil.rmtree(config.parent)
     rows = model("list").splitlines()
     assert [row[:5] for row in rows[1:-1]] == ["  one"]
-    assert rows[-1].endswith(": two (not here: servers go on with the model they have)")
+    assert rows[-1].endswith(": two (not on this machine: servers keep their model)")
 
 
 def test_models_of_the_image_which_has_no_safetensors_can_be_used(models: Path) -> None:

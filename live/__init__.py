@@ -1,1 +1,1 @@
-"""The live page and its WebSocket: keystrokes in, ratings out."""
+"""The Django app: pages, HTTP API and WebSocket."""

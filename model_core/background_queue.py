@@ -1,4 +1,4 @@
-"""A bound on work by its weight, first come, first served."""
+"""A weighted first-in, first-out limit on background work."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 
 class Gate:
-    """Lets in as much as weighs ``capacity`` together; the rest waits in line. Belongs to one event loop.
+    """A semaphore with weights: runs work of at most ``capacity`` in total. Belongs to one event loop.
 
-    Like a semaphore, but one thing may take many places; what weighs more than all of them takes them all.
+    Work heavier than ``capacity`` runs alone.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -19,7 +19,7 @@ class Gate:
 
     @contextlib.asynccontextmanager
     async def through(self, weight: int) -> AsyncIterator[None]:
-        """Wait for room, and take it for as long as the context lasts."""
+        """Wait for room, and hold it for the duration of the context."""
         weight = min(weight, self._capacity)
         await self._enter(weight)
         try:
@@ -37,10 +37,10 @@ class Gate:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._free += weight  # Let in and cancelled at once.
+                self._free += weight  # Admitted and cancelled at the same time.
             elif (weight, turn) in self._line:
                 self._line.remove((weight, turn))
-            self._let_in()  # Somebody smaller may have stood behind.
+            self._let_in()  # Lighter work may have been waiting behind this.
             raise
 
     def _leave(self, weight: int) -> None:

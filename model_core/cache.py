@@ -1,7 +1,7 @@
-"""What a block-causal encoder keeps between two keys of one text: keys, values and logits of its finished blocks.
+"""The cache of a block-causal encoder: keys, values and logits of the finished blocks of one text.
 
-A cache belongs to one typist and is only ever read and written in the model thread. It can be dropped at any time: the
-text rebuilds it.
+A cache belongs to one typist and is used only in the model thread. It can be dropped at any time: it is rebuilt from
+the text.
 """
 
 import time
@@ -17,14 +17,14 @@ from model_core.labels import NUM_LABELS
 FloatArray = NDArray[np.float32]
 
 IDLE_S: Final = 10.0
-"""A typist who has paused for so long can wait for one whole pass when the next key comes."""
+"""Seconds. After this pause, a full pass at the next key is acceptable."""
 
 _NOTHING: Final = np.zeros((0, 0, 0, 0), dtype=np.float32)
 _NO_LOGITS: Final = np.zeros((0, NUM_LABELS), dtype=np.float32)
 
 
 class EncoderCache:
-    """Keys, values and logits of the first tokens of a text, whole blocks only."""
+    """Keys, values and logits of the first tokens of a text, in whole blocks."""
 
     __slots__ = ("__weakref__", "input_ids", "last_used_s", "logits", "states", "text")
 
@@ -32,32 +32,32 @@ class EncoderCache:
         self.input_ids: tuple[int, ...] = ()
         """The tokens that ``states`` belong to."""
         self.states: FloatArray = _NOTHING
-        """Key and value of each layer in turn: [2 * layers, heads, tokens, head size]."""
+        """Key and value of each layer: [2 * layers, heads, tokens, head size]."""
         self.logits: FloatArray = _NO_LOGITS
-        """What is read at each token: [tokens, 8]."""
+        """Logits at each token: [tokens, 8]."""
         self.last_used_s = 0.0
         self.text = ""
-        """The text that was rated last, by which to tell how much of the next one is new."""
+        """The last rated text, to estimate how much of the next one is new."""
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Empty the cache."""
         self.input_ids, self.states, self.logits, self.text = (), _NOTHING, _NO_LOGITS, ""
 
     def shared_blocks(self, input_ids: Sequence[int], block: int) -> int:
-        """How many tokens at the begin of ``input_ids`` need no encoding: whole blocks, and never all of the text."""
+        """Return how many tokens of ``input_ids`` are cached: whole blocks, never the entire text."""
         most = min(len(self.input_ids), (len(input_ids) - 1) // block * block)
         shared = next((i for i in range(most) if self.input_ids[i] != input_ids[i]), most)
         return shared // block * block
 
     def keep(self, tokens: int) -> None:
-        """Forget all but the first ``tokens`` tokens."""
+        """Drop all but the first ``tokens`` tokens."""
         if tokens < len(self.input_ids):
             self.input_ids = self.input_ids[:tokens]
             self.states = np.ascontiguousarray(self.states[:, :, :tokens])
             self.logits = self.logits[:tokens].copy()
 
     def append(self, input_ids: Sequence[int], states: FloatArray, logits: FloatArray) -> None:
-        """Add tokens, their states [2 * layers, heads, tokens, head size] and their logits [tokens, 8]."""
+        """Append tokens with their states [2 * layers, heads, tokens, head size] and logits [tokens, 8]."""
         joined = [self.states, states] if self.input_ids else [states]
         self.states = np.concatenate(joined, axis=2)
         self.logits = np.concatenate([self.logits, logits])
@@ -65,24 +65,24 @@ class EncoderCache:
 
 
 Caches = Sequence[EncoderCache | None] | None
-"""For each text what is kept of an earlier one that may have had the same begin, if anything."""
+"""For each text, the cache of an earlier text that may share a prefix, or None."""
 
 
 class CachePool:
-    """Keeps all caches together within ``max_bytes``.
+    """Keeps the total size of all caches within ``max_bytes``.
 
-    Those that nobody has used for a while are emptied first. Where all are in use and they are too many, those just
-    used are emptied: emptying the oldest would empty each one before its turn comes again.
+    Idle caches are emptied first. If all are in use, the most recently used ones are emptied: with the oldest first,
+    each would be emptied just before its next use.
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes = max_bytes
         self._clock = clock
-        # A typist who leaves takes the cache along.
+        # Weak, so that a cache goes with its typist.
         self._caches: weakref.WeakSet[EncoderCache] = weakref.WeakSet()
 
     def use(self, caches: Sequence[EncoderCache]) -> None:
-        """Note that these were just used, and empty some where all together hold too much."""
+        """Mark caches as just used, and empty some if the total is too large."""
         now = self._clock()
         for cache in caches:
             cache.last_used_s = now

@@ -1,6 +1,6 @@
-"""A checkpoint folder: what Hugging Face reads, plus a ``starcast`` entry in its ``config.json``.
+"""Checkpoint folders: Hugging Face files with a ``starcast`` entry in ``config.json``.
 
-A folder without that entry, from elsewhere, gets defaults; what is there is checked on loading.
+The entry may be missing in checkpoints from elsewhere; defaults apply. Values are validated on loading.
 """
 
 import hashlib
@@ -22,41 +22,42 @@ WEIGHTS_FILE: Final = "model.safetensors"
 ONNX_FILE: Final = "model.int8.onnx"
 ONNX_CACHED_FILE: Final = "model.int8.cached.onnx"
 ONNX_DATA_FILE: Final = "model.int8.data"
-"""The weights of the ONNX graphs, which hold but their structure."""
+"""The weights of the ONNX graphs, stored outside of the graph files."""
 GOLDEN_FILE: Final = "golden.json"
 
 Attention = Literal["full", "block-causal"]
 
 DEFAULT_HEAD_SHARE: Final = 0.25
-"""Where a config does not say: a quarter from the head, the rest from the tail (Sun et al. 2019)."""
+"""Default: a quarter from the head, the rest from the tail (Sun et al. 2019)."""
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """What serving must know of a checkpoint beside the architecture."""
+    """What serving needs to know of a checkpoint besides the architecture."""
 
     name: str
     version: str
     max_tokens: int
     head_share: float
-    """Share of the tokens of a too long text taken from its head; the rest are from its tail."""
+    """Share of the tokens that a truncated text keeps from its head; the rest come from its tail."""
     prior: tuple[float, ...]
-    """Class frequencies of the training data: the answer to an empty text."""
+    """Class frequencies of the training data, the answer to an empty text."""
     attention: Attention = "full"
-    """``full``: every token sees every other, the rating is read at [CLS]. ``block-causal``: a token sees its own
-    block and all earlier ones, the rating is read at the last tokens, and what is computed of a finished block stays
-    true while the text grows."""
+    """``full``: every token attends to all, and the rating is read at [CLS]. ``block-causal``: a token attends to its
+    own block and earlier ones, and the rating is read at the last tokens; finished blocks can be cached.
+    """
     block: int = 16
-    """Tokens of a block, where attention is block-causal."""
+    """Tokens per block (block-causal)."""
     read_tokens: int = 1
-    """The rating is the mean of what is read at so many last tokens, where attention is block-causal. All tokens of a
-    block see all of it: their mean is as new as what the last one says, which is often half a word, and calmer."""
+    """The rating is the mean of the logits at the last ``read_tokens`` tokens (block-causal). The tokens of a block see
+    all of it, so the mean is as current as the last token, often half a word, and more stable.
+    """
     tail_step: int = 1
-    """The tail of a too long text begins at a multiple of so many tokens, so that it rarely moves while one types."""
+    """The tail of a truncated text starts at a multiple of this many tokens, so that it rarely moves while typing."""
     temperature: tuple[tuple[int, float], ...] = ((1, 1.0),)
-    """Pairs of a length in tokens and what logits are divided by there, lengths ascending (see ``temperature_at``)."""
+    """Pairs of length in tokens and temperature there, with ascending lengths (see ``temperature_at``)."""
     sha256: Mapping[str, str] = field(default_factory=dict)
-    """Hex digests of the other files of the folder, against which each is verified before it is loaded."""
+    """Hex digest of each other file of the folder, verified before loading."""
 
     def __post_init__(self) -> None:
         if len(self.prior) != NUM_LABELS or not math.isclose(sum(self.prior), 1.0, abs_tol=1e-3):
@@ -76,10 +77,9 @@ class CheckpointConfig:
             raise CheckpointError("a temperature must be above 0")
 
     def temperature_at(self, tokens: int) -> float:
-        """What to divide the logits of a text of ``tokens`` tokens by (Guo et al. 2017), linear in log(tokens).
+        """Return the temperature for a text of ``tokens`` tokens (Guo et al. 2017), linear in log(tokens).
 
-        A text's first words tell less than the model believes, and a step from one value to the next would show as
-        a jump of the bars.
+        The model is overconfident on short texts, and steps between temperatures would make the bars jump.
         """
         lengths = [math.log(length) for length, _ in self.temperature]
         return float(np.interp(math.log(max(tokens, 1)), lengths, [value for _, value in self.temperature]))
@@ -98,7 +98,7 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
         starcast = dict(raw.get("starcast", {}))
     except (AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder / CONFIG_FILE} is not the config of a classifier: {error}") from error
-    # Hugging Face names labels LABEL_0, LABEL_1, … where nobody named them: eight of those are taken for our eight.
+    # LABEL_0, LABEL_1, … are Hugging Face's default names: eight of them are taken for our eight.
     if labels not in (ID2LABEL, {index: f"LABEL_{index}" for index in ID2LABEL}):
         raise CheckpointError(
             f"{folder} has {len(labels) or 'no'} labels {list(labels.values())}, where the {NUM_LABELS} ratings "
@@ -126,15 +126,15 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
 
 
 def write_config(folder: Path, config: CheckpointConfig, architecture: Mapping[str, Any]) -> None:
-    """Write ``config.json``: the Hugging Face architecture with the Starcast part inside."""
+    """Write ``config.json``: the Hugging Face architecture with the Starcast entry."""
     content = {**architecture, "starcast": asdict(config)}
     (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def verify_file(folder: Path, name: str, config: CheckpointConfig) -> Path:
-    """Return the path of one file of the checkpoint once its digest is the recorded one. Raises CheckpointError.
+    """Return the path of a file after checking its digest. Raises CheckpointError.
 
-    What training.finetune or Hugging Face left has no digests at all. An export has one of each of its files.
+    A checkpoint of training.finetune or Hugging Face has no digests. An export has one for each file.
     """
     path = folder / name
     exported = name in (ONNX_FILE, ONNX_CACHED_FILE, ONNX_DATA_FILE)
@@ -150,6 +150,6 @@ def verify_file(folder: Path, name: str, config: CheckpointConfig) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex SHA-256 of a file."""
+    """Return the hex SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,20 +1,20 @@
-"""All errors of ``model_core``."""
+"""Exceptions of ``model_core``."""
 
 
 class ModelCoreError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base class of all exceptions that this package raises on purpose."""
 
 
 class CheckpointError(ModelCoreError):
-    """A checkpoint is missing, damaged, of another kind, or asks for a package that is not installed."""
+    """A checkpoint is missing, damaged, of the wrong kind, or needs a package that is not installed."""
 
 
 class EngineError(ModelCoreError):
-    """The engine could not answer for one text. Trying again may succeed."""
+    """The engine could not rate a text. Retrying may succeed."""
 
 
 class Overloaded(EngineError):  # noqa: N818 - reads as what it says
-    """So much work waits that this text would not be answered in time."""
+    """The queue is so long that this text would not be answered in time."""
 
 
 class ModelUnavailable(EngineError):  # noqa: N818 - reads as what it says
@@ -22,5 +22,5 @@ class ModelUnavailable(EngineError):  # noqa: N818 - reads as what it says
 
 
 def one_line(error: Exception) -> str:
-    """What a library says, on one line: some explain themselves in whole paragraphs."""
+    """Return the message of a library's exception on one line."""
     return " ".join(str(error).split())

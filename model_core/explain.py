@@ -1,7 +1,6 @@
-"""What the words and sentences of a text contribute to its expected stars, by leaving them out one after another.
+"""Explains a rating by occlusion: leave out each word and sentence, and rate the rest.
 
-Occlusion asks the model as it is served, so that the weights mean what they say: without this word the text would get
-so many stars less. Zeiler & Fergus 2014; for words Li, Monroe & Jurafsky 2016.
+Weights are differences of ratings by the served model. Zeiler & Fergus 2014; for words Li, Monroe & Jurafsky 2016.
 """
 
 import asyncio
@@ -14,14 +13,14 @@ from model_core.segmentation import Span, Unit, join, sentences, words
 
 METHOD: Final = "leave_out"
 MAX_PASSES: Final = 64
-"""Texts that one explanation has rated at the most."""
+"""Maximum number of ratings per explanation."""
 MAX_SENTENCES: Final = 24
 _FEWEST_PHRASES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """The characters from ``begin`` to before ``end``; without them the text gets ``weight`` stars less."""
+    """The characters ``begin`` to ``end`` (exclusive). Without them the expected stars are lower by ``weight``."""
 
     begin: int
     end: int
@@ -34,17 +33,17 @@ class Explanation:
     """Contributions in the order of the text, each sentence before its words."""
 
     expected_stars: float
-    """Of the whole text."""
+    """Expected stars of the whole text."""
     contributions: tuple[Contribution, ...]
 
 
 async def explain(engine: Engine, text: str) -> Explanation:
-    """Explain one text, as background work of the engine, one text at a time. Raises EngineError as the engine does.
+    """Explain one text as background work, one text at a time. Raises EngineError.
 
-    All sentences are left out in turn, then the words of those that weigh most, until ``MAX_PASSES`` texts were rated.
-    In a long text neighbouring sentences count as one, and neighbouring words as one phrase.
+    Leaves out every sentence, then the words of the sentences with the largest weights, until ``MAX_PASSES`` ratings.
+    In long texts, neighbouring sentences count as one, and neighbouring words as one phrase.
     """
-    # Half a second of the event loop's time would be lost on many long texts at once.
+    # Many long texts at once would take half a second of the event loop.
     text_sentences, text_words = await asyncio.to_thread(lambda: (sentences(text), words(text)))
     leave_out = _LeaveOut(engine, text)
     expected_stars = await leave_out.rate(text)
@@ -73,7 +72,7 @@ class _LeaveOut:
         return answer.prediction.expected_stars
 
     async def weigh(self, spans: list[Span], expected_stars: float) -> list[Contribution]:
-        # From the last to the first: what comes before the gap is then still in the cache from the text before.
+        # From last to first: the cache then still covers what comes before the gap.
         return [
             Contribution(begin, end, expected_stars - await self.rate(self._text[:begin] + self._text[end:]), unit)
             for begin, end, unit in sorted(spans, reverse=True)

@@ -1,7 +1,7 @@
-"""Golden answers: what a checkpoint made of some texts when it was exported.
+"""Golden answers: the ratings of some texts at the time of the export.
 
-A checkpoint that answers otherwise here is not the one that was judged: a file of another version, a tokenizer that
-does not belong to the weights, a processor that computes something else.
+A checkpoint that answers differently is not the one that was evaluated: a file of another version, the wrong tokenizer,
+or a processor that computes differently.
 """
 
 import json
@@ -17,19 +17,19 @@ from model_core.errors import CheckpointError
 from model_core.labels import NUM_LABELS
 
 TOLERANCE: Final = 0.05
-"""What a probability may differ: int8 on another processor, or float on a graphics card, falls to other steps."""
+"""Allowed difference of a probability: int8 on other processors and floats on a GPU round differently."""
 
 
 @dataclass(frozen=True)
 class GoldenAnswer:
-    """A text and the probabilities that belong to it."""
+    """A text and its expected probabilities."""
 
     text: str
     probabilities: tuple[float, ...]
 
 
 def read_golden(folder: Path) -> tuple[GoldenAnswer, ...]:
-    """Read the golden answers of a checkpoint. Raises CheckpointError where it has none."""
+    """Read the golden answers of a checkpoint. Raises CheckpointError if there are none."""
     path = folder / GOLDEN_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -44,7 +44,7 @@ def read_golden(folder: Path) -> tuple[GoldenAnswer, ...]:
 
 
 def check_golden(classifier: Classifier, folder: Path) -> float:
-    """Return by how much a probability differs from the golden answers at most. Raises CheckpointError beyond it."""
+    """Return the largest difference of a probability. Raises CheckpointError if it exceeds the tolerance."""
     golden = read_golden(folder)
     predictions = classifier.classify([answer.text for answer in golden])
     if {len(answer.probabilities) for answer in golden} != {NUM_LABELS}:

@@ -1,4 +1,4 @@
-"""From a checkpoint folder to a classifier, with every reason not to start said in one line."""
+"""Loads a checkpoint folder as a classifier. Every failure is a one-line CheckpointError."""
 
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,7 @@ from model_core.tokenizer import TextTokenizer
 
 BACKENDS: Final = ("onnx", "torch", "fake")
 DEFAULT_CACHE_BYTES: Final = 512 * 2**20
-"""Room for some fifty typists at the longest texts, or several hundred at sixty words."""
+"""Enough for about fifty typists of texts of maximum length, or several hundred of sixty words."""
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
@@ -36,9 +36,9 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 def load_classifier(
     folder: Path, backend: str = "onnx", threads: int = 2, cache_bytes: int = DEFAULT_CACHE_BYTES
 ) -> Classifier:
-    """Load a checkpoint and run one text through it, by one of ``BACKENDS``. Raises CheckpointError.
+    """Load a checkpoint with one of ``BACKENDS``, and run one text through it. Raises CheckpointError.
 
-    ``cache_bytes`` bounds what a block-causal checkpoint keeps for all typists together.
+    ``cache_bytes`` limits the caches of all typists together (block-causal checkpoints).
     """
     if backend not in BACKENDS:
         raise CheckpointError(f"there is no backend {backend!r}; there are {', '.join(BACKENDS)}")
@@ -60,16 +60,16 @@ def load_classifier(
         if isinstance(forward, StepwiseBackend)
         else TextClassifier(info, tokenizer, forward, config.temperature_at)
     )
-    # The first pass allocates; the first visitor should not wait for it.
+    # Warm up: the first pass allocates memory.
     try:
         classifier.classify(["A film."])
-    except Exception as error:  # Whatever it is, such as a vocabulary larger than the model's embeddings.
+    except Exception as error:  # Any exception, for example with a vocabulary larger than the embeddings.
         raise CheckpointError(f"{folder} cannot rate a text: {one_line(error)}") from error
     return classifier
 
 
 def read_folder(folder: Path) -> CheckpointConfig:
-    """Return the config of a checkpoint, or say what is wrong before its files are read. Raises CheckpointError."""
+    """Return the config of a checkpoint after checking that its files exist. Raises CheckpointError."""
     _refuse_pickles(folder)
     return read_config(folder)[0]
 
@@ -77,8 +77,8 @@ def read_folder(folder: Path) -> CheckpointConfig:
 def _load_backend(
     folder: Path, config: CheckpointConfig, backend: str, pad_id: int, threads: int, cache_bytes: int
 ) -> tuple[Path, Backend]:
-    """Return the verified file of weights and the backend that runs it."""
-    # Each backend is imported only when it is asked for: serving by ONNX must not need torch, nor torch ONNX.
+    """Return the verified file of weights and its backend."""
+    # Backends are imported on demand: onnx must not need torch, nor torch ONNX.
     if backend == "onnx":
         weights = verify_file(folder, ONNX_DATA_FILE, config)
         if config.attention == "block-causal":
@@ -101,7 +101,7 @@ def _load_tokenizer(folder: Path, config: CheckpointConfig) -> TextTokenizer:
     path = verify_file(folder, TOKENIZER_FILE, config)
     try:
         return TextTokenizer.from_config(path, config)
-    except Exception as error:  # The tokenizers library raises bare Exception on a damaged file.
+    except Exception as error:  # The tokenizers library raises a bare Exception for a damaged file.
         raise CheckpointError(f"cannot load {path}: {one_line(error)}") from error
 
 

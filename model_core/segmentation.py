@@ -1,4 +1,4 @@
-"""Words and sentences of a text, as spans of Unicode code points. No span ever cuts a grapheme cluster in two."""
+"""Splits a text into words and sentences, as spans of code points that never cut a grapheme cluster."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ Unit = Literal["word", "phrase", "sentence"]
 _WORD_BOUNDARY: Final = regex.compile(r"\b", regex.WORD)
 _GRAPHEME_CLUSTER: Final = regex.compile(r"\X")
 _SAYS_SOMETHING: Final = regex.compile(r"[\p{L}\p{N}\p{So}]")
-# A full stop within a run of them starts no match, or a text of nothing else would take quadratic time.
+# A full stop inside a run of full stops starts no match, or matching would be quadratic.
 _SENTENCE_END: Final = regex.compile(
     r"""
       (?<![.!?…]) (?<!\b(?:Mr|Mrs|Ms|Dr|St|vs)) [.!?…]++ ["'”’»)\]]*+ (?=\s++\P{Ll})
@@ -25,7 +25,7 @@ _BREAK: Final = regex.compile(r"<br\s*+/?>", regex.IGNORECASE)
 
 
 class Span(NamedTuple):
-    """The characters from ``begin`` to before ``end``."""
+    """The characters ``begin`` to ``end`` (exclusive)."""
 
     begin: int
     end: int
@@ -33,7 +33,7 @@ class Span(NamedTuple):
 
 
 def words(text: str) -> list[Span]:
-    """Words by the default boundaries of Unicode (UAX 29), and each emoji; punctuation and ``<br />`` are none."""
+    """Return words by the default boundaries of Unicode (UAX 29), and each emoji; no punctuation and no ``<br />``."""
     clusters, lines = _cluster_boundaries(text), _with_line_breaks(text)
     boundaries = [begin for match in _WORD_BOUNDARY.finditer(lines) if (begin := match.start()) in clusters]
     return [
@@ -44,7 +44,7 @@ def words(text: str) -> list[Span]:
 
 
 def sentences(text: str) -> list[Span]:
-    """Sentences that hold a word, without the white space around them. A line break ends one, as in lists."""
+    """Return sentences with at least one word, without surrounding white space. A line break ends a sentence."""
     clusters, lines = _cluster_boundaries(text), _with_line_breaks(text)
     ends = [end for match in _SENTENCE_END.finditer(lines) if (end := match.end()) in clusters]
     return [
@@ -55,14 +55,14 @@ def sentences(text: str) -> list[Span]:
 
 
 def join(spans: Sequence[Span], most: int, unit: Unit) -> list[Span]:
-    """Join neighbours evenly, so that at most ``most`` spans are left; those that were joined are a ``unit``."""
+    """Join neighbours evenly into at most ``most`` spans. Joined spans are of kind ``unit``."""
     size = max(1, math.ceil(len(spans) / most))
     groups = [spans[start : start + size] for start in range(0, len(spans), size)]
     return [Span(group[0].begin, group[-1].end, unit) if len(group) > 1 else group[0] for group in groups]
 
 
 def _with_line_breaks(text: str) -> str:
-    """The text of the same length that has line breaks for each ``<br />``, as the model reads it."""
+    """Return a text of the same length with each ``<br />`` as line breaks, as the model reads it."""
     return _BREAK.sub(lambda match: "\n" * len(match[0]), text)
 
 
@@ -72,5 +72,5 @@ def _cluster_boundaries(text: str) -> set[int]:
 
 def _skip_space(text: str, begin: int, end: int, clusters: set[int]) -> int:
     first = end - len(text[begin:end].lstrip())
-    # An accent may sit on the space, or on the end of a line break.
+    # A combining accent may follow the space or the line break.
     return first if first in clusters else begin

@@ -1,13 +1,13 @@
-"""Text cleaning, one function for training and serving alike, so that the model meets what it was trained on."""
+"""Text cleaning, shared by training and serving."""
 
 import re
 from typing import Final
 
 MAX_CHARS: Final = 20_000
-"""Characters (Unicode code points) that are read of a text.
+"""Maximum number of characters (Unicode code points) that are read of a text.
 
-The cut comes before the tokenizer: tokenising a megabyte takes most of a second even where nearly all of it is
-dropped afterwards. The tokenizer's own normalisation (NFD, then accents stripped) can at most quadruple the length.
+The text is cut before the tokenizer, which takes most of a second for a megabyte. The tokenizer's normalization (NFD,
+then stripping accents) can at most quadruple the length.
 """
 
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -15,11 +15,11 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def replace_surrogates(text: str) -> str:
-    """Put U+FFFD for each lone surrogate, which JSON can carry and UTF-8 cannot."""
-    # isascii is a flag of the string: the common case costs nothing.
+    """Replace each lone surrogate by U+FFFD. JSON can carry them, UTF-8 cannot."""
+    # isascii is a flag of the string, so the common case is free.
     return text if text.isascii() else _LONE_SURROGATE.sub("�", text)
 
 
 def clean_text(text: str, max_chars: int = MAX_CHARS) -> str:
-    """Return the text as the model reads it: cut, valid Unicode, with the dataset's ``<br />`` as line breaks."""
+    """Return the text as the model reads it: cut, valid Unicode, ``<br />`` as line breaks."""
     return _LINE_BREAK.sub("\n", replace_surrogates(text[:max_chars]))

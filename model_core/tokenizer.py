@@ -1,4 +1,4 @@
-"""Text to token ids: the checkpoint's WordPiece vocabulary, and the choice of tokens where a text is too long."""
+"""WordPiece tokenization with the checkpoint's vocabulary, and truncation of long texts."""
 
 import math
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from model_core.text import MAX_CHARS, clean_text
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """Token ids of one text, ``[CLS] … [SEP]`` or, for block-causal attention, ``[CLS] …``: at most ``max_tokens``."""
+    """Token ids of one text, at most ``max_tokens``: ``[CLS] … [SEP]``, or ``[CLS] …`` for block-causal attention."""
 
     input_ids: tuple[int, ...]
     tokens: int
-    """Tokens of the text itself that the model reads: without [CLS] and [SEP]; 0 means nothing typed yet."""
+    """Tokens of the text that the model reads, without [CLS] and [SEP]; 0 if the text is empty."""
     truncated: bool
 
 
 class TextTokenizer:
-    """Cleans and encodes texts. Safe to call from several threads.
+    """Cleans and encodes texts. Thread-safe.
 
-    A text longer than ``max_tokens`` keeps its head and its tail, which tell more about a rating than the middle
-    (Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?"). Where the tail begins moves in steps of
-    ``tail_step`` tokens: between two steps a text that grows only gains tokens at its end.
+    A text longer than ``max_tokens`` keeps its head and its tail, which are more informative than the middle (Sun et
+    al. 2019, "How to Fine-Tune BERT for Text Classification?"). The tail starts at multiples of ``tail_step`` tokens,
+    so between two steps a growing text only gains tokens at its end.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class TextTokenizer:
 
     @classmethod
     def from_config(cls, path: Path, config: CheckpointConfig) -> "TextTokenizer":
-        """Read a Hugging Face ``tokenizer.json`` and encode as the checkpoint's model was trained."""
+        """Load a Hugging Face ``tokenizer.json`` for the checkpoint's config."""
         return cls.for_config(Tokenizer.from_file(str(path)), config)
 
     @classmethod
     def for_config(cls, tokenizer: Tokenizer, config: CheckpointConfig) -> "TextTokenizer":
-        """Encode as a model of this config is trained and served."""
-        # A separator moves with every key, so that nothing before it could be kept.
+        """Wrap a tokenizer for a model of this config."""
+        # A [SEP] would move with every key, and invalidate the cache before it.
         separator = config.attention == "full"
         return cls(tokenizer, config.max_tokens, config.head_share, config.tail_step, separator=separator)
 

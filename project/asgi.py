@@ -7,7 +7,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django_application = get_asgi_application()
 
-# Routes import the app, which needs Django set up.
+# Imported late: the routes need Django to be set up.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from project.urls import websocket_urlpatterns  # noqa: E402

@@ -1,4 +1,4 @@
-"""The database of the settings: a file in the data folder, or the PostgreSQL that a URL names."""
+"""The database setting: SQLite in the data folder, or the PostgreSQL of a URL."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,17 +12,17 @@ _SCHEMES: Final = ("postgres://", "postgresql://")
 _SQLITE_OPTIONS: Final = {"init_command": "PRAGMA journal_mode=WAL", "transaction_mode": "IMMEDIATE"}
 _POSTGRESQL_OPTIONS: Final = {
     "connect_timeout": 5,
-    # All database work of a process shares a thread: a statement that waits for a lock must not hold it for ever.
-    # Our `migrate` does without.
+    # All database work of a process shares one thread, so a statement that waits for a lock must time out.
+    # Our `migrate` lifts this.
     "options": "-c statement_timeout=5000",
 }
 
 
 def database(url: str, sqlite_file: Path) -> dict[str, Any]:
-    """Return Django's entry for a database. Options in the URL win over ours. Raises ImproperlyConfigured."""
+    """Return Django's settings for a database. Options in the URL take precedence. Raises ImproperlyConfigured."""
     if not url:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": sqlite_file, "OPTIONS": dict(_SQLITE_OPTIONS)}
-    # The URL may hold a password: no message quotes it.
+    # The URL may contain a password, so no message quotes it.
     if not url.startswith(_SCHEMES):
         raise ImproperlyConfigured("STARCAST_DATABASE_URL must look like postgresql://user:password@host:5432/name")
     try:

@@ -1,4 +1,4 @@
-"""Static files with a hash in their names, so that a browser keeps them for ever and never mixes two versions."""
+"""Static files with hashed names, so that browsers can cache them forever and never mix two versions."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -13,9 +13,9 @@ _MINIFIERS: Final = {".css": rcssmin.cssmin, ".js": rjsmin.jsmin}
 
 
 class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
-    """Also rewrites ``import … from "./module.js"``, without which a module would import the unhashed file.
+    """Also rewrites ``import … from "./module.js"``, so that modules import hashed files.
 
-    Our own scripts and styles are collected without their comments, which are a third of what a browser would fetch.
+    Strips comments from our own scripts and styles, which saves a third of the transfer.
     """
 
     support_js_module_import_aggregation = True
@@ -23,7 +23,7 @@ class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
     def post_process(
         self, paths: dict[str, tuple[Any, str]], dry_run: bool = False, **options: Any
     ) -> Iterator[tuple[str, str | None, bool | Exception]]:
-        """Minify, then name each file by its hash."""
+        """Minify our files, then hash all names."""
         if not dry_run:
             paths = {name: self._minified(name, *source) for name, source in paths.items()}
         yield from super().post_process(paths, dry_run, **options)

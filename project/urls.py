@@ -1,4 +1,4 @@
-"""HTTP and WebSocket routes. ``live.http.health.health_checks`` answers the health checks before any route."""
+"""HTTP and WebSocket routes. ``live.http.health.health_checks`` answers the health checks before routing."""
 
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
@@ -20,7 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", api.urls),
     path("admin/", admin.site.urls),
     path("widget.js", views.widget_module, name="widget-module"),
-    # A page in another language has an address of its own (/ru/): links keep it, and no cookie is needed.
+    # Each language has its own URLs (/ru/), so links keep it and no cookie is needed.
     *i18n_patterns(
         path("", gzip_page(views.page), name="page"),
         path("watch/<slug:room_id>/", gzip_page(views.watch), name="watch"),

@@ -1,1 +1,1 @@
-"""Who may connect, and how much one connection, address or key may take."""
+"""Access and rate limits per connection, address and API key."""

@@ -1,14 +1,14 @@
-"""Who counts as one client."""
+"""Maps client addresses to the networks that rate limits apply to."""
 
 import ipaddress
 from typing import Final
 
 _IPV6_PREFIX: Final = 64
-"""One household or one rented server has all addresses of such a network to choose from."""
+"""One household or rented server usually has a whole /64."""
 
 
 def network_of(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the network of an IPv6 one."""
+    """Return an IPv4 address as it is, or the /64 network of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

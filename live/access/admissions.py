@@ -1,4 +1,4 @@
-"""Who is admitted, and what they pay: counts connections, and holds the token buckets of addresses and keys."""
+"""Connection counts and token buckets, per address and API key."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,22 +12,22 @@ from live.limits import Limits
 
 @dataclass(frozen=True)
 class Admission:
-    """A connection's own bucket, and those that it shares with others of its address and its key."""
+    """An admitted connection: its own bucket, and those shared with its address and key."""
 
     shared: tuple[str, ...]
     own: TokenBucket
     buckets: tuple[Bucket, ...]
 
     def spend(self, texts: int = 1) -> float:
-        """Pay for one message of the connection that costs address and key so many texts, as over HTTP.
+        """Charge one message to the connection, and ``texts`` tokens to its address and key.
 
-        Returns 0, or the seconds to wait where that is beyond the rate; nothing is taken then.
+        Returns 0, or the seconds to wait if the rate is exceeded; then nothing is charged.
         """
         return spend_all([(self.own, 1), *((bucket, texts) for bucket in self.buckets)])
 
 
 class Bill:
-    """What one request pays: first before it is read, then all that it turns out to cost, in one step."""
+    """The charge of one HTTP request: a minimum before it is read, the full price afterwards."""
 
     def __init__(self, buckets_of: Callable[[str | None], Sequence[Bucket]]) -> None:
         self._buckets_of = buckets_of
@@ -35,9 +35,9 @@ class Bill:
         self._paid = 0
 
     def spend(self, texts: int, key: str | None = None) -> float:
-        """Pay for so many texts in all, by address and key; what was paid before is given back.
+        """Charge ``texts`` tokens in total to address and key, including what was charged before.
 
-        Returns 0, or the seconds to wait where that is beyond the rate; nothing is paid then.
+        Returns 0, or the seconds to wait if the rate is exceeded; then nothing is charged.
         """
         for bucket in self._buckets:
             bucket.give_back(self._paid)
@@ -48,7 +48,7 @@ class Bill:
 
 
 class Admissions:
-    """Counts the connections of this process, and holds a bucket for each address and each key."""
+    """The connections of this process, and a bucket per address and key."""
 
     _SWEEP_ABOVE = 1_024
 
@@ -63,7 +63,7 @@ class Admissions:
         return self._open
 
     def enter(self, address: str, limits: Limits, key: str | None = None) -> Admission | None:
-        """Admit a connection, or return None where the process or the address has too many."""
+        """Admit a connection, or return None if the process or the address has too many."""
         names = _shared_by(address, key)
         if self._open >= limits.max_connections or self._connections[names[0]] >= limits.max_connections_per_address:
             return None
@@ -73,7 +73,7 @@ class Admissions:
         return Admission(names, TokenBucket(limits.messages_per_s, limits.burst), shared)
 
     def leave(self, admission: Admission) -> None:
-        """Count a connection out. Its shared buckets stay until they are full: reconnecting must not refill them."""
+        """Remove a connection. Its shared buckets stay until they are full: reconnecting must not refill them."""
         self._open -= 1
         self._connections.subtract(admission.shared)
         for name in admission.shared:
@@ -81,7 +81,7 @@ class Admissions:
                 del self._connections[name]
 
     def bill(self, address: str, limits: Limits) -> "Bill":
-        """What somebody at an address pays outside of a connection."""
+        """Return a bill for one HTTP request."""
         return Bill(lambda key: self._buckets_of(_shared_by(address, key), limits))
 
     def _buckets_of(self, names: Sequence[str], limits: Limits) -> tuple[Bucket, ...]:
@@ -97,7 +97,7 @@ class Admissions:
         self._buckets = {
             name: bucket for name, bucket in self._buckets.items() if name in self._connections or not bucket.is_full()
         }
-        # Those that stay would be looked through again at every call.
+        # Otherwise these would be searched again at every call.
         self._sweep_above = max(self._SWEEP_ABOVE, 2 * len(self._buckets))
 
 
@@ -106,10 +106,10 @@ def _shared_by(address: str, key: str | None) -> tuple[str, ...]:
 
 
 def new_bucket(name: str, per_s: float, burst: float) -> Bucket:
-    """A bucket that all processes share where there is a Redis."""
+    """Return a bucket, shared between processes if there is a Redis."""
     bucket = TokenBucket(per_s, burst)
     return SharedBucket(bucket, name, per_s, burst) if settings.REDIS_URL else bucket
 
 
 admissions = Admissions(new_bucket)
-"""Those of this process."""
+"""The admissions of this process."""

@@ -1,4 +1,4 @@
-"""Who may connect or call: pages of this server, listed origins, programs, and whoever presents a valid key."""
+"""Decides who may connect or call: own pages, listed origins, non-browser clients, and holders of a valid key."""
 
 import base64
 import binascii
@@ -17,16 +17,16 @@ from live.messages.protocol import ProtocolError
 logger = logging.getLogger(__name__)
 
 BEARER_SUBPROTOCOL: Final = "starcast.bearer."
-"""A browser cannot set headers of a WebSocket, so its key rides as a subprotocol, in base64url."""
+"""Browsers cannot set headers of a WebSocket, so they send the key as a subprotocol, in base64url."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 async def identify(headers: Headers, subprotocols: Iterable[str] = ()) -> KnownKey | None:
-    """The valid key that is presented, or None where none is and none is needed.
+    """Return the valid key of the request, or None if it has none and needs none.
 
     Raises ProtocolError: ``key_invalid`` for a wrong or revoked key, ``origin_refused`` for a foreign page without a
-    key, ``key_missing`` where the settings ask for one, ``internal`` where the database cannot say.
+    key, ``key_missing`` if the settings require a key, ``internal`` if the database is unavailable.
     """
     presented = _presented_key(headers, subprotocols)
     if presented is not None:
@@ -39,7 +39,7 @@ async def identify(headers: Headers, subprotocols: Iterable[str] = ()) -> KnownK
 
 
 def without_keys(subprotocols: Iterable[str]) -> list[str]:
-    """The subprotocols that are no keys."""
+    """Return the subprotocols without keys."""
     return [offered for offered in subprotocols if not offered.startswith(BEARER_SUBPROTOCOL)]
 
 
@@ -67,7 +67,7 @@ def _presented_key(headers: Headers, subprotocols: Iterable[str]) -> str | None:
 
 
 def _decoded(encoded: str) -> str:
-    """A key from base64url with or without padding; an empty one, which nobody has, where it is malformed."""
+    """Decode a key from base64url, with or without padding. Returns "", which is never valid, if it is malformed."""
     try:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):

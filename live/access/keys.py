@@ -1,4 +1,4 @@
-"""Making API keys and looking them up. A lookup costs a database query once in two seconds for each key in use."""
+"""Creates and looks up API keys. Look-ups are cached: one database query per key and two seconds."""
 
 import hashlib
 import hmac
@@ -16,13 +16,13 @@ KEY_BEGINNING: Final = "sc_"
 _RANDOM_BYTES: Final = 32
 PREFIX_LENGTH: Final = 11
 _CACHE_S: Final = 2.0
-"""A revoked key is refused after so long."""
+"""Seconds. A revoked key is refused after at most this time."""
 _CACHE_SIZE: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A valid key, without the key: what connections and limits know of it."""
+    """A valid key as connections and limits know it, without the secret."""
 
     id: int
     prefix: str
@@ -32,9 +32,9 @@ _cache: OrderedDict[str, tuple[float, KnownKey]] = OrderedDict()
 
 
 def create_key(name: str) -> tuple[ApiKey, str]:
-    """Store a new key. Returns its record and the key itself, which nobody can read again.
+    """Store a new key. Return its record and the key itself, which cannot be read again.
 
-    Raises django.core.exceptions.ValidationError for a name that is empty or too long.
+    Raises django.core.exceptions.ValidationError if the name is empty or too long.
     """
     key = KEY_BEGINNING + secrets.token_urlsafe(_RANDOM_BYTES)
     record = ApiKey(name=name, prefix=key[:PREFIX_LENGTH], digest=_digest(key))
@@ -44,7 +44,7 @@ def create_key(name: str) -> tuple[ApiKey, str]:
 
 
 async def find_key(key: str) -> KnownKey | None:
-    """The valid key that this is, or None. Raises django.db.Error where the database does not answer."""
+    """Return the valid key, or None. Raises django.db.Error if the database is unavailable."""
     if not (key.isascii() and key.startswith(KEY_BEGINNING)):
         return None
     digest = _digest(key)
@@ -53,7 +53,7 @@ async def find_key(key: str) -> KnownKey | None:
         return cached[1]
     _cache.pop(digest, None)
     known: KnownKey | None = await database_sync_to_async(_look_up)(key, digest)
-    # Wrong keys are not kept: whoever tries many must not push the right ones out.
+    # Wrong keys are not cached, or guessing would push valid ones out.
     if known is not None:
         _cache[digest] = time.monotonic() + _CACHE_S, known
         if len(_cache) > _CACHE_SIZE:
@@ -71,7 +71,7 @@ def _digest(key: str) -> str:
 
 
 def _look_up(key: str, digest: str) -> KnownKey | None:
-    # The prefix is no secret; the digest is compared in constant time.
+    # The prefix is not secret; the digest is compared in constant time.
     record = ApiKey.objects.filter(prefix=key[:PREFIX_LENGTH], revoked=None).first()
     if record is None or not hmac.compare_digest(record.digest, digest):
         return None

@@ -1,4 +1,4 @@
-"""How often passwords of the admin may be tried: ten times at once from one network, then once in half a minute."""
+"""Limits admin login attempts: ten at once per network, then one per 30 seconds."""
 
 import logging
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _buckets: dict[str, Bucket] = {}
 
 @sync_and_async_middleware
 def login_rate(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Refuse with status 429 who tries passwords too often. With Redis all processes count together."""
+    """Middleware that answers 429 to too many attempts. With Redis, all processes count together."""
     if iscoroutinefunction(get_response):
 
         async def middleware_async(request: HttpRequest) -> HttpResponse:
@@ -39,7 +39,7 @@ def login_rate(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
         return _is_too_often(request)
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        # Buckets belong to an event loop.
+        # Buckets belong to one event loop.
         response: HttpResponse = _refusal() if async_to_sync(is_too_often)(request) else get_response(request)
         return response
 
@@ -48,7 +48,7 @@ def login_rate(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
 
 @receiver(user_login_failed)
 def log_failure(request: HttpRequest | None = None, **_: Any) -> None:
-    """Tell the log from where, but not by which name: people mistype, and put their password there."""
+    """Log the address but not the name: people sometimes type their password there."""
     logger.warning("a login to the admin failed, from %s", request.META.get("REMOTE_ADDR") if request else "nowhere")
 
 

@@ -1,4 +1,4 @@
-"""Which pages may open a WebSocket: browsers send cookies and reach localhost from any page, so the server decides."""
+"""Decides which pages may open a WebSocket: browsers let any page connect to any host, so the server must check."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -11,9 +11,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def origin_allowed(
     headers: Sequence[tuple[bytes, bytes]], allowed_hosts: Sequence[str], allowed_origins: Sequence[str]
 ) -> bool:
-    """Whether a handshake's ``Origin`` is the host it was sent to, or one of ``allowed_origins``.
+    """Return whether a handshake's ``Origin`` is the requested host or one of ``allowed_origins``.
 
-    A handshake without ``Origin`` does not come from a page, and is allowed. A malformed one is refused.
+    Without ``Origin`` the client is not a page, and is allowed. A malformed origin is refused.
     """
     named = {name: value.decode("latin-1") for name, value in headers if name in (b"origin", b"host")}
     origin = named.get(b"origin")

@@ -1,4 +1,4 @@
-"""Closes the sockets of revoked keys and notes when keys were used, by one task that ends when there is neither."""
+"""Closes sockets of revoked keys and stores when keys were last used, in one task that runs while needed."""
 
 import asyncio
 import logging
@@ -18,14 +18,14 @@ from live.models import ApiKey
 logger = logging.getLogger(__name__)
 
 _POLL_S: Final = 2.0
-"""Other processes revoke too; the database is what all of them see."""
+"""Seconds. Polling the database also sees keys revoked by other processes."""
 _WRITE_S: Final = 60.0
 
 OnRevoked = Callable[[], Awaitable[None]]
 
 
 class KeyWatch:
-    """The keyed sockets of this process, and the uses of keys that are not written yet."""
+    """The sockets with a key in this process, and uses that are not stored yet."""
 
     def __init__(self) -> None:
         self._sockets: dict[OnRevoked, KnownKey] = {}
@@ -34,24 +34,24 @@ class KeyWatch:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, key: KnownKey, on_revoked: OnRevoked) -> None:
-        """Have ``on_revoked`` called once when the key is revoked."""
+        """Call ``on_revoked`` once when the key is revoked."""
         self._sockets[on_revoked] = key
         self._wake()
 
     def remove(self, on_revoked: OnRevoked) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._sockets.pop(on_revoked, None)
 
     def note_use(self, key: KnownKey) -> None:
-        """Note that a key is used now; it is written later, at most once a minute."""
+        """Record that a key was used; stored at most once a minute."""
         self._used[key.id] = timezone.now()
         self._wake()
 
     def _wake(self) -> None:
-        # A task of an event loop that has ended is of no use to this one.
+        # A task of a closed event loop cannot be reused.
         loop = asyncio.get_running_loop()
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
-            # In a context of its own: that of a request names an executor for database work that ends with the request.
+            # Use a new context: the request's context refers to a database executor that ends with the request.
             self._task = loop.create_task(self._work(), context=Context())
 
     async def _work(self) -> None:
@@ -97,4 +97,4 @@ def _write_last_used(used: Mapping[int, datetime]) -> None:
 
 
 key_watch = KeyWatch()
-"""That of this process."""
+"""The key watch of this process."""

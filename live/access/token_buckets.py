@@ -1,4 +1,4 @@
-"""Token buckets: in memory, and shared between processes through Redis without a message ever waiting for it."""
+"""Token buckets, in memory or shared through Redis. No message ever waits for Redis."""
 
 import asyncio
 import logging
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CHUNKS_PER_BURST: Final = 50
-"""Tokens are fetched by so large a part of the burst: what processes may overdraw together is a few such parts."""
+"""Tokens are fetched in chunks of burst / 50, which bounds how much processes can overdraw together."""
 _ROUNDING: Final = 1e-6
 _TIMEOUT_S: Final = 1.0
 _RETRY_S: Final = 2.0
-"""For so long after a failure of Redis, what this process remembers is all that counts."""
+"""Seconds after a failure of Redis during which only this process's own count applies."""
 
-# Takes what is there, up to ARGV[3]: returns the tokens taken, and the milliseconds until there is another.
+# Takes up to ARGV[3] tokens. Returns the number taken, and the milliseconds until the next one.
 _TAKE: Final = """
 local per_s, burst, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
@@ -36,7 +36,7 @@ return {taken, math.ceil(math.max(0, 1 - (tokens - taken)) / per_s * 1000)}
 
 
 class TokenBucket:
-    """``burst`` messages at once, ``per_s`` a second in the long run."""
+    """Allows ``burst`` messages at once and ``per_s`` per second in the long run."""
 
     __slots__ = ("_burst", "_per_s", "_tokens", "_updated")
 
@@ -47,52 +47,52 @@ class TokenBucket:
         self._updated = time.monotonic()
 
     def wait_s(self, tokens: int = 1) -> float:
-        """Seconds until so many tokens are there; 0 where they are. The whole burst buys anything."""
+        """Return the seconds until ``tokens`` are available, or 0. A full bucket can pay any price."""
         now = time.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._per_s)
         self._updated = now
         missing = min(tokens, int(self._burst)) - self._tokens
-        # Whoever has waited for so long must not be refused for a rounding error.
+        # Avoid refusing for a rounding error after the wait.
         return missing / self._per_s if missing > _ROUNDING else 0.0
 
     def take(self, tokens: int = 1) -> bool:
-        """Take tokens; False, and none are taken, where there are fewer."""
+        """Take tokens if enough are available; else return False and take none."""
         if self.wait_s(tokens):
             return False
         self._tokens -= min(tokens, int(self._burst))
         return True
 
     def give_back(self, tokens: int) -> None:
-        """Undo the taking of so many."""
+        """Return tokens to the bucket."""
         self._tokens += min(tokens, int(self._burst))
 
     def is_full(self) -> bool:
-        """Whether it has refilled, so that a new one would be the same."""
+        """Return whether the bucket is full, so that it can be dropped."""
         return self._tokens + (time.monotonic() - self._updated) * self._per_s >= self._burst
 
 
 class Bucket(Protocol):
-    """What connections of one address or one key share."""
+    """A rate limit shared by all connections of one address or key."""
 
     def wait_s(self, tokens: int = 1) -> float:
-        """Seconds until so many tokens are there, as far as is known; 0 where they are."""
+        """Return the seconds until ``tokens`` are available, as far as known, or 0."""
         ...
 
     def take(self, tokens: int = 1) -> bool:
-        """Take tokens, if they are there."""
+        """Take tokens if they are available; return whether they were."""
         ...
 
     def give_back(self, tokens: int) -> None:
-        """Undo the taking of so many."""
+        """Return tokens to the bucket."""
         ...
 
     def is_full(self) -> bool:
-        """Whether forgetting it changes nothing."""
+        """Return whether the bucket can be dropped without effect."""
         ...
 
 
 def spend_all(wanted: Iterable[tuple[Bucket, int]]) -> float:
-    """Take so many tokens from each bucket, and return 0; or none, and return the seconds until all have enough."""
+    """Take tokens from all buckets and return 0, or take none and return the seconds until all have enough."""
     wanted = tuple(wanted)
     wait_s = max(bucket.wait_s(tokens) for bucket, tokens in wanted)
     if not wait_s:
@@ -102,10 +102,10 @@ def spend_all(wanted: Iterable[tuple[Bucket, int]]) -> float:
 
 
 class SharedBucket:
-    """A bucket that several processes draw on: each fetches some tokens ahead from Redis, in the background.
+    """A bucket shared by several processes. Each fetches tokens ahead from Redis in the background.
 
-    A bucket in memory holds as well, so that while Redis is away the limits are those of one process. All methods
-    belong to the event loop.
+    A bucket in memory applies as well, so while Redis is down, the limits are per process. All methods must be called
+    on the event loop.
     """
 
     def __init__(self, local: TokenBucket, name: str, per_s: float, burst: float) -> None:
@@ -115,13 +115,13 @@ class SharedBucket:
         self._burst = burst
         self._chunk = max(1, int(burst / _CHUNKS_PER_BURST))
         self._ahead = 0
-        """Tokens fetched and not used yet; below zero, used and not fetched yet."""
+        """Tokens fetched but not used; negative if used but not fetched yet."""
         self._empty_until = 0.0
         self._away_until = 0.0
         self._fetching: asyncio.Task[None] | None = None
 
     def wait_s(self, tokens: int = 1) -> float:
-        """Seconds until so many tokens are there, or Redis can be asked again."""
+        """Return the seconds until ``tokens`` are available or Redis can be asked again, or 0."""
         now = time.monotonic()
         wait_s = self._local.wait_s(tokens)
         if now < self._away_until or self._ahead >= min(tokens, int(self._burst)):
@@ -129,7 +129,7 @@ class SharedBucket:
         return max(wait_s, self._empty_until - now)
 
     def take(self, tokens: int = 1) -> bool:
-        """Take tokens from what was fetched, or on credit until Redis has said that there are none."""
+        """Take tokens that were fetched, or on credit until Redis says that there are none."""
         if self.wait_s(tokens):
             return False
         self._local.take(tokens)
@@ -141,13 +141,13 @@ class SharedBucket:
         return True
 
     def give_back(self, tokens: int) -> None:
-        """Undo the taking of so many."""
+        """Return tokens to the bucket."""
         self._local.give_back(tokens)
         if time.monotonic() >= self._away_until:
             self._ahead += min(tokens, int(self._burst))
 
     def is_full(self) -> bool:
-        """Whether forgetting it changes nothing: nothing is used on credit."""
+        """Return whether the bucket can be dropped: full, and nothing is on credit."""
         return self._local.is_full() and self._ahead >= 0
 
     async def _fetch(self) -> None:
@@ -165,22 +165,22 @@ class SharedBucket:
 
 
 class _RedisError(Exception):
-    """Redis is away or refuses."""
+    """Redis is down or refuses."""
 
 
 _client: "tuple[asyncio.AbstractEventLoop, Redis] | None" = None
 
 
 async def _redis_take(name: str, per_s: float, burst: float, wanted: int) -> tuple[int, int]:
-    """Take up to so many tokens from the bucket in Redis; returns how many, and milliseconds until there is one."""
-    # Only those who name a Redis have its client installed.
+    """Take up to ``wanted`` tokens in Redis. Returns the number taken, and the milliseconds until the next one."""
+    # Imported late: the client is only installed with the extra `redis`.
     from redis.exceptions import RedisError
 
     run = partial(_redis().eval, _TAKE, 1, f"starcast:bucket:{name}")
     try:
         taken, wait_ms = await run(str(per_s), str(burst), str(wanted))
     except (RedisError, OSError) as error:
-        # The error itself may quote the URL, which may hold a password.
+        # The error may quote the URL with its password.
         raise _RedisError(type(error).__name__) from None
     return int(taken), int(wait_ms)
 

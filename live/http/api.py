@@ -1,4 +1,4 @@
-"""The HTTP twin of the WebSocket: the same model, limits, fields, errors and keys."""
+"""The HTTP API, with the same model, limits, fields, errors and keys as the WebSocket."""
 
 import logging
 from typing import Any, Final
@@ -41,29 +41,29 @@ _NO_BODY: Final = "GET"
 
 
 class _JsonParser(Parser):
-    """Reads bodies as the WebSocket reads frames, so that both refuse and forgive the same."""
+    """Parses bodies exactly as the WebSocket parses frames."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         return load_json(request.body.decode("utf-8", "replace"))
 
 
 class _Call:
-    """Who calls: what ``request.auth`` holds."""
+    """The caller of a request, in ``request.auth``."""
 
     def __init__(self, address: str) -> None:
         self.key: KnownKey | None = None
         self._bill = admissions.bill(address, get_limits())
 
     def spend(self, texts: int) -> None:
-        """Pay for so many texts in all. Raises ProtocolError where address or key has too little left."""
+        """Charge the request with ``texts`` tokens in total. Raises ProtocolError if the address or key has too few."""
         if wait_s := self._bill.spend(texts, self.key.prefix if self.key is not None else None):
             raise beyond_rate("too many texts; slow down", wait_s)
 
 
 async def _admit(request: HttpRequest) -> _Call:
-    """Let a request in: its key, its rate, and the kind and size of its body, before anything is parsed."""
+    """Check key, rate, content type and body size before the body is parsed."""
     call = _Call(network_of(request.META.get("REMOTE_ADDR", "")))
-    # Before the key is looked up: trying keys has the price of anything else.
+    # Charge before the key is looked up, so that guessing keys is limited too.
     call.spend(1)
     headers = [
         (name.lower().encode(), request.headers[name].encode("latin-1", "replace"))
@@ -101,7 +101,7 @@ api = Api(
     tags=["ratings"],
 )
 async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpResponse:
-    """Rate `text`, or each of up to 64 `texts`: one rating or one error for each, in their order."""
+    """Rate `text`, or up to 64 `texts`. Returns one rating or error per text, in order."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     engine = get_engine()
     match body:
@@ -121,7 +121,7 @@ async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpRespo
     tags=["ratings"],
 )
 async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpResponse:
-    """Leave out the parts of `text` in turn, and rate the rest: up to 64 ratings, and as many tokens of the rate."""
+    """Say what words and sentences of `text` contribute. Takes up to 64 ratings; counts as 64 texts in the rate."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
     call.spend(MAX_PASSES)
@@ -136,7 +136,7 @@ async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpRespo
     tags=["feedback"],
 )
 async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpResponse:
-    """Rate `text`, and keep it with the rating and with `stars`, for whoever runs the server to learn from."""
+    """Rate `text`, and store it with the rating and `stars`, so that the operator can train on it."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
     call.spend(FEEDBACK_COST)
@@ -152,7 +152,7 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
     tags=["model"],
 )
 async def model(request: HttpRequest) -> HttpResponse:
-    """What a client must know: the model, what its probabilities stand for, and what may be sent."""
+    """Return the model, the labels of its probabilities, and the limits."""
     return json_response(model_reply(get_engine().info, get_limits()))
 
 
@@ -164,7 +164,7 @@ def _on_protocol_error(request: HttpRequest, error: ProtocolError) -> HttpRespon
 @api.exception_handler(ValidationError)
 def _on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0]
-    # A location starts with where the value was found and the name of the argument, and may name the kind of request.
+    # A location is: source, argument name, possibly the kind of request, then the field.
     param = ".".join(str(part) for part in first["loc"][2:] if part not in (ONE, MANY)) or None
     return error_response(ProtocolError("bad_request", in_words(first, param), param))
 

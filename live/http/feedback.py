@@ -1,4 +1,4 @@
-"""Feedback: what it looks like when it comes, and how it is kept."""
+"""Feedback requests and how they are stored."""
 
 from typing import Annotated, Final, Literal
 
@@ -10,14 +10,14 @@ from live.messages.protocol import ProtocolError, Rating, Text
 from live.models import Feedback
 
 FEEDBACK_COST: Final = 60
-"""Texts that it counts as in the rate of an address: what it leaves on the disk stays there."""
+"""Cost in texts of the address's rate: feedback stays on disk."""
 
 _WORDS: Final = r"\S"
-"""Twice, since a pattern of a type with a validator of its own does not find its way into the description."""
+"""Repeated as a pattern because Pydantic leaves the validator of the type out of the schema."""
 
 
 class FeedbackRequest(BaseModel):
-    """A text, what a person would give it, and that this person wants it to be kept."""
+    """A text, a person's rating of it, and their consent to store it."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"text": "A fine film.", "stars": 8, "consent": True, "language": "en"}]}
@@ -32,7 +32,7 @@ class FeedbackRequest(BaseModel):
 
 
 class FeedbackReply(BaseModel):
-    """That it is kept, beside what the model says."""
+    """Confirmation, with the model's rating."""
 
     stored: Literal[True] = Field(default=True, description="That it is kept")
     stars: int = Field(description="What the person would give it")
@@ -40,9 +40,9 @@ class FeedbackReply(BaseModel):
 
 
 async def store(request: FeedbackRequest, rating: Rating, model_version: str) -> FeedbackReply:
-    """Keep it. Raises ProtocolError where the database is locked, full or away."""
+    """Store feedback. Raises ProtocolError if the database is locked, full or down."""
     feedback = Feedback(
-        # PostgreSQL takes no NUL in a text.
+        # PostgreSQL rejects NUL in texts.
         text=request.text.replace("\0", "\N{REPLACEMENT CHARACTER}"),
         stars=request.stars,
         model_stars=rating.stars,
@@ -54,6 +54,6 @@ async def store(request: FeedbackRequest, rating: Rating, model_version: str) ->
     try:
         await database_sync_to_async(feedback.save)()
     except DatabaseError as error:
-        # Not logged in full: some databases quote the row.
+        # No traceback: some databases quote the row.
         raise ProtocolError("storage_unavailable", "this could not be stored; try again later") from error
     return FeedbackReply(stars=request.stars, model_stars=rating.stars)

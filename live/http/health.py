@@ -1,4 +1,4 @@
-"""What a supervisor asks: is the process alive, does the model answer, and the figures for Prometheus."""
+"""Health checks of the process and the model, and the metrics for Prometheus."""
 
 import hmac
 import logging
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 @never_cache
 @require_safe
 async def healthz(request: HttpRequest) -> HttpResponse:
-    """200 as long as the process answers at all."""
+    """Return 200 while the process is alive."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
 @require_safe
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the model answers, by a real forward pass, or has too much to do; 503 with the reason otherwise."""
+    """Return 200 if the model completes a real forward pass or is busy, else 503 with the reason."""
     try:
         engine = get_engine()
         answer = await probe(engine)
@@ -48,7 +48,7 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures of this process for Prometheus, for whoever has the token; where none is set, there is nothing here."""
+    """Return the metrics, if the token is right. 404 if no token is set."""
     token = settings.STARCAST_METRICS_TOKEN
     if not token:
         return HttpResponse(status=404)
@@ -60,7 +60,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 
 @sync_and_async_middleware
 def health_checks(get_response: Middleware) -> Middleware:
-    """Answer health checks before the host is looked at: they come from inside, under whatever name or address."""
+    """Middleware that answers health checks before the host is checked: probes use internal names and addresses."""
     checks: dict[str, Callable[[HttpRequest], Awaitable[HttpResponse]]] = {
         "/healthz": healthz,
         "/readyz": readyz,

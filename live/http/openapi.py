@@ -1,4 +1,4 @@
-"""What the OpenAPI description says beyond what django-ninja reads off the classes, and the console that shows it."""
+"""Additions to the OpenAPI document of django-ninja, and the console that shows it."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -84,14 +84,14 @@ _HEALTH_PATHS: Final[dict[str, Any]] = {
         }
     },
 }
-"""What ``live.http.health`` answers below the API, for those who run the server."""
+"""Paths of ``live.http.health``, for operators."""
 
 
 class Api(NinjaAPI):
-    """An API whose description names keys, and the errors of each status by example."""
+    """An API that documents keys and the errors of each status."""
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        """Describe all operations; keys are asked for as the settings say."""
+        """Return the document. Whether keys are required depends on the settings."""
         schema = super().get_openapi_schema(**options)
         schema["components"]["securitySchemes"] = {
             "key": {"type": "http", "scheme": "bearer", "description": "An API key: `sc_…`"}
@@ -106,15 +106,15 @@ class Api(NinjaAPI):
 
 
 class Console(DocsBase):
-    """Swagger UI from our own files, under a policy that allows no inline code."""
+    """Swagger UI from our own static files, without inline code."""
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
-        """The live console."""
+        """Show the console."""
         return render(request, "live/console.html", {"openapi_url": self.get_openapi_url(api, kwargs)})
 
     @staticmethod
     def content_security_policy(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """Allow what Swagger UI needs: its icons are data URLs."""
+        """Allow data URLs for images, which Swagger UI uses for icons."""
         decorated: Callable[..., HttpResponse] = csp_update({"img-src": ["data:"]})(view)
         return decorated
 

@@ -1,4 +1,4 @@
-"""Rating texts outside of a connection: one as fast as a key, many and explanations behind all keys."""
+"""Rates and explains texts of HTTP requests: single texts like keys, many texts and explanations in the background."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from model_core.errors import EngineError
 from model_core.explain import explain
 
 _EXPLAIN_WITHIN_S: Final = 30.0
-"""Sixty-four ratings behind all keys have no bound of their own; nobody waits longer for them."""
+"""Seconds. Background work has no limit of its own."""
 
 
 async def rate(engine: Engine, text: str, background: bool = False) -> Rating:
@@ -35,7 +35,7 @@ async def rate(engine: Engine, text: str, background: bool = False) -> Rating:
 
 
 async def explain_text(engine: Engine, text: str) -> Explained:
-    """Explain one text when no key waits. Raises ProtocolError, at the latest after ``_EXPLAIN_WITHIN_S``."""
+    """Explain one text in the background. Raises ProtocolError, at the latest after ``_EXPLAIN_WITHIN_S``."""
     try:
         async with asyncio.timeout(_EXPLAIN_WITHIN_S):
             explanation = await explain(engine, text)
@@ -47,7 +47,7 @@ async def explain_text(engine: Engine, text: str) -> Explained:
 
 
 async def rate_many(engine: Engine, texts: Sequence[str], limits: Limits) -> Ratings:
-    """Rate texts when no key waits. What is wrong with one text is said in its place."""
+    """Rate texts in the background. A text that fails has an error in its place."""
 
     async def one(number: int, text: str) -> Rating | ErrorReply:
         try:

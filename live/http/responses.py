@@ -1,4 +1,4 @@
-"""Errors over HTTP: whatever goes wrong under ``/api/``, the answer is the error object of the protocol."""
+"""HTTP errors: everything under ``/api/`` returns the error object of the protocol."""
 
 import logging
 import math
@@ -17,7 +17,7 @@ from live.monitoring.metrics import HTTP_ERRORS
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
-"""Those that come with ``Retry-After``."""
+"""Statuses with a ``Retry-After`` header."""
 
 _MESSAGES: Final[dict[ErrorCode, str]] = {
     "origin_refused": "not allowed",
@@ -27,18 +27,18 @@ _MESSAGES: Final[dict[ErrorCode, str]] = {
     "internal": "something went wrong here",
 }
 _BY_STATUS: Final = {STATUS[code]: (code, message) for code, message in _MESSAGES.items()}
-"""What is said in place of an error page of Django's."""
+"""Code and message that replace Django's error page, by status."""
 
 Middleware = Callable[[HttpRequest], Any]
 
 
 def json_response(body: BaseModel, status: int = 200) -> HttpResponse:
-    """A response with the fields that have a value."""
+    """Return a JSON response without empty fields."""
     return HttpResponse(body.model_dump_json(exclude_none=True), content_type="application/json", status=status)
 
 
 def error_response(error: ProtocolError) -> HttpResponse:
-    """The error object with its status, and with ``Retry-After`` where trying again helps."""
+    """Return the error object with its status, and ``Retry-After`` if retrying helps."""
     status = STATUS[error.code]
     HTTP_ERRORS[error.code].inc()
     response = json_response(ErrorReply(error=error_body(error)), status)
@@ -51,7 +51,7 @@ def error_response(error: ProtocolError) -> HttpResponse:
 
 @sync_and_async_middleware
 def api_errors(get_response: Middleware) -> Middleware:
-    """Give errors that come from Django rather than from the API, such as 404 and 405, the same form."""
+    """Middleware that gives Django's own errors, such as 404 and 405, the same form."""
     if iscoroutinefunction(get_response):
 
         async def middleware_async(request: HttpRequest) -> HttpResponse:
@@ -74,7 +74,7 @@ def _as_error_object(request: HttpRequest, response: HttpResponse) -> HttpRespon
         return response
     code, message = _BY_STATUS.get(response.status_code, ("bad_request", "this request cannot be answered"))
     replacement = error_response(ProtocolError(code, message))
-    # In its place: headers such as Allow and those of security stay.
+    # Replace the content only, to keep headers such as Allow and those for security.
     response.content = replacement.content
     for name, value in {**replacement.headers, "Content-Length": str(len(replacement.content))}.items():
         response[name] = value

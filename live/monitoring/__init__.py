@@ -1,1 +1,1 @@
-"""Metrics and logs. No texts, keys or addresses."""
+"""Metrics and logs. Neither contains texts or keys."""

@@ -1,7 +1,7 @@
-"""What is logged, as lines or as JSON: with the session that it concerns, and without what people typed.
+"""Log records as lines or JSON, with the session id and without user texts.
 
-Exceptions of libraries may quote what they were given, which may be a review; requests are logged by their route, for a
-path can hold anything. So tracebacks name the exception and the lines of code, and no more.
+Exceptions of libraries may quote a review, and URL paths may contain anything. So tracebacks contain only exception
+types and lines of code, and requests are logged by route.
 """
 
 import copy
@@ -14,38 +14,38 @@ from django.http import HttpRequest
 from pythonjsonlogger.json import JsonFormatter as _JsonFormatter
 
 session_id: Final[ContextVar[str | None]] = ContextVar("session_id", default=None)
-"""That of the connection that the running task works for: the one of its ``session.created``."""
+"""Session id (as in ``session.created``) of the connection that the current task belongs to."""
 
 _OURS: Final = ("live", "model_core", "project")
 _FIELDS: Final = (
     "timestamp", "level", "logger", "session_id", "message",
     "method", "route", "status", "duration_ms", "duration_s", "code", "exception",
 )  # fmt: skip
-"""What goes into JSON, in this order; other fields, such as the request that Django attaches, do not."""
+"""Fields of a JSON record, in this order. Others, such as Django's ``request``, are dropped."""
 _REFUSALS: Final = "django.security."
 _CSRF: Final = "django.security.csrf"
 _HEALTH: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Answered before any route."""
+"""Paths that are answered before routing."""
 
 
 def route_of(request: HttpRequest) -> str:
-    """The pattern of the route that a request took: one of few, whatever the client sent."""
+    """Return the route's pattern, one of a small set, whatever the client sent."""
     if request.resolver_match is not None:
         return request.resolver_match.route or "/"
     return request.path_info if request.path_info in _HEALTH else "other"
 
 
 def _discreet(record: logging.LogRecord) -> logging.LogRecord:
-    """A copy that names its session, and quotes nothing that came from outside."""
+    """Return a copy of the record with the session id and without outside input."""
     record = copy.copy(record)
     record.session_id = getattr(record, "session_id", None) or session_id.get()
-    record.exc_text = None  # Another formatter may have left a text with everything in it.
+    record.exc_text = None  # Another formatter may have cached the full text.
     if record.name.split(".", 1)[0] in _OURS:
         return record
     if record.name == "asyncio" and isinstance(record.msg, str):
-        record.msg = record.msg.partition("\n")[0]  # The next lines show the task with its exception.
+        record.msg = record.msg.partition("\n")[0]  # Later lines quote the task and its exception.
     if record.name.startswith(_REFUSALS) and record.name != _CSRF:
-        # Django logs what the client sent, such as a host of whatever name, with a traceback through itself.
+        # Django logs client input, such as an invalid host, with a traceback.
         record.msg, record.args, record.exc_info = f"refused: {record.name.removeprefix(_REFUSALS)}", (), None
     if record.name.startswith("daphne.") and not record.args:
         record.msg = _without_words(str(record.msg))
@@ -61,22 +61,22 @@ def _named(argument: object, request: object) -> object:
     if isinstance(request, HttpRequest) and argument == request.path:
         return route_of(request)
     if isinstance(argument, str):
-        if argument.startswith("<"):  # How Daphne shows a connection: with its address and path.
+        if argument.startswith("<"):  # Daphne's repr of a connection, with address and path.
             return argument.partition(" ")[0] + ">"
-        # Django's reasons against a form end so, with the origin or page that the client named.
+        # Django's CSRF reasons end with the origin or referer of the client.
         return argument.partition(" - ")[0] if " checking failed - " in argument else argument
     return argument
 
 
 def _without_words(formatted: str) -> str:
-    """A traceback that is text already, without what the exceptions say; other texts as they are."""
+    """Strip exception messages from a formatted traceback. Other texts are unchanged."""
     if "Traceback" not in formatted:
         return formatted
     return "\n".join(line for line in formatted.splitlines() if line.startswith((" ", "Traceback")))
 
 
 def _traceback(error: BaseException | None) -> str:
-    """The lines of code that an exception and its causes passed, the latest last, without what they say."""
+    """Format the stack of an exception and its causes, without their messages."""
     parts = []
     while error is not None:
         lines = "".join(traceback.format_tb(error.__traceback__))
@@ -86,37 +86,37 @@ def _traceback(error: BaseException | None) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """One line a record, and the traceback after it."""
+    """One line per record, followed by the traceback."""
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name}{session}: {message}", style="{")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a copy of the record."""
+        """Format a redacted copy of the record."""
         record = _discreet(record)
         record.session = f" [{record.session_id}]" if record.session_id else ""  # type: ignore[attr-defined]
         return super().format(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
-        """The traceback, without what the exception says."""
+        """Format the traceback without exception messages."""
         return _traceback(ei[1])
 
 
 class JsonFormatter(_JsonFormatter):
-    """One JSON object a record."""
+    """One JSON object per record."""
 
     def __init__(self) -> None:
         names = {"levelname": "level", "name": "logger", "exc_info": "exception"}
         super().__init__(["levelname", "name", "message", "session_id"], timestamp=True, rename_fields=names)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a copy of the record."""
+        """Format a redacted copy of the record."""
         return super().format(_discreet(record))
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        """Keep what has a value and is known."""
+        """Keep known fields that have a value."""
         return {name: log_data[name] for name in _FIELDS if log_data.get(name) is not None}
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
-        """The traceback, without what the exception says."""
+        """Format the traceback without exception messages."""
         return _traceback(ei[1])

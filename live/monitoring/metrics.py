@@ -1,7 +1,7 @@
-"""What Prometheus is told of this process. Numbers, codes and versions alone: no texts, keys or addresses.
+"""Prometheus metrics of this process: only numbers, codes and versions, no texts, keys or addresses.
 
-Children of labels are bound once, at import, so that a message costs an addition and no look-up of labels. Parts that
-have a state, such as the open connections, register how it is read.
+Labelled children are created at import, so that counting a message needs no look-up. Parts with state, such as open
+connections, register a function that reads it.
 """
 
 import time
@@ -32,7 +32,7 @@ _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.1
 _TEXTS: Final = (1, 2, 4, 8, 16, 32)
 _WORK: Final = ("foreground", "background")
 _KNOWN_CLOSES: Final = frozenset({1002, 1003, 1005, 1006, 1007, 1009, 1011, *CLOSE_MEANINGS})
-"""Others would let clients make as many series as there are numbers."""
+"""Other close codes are counted as one, so that clients cannot create unlimited series."""
 
 # From a key to its bars
 
@@ -124,7 +124,7 @@ HTTP_ERRORS: Final = {code: _errors.labels("http", code) for code in STATUS}
 
 
 class EngineMetrics:
-    """Observes an engine."""
+    """Records the engine's metrics."""
 
     def __init__(self) -> None:
         self._children = {
@@ -133,7 +133,7 @@ class EngineMetrics:
         }
 
     def on_batch(self, queue_s: Sequence[float], inference_s: float, background: bool) -> None:
-        """Note a batch that was answered."""
+        """Record a finished batch."""
         queue, inference, batch = self._children[background]
         for waited_s in queue_s:
             queue.observe(waited_s)
@@ -142,7 +142,7 @@ class EngineMetrics:
 
 
 def watch_engine(engine: Engine) -> None:
-    """Read queue and thread of this engine, for as long as it is there, whenever Prometheus asks."""
+    """Report queue and busy time of this engine when Prometheus scrapes, until it is garbage-collected."""
     engine_ref = ref(engine)
 
     def waiting() -> float:
@@ -158,17 +158,17 @@ def watch_engine(engine: Engine) -> None:
 
 
 def note_model(info: ModelInfo) -> None:
-    """Note which model answers from now on."""
+    """Record which model is in use."""
     _model.info({"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend})
     _model_loaded.set(time.time())
 
 
 def note_close(by_server: bool, code: int | None) -> None:
-    """Count a WebSocket that has closed; without a code it was cut off."""
+    """Count a closed WebSocket. ``code`` is None if the connection broke."""
     code = 1006 if code is None else code
     _closes.labels("server" if by_server else "client", str(code) if code in _KNOWN_CLOSES else "other").inc()
 
 
 def sample(name: str, /, **labels: str) -> float:
-    """The present value of one sample, 0 where there is none yet."""
+    """Return the current value of one sample, or 0 if it does not exist."""
     return REGISTRY.get_sample_value(name, labels) or 0.0

@@ -1,4 +1,4 @@
-"""Notes each HTTP request: a record at INFO, and its duration for Prometheus."""
+"""Logs each HTTP request at INFO, and records its duration for Prometheus."""
 
 import logging
 import time
@@ -15,12 +15,12 @@ from live.monitoring.metrics import http_seconds
 logger = logging.getLogger(__name__)
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
-"""A client may send any word."""
+"""Other methods are counted as one: clients may send any word."""
 
 
 @sync_and_async_middleware
 def access(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Note requests, whoever answers them."""
+    """Middleware that records every request, including those that other middleware answers."""
     if iscoroutinefunction(get_response):
 
         async def middleware_async(request: HttpRequest) -> Any:

@@ -1,1 +1,1 @@
-"""The pages people read."""
+"""Web pages and their content."""

@@ -1,4 +1,4 @@
-"""What the page about the model shows, read off the checkpoint that is served, so that no figure is copied by hand."""
+"""The model page's figures, read from the served checkpoint."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ METRICS_FILE: Final = "metrics.json"
 
 _COMPETITORS: Final = ("tfidf_prefix", "tfidf")
 _SHADES: Final = 10
-# A bin of a thousandth of the ratings is all noise, yet would draw the eye.
+# Bins with less than a thousandth of the ratings are noise.
 _MIN_BIN_SHARE: Final = 0.001
 
 Metrics = Mapping[str, Any]
@@ -25,9 +25,9 @@ Metrics = Mapping[str, Any]
 
 @lru_cache(maxsize=4)
 def model_card(folder: Path) -> dict[str, Any]:
-    """The context of the template: ``model``, and ``figures``, which are None where none come with the checkpoint.
+    """Return the template context: ``model``, and ``figures`` (None if the checkpoint has none).
 
-    Raises CheckpointError where there is no checkpoint.
+    Raises CheckpointError if there is no checkpoint.
     """
     config, architecture = read_config(folder)
     model = {
@@ -114,7 +114,7 @@ def _typing(typing: Metrics) -> dict[str, Any]:
 
 
 def _int8(compared: Metrics) -> dict[str, Any] | None:
-    """What the served int8 weights answer beside the float ones; None where that was not measured."""
+    """Return the comparison of int8 and float weights, or None if it was not measured."""
     if not compared:
         return None
     lengths = [length for length in compared if length != "reviews"]
@@ -136,7 +136,7 @@ def _int8(compared: Metrics) -> dict[str, Any] | None:
 
 def _prefix_chart(judged: Mapping[str, Metrics]) -> Chart:
     lengths = list(judged["starcast"]["prefix"])
-    # The whole review stands one step after the longest beginning, as if the axis went on.
+    # The whole review is drawn one step after the longest beginning.
     axes = Axes(x_max=len(lengths), y_max=0.6)
     lines = []
     for name, each in reversed(list(judged.items())):
@@ -162,7 +162,7 @@ def _bins(bins: Metrics) -> list[tuple[float, float]]:
 
 
 def _confusion(rows: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """Of the reviews of each rating, the percent that got each; ``shade`` is 0 to 10."""
+    """Return the confusion matrix in percent of each row; ``shade`` is 0 to 10."""
     return [
         {
             "stars": stars,

@@ -1,4 +1,4 @@
-"""What the page about the WebSocket shows, read off its AsyncAPI document."""
+"""The WebSocket reference page, generated from the AsyncAPI document."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ Document = dict[str, Any]
 
 
 def reference(document: Document) -> dict[str, Any]:
-    """The context of the template, for a document of ``live.socket.asyncapi.describe``."""
+    """Return the template context for a document of ``live.socket.asyncapi.describe``."""
     (server,) = document["servers"].values()
     base = f"{server['protocol']}://{server['host']}"
     return {
@@ -40,7 +40,7 @@ def reference(document: Document) -> dict[str, Any]:
 
 
 def resolve(document: Document, node: Document) -> Document:
-    """What a node stands for: itself, or what its ``$ref`` leads to. Raises KeyError where that leads nowhere."""
+    """Follow the ``$ref`` of a node, if it has one. Raises KeyError if the target is missing."""
     while "$ref" in node:
         target: Any = document
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -50,7 +50,7 @@ def resolve(document: Document, node: Document) -> Document:
 
 
 def _directions(document: Document, base: str) -> Iterator[dict[str, Any]]:
-    """Each operation with the messages that none before it has, and the names of the others."""
+    """Yield each operation with its new messages, and the names of those already described."""
     seen: set[str] = set()
     for name, operation in document["operations"].items():
         messages = [_message(document, message) for message in operation["messages"]]
@@ -75,7 +75,7 @@ def _message(document: Document, node: Document) -> dict[str, Any]:
 
 
 def _fields(document: Document, node: Document, prefix: str = "") -> Iterator[dict[str, Any]]:
-    """All fields but ``type``, which is the message's name; those of objects inside follow theirs."""
+    """Yield all fields except ``type`` (the message's name), each followed by its nested fields."""
     schema = resolve(document, node)
     for name, field in schema.get("properties", {}).items():
         if name == "type":
@@ -108,7 +108,7 @@ def _type(document: Document, node: Document) -> str:
 
 
 def _marked_up(text: str) -> SafeString:
-    """HTML of a text whose backticks mark code."""
+    """Return HTML in which `backticks` become code elements."""
     parts = text.split("`")
     return format_html_join(
         "", "{}", ((format_html("<code>{}</code>", part) if odd % 2 else part,) for odd, part in enumerate(parts))

@@ -1,4 +1,4 @@
-"""The pages: the live one, watching, the widget, the model, what to know about both, and the WebSocket's reference."""
+"""Views: live page, watching, widget, model, about, and the WebSocket reference."""
 
 from typing import Any
 
@@ -20,32 +20,32 @@ _WIDGET_MAX_AGE_S = 300
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """The live page."""
+    """Show the live page."""
     return render(request, "live/page.html", {"labels": STARS})
 
 
 @require_safe
 def model(request: HttpRequest) -> HttpResponse:
-    """What the model is, and its figures."""
+    """Show the model and its figures."""
     is_made_up = settings.STARCAST_BACKEND == "fake"
     return render(request, "live/model.html", {**model_card(served_folder()), "is_made_up": is_made_up})
 
 
 @require_safe
 def watch(request: HttpRequest, room_id: str) -> HttpResponse:
-    """Text and bars of somebody who types, for whoever has the link; whether there is such a room the socket says."""
+    """Show a typist's text and bars. The WebSocket reports whether the room exists."""
     return render(request, "live/watch.html", {"labels": STARS})
 
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
-    """What the model cannot do, what becomes of a text, and where the data comes from."""
+    """Show the model's limits, privacy, and the source of the data."""
     return render(request, "live/about.html", model_card(served_folder()))
 
 
 @require_safe
 def widget_module(request: HttpRequest) -> HttpResponse:
-    """Lead to the widget's module: its own name changes with every version, and this address stands in other pages."""
+    """Redirect to the widget's module. Its name has a hash; this URL is stable, for use in other sites."""
     response = HttpResponseRedirect(static("live/widget/widget.js"))
     response["Access-Control-Allow-Origin"] = "*"
     response["Cache-Control"] = f"public, max-age={_WIDGET_MAX_AGE_S}"
@@ -54,20 +54,20 @@ def widget_module(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def widget(request: HttpRequest) -> HttpResponse:
-    """The widget at work, with what to copy into a page of one's own."""
+    """Show the widget with the code to embed it."""
     address = request.build_absolute_uri("/").rstrip("/")
     return render(request, "live/widget.html", {"address": address, "socket_origin": address.replace("http", "ws", 1)})
 
 
 @require_safe
 def asyncapi(request: HttpRequest) -> HttpResponse:
-    """The AsyncAPI description of the WebSocket."""
+    """Return the AsyncAPI description of the WebSocket."""
     return JsonResponse(_described(request))
 
 
 @require_safe
 def socket_reference(request: HttpRequest) -> HttpResponse:
-    """The same description for people."""
+    """Show the AsyncAPI description as a page."""
     return render(request, "live/socket.html", reference(_described(request)))
 
 

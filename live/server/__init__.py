@@ -1,1 +1,1 @@
-"""Daphne, started and stopped with care."""
+"""The Daphne server, its shutdown, watchdog and health check."""

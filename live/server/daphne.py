@@ -1,4 +1,4 @@
-"""Daphne, with what Starcast needs beyond it: a stop that answers first, close code 1001, an end for slow readers."""
+"""Daphne with graceful shutdown, close code 1001, and disconnection of slow readers."""
 
 import asyncio
 import logging
@@ -28,31 +28,31 @@ _ANSWERS_WITHIN_S: Final = 5.0
 _APPLICATIONS_END_WITHIN_S: Final = 2.0
 _EXIT_WITHIN_S: Final = 9.0
 _READ_BYTES: Final = 4_096
-"""Read of one connection in its turn. Twisted's 64 KiB hold a thousand messages of a flood, with no other's between."""
+"""Bytes read from one connection per turn. Twisted's 64 KiB would process a thousand flood messages in a row."""
 
 
 class SocketProtocol(WebSocketProtocol):
-    """One WebSocket connection. Twisted calls it when its buffer of what is not yet sent fills up and empties."""
+    """One WebSocket connection. Twisted calls it when its send buffer fills up and empties."""
 
     slow_reader_s = 10.0
     writable: asyncio.Event
-    """Set while the client reads what it is sent."""
+    """Set while the client keeps up with what is sent."""
     _deadline: Any = None
     _opened = False
 
     def onOpen(self) -> None:  # noqa: N802
-        """The handshake is done."""
+        """Handle the end of the handshake."""
         self._opened = True
         super().onOpen()
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
-        """The connection has ended, in whatever way."""
+        """Handle the end of the connection, for any reason."""
         super().onClose(wasClean, code, reason)
         if self._opened:
             note_close(self.closedByMe or self.failedByMe, self.localCloseCode if self.closedByMe else code)
 
     def connectionMade(self) -> None:  # noqa: N802
-        """Ask to be told of the buffer, in place of the HTTP side that has handed the connection over."""
+        """Register as producer, instead of the HTTP side that handed over the connection."""
         self.writable = asyncio.Event()
         self.writable.set()
         super().connectionMade()
@@ -61,33 +61,33 @@ class SocketProtocol(WebSocketProtocol):
         self.transport.bufferSize = _READ_BYTES
 
     def pauseProducing(self) -> None:  # noqa: N802
-        """The client does not read: read nothing of it either, and give it some time."""
+        """Stop reading, and start the timeout of a slow reader."""
         self.writable.clear()
         self.transport.pauseProducing()
         if self._deadline is None:
             self._deadline = reactor.callLater(self.slow_reader_s, self._drop_slow_reader)
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """The client has read everything."""
+        """Continue: the client has read everything."""
         self.stopProducing()
         self.writable.set()
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:  # noqa: N802
-        """Nothing is waited for any more; also called when the connection is lost."""
+        """Stop waiting for the client. Also called when the connection is lost."""
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         self._deadline = None
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
-        """Close. The library lets an application choose 1000 and 3000 to 4999 only, but a server may say 1001."""
+        """Close. autobahn lets applications use only 1000 and 3000 to 4999, but a server may send 1001."""
         if code == CLOSE_GOING_AWAY:
             self.sendCloseFrame(code=code)
         else:
             super().serverClose(code)
 
     def _drop_slow_reader(self) -> None:
-        # These lie behind all that is unread: who goes on reading now sees them, others find the connection gone.
+        # Queued behind the unread data: a client that resumes reading sees them, others just lose the connection.
         WEBSOCKET_ERRORS["slow_reader"].inc()
         error = ProtocolError("slow_reader", f"nothing was read for {self.slow_reader_s:g} seconds")
         self.serverSend(ErrorMessage(error=error_body(error)).encode())
@@ -95,7 +95,7 @@ class SocketProtocol(WebSocketProtocol):
 
 
 class StarcastServer(Server):
-    """Serves until SIGTERM or SIGINT, then answers what was taken and ends within ten seconds."""
+    """Serves until SIGTERM or SIGINT, then answers accepted requests and exits within ten seconds."""
 
     def __init__(
         self,
@@ -116,23 +116,23 @@ class StarcastServer(Server):
         self._stopping: asyncio.Task[None] | None = None
 
     def run(self) -> None:
-        """Serve until a signal comes."""
+        """Serve until a signal arrives."""
         reactor.callWhenRunning(self._prepare)
         super().run()
         if self._watchdog is not None:
             self._watchdog.stop()
 
     def listen_success(self, port: Any) -> None:
-        """Keep the port, which Daphne forgets."""
+        """Store the port, since Daphne does not."""
         self._ports.append(port)
         super().listen_success(port)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """Make the application of a connection, and let that of a WebSocket know whether its client reads.
+        """Create the application of a connection, and tell WebSockets whether their client reads.
 
-        Once the server stops, no more requests are taken: connections that are kept alive would bring them for ever.
+        During shutdown, requests are refused: keep-alive connections would send more and more.
         """
-        # Daphne believes a header of the client, by which a path would pass for another one.
+        # Daphne trusts this header, so a client could disguise the path.
         scope["root_path"] = ""
         if isinstance(protocol, SocketProtocol):
             scope["extensions"] = {WRITABLE: protocol.writable}
@@ -149,14 +149,14 @@ class StarcastServer(Server):
             self._watchdog.start()
         if self._model_watch is not None:
             self._watching = twisted_loop.create_task(self._model_watch.run())
-        # Not Daphne's own ready_callable: that comes before the handlers of signals, which whoever reads this may send.
+        # Daphne's own ready_callable runs too early: a reader of this line may send a signal, which needs its handlers.
         self._on_serving()
 
     def _on_signal(self) -> None:
-        if self._stopping is not None:  # Asked twice: somebody is in a hurry.
+        if self._stopping is not None:  # A second signal: stop at once.
             self.stop()
             return
-        # A model thread that hangs, or anything else, would hold the process for ever.
+        # Anything that hangs, such as the model thread, would keep the process alive.
         last_resort = threading.Timer(_EXIT_WITHIN_S, _exit_without_it)
         last_resort.daemon = True
         last_resort.start()
@@ -174,13 +174,13 @@ class StarcastServer(Server):
             for request, application in requests.items():
                 if not application.done():
                     refuse(request)
-            # Those of HTTP end with their answer, those of sockets when the client has said goodbye.
+            # HTTP requests end with their answer, WebSockets when the client has closed.
             await _end(self._under_way().values(), within_s=_APPLICATIONS_END_WITHIN_S)
         finally:
             self.stop()
 
     def _under_way(self, kind: type = object) -> dict[Any, asyncio.Future[None]]:
-        """The applications of connections of a kind."""
+        """Return the running applications of one kind of connection."""
         return {
             protocol: entry["application_instance"]
             for protocol, entry in self.connections.items()
@@ -189,7 +189,7 @@ class StarcastServer(Server):
 
 
 async def _end(applications: Iterable[asyncio.Future[None]], within_s: float) -> None:
-    """Wait until all have ended, but no longer than that."""
+    """Wait for all to end, at most ``within_s`` seconds."""
     if pending := set(applications):
         await asyncio.wait(pending, timeout=within_s)
 

@@ -1,8 +1,8 @@
 """The health check of the container: ``python -m live.server.health_check``.
 
-Docker starts a container anew when its process ends, and only notes when it does not answer. So after several failures
-in a row, such as those of a model thread that hangs, this asks the server to stop. It counts from the first success on:
-a server that still starts is not to be stopped for that.
+Docker restarts a container whose process exits, but not one that is unhealthy. So after several failures in a row,
+such as with a hanging model thread, this asks the server to stop. Failures before the first success do not count: the
+server may still be starting.
 """
 
 import argparse
@@ -22,7 +22,7 @@ _DIGITS: Final = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return 0 where a text is rated or the model is busy, and 1 where it is not."""
+    """Return 0 if a text is rated or the model is busy, else 1."""
     parser = argparse.ArgumentParser(prog="python -m live.server.health_check", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
     parser.add_argument("--timeout-s", type=float, default=TIMEOUT_S, help="(default: %(default)s)")
@@ -45,17 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_ready(port: int, timeout_s: float) -> bool:
-    # Not through a proxy that the environment may name: this is the same machine.
+    # Ignore proxies of the environment: the server is on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://127.0.0.1:{port}/readyz", timeout=timeout_s):
             return True
-    except (OSError, HTTPException):  # Also an answer that is none.
+    except (OSError, HTTPException):  # Includes invalid HTTP responses.
         return False
 
 
 def _read(file: Path) -> int | None:
-    """How many failures there were since the last success; None where there was no success yet."""
+    """Return the number of failures since the last success, or None before the first success."""
     try:
         return int(file.read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -64,7 +64,7 @@ def _read(file: Path) -> int | None:
 
 def _write(file: Path, failures: int) -> None:
     try:
-        # Over what is there, which a full disk has room for.
+        # Overwrite in place, which works on a full disk.
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as opened:
             opened.write(f"{failures:0{_DIGITS}}")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a request gets from a server that stops: the error object under ``/api/``, which Django no longer writes."""
+"""Answers requests during shutdown, when Django no longer does."""
 
 from typing import Final
 
@@ -12,11 +12,11 @@ _MESSAGE: Final = "this server stops; try again in a moment"
 
 
 def refuse(request: WebRequest) -> None:
-    """Answer with status 503, and end the connection: one that is kept alive would bring more."""
+    """Answer 503 and close the connection, since keep-alive would bring more requests."""
     if request.channel is not None:
         request.channel.persistent = False
     response = error_response(ProtocolError("model_unavailable", _MESSAGE))
-    # As django-cors-headers has it, so that pages of elsewhere can read this too.
+    # As django-cors-headers does, so that pages on other origins can read the answer.
     response["Access-Control-Allow-Origin"] = "*"
     response["Access-Control-Expose-Headers"] = "Retry-After"
     if not request.path.startswith(_API):

@@ -1,4 +1,4 @@
-"""Ends a process whose event loop stands still: it would answer nobody, not even the signal to stop."""
+"""Kills a process whose event loop is blocked: it could not even handle SIGTERM."""
 
 import asyncio
 import logging
@@ -14,10 +14,9 @@ _LOG_WITHIN_S: Final = 2.0
 
 
 class Watchdog:
-    """A thread that asks the loop for a sign of life, and gives up after ``stalled_s``.
+    """A thread that pings the event loop and calls ``on_stalled`` after ``stalled_s`` without a reply.
 
-    It counts its own ticks rather than the clock: a process that was stopped for an hour, such as on a machine that
-    slept, has missed none when it goes on.
+    It counts its own ticks instead of reading the clock, so a suspended machine does not count as blocked.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, stalled_s: float, end: Callable[[], None]) -> None:
@@ -26,16 +25,16 @@ class Watchdog:
         self._end = end
         self._alive = threading.Event()
         self._stopped = threading.Event()
-        # A daemon: nothing waits for it at exit.
+        # Daemon: do not wait for it at exit.
         self._thread = threading.Thread(target=self._watch, name="starcast-watchdog", daemon=True)
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Start watching."""
         self._ask()
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._stopped.set()
 
     def _ask(self) -> None:
@@ -55,7 +54,7 @@ class Watchdog:
                 return
 
     def _give_up(self) -> None:
-        # In a thread of its own: the loop may stand still in a log that nobody reads, and hold what writing one takes.
+        # In a separate thread: the loop may be blocked in a log write while holding the logging lock.
         words = "the event loop has stood still for %g seconds: exiting"
         log = threading.Thread(target=logger.critical, args=(words, self._stalled_s), daemon=True)
         log.start()
@@ -64,5 +63,5 @@ class Watchdog:
 
 
 def exit_at_once() -> None:
-    """End the process without its clean-up, which what stands still would hold up; the status asks for a restart."""
+    """Exit without clean-up, which could block too. The exit status asks for a restart."""
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Links to the same page in the other languages."""
+"""Links to the page in other languages."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def other_languages(context: dict[str, Any]) -> list[dict[str, str]]:
-    """``code``, ``name`` in the language itself, and ``url`` of each language that the page is not in.
+    """Return ``code``, native ``name`` and ``url`` of each other language.
 
-    An address of no page is none in another language either: then it is the live page.
+    On unknown paths (404), the URLs lead to the live page.
     """
     request = context["request"]
     path = request.path if request.resolver_match else reverse("page")

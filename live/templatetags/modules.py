@@ -1,4 +1,4 @@
-"""Names all modules of a page at once: a browser that learns of them import by import fetches one after another."""
+"""Preloads all modules of a page, so that the browser does not discover them import by import."""
 
 import re
 from functools import cache
@@ -19,9 +19,9 @@ _IMPORT: Final = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.{1,2}/[\w./-]+
 
 @register.simple_tag
 def preload_modules(name: str) -> SafeString:
-    """A ``modulepreload`` link for each module that the static file ``name`` imports, and that those import.
+    """Return a ``modulepreload`` link for each direct or indirect import of the static file ``name``.
 
-    Raises FileNotFoundError where there is no such file.
+    Raises FileNotFoundError if the file does not exist.
     """
     return format_html_join(
         "\n  ", '<link rel="modulepreload" href="{}">', ((static(path),) for path in imported(name))
@@ -30,7 +30,7 @@ def preload_modules(name: str) -> SafeString:
 
 @cache
 def imported(name: str) -> tuple[str, ...]:
-    """The static files that a module needs before it runs, itself left out, as they come in its source."""
+    """Return the static files that a module imports, directly or indirectly, in source order."""
     found: dict[str, None] = {}
     waiting = [name]
     while waiting:

@@ -1,1 +1,1 @@
-"""Forward passes: ``onnx`` (int8, the default on a CPU) and ``torch`` (a GPU, or any Hugging Face checkpoint)."""
+"""Forward passes: ``onnx`` (int8, the default on CPUs) and ``torch`` (GPUs, or any Hugging Face checkpoint)."""

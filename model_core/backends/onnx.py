@@ -1,4 +1,4 @@
-"""The int8 ONNX graph in ONNX Runtime: what CPU serving runs."""
+"""The int8 ONNX graph of whole texts in ONNX Runtime, for CPUs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     """Options under which a graph gives the same numbers on every x86 processor."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # A spinning thread takes the core that the event loop needs, and an idle page must cost nothing.
+    # Spinning threads would take a core from the event loop, even when the model is idle.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Without VNNI, uint8 x int8 products saturate in 16 bits: a probability was off by up to 0.03. ONNX Runtime then
     # computes uint8 x uint8 instead, which is exact and costs a tenth. Processors with VNNI are not affected.
@@ -27,7 +27,7 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     """Load a graph whose first output is logits. Raises CheckpointError."""
     try:
         session = onnxruntime.InferenceSession(path, session_options(threads), providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no base of their own.
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class.
         raise CheckpointError(f"ONNX Runtime cannot load {path}: {one_line(error)}") from error
     if session.get_outputs()[0].shape[-1] != NUM_LABELS:
         raise CheckpointError(f"{path} does not answer with {NUM_LABELS} logits: export it again")
@@ -35,13 +35,13 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
 
 
 class OnnxBackend:
-    """The graph of one whole text, in one ONNX Runtime session with ``threads`` threads."""
+    """The graph of whole texts in one ONNX Runtime session with ``threads`` threads."""
 
     def __init__(self, path: Path, threads: int) -> None:
         self._session = open_session(path, threads)
 
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
-        """Return logits [texts, 8]; under full attention nothing can be kept, and the caches stay as they are."""
+        """Return logits [texts, 8]. Ignores caches: full attention cannot reuse them."""
         run = self._session.run
         rows = [run(None, {"input_ids": np.array([ids], dtype=np.int64)})[0] for ids in input_ids]
         return np.concatenate(rows)

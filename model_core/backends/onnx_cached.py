@@ -1,8 +1,8 @@
-"""The block-causal int8 ONNX graph: of a text that grew, only the tokens from the first changed block on are encoded.
+"""The block-causal int8 ONNX graph with caches: encodes only from the first changed block on.
 
-Texts of many typists go through it in one batch, each with its own past. A token's numbers depend on no other text, and
-blocks are encoded one after another even where a whole text is new: other sums would be rounded otherwise, and int8
-makes a hundredth of that. So a text has the same numbers to the last bit, typed or pasted, alone or in company.
+Texts of many typists form one batch, each with its own past. A token's result depends on no other text, and blocks are
+encoded one after another even in a new text, since int8 would turn differences in rounding into a hundredth. So a text
+has bit-identical results, typed or pasted, alone or in a batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,25 +18,25 @@ from model_core.cache import CachePool, Caches, EncoderCache, FloatArray
 from model_core.labels import NUM_LABELS
 
 _BATCH_TOKENS: Final = 256
-"""Padded new tokens of one batch: beyond that, a batch is no faster than its texts one by one."""
+"""Maximum padded new tokens of one batch. Larger batches are no faster than single texts."""
 
-# What a pass costs on one core, in the time of encoding one token (0.1 ms of the shipped model on the core measured).
+# Cost of a pass on one core, in units of encoding one token (0.1 ms with the shipped model on the core measured).
 _PASS: Final = 10.0
 _PAST: Final = 1 / 32
 _COPIED_PAST: Final = 1 / 16
-"""Of several texts, the pasts have to be copied together first."""
+"""The pasts of several texts have to be copied together first."""
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """One text that is being encoded."""
+    """One text to encode."""
 
     row: int
     input_ids: tuple[int, ...]
     cache: EncoderCache
-    """What is encoded so far: of the caller, or for this text alone."""
+    """The caller's cache, or a temporary one."""
     end: int = 0
-    """Where the block that is encoded next ends."""
+    """End of the next block to encode."""
 
     @property
     def past(self) -> int:
@@ -57,8 +57,8 @@ class _Job:
 class CachedOnnxBackend:
     """One ONNX Runtime session on ``threads`` cores, and the caches of all typists within ``cache_bytes``.
 
-    The few tokens of a key are too little work to share among cores: batches run side by side, and only a batch that is
-    alone is computed by several threads.
+    The few tokens of a key are too little work for several cores: batches run in parallel, and only a single batch uses
+    several threads.
     """
 
     def __init__(self, path: Path, block: int, read_tokens: int, threads: int, cache_bytes: int) -> None:
@@ -75,7 +75,7 @@ class CachedOnnxBackend:
         self._no_past = np.zeros((1, heads, 0, head_size), dtype=np.float32)
 
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
-        """Return logits [texts, 8]; what is encoded of a text with a cache is kept there."""
+        """Return logits [texts, 8]. Results are stored in the caches."""
         caches = caches or [None] * len(input_ids)
         jobs = [
             _Job(row, ids, cache or EncoderCache())
@@ -96,7 +96,7 @@ class CachedOnnxBackend:
         return result
 
     def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
-        """Encode up to so many more tokens into the cache; whether there are more blocks before the last one."""
+        """Encode up to ``tokens`` more tokens into the cache. Return whether blocks remain before the last one."""
         cache.keep(cache.shared_blocks(input_ids, self._block))
         job = _Job(0, input_ids, cache)
         all_but_last = (len(input_ids) - 1) // self._block * self._block
@@ -111,11 +111,11 @@ class CachedOnnxBackend:
         if len(batches) == 1:
             return [self._run(batches[0])]
         runs = [self._executor.submit(self._run, batch) for batch in batches]
-        wait(runs)  # Also where one fails: nobody may have the caches while another pass still writes to them.
+        wait(runs)  # Even if one failed: no pass may still write to the caches.
         return [run.result() for run in runs]
 
     def _run(self, batch: Sequence[_Job]) -> FloatArray:
-        """Encode the next block of each text; logits [texts, 8], read at the last tokens up to there."""
+        """Encode the next block of each text. Return logits [texts, 8] at the last tokens so far."""
         ids = np.zeros((len(batch), max(job.new for job in batch)), dtype=np.int64)
         for tokens, job in zip(ids, batch, strict=True):
             tokens[: job.new] = job.input_ids[job.past : job.end]
@@ -135,19 +135,19 @@ class CachedOnnxBackend:
         return read
 
     def _read(self, job: _Job, logits: FloatArray) -> FloatArray:
-        """Mean logits [8] of the last tokens, but for [CLS]; ``logits`` [new, 8] are those of the block."""
+        """Return the mean logits [8] of the last tokens, without [CLS]. ``logits`` [new, 8] are those of the block."""
         begin = min(max(1, job.end - self._read_tokens), job.end - 1)
         earlier = job.cache.logits[begin:]
         return np.asarray(np.concatenate([earlier, logits[max(0, begin - job.past) :]]).mean(axis=0))
 
     def _stacked_pasts(self, batch: Sequence[_Job]) -> Iterator[FloatArray]:
-        """For each key and value of each layer, the pasts of the batch, padded: [texts, heads, past, head size]."""
+        """Yield the padded pasts of the batch for each key and value of each layer: [texts, heads, past, head size]."""
         longest = max(job.past for job in batch)
         if longest == 0:
             empty = np.broadcast_to(self._no_past, (len(batch), *self._no_past.shape[1:]))
             yield from [np.ascontiguousarray(empty)] * len(self._pasts)
         elif len(batch) == 1:
-            # The common case of a single typist: nothing is copied.
+            # The common case, a single typist: nothing to copy.
             yield from batch[0].cache.states[:, None]
         else:
             _, heads, _, head_size = self._no_past.shape
@@ -159,7 +159,7 @@ class CachedOnnxBackend:
 
 
 def _batches(jobs: Sequence[_Job], threads: int) -> Iterator[list[_Job]]:
-    """Put jobs of like size together, for padding costs as much as text, in at least one batch for each thread."""
+    """Group jobs of similar size to reduce padding, into at least one batch per thread."""
     share = sum(_cost([job]) - _PASS for job in jobs) / threads
     batch: list[_Job] = []
     for job in sorted(jobs, key=lambda job: (job.past, job.new)):
@@ -176,6 +176,6 @@ def _batches(jobs: Sequence[_Job], threads: int) -> Iterator[list[_Job]]:
 
 
 def _cost(batch: Sequence[_Job]) -> float:
-    """What encoding the batch in one pass costs, in tokens encoded."""
+    """Return the cost of one pass over the batch, in encoded tokens."""
     new, past = max(job.new for job in batch), max(job.past for job in batch)
     return _PASS + len(batch) * (new + past * (_PAST if len(batch) == 1 else _COPIED_PAST))

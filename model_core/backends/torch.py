@@ -1,4 +1,4 @@
-"""A Hugging Face ELECTRA classifier in PyTorch: on a GPU, or where the checkpoint has no ONNX graph."""
+"""A Hugging Face ELECTRA classifier in PyTorch, for GPUs or checkpoints without an ONNX graph."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from model_core.errors import CheckpointError, one_line
 
 
 class TorchBackend:
-    """Runs in float32 on a CPU, in float16 on CUDA."""
+    """Runs in float32 on a CPU and in float16 on CUDA."""
 
     def __init__(self, folder: Path, config: CheckpointConfig, pad_id: int, threads: int) -> None:
         self._config = config
@@ -25,10 +25,10 @@ class TorchBackend:
             model, report = ElectraForSequenceClassification.from_pretrained(
                 folder, use_safetensors=True, local_files_only=True, output_loading_info=True
             )
-        except Exception as error:  # The errors of transformers and safetensors share no base of their own.
+        except Exception as error:  # The exceptions of transformers and safetensors have no common base class.
             raise CheckpointError(f"transformers cannot load {folder}: {one_line(error)}") from error
         if report["missing_keys"]:
-            # Hugging Face would start those at random, with no more than a warning.
+            # Hugging Face would initialise missing weights at random with only a warning.
             raise CheckpointError(
                 f"{folder} is not a whole ELECTRA classifier, {len(report['missing_keys'])} weights are missing: "
                 f"fine-tune it by python -m training.finetune --init {folder}"
@@ -38,6 +38,6 @@ class TorchBackend:
 
     @torch.inference_mode()
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
-        """Return logits [texts, 8] of one padded batch; every text is encoded whole, and nothing is kept."""
+        """Return logits [texts, 8] of one padded batch. Every text is encoded whole; caches are not used."""
         logits = rate(self._model, input_ids, self._pad_id, self._config)
         return np.asarray(logits.float().cpu().numpy())

@@ -29,9 +29,7 @@ class Command(BaseCommand):
             help="revoke a key",
             description="Revoke a key. Its open connections are closed within seconds.",
         )
-        revoke.add_argument(
-            "prefix", metavar="PREFIX", help="start of the key, as shown by `list`, or all of it"
-        )
+        revoke.add_argument("prefix", metavar="PREFIX", help="start of the key, as shown by `list`, or all of it")
 
     def handle(self, *, action: str, **options: Any) -> None:
         """Run one action. Raises CommandError for a wrong name or an unknown or revoked key."""

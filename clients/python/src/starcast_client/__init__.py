@@ -1,4 +1,4 @@
-"""Client of Starcast: star ratings of a film review while it is being written."""
+"""Client for Starcast: star ratings of a film review as it is typed."""
 
 from starcast_client.async_client import AsyncClient, State
 from starcast_client.client import Client

@@ -1,4 +1,4 @@
-"""The client for asyncio: stays connected, and always ends up having sent the newest text."""
+"""The asyncio client: reconnects, and always sends the newest text."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 
 
 class State(enum.StrEnum):
-    """Where the connection stands."""
+    """State of the connection."""
 
     CONNECTING = "connecting"
     OPEN = "open"
@@ -35,9 +35,9 @@ class State(enum.StrEnum):
 class AsyncClient:
     """Rates texts over one WebSocket. Use it as ``async with AsyncClient(url) as client``.
 
-    ``url`` is ``ws://``, ``wss://``, ``http://`` or ``https://``; without a path it gets the server's own.
-    ``api_key`` goes along as ``Authorization: Bearer``. ``on_state`` is called at every change of ``state`` or
-    ``trouble``. Raises ValueError for a URL that is none.
+    ``url`` is ``ws://``, ``wss://``, ``http://`` or ``https://``; the default path is the server's. ``api_key`` is sent
+    as ``Authorization: Bearer``. ``on_state`` is called at every change of ``state`` or ``trouble``. Raises ValueError
+    for an invalid URL.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class AsyncClient:
     ) -> None:
         self.state = State.CONNECTING
         self.trouble: str | None = None
-        """Why the last try to connect, or the last connection, failed; None while there is one."""
+        """Why the last connection or try to connect failed; None while connected."""
         self.session: Session | None = None
-        """The greeting of the present connection, or of the last one."""
+        """The greeting of the current or the last connection."""
         self._server = Server(socket_url(url), api_key, ssl, proxy)
         self._options = options or Options()
         self._on_state = on_state
@@ -65,7 +65,7 @@ class AsyncClient:
         self._conversation: Conversation | None = None
         self._under_way: Request | None = None
         self._answered_at = 0.0
-        """When a server was last there that answered, or the client was started."""
+        """When a server last answered, or the client was started."""
         self._outcome: Rating | TextRefused | None = None
         self._outcomes = 0
         self._news = asyncio.Event()
@@ -83,7 +83,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """End the connection. Whoever still waits gets ClientClosed; iterations over ``predictions`` end."""
+        """Close the connection. Pending calls raise ClientClosed; iterations over ``predictions`` end."""
         if self._running is not None:
             self._running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -91,22 +91,22 @@ class AsyncClient:
         self._finish(ClientClosed("the client is closed"))
 
     async def connected(self) -> Session:
-        """Wait until the connection stands. Raises Refused, IncompatibleServer, ConnectionFailed, ClientClosed."""
+        """Wait for the connection. Raises Refused, IncompatibleServer, ConnectionFailed, ClientClosed."""
         return await self._unless_out(asyncio.create_task(self._opened()))
 
     def update(self, text: str) -> None:
-        """Take the whole text so far, and return at once. A newer text takes its place where it was not sent yet.
+        """Set the whole text so far, and return at once. Replaces an earlier text that was not sent yet.
 
-        Raises what ended the client, if it has ended.
+        Raises the error that ended the client, if it has ended.
         """
         self._check_usable()
         self._line.typed(text)
 
     def cancel(self) -> None:
-        """Take back the text of ``update``, where it is not rated yet, and what is asked of it.
+        """Cancel the text of ``update`` if it is not rated yet, with its pending ``flush`` and ``explain``.
 
-        No rating of it comes any more, and it is not sent again; ``flush`` and ``explain`` that wait raise Cancelled.
-        Texts of ``rate`` stay. Raises what ended the client, if it has ended.
+        It gets no rating and is not sent again; pending calls raise Cancelled. Texts of ``rate`` are not affected.
+        Raises the error that ended the client, if it has ended.
         """
         self._check_usable()
         self._line.cancel()
@@ -116,10 +116,10 @@ class AsyncClient:
                 self._conversation.give_up()
 
     async def predictions(self) -> AsyncIterator[Rating]:
-        """Ratings as they come, each of a newer text than the one before; a slow reader gets only the newest.
+        """Iterate over ratings, each of a newer text than the last. A slow reader gets only the newest.
 
-        Raises TextRefused for a text of ``update`` that the server will not rate; call it again to go on.
-        Raises what ended the client, and ends after ``close``.
+        Raises TextRefused for a text of ``update`` that the server will not rate; call it again to continue. Raises the
+        error that ended the client, and stops after ``close``.
         """
         seen = 0 if isinstance(self._outcome, Rating) else self._outcomes
         while True:
@@ -136,9 +136,9 @@ class AsyncClient:
                 await self._news.wait()
 
     async def rate(self, text: str) -> Rating:
-        """Rate this very text, whatever is typed meanwhile.
+        """Rate this text, whatever is typed meanwhile.
 
-        Raises TextRefused, ConnectionFailed where no server answers for ``outage_timeout_s``, and what ended the
+        Raises TextRefused, ConnectionFailed if no server answers for ``outage_timeout_s``, and the error that ended the
         client.
         """
         self._check_usable()
@@ -146,7 +146,7 @@ class AsyncClient:
         return rating
 
     async def flush(self) -> Rating:
-        """Finish the newest text: its rating with ``is_final``. Raises NoText, Cancelled, and what ``rate`` raises."""
+        """Finish the newest text and return its final rating. Raises NoText, Cancelled, and the errors of ``rate``."""
         self._check_usable()
         rating: Rating = await self._unless_out(self._line.ask_newest(Want.FINAL))
         return rating
@@ -154,7 +154,7 @@ class AsyncClient:
     async def explain(self) -> Explanation:
         """Explain the rating of the newest text.
 
-        Raises Superseded where a newer text comes first, NoText, Cancelled, and what ``rate`` raises.
+        Raises Superseded if a newer text comes first, NoText, Cancelled, and the errors of ``rate``.
         """
         self._check_usable()
         explanation: Explanation = await self._unless_out(self._line.ask_newest(Want.EXPLANATION))
@@ -167,7 +167,7 @@ class AsyncClient:
         return self.session
 
     async def _unless_out(self, waiter: asyncio.Future[_Result]) -> _Result:
-        """Await an answer as long as there is a server, or may be one soon. Raises ConnectionFailed."""
+        """Await an answer unless the outage lasts too long. Raises ConnectionFailed."""
         clock, limit_s = asyncio.get_running_loop(), self._options.outage_timeout_s
         asked_at = clock.time()
         try:
@@ -186,7 +186,7 @@ class AsyncClient:
             waiter.cancel()
 
     def _out_since(self) -> float | None:
-        """Since when no server has answered; None while one does."""
+        """Return since when no server has answered; None if one does."""
         is_answering = self._conversation is not None and self._conversation.is_proven
         return None if is_answering else self._answered_at
 
@@ -202,7 +202,7 @@ class AsyncClient:
             raise
 
     async def _connect_once(self) -> None:
-        """Serve one connection until it ends. Returns where it is worth coming back, raises StarcastError elsewhere."""
+        """Serve one connection until it ends. Returns if reconnecting may help, else raises StarcastError."""
         cause: object = "the connection was lost"
         refusal: StarcastError | None = None
         self._attempts += 1
@@ -225,7 +225,7 @@ class AsyncClient:
         self._set_state(State.RECONNECTING, trouble)
 
     async def _serve(self, connection: ClientConnection) -> ErrorInfo | None:
-        """Greet and work until the connection ends; return the error that the server gave as the reason, if any."""
+        """Work on one connection until it ends. Return the error that the server gave as the reason, if any."""
         session = await greeting(connection, self._options.connect_timeout_s)
         if not isinstance(session, Session):
             self._wait_as_told(session)
@@ -259,7 +259,7 @@ class AsyncClient:
         while True:
             request = await self._line.take()
             if conversation.closing is not None:
-                # The server takes no more: time to leave for one that does.
+                # The server is shutting down: leave for another.
                 self._line.put_back(request)
                 return
             self._under_way = request
@@ -273,7 +273,7 @@ class AsyncClient:
                     await conversation.cancel()
                 _fail(request, error)
             except BaseException:
-                # The connection is at its end; the next one answers.
+                # The connection has ended; the next one will answer.
                 self._line.put_back(request)
                 raise
             else:
@@ -309,7 +309,7 @@ class AsyncClient:
             self._publish(error)
 
     def _pause_s(self) -> float:
-        # Full jitter: clients that were cut off together do not come back together.
+        # Full jitter: clients that were disconnected together should not reconnect together.
         doublings = min(max(self._attempts - 1, 0), 30)
         bound_s = min(self._options.backoff_cap_s, self._options.backoff_first_s * 2**doublings)
         return self._retry_after_ms / 1000 + random.uniform(0, bound_s)  # noqa: S311 - chance, not secrecy

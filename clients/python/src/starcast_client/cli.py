@@ -13,12 +13,12 @@ DEFAULT_URL = "ws://localhost:8000"
 
 
 def until_nobody_reads(run: Callable[[], int]) -> int:
-    """Run a command; one whose output nobody reads any more has stopped, and made no mistake."""
+    """Run a command. A closed output pipe is not an error."""
     try:
         status = run()
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still to be flushed at exit would fail once more.
+        # Otherwise flushing at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     return status
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def add_key_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare the API key, which a command line shows to everybody on the machine and the environment does not."""
+    """Add the API key options. Other users can see a command line, but not the environment."""
     parser.add_argument(
         "--key", default=os.environ.get("STARCAST_API_KEY"), help="API key (default: $STARCAST_API_KEY)"
     )

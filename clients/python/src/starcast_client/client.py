@@ -1,4 +1,4 @@
-"""The same client without asyncio: it drives the asynchronous one in a thread of its own."""
+"""The client without asyncio: runs the asynchronous one in a thread."""
 
 import asyncio
 import concurrent.futures
@@ -17,9 +17,9 @@ _Result = TypeVar("_Result")
 
 
 class Client:
-    """Rates texts over one WebSocket. Use it as ``with Client(url) as client``; any thread may call it.
+    """Rates texts over one WebSocket. Use it as ``with Client(url) as client``. Thread-safe.
 
-    Takes what ``AsyncClient`` takes, and raises the same. ``timeout_s`` of a method raises TimeoutError.
+    Takes the arguments of ``AsyncClient``, and raises the same errors. Methods raise TimeoutError after ``timeout_s``.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End the connection. Whoever still waits gets ClientClosed."""
+        """Close the connection. Pending calls raise ClientClosed."""
         if self._loop is None or self._thread is None or self._client is None:
             return
         self._run(_end_all(self._client))
@@ -62,29 +62,29 @@ class Client:
 
     @property
     def trouble(self) -> str | None:
-        """Why the last try to connect, or the last connection, failed; None while there is one."""
+        """Why the last connection or try to connect failed; None while connected."""
         return None if self._loop is None else self._open_client.trouble
 
     @property
     def state(self) -> State:
-        """Where the connection stands."""
+        """State of the connection."""
         return State.CLOSED if self._loop is None else self._open_client.state
 
     def connected(self, timeout_s: float | None = None) -> Session:
-        """Wait until the connection stands."""
+        """Wait for the connection."""
         return self._run(self._open_client.connected(), timeout_s)
 
     def update(self, text: str) -> None:
-        """Take the whole text so far, and return at once. A newer text takes its place where it was not sent yet."""
-        # Taking a text is a matter of microseconds; what has ended the client is raised here, in the caller's thread.
+        """Set the whole text so far, and return at once. Replaces an earlier text that was not sent yet."""
+        # Takes microseconds; an error that ended the client is raised here, in the caller's thread.
         self._run(self._update(text))
 
     def cancel(self) -> None:
-        """Take back the text of ``update``, where it is not rated yet, and what is asked of it."""
+        """Cancel the text of ``update`` if it is not rated yet, with its pending ``flush`` and ``explain``."""
         self._run(self._cancel())
 
     def predictions(self) -> Iterator[Rating]:
-        """Ratings as they come, each of a newer text than the one before; a slow reader gets only the newest."""
+        """Iterate over ratings, each of a newer text than the last. A slow reader gets only the newest."""
         iterator = self._open_client.predictions()
 
         async def following() -> Rating | None:
@@ -94,11 +94,11 @@ class Client:
             yield rating
 
     def rate(self, text: str, timeout_s: float | None = None) -> Rating:
-        """Rate this very text, whatever is typed meanwhile."""
+        """Rate this text, whatever is typed meanwhile."""
         return self._run(self._open_client.rate(text), timeout_s)
 
     def flush(self, timeout_s: float | None = None) -> Rating:
-        """Finish the newest text: its rating with ``is_final``."""
+        """Finish the newest text and return its final rating."""
         return self._run(self._open_client.flush(), timeout_s)
 
     def explain(self, timeout_s: float | None = None) -> Explanation:
@@ -130,13 +130,13 @@ class Client:
         except concurrent.futures.CancelledError:
             raise ClientClosed("the client is closed") from None
         finally:
-            # After a timeout or Ctrl-C nobody waits for the answer.
+            # After a timeout or Ctrl-C the answer is not needed.
             future.cancel()
 
 
 async def _end_all(client: AsyncClient) -> None:
     await client.close()
-    # What other threads wait for is told of the end before the loop stops.
+    # Pending calls of other threads must end before the loop stops.
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*others, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()

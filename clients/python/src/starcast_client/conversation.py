@@ -1,4 +1,4 @@
-"""One connection that was greeted: one text under way at a time, so that each is answered."""
+"""One open connection. Sends one text at a time, so that each is answered."""
 
 import asyncio
 import contextlib
@@ -27,22 +27,22 @@ from starcast_client.messages import (
 PONG_TIMEOUT_S: Final = 5.0
 CLOSING_TIMEOUT_S: Final = 10.0
 
-# Errors without a number that concern the message just sent; any other such error concerns the connection.
+# Errors without ``seq`` that refer to the last message; other such errors refer to the connection.
 _OF_A_MESSAGE: Final = frozenset({
     "bad_json", "bad_request", "unknown_type", "binary_not_supported", "too_large", "text_too_long", "rate_limited",
 })  # fmt: skip
 
 
 class Conversation:
-    """What is said over one connection. ``read`` must run for the other methods to return."""
+    """The exchange over one connection. ``read`` must be running while the other methods wait."""
 
     def __init__(self, connection: ClientConnection, session: Session, seqs: Iterator[int]) -> None:
         self.session = session
         self.closing: Closing | None = None
         self.is_proven = False
-        """Whether the server answered anything after its greeting."""
+        """Whether the server has answered anything after its greeting."""
         self.last_error: ErrorInfo | None = None
-        """An error without a number that the server said last: the reason of a close, if one follows."""
+        """The last error without ``seq``: the reason of a close, if one follows."""
         self._connection = connection
         self._seqs = seqs
         self._rated: Rating | None = None
@@ -51,7 +51,7 @@ class Conversation:
         self._answer: asyncio.Future[Prediction | Explained] | None = None
 
     async def rate(self, text: str, is_final: bool = False) -> Rating:
-        """Have one text rated. Raises TextRefused, also for errors that are worth another try."""
+        """Rate one text. Raises TextRefused, also for retryable errors."""
         text = as_unicode(text)
         frames = []
         if not (is_final and self._knows(text)):
@@ -68,7 +68,7 @@ class Conversation:
         return self._rated
 
     async def explain(self, text: str) -> Explanation:
-        """Have a text explained, after having it rated where the server does not know it. Raises TextRefused."""
+        """Explain a text, after rating it if the server has not. Raises TextRefused."""
         text = as_unicode(text)
         if not self._knows(text):
             await self.rate(text)
@@ -78,21 +78,21 @@ class Conversation:
         return answer.of(text)
 
     async def choose(self, min_interval_ms: int) -> None:
-        """Ask for at least so many milliseconds between two ratings."""
+        """Set the minimum time between two ratings."""
         await self._send(encode("session.update", session={"min_interval_ms": min_interval_ms}))
 
     def give_up(self) -> None:
-        """Have whoever waits for the answer under way get Superseded."""
+        """Make the pending call raise Superseded."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(Superseded("the text was taken back"))
 
     async def cancel(self) -> None:
-        """Take back what was given up. What is on its way by now is passed over."""
+        """Cancel what was given up. Answers already on their way are ignored."""
         self._rated = None
         await self._send(encode("cancel"))
 
     async def read(self) -> None:
-        """Take what the server says until the connection ends. Raises SilentServer, IncompatibleServer."""
+        """Process messages until the connection ends. Raises SilentServer, IncompatibleServer."""
         with contextlib.suppress(ConnectionClosed):
             while True:
                 self._receive(await self._next_message())
@@ -147,7 +147,7 @@ class Conversation:
         return self._rated is not None and self._rated.text == text
 
     def _check(self, text: str, frame: str) -> None:
-        """A frame beyond the transport's limit would end the connection without a word, so limits are kept here."""
+        """Check limits here: a frame that is too large would end the connection without an explanation."""
         limits = self.session.limits
         if limits.max_chars is not None and len(text) > limits.max_chars:
             message = f"a text may have {limits.max_chars} characters, not {len(text)}"
@@ -157,7 +157,7 @@ class Conversation:
             raise TextRefused(ErrorInfo("too_large", False, message, "text", self._seq))
 
     async def _send(self, frame: str) -> None:
-        # A connection that is gone is noticed by who reads.
+        # ``read`` notices a lost connection.
         with contextlib.suppress(ConnectionClosed):
             await self._connection.send(frame)
 

@@ -1,14 +1,14 @@
-"""Everything that this package raises."""
+"""Exceptions of this package."""
 
 from starcast_client.messages import ErrorInfo
 
 
 class StarcastError(Exception):
-    """The base of all exceptions of this package."""
+    """Base class of all exceptions of this package."""
 
 
 class TextRefused(StarcastError):
-    """The server, or a limit that it named, refuses this text. The client stays usable for the next one."""
+    """The server, or one of its limits, refuses this text. The client stays usable."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(str(info))
@@ -16,7 +16,7 @@ class TextRefused(StarcastError):
 
 
 class NoText(StarcastError):
-    """There is no text yet that could be finished or explained."""
+    """There is no text to finish or explain."""
 
 
 class Superseded(StarcastError):
@@ -24,19 +24,19 @@ class Superseded(StarcastError):
 
 
 class Cancelled(StarcastError):
-    """What was asked of the newest text was taken back by ``cancel``."""
+    """The call was cancelled by ``cancel``."""
 
 
 class ClientClosed(StarcastError):
-    """The client was closed while, or before, something was asked of it."""
+    """The client was closed during or before the call."""
 
 
 class ConnectionFailed(StarcastError):
-    """No server answered in as many tries, or for as long, as ``Options`` allow."""
+    """No server answered within the tries or the time that ``Options`` allows."""
 
 
 class Refused(StarcastError):
-    """The server closed for good, or refused the handshake: the same client would be refused again.
+    """The server refused the client for good; it would be refused again.
 
     ``code`` is the close code (4500 to 4999) or the HTTP status of the handshake; ``info`` is the error that the server
     sent before, if any.
@@ -49,8 +49,8 @@ class Refused(StarcastError):
 
 
 class IncompatibleServer(StarcastError):
-    """What answers does not speak ``starcast.v1``."""
+    """The server does not speak ``starcast.v1``."""
 
 
 class SilentServer(StarcastError, OSError):
-    """The server gave no sign of life in time. A client comes back by itself, and does not raise this."""
+    """The server did not answer in time. Internal: the client reconnects instead of raising this."""

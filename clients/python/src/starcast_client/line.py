@@ -1,4 +1,4 @@
-"""The texts of one client that wait to be sent: a typed one gives way to a newer one, an awaited one does not."""
+"""The queue of texts of one client: a typed text is replaced by a newer one, an awaited text is not."""
 
 import asyncio
 import enum
@@ -10,7 +10,7 @@ from starcast_client.errors import Cancelled, NoText
 
 
 class Want(enum.Enum):
-    """What is asked of a text."""
+    """The kind of answer that is wanted."""
 
     RATING = enum.auto()
     FINAL = enum.auto()
@@ -19,7 +19,7 @@ class Want(enum.Enum):
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """A text, what is wanted of it, and who waits for the answer: nobody where it was only typed."""
+    """A text, what is wanted for it, and the future that waits (None if it was only typed)."""
 
     text: str
     want: Want = Want.RATING
@@ -29,16 +29,16 @@ class Request:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody wants an answer any more."""
+        """Whether an answer is no longer wanted."""
         return self.taken_back or (self.waiter is not None and self.waiter.done())
 
     @property
     def is_firm(self) -> bool:
-        """Whether somebody wants this very text rated, so that it has nothing to do with what is typed."""
+        """Whether this is a text of ``rate``, independent of typing."""
         return self.waiter is not None and self.want is Want.RATING
 
     def take_back(self) -> None:
-        """Want no answer any more, and tell whoever waits; a firm one stays."""
+        """Cancel, and notify the waiting call. Has no effect on a text of ``rate``."""
         if self.is_firm:
             return
         self.taken_back = True
@@ -47,33 +47,33 @@ class Request:
 
 
 class Line:
-    """A queue whose last place belongs to the newest typed text. It knows no network."""
+    """A queue whose last place is reserved for the newest typed text. Does no I/O."""
 
     def __init__(self) -> None:
         self.newest: str | None = None
-        """The newest text, also after it was answered; None once it was refused or taken back."""
+        """The newest text, even after it was answered; None once refused or cancelled."""
         self._waiting: deque[Request] = deque()
         self._filled = asyncio.Event()
         self._appended = asyncio.Event()
 
     def typed(self, text: str) -> None:
-        """Put in a text that nobody waits for, in place of an older such text."""
+        """Add a typed text, replacing an older one."""
         self._append(Request(text))
 
     def ask(self, text: str, want: Want) -> asyncio.Future[Any]:
-        """Put in a text that somebody waits for."""
+        """Add a text for a pending call."""
         waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._append(Request(text, want, waiter))
         return waiter
 
     def ask_newest(self, want: Want) -> asyncio.Future[Any]:
-        """Ask more of the newest text. Raises NoText."""
+        """Request more for the newest text. Raises NoText."""
         if self.newest is None:
             raise NoText("no text was sent yet, or the newest was refused or taken back")
         return self.ask(self.newest, want)
 
     async def take(self) -> Request:
-        """Wait for the text whose turn it is, and take it out."""
+        """Wait for the next text and remove it from the queue."""
         while True:
             await self._filled.wait()
             request = self._pop_left()
@@ -81,38 +81,38 @@ class Line:
                 return request
 
     def put_back(self, request: Request) -> None:
-        """Take a text again that was not answered, unless it was only typed and there are newer ones."""
+        """Put an unanswered text back, unless it was only typed and there is a newer one."""
         if request.is_abandoned or (request.waiter is None and self._waiting):
             return
         self._waiting.appendleft(request)
         self._filled.set()
 
     def renew(self) -> None:
-        """Put the newest text in again, for a server that knows nothing of it."""
+        """Queue the newest text again, for a new connection."""
         if self.newest is not None and not self._waiting:
             self.typed(self.newest)
 
     def cancel(self) -> None:
-        """Take back the newest text and all that is asked of it."""
+        """Cancel the newest text and all its pending calls."""
         for request in self._waiting:
             request.take_back()
         self.newest = None
         self._appended.set()
 
     def forget(self, text: str) -> None:
-        """The text was refused: sending it again would be in vain."""
+        """Drop a refused text, so that it is not sent again."""
         if self.newest == text:
             self.newest = None
 
     def fail(self, error: Exception) -> None:
-        """Tell everybody who waits that nothing will come."""
+        """Make all pending calls raise ``error``."""
         while self._waiting:
             waiter = self._pop_left().waiter
             if waiter is not None and not waiter.done():
                 waiter.set_exception(error)
 
     async def wait_newer(self, text: str) -> None:
-        """Wait until another text than this one is the newest."""
+        """Wait until the newest text is a different one."""
         while self.newest == text:
             self._appended.clear()
             await self._appended.wait()

@@ -1,4 +1,4 @@
-"""``starcast live``: eight bars and the expected stars, in a terminal, while you type."""
+"""``starcast live``: eight bars and the expected stars in a terminal as you type."""
 
 import contextlib
 import sys
@@ -19,13 +19,13 @@ _BAR_CELLS = 40
 
 
 def bar(share: float, cells: int = _BAR_CELLS) -> str:
-    """A bar of block characters, as long as ``share`` of ``cells`` to an eighth of a cell."""
+    """Return a bar of block characters: ``share`` of ``cells``, to an eighth of a cell."""
     eighths = round(share * cells * 8)
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip().ljust(cells)
 
 
 def draw(labels: tuple[int, ...], probabilities: tuple[float, ...], stars: int) -> Text:
-    """The bars, one line for each label; that of ``stars`` is set off."""
+    """Return the bars, one line per label. The label ``stars`` is highlighted."""
     lines = Text()
     for label, share in zip(labels, probabilities, strict=True):
         style = "bold yellow" if label == stars else ""
@@ -52,11 +52,11 @@ class LiveApp(App[int]):
     def __init__(self, url: str, api_key: str | None = None) -> None:
         super().__init__()
         self._url = url
-        # Whoever sits before it sees why there is no connection, and decides how long to wait for one.
+        # The user sees why there is no connection, and decides how long to wait.
         options = Options(outage_timeout_s=None)
         self._client = AsyncClient(url, api_key=api_key, options=options, on_state=self._show_state)
         self.failure: StarcastError | None = None
-        """What ended the program, if it was not the user."""
+        """The error that ended the program, if it was not the user."""
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -74,12 +74,12 @@ class LiveApp(App[int]):
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Send the whole text at every change."""
-        # Before the client runs, and after its end, whoever follows it says what is to be said.
+        # Before the client runs and after it ends, the follower task reports errors.
         with contextlib.suppress(StarcastError):
             self._client.update(event.text_area.text)
 
     def action_clear(self) -> None:
-        """Empty the text field."""
+        """Clear the text field."""
         self.query_one(TextArea).clear()
 
     async def _follow(self) -> None:

@@ -1,1 +1,1 @@
-"""``starcast-conformance``: holds any server to every promise of ``starcast.v1`` that shows from outside."""
+"""``starcast-conformance``: tests any server against the observable rules of ``starcast.v1``."""

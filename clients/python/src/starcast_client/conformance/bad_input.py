@@ -1,4 +1,4 @@
-"""Bad input: each its error, and the socket stays open."""
+"""Malformed input: each gets its error, and the socket stays open."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The ``starcast-conformance`` command: one line a promise, and an exit status."""
+"""The ``starcast-conformance`` command: one line per rule, and an exit status."""
 
 import argparse
 import asyncio
@@ -25,11 +25,11 @@ from starcast_client.connecting import socket_url
 
 _PARTS = (opening, keys, sequence, options, bad_input, numbers, explaining, http_twin, watching, flood)
 CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)
-"""Every promise, in the order in which it is tried."""
+"""All checks, in the order in which they run."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the suite; 0 if every promise is kept, 1 if one is not, 2 if no server lets us in."""
+    """Run the suite. Returns 0 if all checks pass, 1 if one fails, 2 if no server lets us in."""
     parser = argparse.ArgumentParser(
         prog="starcast-conformance",
         description="Holds a server to the protocol starcast.v1: PASS, FAIL or SKIP for each promise.",
@@ -68,7 +68,7 @@ async def run_all(target: Target, with_flood: bool = False) -> int:
 
 
 async def _refusal_of_the_key(peer: Peer) -> str | None:
-    """What the server has against the key: every check would fail for that, and say nothing of the server."""
+    """Return the server's objection to the key, if any: every check would fail because of it."""
     try:
         answer = await peer.receive()
         code = error_code(answer)
@@ -87,7 +87,7 @@ async def _run(check: Check, target: Target, with_flood: bool) -> tuple[str, str
     except Failed as reason:
         return "FAIL", str(reason)
     except (OSError, WebSocketException, LookupError, TypeError, ValueError, AttributeError) as error:
-        # An answer of another shape, or a connection that broke, is a broken promise too.
+        # Malformed answers and broken connections are failures too.
         return "FAIL", f"{type(error).__name__}: {error}"
     return "PASS", ""
 

@@ -1,11 +1,11 @@
-"""What the parts of a text contribute, and when that is not said."""
+"""Explanations, and when there is none."""
 
 from starcast_client.conformance.suite import Check, Message, Peer, Target, check, expect
 
 CHECKS: list[Check] = []
 
 DECISIVE = "A terrible film."
-"""Without its second word it is another text for any model."""
+"""Removing its second word changes the rating of any model."""
 _WORD = (2, 10)
 # Characters of several code points: e with an acute accent, and a woman with a laptop.
 _JOINED = "A 😀 fine film. E\u0301nd 👩\u200d💻."
@@ -51,7 +51,7 @@ async def _explain_waits_for_the_rating(target: Target) -> None:
 @check(CHECKS, "explain of a seq that was never rated: error bad_request with that seq")
 async def _unknown_seq_is_an_error(target: Target) -> None:
     async with target.greeted() as peer:
-        # Before any text, and with one that has another number.
+        # Before any text, and with another number.
         for seq in (1, 2):
             await peer.send("explain", seq=77)
             error = await peer.expect_error("bad_request")
@@ -83,7 +83,7 @@ async def _newer_text_drops_an_explanation(target: Target) -> None:
         await peer.rating(1, _LONG)
         await peer.send("explain", seq=1)
         await peer.send("text.update", seq=2, text=DECISIVE)
-        # It may have been done just before.
+        # It may just have finished.
         while (answer := await peer.receive())["type"] == "explanation":
             pass
         expect((answer["type"], answer.get("seq")) == ("prediction", 2), "a prediction with seq 2", answer)

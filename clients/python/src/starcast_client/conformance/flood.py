@@ -1,4 +1,4 @@
-"""Far too much at once."""
+"""Rate limits, tested by a flood of messages."""
 
 import asyncio
 

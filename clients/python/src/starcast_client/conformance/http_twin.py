@@ -1,4 +1,4 @@
-"""The HTTP twin: the same numbers, errors and limits as the socket has, and what supervisors and programs read."""
+"""The HTTP API: same numbers, errors and limits as the socket; health checks and descriptions."""
 
 from starcast_client.conformance.explaining import DECISIVE
 from starcast_client.conformance.numbers import TEXTS
@@ -83,7 +83,7 @@ async def _healthz(target: Target) -> None:
 async def _readyz(target: Target) -> None:
     status, body = await target.get("/readyz")
     if status == 404 and target.url.startswith("wss:"):
-        # Behind TLS there is a proxy, which may keep from outsiders what is for supervisors.
+        # Behind TLS there may be a proxy that hides this path.
         raise Skipped("not shown to outsiders")
     expect(status == 200, "status 200", f"{status} {body}")
 

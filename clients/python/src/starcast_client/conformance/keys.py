@@ -1,4 +1,4 @@
-"""Keys: how they are shown, and what becomes of those who have none or a wrong one."""
+"""API keys: how they are sent, and what happens without one or with a wrong one."""
 
 import base64
 
@@ -25,7 +25,7 @@ async def _wrong_key_is_refused(target: Target) -> None:
 @check(CHECKS, "a key among the subprotocols is checked, and never echoed")
 async def _keys_are_not_echoed(target: Target) -> None:
     keyless = target.with_key(None)
-    # A server that echoes what is offered first would give the key away.
+    # A server that echoes the first subprotocol would leak the key.
     async with keyless.open(subprotocols=(_bearer(_WRONG_KEY), SUBPROTOCOL)) as peer:
         expect(peer.connection.subprotocol == SUBPROTOCOL, SUBPROTOCOL, peer.connection.subprotocol)
         await peer.expect_error("key_invalid")

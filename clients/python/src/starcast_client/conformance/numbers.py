@@ -1,4 +1,4 @@
-"""What the numbers of a rating say of each other, and that they are the same whenever they are asked for."""
+"""Consistency of the numbers of a rating, and that they are reproducible."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ TEXTS = (
 )
 
 _TAIL = 0.1
-"""What lies at the most below the central 80 %, and above it."""
+"""Maximum probability below the central 80 %, and above it."""
 _ROUNDING = 1e-3
 
 
@@ -47,7 +47,7 @@ async def _long_texts_are_truncated(target: Target) -> None:
     async with target.greeted() as peer:
         max_tokens, limits = peer.greeting["model"]["max_tokens"], peer.greeting["limits"]
         text = "film " * (max_tokens + 1)
-        # The frame around the text takes some bytes as well.
+        # The JSON around the text takes some bytes too.
         if len(text) > min(limits["max_chars"], limits["max_message_bytes"] - 100):
             raise Skipped(f"no text that the server takes is surely longer than {max_tokens} tokens")
         short, long = await peer.rating(1, TEXTS[0]), await peer.rating(2, text)

@@ -1,4 +1,4 @@
-"""Options of a connection, and what is taken back."""
+"""Options of a connection, and cancelling."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ REVIEW = "I went in expecting little and came out wanting to ring everybody I kn
 
 _INTERVAL_MS = 300
 _LONGEST_MS = 60_000
-"""Of this interval a check sees no end, so that a text which waits for it does so surely."""
+"""Longer than any check lasts, so that a text waits for certain."""
 
 
 @check(CHECKS, "session.update is answered by session.updated with all options in force")
@@ -45,7 +45,7 @@ async def _interval_is_kept(target: Target) -> None:
             answer = await peer.receive()
             expect(answer["type"] == "prediction", "predictions", answer)
             apart_ms, came = (clock.time() - came) * 1000, clock.time()
-            # The network may have held the one before back.
+            # The network may have delayed the previous one.
             expect(apart_ms >= _INTERVAL_MS / 2, f"{_INTERVAL_MS} ms between predictions", f"{apart_ms:.0f} ms")
 
 

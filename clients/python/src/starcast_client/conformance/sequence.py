@@ -8,7 +8,7 @@ REVIEW = "I went in expecting little and came out wanting to ring everybody I kn
 
 
 async def _type(peer: Peer, count: int) -> list[Message]:
-    """Send many texts at once; return the answers up to that of the newest."""
+    """Send many texts at once; return the answers up to the newest text's."""
     for seq in range(1, count + 1):
         await peer.send("text.update", seq=seq, text=f"{REVIEW} {seq}")
     answers: list[Message] = []

@@ -1,4 +1,4 @@
-"""What a check is, and the connections that checks are made of."""
+"""Checks, and the connections that they use."""
 
 import asyncio
 import json
@@ -20,24 +20,24 @@ Message = dict[str, Any]
 
 
 class Failed(Exception):  # noqa: N818 - reads as what it says
-    """The server did something else than promised."""
+    """The server broke a rule."""
 
 
 class Skipped(Exception):  # noqa: N818
-    """It cannot be seen whether the server keeps this promise."""
+    """The rule cannot be tested on this server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The server under test. ``timeout_s`` is for one answer."""
+    """The server under test. ``timeout_s`` is the time limit of one answer."""
 
     url: str
-    # Tracebacks show a repr, and a key is nobody's business.
+    # Tracebacks show reprs, which must not contain the key.
     api_key: str | None = field(default=None, repr=False)
     timeout_s: float = 10.0
 
     def with_key(self, api_key: str | None) -> Self:
-        """The same server for somebody with another key, or with none."""
+        """Return the same server with another key, or none."""
         return replace(self, api_key=api_key)
 
     @asynccontextmanager
@@ -47,7 +47,7 @@ class Target:
         subprotocols: Sequence[str] | None = (SUBPROTOCOL,),
         origin: str | None = None,
     ) -> AsyncIterator["Peer"]:
-        """Connect and wait for nothing."""
+        """Connect without waiting for a message."""
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else None
         async with connect(
             self.url if path is None else self._ws_url(path),
@@ -62,7 +62,7 @@ class Target:
 
     @asynccontextmanager
     async def greeted(self) -> AsyncIterator["Peer"]:
-        """Connect and take the greeting."""
+        """Connect and receive the greeting."""
         async with self.open() as peer:
             greeting = await peer.receive()
             expect(greeting["type"] == "session.created", "session.created first", greeting)
@@ -70,11 +70,11 @@ class Target:
             yield peer
 
     async def get(self, path: str) -> tuple[int, Message]:
-        """Ask over HTTP; return status and JSON, {} where it is no object."""
+        """Send a GET request; return the status and the JSON object, or {} if there is none."""
         return await asyncio.to_thread(self._http, "GET", path, None)
 
     async def post(self, path: str, body: Message | bytes) -> tuple[int, Message]:
-        """Send an object, or bytes as they are, over HTTP; return status and JSON, {} where it is no object."""
+        """POST an object, or raw bytes; return the status and the JSON object, or {} if there is none."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await asyncio.to_thread(self._http, "POST", path, content)
 
@@ -82,7 +82,7 @@ class Target:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
-        # The scheme is http or https: it was made from ws or wss.
+        # http or https, derived from ws or wss.
         request = urllib.request.Request(http_url(self.url, path), body, headers, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:  # noqa: S310
@@ -108,7 +108,7 @@ class Peer:
         await self.connection.send(json.dumps({"type": kind, **fields}))
 
     async def receive(self) -> Message:
-        """The next message. Raises Failed where none comes in time, or the server closes."""
+        """Return the next message. Raises Failed on timeout or close."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 message: Message = json.loads(await self.connection.recv())
@@ -119,37 +119,37 @@ class Peer:
         return message
 
     async def ask(self, kind: str, **fields: Any) -> Message:
-        """Send a message, and return the next that comes."""
+        """Send a message, and return the next one received."""
         await self.send(kind, **fields)
         return await self.receive()
 
     async def rating(self, seq: int, text: str) -> Message:
-        """Have a text rated."""
+        """Rate a text and return the prediction."""
         answer = await self.ask("text.update", seq=seq, text=text)
         is_ours = answer["type"] == "prediction" and answer["seq"] == seq
         expect(is_ours, f"a prediction with seq {seq}", answer)
         return answer
 
     async def choose(self, **options: int) -> Message:
-        """Ask for options; return what the server says of them."""
+        """Set options; return the server's confirmation."""
         answer = await self.ask("session.update", session=options)
         expect(answer["type"] == "session.updated", "session.updated", answer)
         return answer
 
     async def expect_nothing(self) -> None:
-        """See that all was said that what was sent so far brings about."""
+        """Check that no messages follow from what was sent so far."""
         answer = await self.ask("ping", id="nothing-more")
         expect((answer["type"], answer.get("id")) == ("pong", "nothing-more"), "nothing before the pong", answer)
 
     async def expect_error(self, code: str) -> Message:
-        """Take an error with this code."""
+        """Receive an error with this code. Raises Failed for anything else."""
         answer = await self.receive()
         expect(error_code(answer) == code, f"error {code}", answer)
         expect(isinstance(answer["error"].get("retryable"), bool), "retryable in the error", answer)
         return answer
 
     async def expect_close(self, code: int) -> None:
-        """Wait for the close. Raises Failed where its code is another, or anything comes before it."""
+        """Wait for the close. Raises Failed for another code, or if a message comes first."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 frame = await self.connection.recv()
@@ -163,7 +163,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise, in words, and how to see whether it is kept."""
+    """One rule, in words, and the function that tests it."""
 
     promise: str
     run: Callable[[Target], Awaitable[None]]
@@ -174,7 +174,7 @@ Run = Callable[[Target], Awaitable[None]]
 
 
 def check(checks: list[Check], promise: str, *, is_rude: bool = False) -> Callable[[Run], Run]:
-    """Add a function to ``checks``: it returns where the promise is kept, and raises Failed or Skipped elsewhere."""
+    """Add a function to ``checks``. It returns if the rule holds, and raises Failed or Skipped otherwise."""
 
     def register(function: Run) -> Run:
         checks.append(Check(promise, function, is_rude))
@@ -197,7 +197,7 @@ def expect_same(one: Message, other: Message) -> None:
 
 
 def error_code(message: Message) -> str | None:
-    """The code of an error message; None for any other message."""
+    """Return the code of an error message, or None for other messages."""
     return message["error"].get("code") if message.get("type") == "error" else None
 
 

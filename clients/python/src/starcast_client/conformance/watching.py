@@ -1,4 +1,4 @@
-"""Rooms: who has the link sees text and rating, and cannot write."""
+"""Rooms: anyone with the link sees text and rating, but cannot write."""
 
 from starcast_client.conformance.suite import Check, Message, Peer, Target, check, expect
 
@@ -8,7 +8,7 @@ TEXT = "Watched while it is typed."
 
 
 async def _until(peer: Peer, kind: str, **fields: object) -> Message:
-    """The next message of a type with these fields; others may come before it."""
+    """Return the next message of this type with these fields, skipping others."""
     while True:
         message = await peer.receive()
         if message.get("type") == kind and fields.items() <= message.items():
@@ -23,7 +23,7 @@ async def _open(peer: Peer) -> Message:
 
 
 async def _close(peer: Peer) -> None:
-    # A room whose typist just leaves keeps its place for a while, and the next run needs it.
+    # A room whose typist has just left keeps its place for a while, which the next run needs.
     await peer.send("room.close")
     await _until(peer, "room.closed")
 

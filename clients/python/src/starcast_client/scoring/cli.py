@@ -1,4 +1,4 @@
-"""The ``score`` command: progress on stderr, ratings in a file, and an exit status that says how it went."""
+"""The ``score`` command: progress on stderr, ratings in a file, and an exit status."""
 
 import argparse
 import asyncio
@@ -21,12 +21,12 @@ order to JSONL, CSV or Parquet, told by the ending of OUTPUT. Rows that OUTPUT h
 interrupted run goes on where it stopped. Exit status: 0 all rated, 1 some rows have an error, 2 stopped.
 """
 
-# Nobody watches: half a minute of a busy server is waited out.
+# A batch job can wait half a minute for a busy server.
 _OPTIONS: Final = Options(max_connect_attempts=8, max_retries=8, outage_timeout_s=None)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes besides the server."""
+    """Add the arguments of the command."""
     parser.add_argument("file", type=Path, metavar="FILE", help="- for standard input")
     parser.add_argument("--output", type=Path, help="default: FILE with .ratings.jsonl in place of its ending")
     parser.add_argument("--format", choices=KINDS, help="what FILE is, where its ending does not say")
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _score(arguments: argparse.Namespace, source: Source, output: Output, total: int) -> int:
-    """Rate what is not rated yet; return how many rows have an error."""
+    """Rate the remaining rows; return how many rows have an error."""
     from tqdm import tqdm
 
     rows = read_texts(source, arguments.column)
@@ -80,7 +80,7 @@ async def _score(arguments: argparse.Namespace, source: Source, output: Output, 
     todo = itertools.chain(past.again, enumerate(rows, start=done))
     ratings = score(todo, arguments.url, arguments.key, arguments.connections, _OPTIONS, arguments.keep_going)
     progress = tqdm(total=total, initial=done - len(past.again), unit="row", disable=None)
-    # Closed here, also where a row ends it all: the connections must not outlive the loop.
+    # Close here, even after an error: the connections must not outlive the loop.
     async with contextlib.aclosing(ratings):
         with progress:
             async for record in ratings:
@@ -102,7 +102,7 @@ async def _score(arguments: argparse.Namespace, source: Source, output: Output, 
 
 
 def _expect_model(record: Record, model_version: str | None) -> None:
-    """Raise UnreadableFile where another model than before rated: its numbers mean something else."""
+    """Raise UnreadableFile if another model rated the earlier rows."""
     if record["model_version"] is not None and model_version is not None and record["model_version"] != model_version:
         raise UnreadableFile(
             f"the output has ratings by model {model_version}, and the server has {record['model_version']}: "

@@ -1,4 +1,4 @@
-"""Parquet files of texts and of ratings."""
+"""Parquet files of texts and ratings."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _SCHEMA: Final = pa.schema([(name, _KINDS.get(name, pa.float64())) for name in C
 
 
 def read_column(source: Source, column: str) -> Iterator[Any]:
-    """The values of one column. Raises UnreadableFile, OSError."""
+    """Yield the values of one column. Raises UnreadableFile, OSError."""
     try:
         with pq.ParquetFile(source.path) as file:
             names = file.schema_arrow.names
@@ -35,7 +35,7 @@ def read_column(source: Source, column: str) -> Iterator[Any]:
 
 
 class ParquetOutput:
-    """Ratings as Parquet, which cannot grow: records gather in a file beside it until all are there."""
+    """Ratings as Parquet. It cannot be appended to, so records are collected in a side file until all are done."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -47,23 +47,23 @@ class ParquetOutput:
         self.rows = self._lines.rows
 
     def records(self) -> Iterator[Record]:
-        """What the file beside held when it was opened."""
+        """The records of the side file when it was opened."""
         return self._lines.records()
 
     def replace(self, records: Mapping[int, Record]) -> None:
-        """Write the file beside anew."""
+        """Rewrite the side file."""
         self._lines.replace(records)
 
     def append(self, record: Record) -> None:
-        """Write one record to the file beside."""
+        """Append one record to the side file."""
         self._lines.append(record)
 
     def close(self) -> None:
-        """Close the file beside."""
+        """Close the side file."""
         self._lines.close()
 
     def finish(self) -> None:
-        """Make Parquet of what is beside, at once or not at all."""
+        """Convert the side file to Parquet atomically."""
         with (
             pq.ParquetWriter(self._unfinished, _SCHEMA) as writer,
             self._partial.open(encoding="utf-8", newline="\n") as lines,

@@ -1,4 +1,4 @@
-"""The texts of a file, in order: one a line, or a column of CSV, JSONL or Parquet."""
+"""Reads the texts of a file in order: one per line, or a column of CSV, JSONL or Parquet."""
 
 import contextlib
 import csv
@@ -13,13 +13,13 @@ from typing import Any, Final
 
 STDIN: Final = Path("-")
 
-# Notepad and Excel begin their files with a byte order mark.
+# Notepad and Excel write a byte order mark.
 _ENCODING: Final = "utf-8-sig"
 _KINDS: Final = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
 class UnreadableFile(Exception):  # noqa: N818 - reads as what it says
-    """A file that cannot be read as what it seems to be; the message is for people."""
+    """A file that cannot be read in its format. The message is for users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ Row = str | BadRow
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that can be read again and again, what it is called, and what kind of file it is."""
+    """A file that can be read repeatedly, with its name and format."""
 
     path: Path
     name: str
@@ -48,7 +48,7 @@ def is_regular(path: Path) -> bool:
 
 @contextlib.contextmanager
 def open_source(path: Path, kind: str | None) -> Iterator[Source]:
-    """The file, or a copy for as long as the block runs where it can be read but once. Raises OSError."""
+    """Open a file; pipes are copied for the duration of the block. Raises OSError."""
     kind = kind or _KINDS.get(path.suffix.lower(), "text")
     if is_regular(path):
         yield Source(path, path.name, kind)
@@ -62,7 +62,7 @@ def open_source(path: Path, kind: str | None) -> Iterator[Source]:
 
 
 def read_texts(source: Source, column: str) -> Iterator[Row]:
-    """The rows of a file. Raises UnreadableFile, OSError."""
+    """Yield the rows of a file. Raises UnreadableFile, OSError."""
     return KINDS[source.kind](source, column)
 
 
@@ -73,7 +73,7 @@ def _read_lines(source: Source, _column: str) -> Iterator[Row]:
 
 
 def _read_csv(source: Source, column: str) -> Iterator[Row]:
-    # A review may be longer than the 131,072 characters that the csv module expects.
+    # Reviews may exceed the csv module's default limit of 131,072 characters.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with source.path.open(encoding=_ENCODING, errors="replace", newline="") as file:
         rows = csv.DictReader(file)
@@ -97,7 +97,7 @@ def _read_jsonl(source: Source, column: str) -> Iterator[Row]:
 
 
 def _read_parquet(source: Source, column: str) -> Iterator[Row]:
-    from starcast_client.scoring.parquet import read_column  # pyarrow is of the extra [score]
+    from starcast_client.scoring.parquet import read_column  # pyarrow comes with the extra [score]
 
     for text in read_column(source, column):
         yield _text_of({column: text}, column)

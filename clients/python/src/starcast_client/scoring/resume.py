@@ -1,4 +1,4 @@
-"""What a file of ratings holds from before: whether it belongs to this input, and what is to be rated again."""
+"""Resumes from an existing output file: checks that it matches the input, and finds rows to rate again."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from starcast_client.messages import as_unicode
 from starcast_client.scoring.readers import BadRow, Row, UnreadableFile
 from starcast_client.scoring.writers import Output
 
-# A record keeps the code of an error alone, and these are worth another try.
+# Records contain only the code of an error; these codes are retryable.
 _MAY_PASS: Final = frozenset({"rate_limited", "overloaded", "model_unavailable", "internal"})
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The rows that are done but for those to rate again, how many of them failed, and the model that rated them."""
+    """Progress so far: rows done, rows to rate again, the number of failed rows, and the model used."""
 
     errors: int
     again: tuple[tuple[int, Row], ...]
@@ -22,7 +22,7 @@ class Past:
 
 
 def look_back(output: Output, rows: Iterator[Row]) -> Past:
-    """Hold each record of before against its row, and take these from ``rows``. Raises UnreadableFile."""
+    """Match each existing record to its row, consuming ``rows``. Raises UnreadableFile."""
     errors, again, model_version = 0, [], None
     for number, record in enumerate(output.records()):
         row = next(rows, None)
@@ -37,5 +37,5 @@ def look_back(output: Output, rows: Iterator[Row]) -> Past:
 
 
 def _is_same(row: Row, text: str | None) -> bool:
-    # CSV has no other word for no text than the empty one.
+    # CSV has no null, only the empty string.
     return not text if isinstance(row, BadRow) else as_unicode(row) == as_unicode(text or "")

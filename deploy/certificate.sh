@@ -1,8 +1,7 @@
 #!/bin/sh
-# What certbot runs for a new certificate, whose folder it names in RENEWED_LINEAGE: the proxy gets a copy and reads it, which
-# cuts no socket.
+# certbot's deploy hook: copies the new certificate from RENEWED_LINEAGE to the proxy and reloads it. Connections stay open.
 set -eu
 cd "$(dirname "$0")/.."
-# Of the user that the proxy runs as: it reads them itself, and nobody else does.
+# 101 is the proxy's user; only that user may read the key.
 install -o 101 -g 101 -m 400 "$RENEWED_LINEAGE/fullchain.pem" "$RENEWED_LINEAGE/privkey.pem" tls/
 docker compose exec -T proxy nginx -c /tmp/nginx.conf -s reload

@@ -55,7 +55,7 @@ class Server:
     proxy: str | Literal[True] | None = True
 
     def connect(self, timeout_s: float) -> connect:
-        """Return one try to connect, as a context manager. Raises OSError, TimeoutError, InvalidHandshake of websockets."""
+        """Return one try to connect, as a context manager. Raises OSError, TimeoutError, InvalidHandshake."""
         return connect(
             self.url,
             subprotocols=[Subprotocol(SUBPROTOCOL)],

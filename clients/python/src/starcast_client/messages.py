@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 SUBPROTOCOL: Final = "starcast.v1"
 LABELS: Final = (1, 2, 3, 4, 7, 8, 9, 10)
-"""The stars that a rating can have."""
+"""The possible star ratings."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _Message = TypeVar("_Message", "Limits", "Model", "Timing", "Span", "ErrorInfo")
@@ -16,18 +16,18 @@ _Message = TypeVar("_Message", "Limits", "Model", "Timing", "Span", "ErrorInfo")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one connection may send. Of a limit that the server does not name, this client knows nothing."""
+    """Limits of one connection; None if the server does not send it."""
 
     max_message_bytes: int | None = None
     max_chars: int | None = None
-    """Unicode code points of a text."""
+    """Maximum Unicode code points per text."""
     messages_per_s: float | None = None
     burst: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The model that answers; ``sha256`` is that of its weights."""
+    """The server's model; ``sha256`` is the digest of its weights."""
 
     name: str
     version: str
@@ -42,7 +42,7 @@ class Session:
     session_id: str
     protocol: str
     labels: tuple[int, ...]
-    """The stars that the probabilities of a rating stand for, in order."""
+    """Star rating of each probability, in order."""
     prior: tuple[float, ...]
     """The answer to an empty text."""
     model: Model
@@ -53,7 +53,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds that a text waited for the model, and that the model took."""
+    """Milliseconds that the text waited for the model, and that the model took."""
 
     queue: float
     inference: float
@@ -61,18 +61,18 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """What the model makes of one text."""
+    """The model's rating of one text."""
 
     seq: int
-    """Number of the text within this client; it grows."""
+    """Increasing number of the text within this client."""
     text: str
-    """The text that this is the rating of, as it was sent."""
+    """The rated text, as it was sent."""
     is_final: bool
     """Whether this answers a ``flush``."""
     skipped: int
-    """Texts that the server passed over since the rating before."""
+    """Number of texts skipped since the last rating."""
     probabilities: tuple[float, ...]
-    """One for each of the session's labels; they sum to 1."""
+    """One per label of the session; they sum to 1."""
     stars: int
     """The most probable label."""
     expected_stars: float
@@ -84,16 +84,16 @@ class Rating:
     tokens: int
     """Tokens of the text that the model read."""
     truncated: bool
-    """Whether a part of the text was left out, since it was too long for the model."""
+    """Whether the text was too long for the model and was cut."""
     is_prior: bool
-    """Nothing typed yet: the probabilities are the session's prior."""
+    """The text was empty: the probabilities are the session's prior."""
     timing_ms: Timing
     model_version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a text, in code points of the text, and what it adds to the expected stars."""
+    """A part of a text, in code points, and what it adds to the expected stars."""
 
     begin: int
     end: int
@@ -104,19 +104,19 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the parts of a text contribute to its rating, by the named method."""
+    """What the parts of a text contribute to its rating, and the method used."""
 
     seq: int
     text: str
     method: str
     spans: tuple[Span, ...]
     expected_stars: float | None
-    """The rating that the weights add to or take away from, where the server says so."""
+    """The rating of the whole text, if the server sends it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """What went wrong, for programs (``code``, ``param``, ``seq``, ``retryable``) and for people (``message``)."""
+    """An error of the server. ``message`` is for people, the other fields are for programs."""
 
     code: str
     retryable: bool
@@ -124,7 +124,7 @@ class ErrorInfo:
     param: str | None = None
     seq: int | None = None
     retry_after_ms: int | None = None
-    """How long to wait before another try, where the server says so."""
+    """Milliseconds to wait before retrying, if the server says so."""
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
@@ -137,7 +137,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The server is about to close; come back after ``retry_after_ms``."""
+    """The server is about to close. Reconnect after ``retry_after_ms``."""
 
     reason: str
     retry_after_ms: int
@@ -145,13 +145,13 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A rating before it is known which text it is of."""
+    """A rating not yet matched to its text."""
 
     seq: int
     content: Mapping[str, Any]
 
     def of(self, text: str) -> Rating:
-        """The rating of ``text``."""
+        """Return the rating with its ``text``."""
         content = self.content
         return Rating(
             text=text,
@@ -165,7 +165,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An explanation before it is known which text it is of."""
+    """An explanation not yet matched to its text."""
 
     seq: int
     method: str
@@ -173,7 +173,7 @@ class Explained:
     expected_stars: float | None
 
     def of(self, text: str) -> Explanation:
-        """The explanation of ``text``."""
+        """Return the explanation with its ``text``."""
         return Explanation(self.seq, text, self.method, self.spans, self.expected_stars)
 
 
@@ -185,7 +185,7 @@ _PLAIN_RATING_FIELDS: Final = (
 
 
 def parse(frame: str | bytes) -> ServerMessage | None:
-    """Read one frame; None for a type that this version does not know. Raises ValueError where it is malformed."""
+    """Parse one frame. Returns None for an unknown type. Raises ValueError if it is malformed."""
     try:
         content = json.loads(frame)
         match content["type"]:
@@ -210,12 +210,12 @@ def parse(frame: str | bytes) -> ServerMessage | None:
 
 
 def encode(kind: str, **content: object) -> str:
-    """The text of one frame."""
+    """Return one message as JSON."""
     return json.dumps({"type": kind, **content}, ensure_ascii=False)
 
 
 def as_unicode(text: str) -> str:
-    """Put U+FFFD for each lone surrogate, as the server does: UTF-8 has none."""
+    """Replace each lone surrogate by U+FFFD, as the server does: UTF-8 cannot encode them."""
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
@@ -233,5 +233,5 @@ def _session(content: Mapping[str, Any]) -> Session:
 
 
 def _make(kind: type[_Message], content: Mapping[str, Any]) -> _Message:
-    # Fields that this version does not know are ignored, as the protocol asks.
+    # Unknown fields are ignored, as the protocol requires.
     return kind(**{field.name: content[field.name] for field in fields(kind) if field.name in content})

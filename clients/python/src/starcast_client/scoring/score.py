@@ -1,4 +1,4 @@
-"""Rates rows over several connections at once, and gives the results in the order of the rows."""
+"""Rates rows over several connections at once, and yields the results in row order."""
 
 import asyncio
 import contextlib
@@ -14,11 +14,11 @@ from starcast_client.scoring.readers import BadRow, Row
 from starcast_client.scoring.writers import Record, failed, rated
 
 _WINDOW_PER_CONNECTION = 4
-"""Rows in flight: enough that one slow text does not let the other connections run dry."""
+"""Rows in flight: enough that one slow text does not leave the other connections idle."""
 
 
 class Stopped(StarcastError):  # noqa: N818 - reads as what it says
-    """There is no use in going on now, and perhaps later there is."""
+    """Stopped by a retryable error; try again later."""
 
 
 async def score(
@@ -29,11 +29,10 @@ async def score(
     options: Options,
     keep_going: bool = False,
 ) -> AsyncGenerator[Record, None]:
-    """The record of each row, in order.
+    """Yield the record of each row, in order.
 
-    A row that cannot be rated gets a record with an ``error``. Raises Stopped at an error that may pass and did not
-    in all tries, unless one is to ``keep_going``; and what ends a client: Refused, ConnectionFailed,
-    IncompatibleServer.
+    A row that cannot be rated gets a record with an ``error``. Raises Stopped if a retryable error persists, unless
+    ``keep_going``, and the errors that end a client: Refused, ConnectionFailed, IncompatibleServer.
     """
     async with contextlib.AsyncExitStack() as stack:
         clients = [

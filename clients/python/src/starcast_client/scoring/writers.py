@@ -1,4 +1,4 @@
-"""Files of ratings that can be continued where they stopped: JSONL, CSV, and Parquet by way of JSONL."""
+"""Resumable files of ratings: JSONL, CSV, and Parquet (through JSONL)."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ Record = Mapping[str, Any]
 
 
 def rated(row: int, rating: Rating) -> Record:
-    """The record of a rating. ``p_7`` is the probability of 7 stars; no number is rounded."""
+    """Return the record of a rating. ``p_7`` is the probability of 7 stars; numbers are not rounded."""
     low, high = rating.interval
     plain = ("text", "stars", "expected_stars", "positive", "tokens", "truncated", "is_prior", "model_version")
     return {
@@ -34,40 +34,40 @@ def rated(row: int, rating: Rating) -> Record:
 
 
 def failed(row: int, text: str | None, message: str) -> Record:
-    """The record of a row that could not be rated."""
+    """Return the record of a row that could not be rated."""
     return {**dict.fromkeys(COLUMNS), "row": row, "text": text, "error": message}
 
 
 class Output(Protocol):
-    """A file of ratings. ``rows`` is how many it held when it was opened."""
+    """A file of ratings. ``rows`` is the number of records when it was opened."""
 
     rows: int
 
     def records(self) -> Iterator[Record]:
-        """What it held when it was opened, in order."""
+        """The existing records when it was opened, in order."""
 
     def replace(self, records: Mapping[int, Record]) -> None:
-        """Put others in the place of records that it held when it was opened, all at once."""
+        """Replace existing records atomically."""
 
     def append(self, record: Record) -> None:
-        """Write one record, so that it is there if the next one never comes."""
+        """Write one record durably."""
 
     def close(self) -> None:
-        """Close the file, to be continued."""
+        """Close the file; it can be continued later."""
 
     def finish(self) -> None:
-        """Say that all records are there."""
+        """Complete the file after the last record."""
 
 
 def open_output(path: Path) -> Output:
-    """Open a file of ratings by its ending, to be continued. Raises UnreadableFile, OSError."""
+    """Open a file of ratings by its suffix, to continue it. Raises UnreadableFile, OSError."""
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":
             return LinesOutput(path, JSONL)
         case ".csv":
             return LinesOutput(path, _CSV)
         case ".parquet":
-            from starcast_client.scoring.parquet import ParquetOutput  # pyarrow is of the extra [score]
+            from starcast_client.scoring.parquet import ParquetOutput  # pyarrow comes with the extra [score]
 
             return ParquetOutput(path)
     raise UnreadableFile(f"an output ends in .jsonl, .csv or .parquet: {path.name}")
@@ -121,7 +121,7 @@ _CSV: Final = _Csv()
 
 
 class LinesOutput:
-    """Records appended one by one; what a crash cut off is dropped on opening."""
+    """Appends one record per line. A line cut off by a crash is dropped on opening."""
 
     def __init__(self, path: Path, form: _Format) -> None:
         self.rows, end = _scan(path, form) if path.exists() else (0, 0)
@@ -133,14 +133,14 @@ class LinesOutput:
             self._file.write(form.header.encode())
 
     def records(self) -> Iterator[Record]:
-        """What it held when it was opened."""
+        """The existing records when it was opened."""
         with self._path.open(encoding="utf-8", newline="\n") as lines:
             if self._form.header:
                 next(lines, "")
             yield from itertools.islice(self._form.decode(lines), self.rows)
 
     def replace(self, records: Mapping[int, Record]) -> None:
-        """Write the file anew, and put it in its place when it is whole."""
+        """Rewrite the file atomically."""
         new_path = self._path.with_name(f"{self._path.name}.unfinished")
         with new_path.open("wb") as file:
             file.write(self._form.header.encode())
@@ -151,20 +151,20 @@ class LinesOutput:
         self._file = self._path.open("ab")
 
     def append(self, record: Record) -> None:
-        """Write one record."""
+        """Append one record."""
         self._file.write(self._form.encode(record).encode())
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file; each record is there since it was appended."""
+        """Close the file. Records are already flushed."""
         self._file.close()
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Nothing to do."""
 
 
 def _scan(path: Path, form: _Format) -> tuple[int, int]:
-    """How many records a file holds, and where the last whole one ends. Raises UnreadableFile."""
+    """Return the number of records, and where the last complete one ends. Raises UnreadableFile."""
     offset = 0
     is_whole = True
 

@@ -1,1 +1,1 @@
-"""Measurements beside their peers. Nothing here is a test."""
+"""Speed measurements of Starcast and its peers."""

@@ -1,7 +1,7 @@
-"""All benchmarks one after another, then their tables: ``python -m benchmarks``.
+"""Run all benchmarks, then print their tables: ``python -m benchmarks``.
 
-``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …`` for NAME of forward, runtimes, typists, overload,
-idle, page, report, and soak, which takes its time and is run by its name alone.
+``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …``. NAME is forward, runtimes, typists, overload, idle,
+page, report, or soak, which takes long and only runs when named.
 """
 
 import argparse
@@ -26,7 +26,7 @@ NAMES: Final[dict[str, Callable[[Sequence[str]], int]]] = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Command line."""
+    """Run the command line."""
     if argv and argv[0] in NAMES:
         return NAMES[argv[0]](argv[1:])
     parser = argparse.ArgumentParser(

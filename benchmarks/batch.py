@@ -1,4 +1,4 @@
-"""How many texts a second: 64 at once through the classifier, against loops over the texts sorted by length."""
+"""Throughput of 64 texts at once through the classifier, compared with loops over texts sorted by length."""
 
 import importlib.util
 import random
@@ -22,7 +22,7 @@ _LEAST_CHARS: Final = 20
 
 
 def measure_batches(checkpoint: Path, threads: int) -> dict[str, Any]:
-    """Median texts a second of each way, which take turns; each round has texts of its own, unfinished reviews."""
+    """Return the median texts per second of each way, measured in turns on new texts in each round."""
     ways = _ways(checkpoint, threads)
     rng = random.Random(1)  # noqa: S311 - chance, not secrecy
     found: dict[str, list[float]] = {name: [] for name in ways}
@@ -37,7 +37,7 @@ def measure_batches(checkpoint: Path, threads: int) -> dict[str, Any]:
 
 
 def unfinished_reviews(rng: random.Random, count: int) -> list[str]:
-    """Beginnings of reviews, up to 250 characters, with their words shuffled: nobody has rated such a text before."""
+    """Return beginnings of reviews, up to 250 characters, with shuffled words so that no cache has them."""
     reviews = read_texts(None)
     texts: dict[str, None] = {}
     while len(texts) < count:

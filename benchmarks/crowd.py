@@ -1,7 +1,7 @@
-"""Clients that ask for more than a server can do, in a process of their own.
+"""Clients that overload a server, in a separate process.
 
-``python -m benchmarks.crowd --port PORT`` prints one line of JSON: answers, refusals by code, and how long a
-refusal took, from sending the text.
+``python -m benchmarks.crowd --port PORT`` prints one line of JSON: answers, refusals by code, and the time from a text
+to its refusal.
 """
 
 import argparse
@@ -29,18 +29,18 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _PASTE_CHARS: Final = 2_000
 _RETRY_S, _RETRY_CAP_S = 0.4, 6.0
-"""Pauses after refusals in a row, as our clients make them: they double up to the cap, and the last half is chance."""
+"""Pauses after consecutive refusals, as in our clients: they double up to the cap, and half of each is random."""
 _BURST, _BURST_EVERY_S = 100, 0.01
-"""Ten thousand messages a second. In larger bursts it is the client that is late to read its refusals."""
+"""Ten thousand messages per second. With larger bursts the client itself would be late to read refusals."""
 _COME_BACK_S: Final = 1.0
 _POLITE: Final = 19
-"""The lowest priority of a process."""
+"""The lowest process priority."""
 _ARRIVING_SHARE: Final = 0.1
-"""Of the time. All in one instant would measure how fast connections are taken, and no refusal."""
+"""Share of the time. If all arrived at once, this would measure accepting connections, not refusals."""
 
 
 class Crowd:
-    """What all of its clients have seen."""
+    """Totals of all clients."""
 
     def __init__(self, port: int) -> None:
         self.answers = 0
@@ -52,7 +52,7 @@ class Crowd:
         self._reviews = itertools.cycle(read_texts(None))
 
     def figures(self) -> dict[str, Any]:
-        """All of it, latencies in milliseconds."""
+        """Return the totals, with latencies in milliseconds."""
         return {
             "answers": self.answers,
             "refusals": dict(self.refusals),
@@ -61,7 +61,7 @@ class Crowd:
         }
 
     async def paste(self) -> None:
-        """Paste one whole review after another, each a new one to the server, as fast as they are answered."""
+        """Paste reviews one after another, each new to the server, as fast as they are answered."""
         failures = 0
         async with self._connection() as socket:
             for seq in itertools.count(1):
@@ -77,7 +77,7 @@ class Crowd:
                     failures = 0
 
     async def flood(self) -> None:
-        """Send ten thousand messages a second, read every answer, and come back after each close."""
+        """Send ten thousand messages per second, read all answers, and reconnect after each close."""
         while True:
             sent: dict[int, float] = {}
             async with self._connection() as socket:
@@ -98,7 +98,7 @@ class Crowd:
                 self._take(frame, sent)
 
     def _take(self, frame: str | bytes, sent: dict[int, float]) -> str | None:
-        """Count a message that answers a text, and return its type; None for any other."""
+        """Count an answer to a text and return its type; None for other messages."""
         message = json.loads(frame)
         error = message.get("error")
         seq = message.get("seq") if error is None else error.get("seq")
@@ -112,7 +112,7 @@ class Crowd:
         return str(message["type"])
 
     def _whole_review(self) -> str:
-        # Its number makes it one that the server has never seen, from the first token on.
+        # The number makes the text new to the server from its first token on.
         text = f"{next(self._numbers)}. {next(self._reviews)} "
         return (text * (_PASTE_CHARS // len(text) + 1))[:_PASTE_CHARS]
 
@@ -131,7 +131,7 @@ def _bursts() -> Iterator[range]:
 
 
 async def run(crowd: Crowd, kind: Kind, connections: int, seconds: float) -> None:
-    """Let so many clients come one after another, and do it for so long."""
+    """Run the clients for ``seconds``, connecting them one after another."""
     behaviour: Callable[[], Awaitable[None]] = getattr(crowd, kind)
 
     async def arrive(number: int) -> None:
@@ -144,7 +144,7 @@ async def run(crowd: Crowd, kind: Kind, connections: int, seconds: float) -> Non
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.crowd", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--kind", choices=KINDS, default="paste")
@@ -152,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args(argv)
     raise_file_limit()
-    # A crowd has machines of its own: here it works in the time that server and typists leave.
+    # Low priority: the crowd only uses time that server and typists leave, as if on other machines.
     os.nice(_POLITE)
     crowd = Crowd(options.port)
     asyncio.run(run(crowd, options.kind, options.connections, options.seconds))

@@ -1,6 +1,6 @@
-"""From starting a process to its first answer: imports, loading, and the rating itself.
+"""Time from starting a process to its first answer: imports, loading and rating.
 
-As a program, ``python -m benchmarks.first_answer CHECKPOINT THREADS`` is the process that is timed.
+``python -m benchmarks.first_answer CHECKPOINT THREADS`` is the process that is timed.
 """
 
 import itertools
@@ -11,12 +11,12 @@ import sys
 import time
 from pathlib import Path
 
-# Nothing of the project yet: what it costs to import is measured too.
+# No imports of the project here: their time is measured.
 _TEXT = "A slow start, but what an ending."
 
 
 def measure_first_answer(checkpoint: Path, threads: int, starts: int) -> dict[str, float]:
-    """Median seconds of ``starts`` fresh processes: in all, and of each part."""
+    """Return the median seconds of ``starts`` fresh processes, in total and for each part."""
     command = [sys.executable, "-m", "benchmarks.first_answer", str(checkpoint), str(threads)]
     found: dict[str, list[float]] = {}
     for _ in range(starts):

@@ -1,4 +1,4 @@
-"""The floor under every server: tokenising and the bare forward pass in a loop, over the texts of one typist's keys."""
+"""The lower bound for every server: tokenizing and the forward pass, in a loop over one typist's keys."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,9 +18,9 @@ _WARMUP_KEYS = 10
 
 
 def floor_passes(checkpoint: Path, threads: int) -> dict[str, Callable[[str], object]]:
-    """Ways to rate a text with nothing around them: ``whole``, and of a block-causal checkpoint ``typing`` too.
+    """Return ways to rate a text without a server: ``whole``, and ``typing`` for a block-causal checkpoint.
 
-    ``typing`` encodes what is new since the text before.
+    ``typing`` encodes only what is new since the last text.
     """
     config, _ = read_config(checkpoint)
     tokenizer = TextTokenizer.from_config(checkpoint / TOKENIZER_FILE, config)
@@ -38,7 +38,7 @@ def floor_passes(checkpoint: Path, threads: int) -> dict[str, Callable[[str], ob
 def measure_floor(
     passes: Mapping[str, Callable[[str], object]], keys: Iterable[Key], duration_s: float
 ) -> dict[str, Any]:
-    """Milliseconds of each way to rate; they take turns over the keys for so long, whenever those are due."""
+    """Return the milliseconds of each way; they take turns over the keys at their due times."""
     latencies = {name: Latencies() for name in passes}
     end_s = float("inf")
     for number, key in enumerate(keys):

@@ -1,7 +1,7 @@
-"""How long a rating takes, by the length of the text: read whole, and typed on by one more token.
+"""Time of a rating by the length of the text: read whole, and after one more token.
 
-``python -m benchmarks.forward`` measures all ways turn by turn in one run, then a batch of 64 texts against a loop over
-them, then the time from starting a process to its first answer.
+``python -m benchmarks.forward`` measures all ways in turns, then a batch of 64 texts against a loop over them, then the
+time from starting a process to its first answer.
 """
 
 import argparse
@@ -33,11 +33,11 @@ _WORDS: Final = (
     *("of", "plot", "scene", "she", "some", "story", "that", "the", "they", "this", "time", "very", "war", "was"),
     *("with", "work", "world", "worst"),
 )
-"""Each of one token in the vocabularies of BERT and ELECTRA."""
+"""Words of one token each in the vocabularies of BERT and ELECTRA."""
 
 
 class Ways:
-    """The ways to rate a text. Each has a model of its own, since a classifier remembers what it rated last."""
+    """The ways to rate a text. Each has its own model, since a classifier caches recent ratings."""
 
     def __init__(self, checkpoint: Path, threads: int) -> None:
         self._loop = asyncio.new_event_loop()
@@ -66,22 +66,22 @@ class Ways:
         return self._engines[-1]
 
     def begin_text(self, text: str) -> None:
-        """Have somebody type this text, so that the next one only goes on at its end."""
+        """Rate this text, so that the next one only adds to its end."""
         self._cache.clear()
         if "typing" in self.rate:
             self.rate["typing"](text)
 
     def close(self) -> None:
-        """End the engines."""
+        """Close the engines."""
         for engine in self._engines:
             self._loop.run_until_complete(engine.close())
         self._loop.close()
 
 
 def growing_texts(tokenizer: TextTokenizer, rng: random.Random, max_tokens: int, steps: int = _STEPS) -> list[str]:
-    """The last texts, ``steps`` and the one before them, of one that grows by a word up to ``max_tokens`` tokens.
+    """Return the last ``steps`` + 1 versions of a text that grows by a word up to ``max_tokens`` tokens.
 
-    The words are random: nobody has rated such a text before.
+    The words are random, so that no cache has the text.
     """
     text = rng.choice(_WORDS)
     texts = [text]
@@ -94,10 +94,10 @@ def growing_texts(tokenizer: TextTokenizer, rng: random.Random, max_tokens: int,
 
 
 def measure(ways: Ways, rng: random.Random, max_tokens: int, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each way on texts of up to so many tokens.
+    """Return the milliseconds of each way on texts of up to ``max_tokens`` tokens.
 
-    The ways take turns at each text, so that a disturbance hits all of them alike. The lengths run over a block of the
-    model, so that its begin and its end count as often as they are typed.
+    The ways take turns at each text, so that disturbances affect all of them. Lengths cover a whole block of the model,
+    in proportion to how often they are typed.
     """
     times: dict[str, list[float]] = {name: [] for name in ways.rate}
     for text in _texts(ways, rng, max_tokens, rounds):
@@ -118,7 +118,7 @@ def _texts(ways: Ways, rng: random.Random, max_tokens: int, rounds: int) -> Iter
 
 
 def describe(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Median, 10th and 90th percentile of each way, in milliseconds."""
+    """Return the median, 10th and 90th percentile of each way, in milliseconds."""
     described = {}
     for name, values in times.items():
         deciles = statistics.quantiles(values, n=10)
@@ -128,7 +128,7 @@ def describe(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"first answer of a fresh process, {name}: {seconds} s")
     write_json(options.output, "forward.json", content)
     if options.picture:
-        # Drawing needs more packages than measuring.
+        # Imported late: drawing needs additional packages.
         from benchmarks.pictures import draw_cost
 
         draw_cost(content, options.picture)

@@ -1,6 +1,6 @@
-"""What an open connection costs the server while nobody types: memory at a thousand of them, garbage collected.
+"""Memory per idle connection, at a thousand connections, after garbage collection.
 
-``python -m benchmarks.idle`` starts a server of its own.
+``python -m benchmarks.idle`` starts its own server.
 """
 
 import argparse
@@ -22,15 +22,15 @@ from benchmarks.servers import Server, ServerError, python, running
 PROGRAM: Final = "benchmarks.idle"
 
 _FIRST: Final = 10
-"""Connections before the first measurement: what only the very first ones cost is not counted."""
+"""Connections before the first measurement, so that one-time costs are not counted."""
 _AT_ONCE: Final = 50
 _SPARE_FILES: Final = 100
 _GREETING_S: Final = 1.0
-"""A handshake is over a little before the server has set the connection up."""
+"""The handshake ends slightly before the server has set up the connection."""
 
 
 async def measure(server: Server, connections: int) -> dict[str, Any]:
-    """Resident memory before and after so many connections are opened, and what one of them takes."""
+    """Return resident memory before and after opening ``connections``, and the memory of each."""
     connect = PEERS["starcast"].connect
     held = [await connect(server.port) for _ in range(_FIRST)]
     try:
@@ -60,7 +60,7 @@ def _collected_rss_bytes(server: Server) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
     parser.add_argument("--connections", type=int, default=1_000, help="(%(default)s)")
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")

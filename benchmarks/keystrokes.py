@@ -1,6 +1,6 @@
-"""What somebody types, key by key, and when: the same seed gives the same keys.
+"""Simulated typing: keys and their times, reproducible by a seed.
 
-A due time depends on no answer: a slow server gets its keys as fast as a quick one.
+Due times do not depend on answers: slow servers get keys as fast as quick ones.
 """
 
 import random
@@ -14,33 +14,33 @@ Kind = Literal["short", "long"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 SHORT_CHARS: Final = 250
-"""After so many characters, about 60 tokens, a typist of short texts begins a new review."""
+"""After this many characters (about 60 tokens), a typist of short texts starts a new review."""
 LONG_CHARS: Final = 2_000
-"""What already stands there when a typist of a long text begins."""
+"""Initial length of a long text."""
 
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _PASTE_CHARS = (20, 120)
 _LEAST_GAP = 0.3
-"""Share of the mean gap that is left between two keys where a text is nothing but ends of sentences."""
+"""Minimum share of the mean gap between two keys, for a text that consists of ends of sentences."""
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How a person types; ValueError where it makes no sense.
+    """How a person types. Raises ValueError for impossible values.
 
-    Gaps between keys are log-normal, as measured by Dhakal et al. (CHI 2018) over 136 million keystrokes.
+    Gaps between keys are log-normal, as measured by Dhakal et al. (CHI 2018) on 136 million keystrokes.
     """
 
     keys_per_s: float = 6.0
-    """Mean, pauses and corrections included."""
+    """Mean, including pauses and corrections."""
     gap_sigma: float = 0.5
     """Standard deviation of the logarithm of a gap."""
     pause_s: float = 1.0
-    """Mean of the pause after a sentence, which is log-normal too and comes on top of the gap."""
+    """Mean pause after a sentence, log-normal, in addition to the gap."""
     typo_share: float = 0.03
-    """Letters that are first typed wrong: the wrong one, a backspace, the right one."""
+    """Share of letters typed wrong at first: the wrong letter, a backspace, the right one."""
     paste_share: float = 0.003
-    """Words with which a paste of 20 to 120 characters begins."""
+    """Share of words at which 20 to 120 characters are pasted."""
 
     def __post_init__(self) -> None:
         if self.keys_per_s <= 0 or self.gap_sigma < 0 or self.pause_s < 0:
@@ -51,7 +51,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: the whole text after it, and when it is pressed, in seconds from the begin of the trace."""
+    """One key: the whole text after it, and its time in seconds from the start of the trace."""
 
     due_s: float
     text: str
@@ -59,14 +59,14 @@ class Key:
 
 @dataclass(frozen=True)
 class Trace:
-    """One typist: what stands there at the begin, and keys without end. The keys can be taken once."""
+    """One typist: the initial text, and an infinite iterator of keys that can be consumed once."""
 
     opening: str
     keys: Iterator[Key]
 
 
 def trace(reviews: Sequence[str], kind: Kind, seed: str, rhythm: Rhythm | None = None) -> Trace:
-    """Make one typist of reviews chosen at random. The same arguments give the same trace."""
+    """Return a typist of randomly chosen reviews. The same arguments give the same trace."""
     rng = random.Random(seed)  # noqa: S311 - chance, not secrecy
     opening, passages = _short(rng, reviews) if kind == "short" else _long(rng, reviews)
     return Trace(opening, _keys(rng, rhythm or Rhythm(), opening, passages))
@@ -76,11 +76,11 @@ def trace(reviews: Sequence[str], kind: Kind, seed: str, rhythm: Rhythm | None =
 class _Passage:
     text: str
     fresh: bool
-    """Whether it takes the place of what stands there; otherwise it goes on at its end."""
+    """Whether the review replaces the text; otherwise it continues it."""
 
 
 def _short(rng: random.Random, reviews: Sequence[str]) -> tuple[str, Iterator[_Passage]]:
-    # Somewhere within a review: typists who all begin at once would also all begin their second review at once.
+    # Start inside a review: otherwise all typists would start their second review at the same time.
     first = rng.choice(reviews)[:SHORT_CHARS]
     begun = rng.randrange(len(first))
 
@@ -114,7 +114,7 @@ def _keys(rng: random.Random, rhythm: Rhythm, typed: str, passages: Iterator[_Pa
         position = 0
         while position < len(passage.text):
             step, wrong = _step(rng, rhythm, passage.text, position)
-            # The backspace after a wrong letter brings the text before it back.
+            # The backspace restores the text before the wrong letter.
             for text in ([typed + wrong, typed] if wrong else []) + [typed + step]:
                 yield Key(due_s, text)
                 due_s += _log_normal(rng, gap_s, rhythm.gap_sigma)
@@ -125,7 +125,7 @@ def _keys(rng: random.Random, rhythm: Rhythm, typed: str, passages: Iterator[_Pa
 
 
 def _step(rng: random.Random, rhythm: Rhythm, text: str, position: int) -> tuple[str, str]:
-    """What comes next of the text, and the wrong letter typed before it, if any."""
+    """Return the next part of the text, and the wrong letter typed before it, if any."""
     letter = text[position]
     begins_word = letter.isalpha() and (position == 0 or text[position - 1].isspace())
     if begins_word and rng.random() < rhythm.paste_share:
@@ -136,10 +136,10 @@ def _step(rng: random.Random, rhythm: Rhythm, text: str, position: int) -> tuple
 
 
 def _mean_gap_s(rhythm: Rhythm, text: str) -> float:
-    """What is left for a gap when the pauses of this text are taken off the mean time of a key."""
+    """Return the mean gap that remains after the pauses of this text."""
     mean_s = 1 / rhythm.keys_per_s
     pauses_s = rhythm.pause_s * len(_SENTENCE_END.findall(text))
-    # A wrong letter costs two more keys, which share the time of the pauses.
+    # A wrong letter costs two more keys, which also share the pauses.
     keys = max(1, len(text)) * (1 + 2 * rhythm.typo_share)
     return max(_LEAST_GAP * mean_s, mean_s - pauses_s / keys)
 
@@ -147,5 +147,5 @@ def _mean_gap_s(rhythm: Rhythm, text: str) -> float:
 def _log_normal(rng: random.Random, mean: float, sigma: float) -> float:
     if mean == 0:
         return 0.0
-    # The exponential of a normal variable has the mean exp(mu + sigma² / 2).
+    # The mean of a log-normal variable is exp(mu + sigma² / 2).
     return mean * rng.lognormvariate(-sigma * sigma / 2, sigma)

@@ -1,13 +1,13 @@
-"""How many typists a server bears: doubling until it fails, then bisection."""
+"""Finds the maximum number of typists of a server: doubling until it fails, then bisection."""
 
 from collections.abc import Callable
 
 
 def find_limit(bears: Callable[[int], bool], most: int, resolution: float = 0.05) -> int:
-    """Return the largest number of typists, up to ``most``, that the server was seen to bear; 0 for none.
+    """Return the largest number of typists, up to ``most``, for which ``bears`` was true; 0 if none.
 
-    Each call of ``bears`` is a run of its own. The search ends when the next number known to fail is no more than
-    ``resolution`` above: two runs of one number differ by as much.
+    Each call of ``bears`` is a separate run. The search ends when the smallest failing number is at most ``resolution``
+    above: repeated runs differ by as much.
     """
     borne, failed = 0, None
     typists = 1

@@ -1,4 +1,4 @@
-"""What a figure is worth nothing without: machine, versions, command. And the cores that a process may use."""
+"""The machine, versions and command of a measurement, and CPU affinity."""
 
 import argparse
 import contextlib
@@ -49,7 +49,7 @@ def begin(program: str, argv: Sequence[str] | None) -> dict[str, Any]:
             "load_1_minute": round(os.getloadavg()[0], 2),
         },
         "versions": {"python": platform.python_version(), **_versions()},
-        # Settings of the server that were given from outside are part of the command.
+        # Settings of the server from the environment are part of the command.
         "environment": {name: value for name, value in sorted(os.environ.items()) if _shapes_figures(name)},
     }
     print(about["command"])
@@ -60,12 +60,12 @@ def begin(program: str, argv: Sequence[str] | None) -> dict[str, Any]:
 
 
 def default_gradio_python() -> str:
-    """The Python that `make bench` installs Gradio for, or else this one."""
+    """Return the Python for which `make bench` installs Gradio, or this one."""
     return str(_GRADIO_PYTHON.absolute()) if _GRADIO_PYTHON.exists() else sys.executable
 
 
 def write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
-    """Write figures; the file is whole at any time, so that a run that is stopped leaves what it has."""
+    """Write figures atomically, so that an interrupted run keeps what it has."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{name}.part"
     partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -73,7 +73,7 @@ def write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
 
 
 def parse_cores(listed: str) -> frozenset[int]:
-    """Read ``0,2-3``. Raises ArgumentTypeError for cores that this process may not use."""
+    """Parse ``0,2-3``. Raises ArgumentTypeError for cores that this process may not use."""
     usable = os.sched_getaffinity(0)
     cores: set[int] = set()
     for part in listed.split(","):
@@ -88,7 +88,7 @@ def parse_cores(listed: str) -> frozenset[int]:
 
 @contextlib.contextmanager
 def on_cores(cores: frozenset[int] | None) -> Iterator[None]:
-    """Keep this thread, and the processes and threads that it starts meanwhile, on these cores; None: on any."""
+    """Pin this thread, and the processes and threads it starts, to these cores for the block. None: no change."""
     if cores is None:
         yield
         return
@@ -101,7 +101,7 @@ def on_cores(cores: frozenset[int] | None) -> Iterator[None]:
 
 
 def raise_file_limit() -> int:
-    """Allow this process, and those it starts, as many open files as it may have. Returns the number."""
+    """Raise the limit of open files of this process and its children to the maximum. Returns it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard

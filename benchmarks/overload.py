@@ -1,7 +1,7 @@
-"""Whether those who type notice that others ask for more than the server can do.
+"""Latency of typists while other clients overload the server.
 
-``python -m benchmarks.overload`` lets a few people type alone, beside a crowd that pastes whole reviews as fast as they
-are answered, and beside a client that sends ten thousand messages a second.
+``python -m benchmarks.overload`` measures a few typists alone, next to a crowd that pastes reviews as fast as they are
+answered, and next to a client that sends ten thousand messages per second.
 """
 
 import argparse
@@ -32,7 +32,7 @@ ALONE: Final = "alone"
 
 
 def measure(options: argparse.Namespace, beside: str) -> dict[str, Any]:
-    """Typists at a server of their own, ``alone`` or beside one kind of crowd. Raises ScenarioError, ServerError."""
+    """Run typists at a fresh server, ``alone`` or next to a crowd. Raises ScenarioError, ServerError."""
     starcast = PEERS["starcast"]
     texts = read_texts(options.data)
     traces = [trace(texts, "short", f"{options.seed}-short-{number}") for number in range(options.typists)]
@@ -71,7 +71,7 @@ def _crowd(port: int, kind: str, connections: int, seconds: float) -> Iterator[s
 
 
 def line(record: dict[str, Any]) -> str:
-    """One run in one line, for who waits for it."""
+    """Return one run as a line of text."""
     latency = record["latency_ms"]
     text = (
         f"{record['beside']:6} p50 {latency['p50']:6.1f} ms  p95 {latency['p95']:6.1f} ms  p99 {latency['p99']:6.1f} ms"
@@ -85,7 +85,7 @@ def line(record: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
     add = parser.add_argument
     add("--typists", type=int, default=8, help="(%(default)s)")

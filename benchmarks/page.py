@@ -1,6 +1,6 @@
-"""What the pages cost those who open them, in a real Chromium: bytes, requests, paint, long tasks, shifts, key to bars.
+"""Load and response times of the pages in Chromium: bytes, requests, paint, long tasks, shifts, key to bars.
 
-``python -m benchmarks.page`` starts a server of its own, and needs Chromium.
+``python -m benchmarks.page`` starts its own server, and needs Chromium.
 """
 
 import argparse
@@ -26,20 +26,20 @@ from tools.reviews import REVIEWS
 
 PROGRAM: Final = "benchmarks.page"
 BUDGET_BYTES: Final = 60_000
-"""All that the live page fetches, over the wire."""
+"""Maximum transfer size of the live page."""
 
 _PATHS: Final = ("/", "/ru/", "/model/", "/about/", "/widget/")
 _PROBE: Final = Path(__file__).with_name("page_probe.js")
 _TEXT: Final = REVIEWS[3][:80]
 _KEY_INTERVAL_MS: Final = 120
 _TIMEOUT_MS: Final = 60_000
-# A task of more than 50 ms is long, and what is above those counts as blocking, as Lighthouse has it.
+# As in Lighthouse: tasks of more than 50 ms are long, and their time beyond 50 ms is blocking.
 _LONG_TASK_MS: Final = 50
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The most that a page may cost on a device, by the names of the figures; a page that rates nothing has no keys."""
+    """Maximum of each figure on a device, by name. Pages without rating have no keys."""
 
     first_paint_ms: int
     blocking_ms: int
@@ -50,7 +50,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Device:
-    """What the page runs on."""
+    """A simulated device."""
 
     name: str
     width: int
@@ -59,13 +59,13 @@ class Device:
     latency_ms: int
     """Added to each request."""
     bytes_per_s: int
-    """Of downloads; -1 for no limit. WebSockets are not slowed down."""
+    """Download speed; -1 for no limit. WebSockets are not throttled."""
     budget: Budget
 
 
 DEVICES: Final = (
-    # Paint, blocking and shift are what Lighthouse calls good. A key is felt to be at once up to 100 ms, and what Web
-    # Vitals call a good answer to one takes up to 200.
+    # Lighthouse's "good" limits for paint, blocking and shift. A reaction within 100 ms feels instant; Web Vitals
+    # calls up to 200 ms good.
     Device("desktop", 1280, 800, 1, 0, -1, Budget(first_paint_ms=934, blocking_ms=150, key_p95_ms=100)),
     # Lighthouse's mobile settings: a mid-range phone on slow 4G.
     Device("phone", 412, 823, 4, 150, 1_638_400 // 8, Budget(first_paint_ms=1_800, blocking_ms=200, key_p95_ms=200)),
@@ -73,9 +73,9 @@ DEVICES: Final = (
 
 
 def measure(browser: Browser, address: str, device: Device, text: str = _TEXT) -> dict[str, Any]:
-    """Open a page with an empty cache, and where it rates by itself, type ``text`` into it.
+    """Load a page with an empty cache, and type ``text`` if it is the live page.
 
-    Bytes are those over the wire, headers included; times are in milliseconds.
+    Bytes are over the wire, including headers; times are in milliseconds.
     """
     context = browser.new_context(viewport={"width": device.width, "height": device.height})
     page = context.new_page()
@@ -111,12 +111,12 @@ def measure(browser: Browser, address: str, device: Device, text: str = _TEXT) -
 
 
 def median(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The median of each figure."""
+    """Return the median of each figure."""
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def over_budget(figures: dict[str, Any], budget: Budget) -> list[str]:
-    """Which figures are above what they may be, in words."""
+    """Return a message for each figure over budget."""
     allowed = asdict(budget)
     return [
         f"{name} is {figures[name]:g}, {most:g} at the most"
@@ -126,7 +126,7 @@ def over_budget(figures: dict[str, Any], budget: Budget) -> list[str]:
 
 
 def _watch_network(page: Page, device: Device) -> list[float]:
-    """The bytes of each response, as they come."""
+    """Record the bytes of each response as it arrives."""
     fetched: list[float] = []
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
@@ -152,7 +152,7 @@ def _collect_static_files(environment: dict[str, str]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
     parser.add_argument("--loads", type=int, default=5, help="of each page, of which the median counts (%(default)s)")
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")

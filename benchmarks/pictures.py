@@ -1,4 +1,4 @@
-"""Pictures of the figures: what a key costs by the length of the text, and latency by the number of typists."""
+"""Charts: cost of a key by text length, and latency by number of typists."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +47,7 @@ def draw_cost(forward: Figures, path: Path) -> None:
 
 
 def draw_latency(typists: Figures, path: Path) -> None:
-    """Draw the p95 of ``typists.json`` by the number of typists; a hollow dot is a run that lost a newest key."""
+    """Draw the p95 of ``typists.json`` by number of typists; hollow dots are runs that lost a newest key."""
     with matplotlib.style.context(["default", STYLE]):
         kinds = list(dict.fromkeys(record["kind"] for record in typists["scenarios"]))
         figure = Figure(figsize=(WIDTH, 5))

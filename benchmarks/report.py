@@ -1,4 +1,4 @@
-"""Markdown tables of what the benchmarks wrote.
+"""Markdown tables of the benchmarks' figures.
 
 ``python -m benchmarks.report FOLDER`` prints them; ``--pictures docs/images`` draws ``cost.png`` and ``latency.png``.
 """
@@ -16,11 +16,11 @@ _NONE: Final = "–"
 
 
 class ReportError(Exception):
-    """There are no figures."""
+    """The folder has no figures."""
 
 
 def read_figures(folder: Path) -> dict[str, Figures]:
-    """Read what there is of the files, by name without ``.json``. Raises ReportError where there is none."""
+    """Read the existing figures, by name without ``.json``. Raises ReportError if there are none."""
     found: dict[str, Figures] = {}
     for name in TABLES:
         path = folder / f"{name}.json"
@@ -35,13 +35,13 @@ def read_figures(folder: Path) -> dict[str, Figures]:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
+    """Return a Markdown table; all columns except the first are numbers."""
     lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def about(figures: Figures) -> str:
-    """Where and how the figures were measured."""
+    """Return where and how the figures were measured."""
     machine, versions = figures["machine"], figures["versions"]
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     given = "".join(f" {name}={value}" for name, value in figures.get("environment", {}).items())
@@ -52,7 +52,7 @@ def about(figures: Figures) -> str:
 
 
 def forward_tables(figures: Figures) -> Iterator[str]:
-    """Cost by length, throughput of batches, first answer."""
+    """Yield cost by length, throughput of batches, and time to the first answer."""
     lengths = figures["lengths"]
     ways = list(dict.fromkeys(name for each in lengths.values() for name in each))
     yield "Milliseconds of one rating, median:"
@@ -71,7 +71,7 @@ def forward_tables(figures: Figures) -> Iterator[str]:
 
 
 def runtimes_tables(figures: Figures) -> Iterator[str]:
-    """Cost and exactness of other runtimes and precisions."""
+    """Yield cost and accuracy of other runtimes and precisions."""
     lengths, differences = figures["lengths"], figures["differences"]
     yield f"Milliseconds of the bare pass by tokens, and stars from float32 over {figures['texts']} texts:"
     yield table(
@@ -92,7 +92,7 @@ def runtimes_tables(figures: Figures) -> Iterator[str]:
 
 
 def typists_tables(figures: Figures) -> Iterator[str]:
-    """Latency and cost by kind of text, number of typists and server."""
+    """Yield latency and cost by kind of text, number of typists and server."""
     for kind in dict.fromkeys(record["kind"] for record in [*figures["scenarios"], *figures["floor"]]):
         yield f"Milliseconds from key to answer, {kind} texts:"
         header = [
@@ -118,7 +118,7 @@ def typists_tables(figures: Figures) -> Iterator[str]:
 
 
 def limits_tables(figures: Figures) -> Iterator[str]:
-    """The most typists of each server."""
+    """Yield the maximum number of typists of each server."""
     kinds = list(dict.fromkeys(record["kind"] for record in figures["limits"]))
     found = {(record["peer"], record["kind"]): record["typists"] for record in figures["limits"]}
     yield f"Most typists with p95 below {figures['options']['limit_ms']:g} ms and no newest key lost:"
@@ -132,7 +132,7 @@ def limits_tables(figures: Figures) -> Iterator[str]:
 
 
 def overload_tables(figures: Figures) -> Iterator[str]:
-    """Typists alone and beside crowds, round by round."""
+    """Yield latency of typists alone and next to crowds, by round."""
     yield f"{figures['typists']} typists beside others who ask for too much, milliseconds, and what the others got:"
     yield table(
         ["beside", "p50", "p95", "p99", "lost", "answered", "refused", "refused after p50", "p95", "p99"],
@@ -141,7 +141,7 @@ def overload_tables(figures: Figures) -> Iterator[str]:
 
 
 def idle_tables(figures: Figures) -> Iterator[str]:
-    """Memory of idle connections."""
+    """Yield memory of idle connections."""
     yield "Memory of connections that are open and idle:"
     yield table(
         ["connections", "MiB before", "MiB after", "KiB each"],
@@ -157,7 +157,7 @@ def idle_tables(figures: Figures) -> Iterator[str]:
 
 
 def page_tables(figures: Figures) -> Iterator[str]:
-    """Bytes, requests and times of each page on each device."""
+    """Yield bytes, requests and times of each page on each device."""
     shown = {
         "KB": ("bytes", 1_000, 1),
         "requests": ("requests", 1, 0),
@@ -198,7 +198,7 @@ TABLES: Final[Mapping[str, Callable[[Figures], Iterator[str]]]] = {
 
 
 def report(found: Mapping[str, Figures]) -> str:
-    """All tables, each group after where and how it was measured."""
+    """Return all tables, with where and how each group was measured."""
     parts = [part for name, figures in found.items() for part in (about(figures), *TABLES[name](figures))]
     return "\n\n".join(parts)
 
@@ -249,7 +249,7 @@ def _number(value: float | None, digits: int = 1) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the --output of the benchmarks")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw the pictures there, such as docs/images")
@@ -261,7 +261,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(report(found))
     if options.pictures:
-        # Drawing needs more packages than a table.
+        # Imported late: drawing needs additional packages.
         from benchmarks.pictures import draw_cost, draw_latency
 
         for name, draw, picture in (("forward", draw_cost, "cost.png"), ("typists", draw_latency, "latency.png")):

@@ -1,4 +1,4 @@
-"""The same weights as forward passes of several runtimes and precisions, for ``benchmarks.runtimes``."""
+"""Forward passes of the same weights in several runtimes and precisions, for ``benchmarks.runtimes``."""
 
 import importlib.util
 import sys
@@ -34,18 +34,18 @@ SERVED: Final = "ONNX Runtime int8, one scale a token"
 
 
 class FloatGraph(GraphBuilder):
-    """Products in float32."""
+    """Matrix products in float32."""
 
     def linear(self, name: str, source: str, weight: FloatArray) -> str:
-        """``source @ weight.T``."""
+        """Return the name of ``source @ weight.T``."""
         return str(self.op("MatMul", name, source, self.constant(f"{name}.weight", weight.T)))
 
 
 class TextScaleGraph(GraphBuilder):
-    """Products in int8 as ONNX Runtime's dynamic quantisation makes them: one scale for all tokens of a text."""
+    """Int8 matrix products as in ONNX Runtime's dynamic quantization: one scale for all tokens of a text."""
 
     def linear(self, name: str, source: str, weight: FloatArray) -> str:
-        """``source @ weight.T``."""
+        """Return the name of ``source @ weight.T``."""
         values, scales = quantize_rows(weight)
         return str(
             self.op(
@@ -58,7 +58,7 @@ class TextScaleGraph(GraphBuilder):
 
 
 class _Classifier(torch.nn.Module):
-    """From ids [1, tokens] to logits [1, 8], as the block-causal checkpoint is served; to be exported."""
+    """From ids [1, tokens] to logits [1, 8], with block-causal attention as served, for export."""
 
     def __init__(self, model: ElectraForSequenceClassification, config: CheckpointConfig) -> None:
         super().__init__()
@@ -73,19 +73,19 @@ class _Classifier(torch.nn.Module):
 
 
 class _Calibration(CalibrationDataReader):
-    """Hands out texts one by one."""
+    """Yields calibration texts one by one."""
 
     def __init__(self, texts: Sequence[Ids]) -> None:
         self._texts = iter(texts)
 
     def get_next(self) -> dict[str, Ids] | None:
-        """The next text, or None."""
+        """Return the next text, or None."""
         text = next(self._texts, None)
         return None if text is None else {"input_ids": text}
 
 
 def make_ways(checkpoint: Path, threads: int, calibration: Sequence[Ids], folder: Path) -> dict[str, Way]:
-    """All ways to run a block-causal checkpoint, each with so many threads; files go to ``folder``."""
+    """Return all ways to run a block-causal checkpoint, with ``threads`` threads each; files go to ``folder``."""
     config, _ = read_config(checkpoint)
     torch.set_num_threads(threads)
     with _quiet():
@@ -101,7 +101,7 @@ def make_ways(checkpoint: Path, threads: int, calibration: Sequence[Ids], folder
 
 
 def onnx_way(path: Path, threads: int) -> Way:
-    """A graph in a session of its own."""
+    """Return a graph in its own session."""
     session = open_session(path, threads)
     return lambda ids: np.asarray(session.run(["logits"], {"input_ids": ids})[0])
 
@@ -129,7 +129,7 @@ def _onnx_ways(checkpoint: Path, threads: int, calibration: Sequence[Ids], folde
 
 
 def _openvino_ways(classifier: _Classifier, threads: int, calibration: Sequence[Ids]) -> dict[str, Way]:
-    # Without it both go on, and nothing tells its makers what is converted here.
+    # Turns off telemetry.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
@@ -167,7 +167,7 @@ def _torch_ways(classifier: _Classifier) -> dict[str, Way]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What the converters warn of is their own."""
+    """Silence the converters' warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

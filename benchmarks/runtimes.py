@@ -1,6 +1,6 @@
-"""What the forward pass costs in other runtimes and precisions, and how near they stay to float32.
+"""Time of the forward pass in other runtimes and precisions, and their distance from float32.
 
-``python -m benchmarks.runtimes`` runs the same weights in ONNX Runtime, OpenVINO and PyTorch, turn by turn in one run.
+``python -m benchmarks.runtimes`` runs the same weights in ONNX Runtime, OpenVINO and PyTorch, in turns.
 """
 
 import argparse
@@ -29,22 +29,22 @@ _PAIR_TOKENS: Final = (16, 64)
 
 
 def token_texts(checkpoint: Path, texts: Sequence[str]) -> list[Ids]:
-    """The ids [1, tokens] of texts."""
+    """Return the ids [1, tokens] of texts."""
     config, _ = read_config(checkpoint)
     tokenizer = TextTokenizer.from_config(checkpoint / TOKENIZER_FILE, config)
     return [np.array([tokenizer.encode(text).input_ids], dtype=np.int64) for text in texts]
 
 
 def of_length(texts: Sequence[Ids], tokens: int) -> list[Ids]:
-    """Texts of exactly so many tokens: the beginnings of texts that were joined end to end."""
+    """Return texts of exactly ``tokens`` tokens, cut from the joined texts."""
     joined = np.concatenate([text[0] for text in texts])
     return [joined[None, begin : begin + tokens] for begin in range(0, len(joined) - tokens + 1, tokens)]
 
 
 def time_ways(ways: Mapping[str, Callable[[Ids], object]], texts: Sequence[Ids], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each way; they take turns at each text, so that a disturbance hits all of them alike."""
+    """Return the median milliseconds of each way; they take turns at each text, so that disturbances affect all."""
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(-1, rounds):  # The first turn sets up buffers.
+    for number in range(-1, rounds):  # The first round is a warm-up.
         for name, way in ways.items():
             started = time.perf_counter()
             way(texts[number % len(texts)])
@@ -54,7 +54,7 @@ def time_ways(ways: Mapping[str, Callable[[Ids], object]], texts: Sequence[Ids],
 
 
 def differences(ways: Mapping[str, Way], texts: Sequence[Ids]) -> dict[str, dict[str, float]]:
-    """How far the expected stars of each way are from those of float32, on average and at worst."""
+    """Return the mean and maximum distance of each way's expected stars from float32."""
     stars = {name: np.array([softmax(way(text))[0] @ np.array(STARS) for text in texts]) for name, way in ways.items()}
     apart = {name: np.abs(values - stars[REFERENCE]) for name, values in stars.items()}
     return {
@@ -64,7 +64,7 @@ def differences(ways: Mapping[str, Way], texts: Sequence[Ids]) -> dict[str, dict
 
 
 def time_pairs(checkpoint: Path, texts: Sequence[Ids], rounds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds for two texts at once: in turn with two threads each, or side by side with one thread each."""
+    """Return the milliseconds for two texts at once: in turn with two threads, or in parallel with one thread each."""
     in_turn = onnx_way(checkpoint / ONNX_FILE, 2)
     side_by_side = [onnx_way(checkpoint / ONNX_FILE, 1) for _ in range(2)]
     found: dict[str, dict[str, float]] = {}
@@ -82,7 +82,7 @@ def time_pairs(checkpoint: Path, texts: Sequence[Ids], rounds: int) -> dict[str,
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="block-causal (%(default)s)")
     parser.add_argument("--data", type=Path, help="archive to calibrate and compare by (default: the tests' reviews)")
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = begin(PROGRAM, argv)
     texts = token_texts(options.checkpoint, read_texts(options.data)[: _CALIBRATION + options.texts])
     longest = read_config(options.checkpoint)[0].max_tokens
-    # Static scales are learnt on texts that they are not judged by, where there are enough.
+    # Calibrate on other texts than those compared, if there are enough.
     calibration, judged = texts[:_CALIBRATION], texts[_CALIBRATION:] or texts
     with tempfile.TemporaryDirectory() as folder:
         ways = make_ways(options.checkpoint, options.threads, calibration, Path(folder))

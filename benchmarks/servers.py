@@ -1,4 +1,4 @@
-"""A server process that is measured: started on its cores, asked what it takes, stopped."""
+"""Runs a server process on given cores, and measures its CPU and memory."""
 
 import contextlib
 import os
@@ -22,12 +22,12 @@ _LOG_TAIL_CHARS = 2_000
 
 
 class ServerError(Exception):
-    """A server that does not start."""
+    """The server does not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a server and its children have taken so far."""
+    """CPU and memory of a server and its children."""
 
     cpu_s: float
     rss_bytes: int
@@ -40,10 +40,10 @@ class Server:
     process: subprocess.Popen[str]
     port: int
     announcement: str
-    """The line that says what it loaded."""
+    """The line that says which model it loaded."""
 
     def usage(self) -> Usage:
-        """CPU seconds and resident memory by now."""
+        """Return CPU seconds so far and resident memory."""
         main = psutil.Process(self.process.pid)
         family = [main, *main.children(recursive=True)]
         times = [process.cpu_times() for process in family]
@@ -56,9 +56,9 @@ class Server:
 def running(
     command: Sequence[str], environment: Mapping[str, str], log: Path, cores: frozenset[int] | None = None
 ) -> Iterator[Server]:
-    """Run a server until the block ends; its errors go to ``log``. Raises ServerError where it does not start.
+    """Run a server for the duration of the block, with its errors in ``log``. Raises ServerError if it does not start.
 
-    The server says ``Serving http://HOST:PORT/`` once it listens, after a line that says what it loaded.
+    The server must print ``Serving http://HOST:PORT/`` once it listens, after a line about its model.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as stderr, on_cores(cores):
@@ -75,7 +75,7 @@ def running(
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            # A server that never catches up with its backlog does not end by itself either.
+            # A server with an endless backlog may not exit by itself.
             process.wait(timeout=_STOP_WITHIN_S)
         process.kill()
         process.wait()
@@ -84,7 +84,7 @@ def running(
 
 
 def python(*arguments: str, interpreter: str | None = None) -> list[str]:
-    """A command of this Python, or of another one."""
+    """Return a command of this Python, or of another one."""
     return [interpreter or sys.executable, *arguments]
 
 

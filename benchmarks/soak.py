@@ -1,6 +1,6 @@
-"""Whether anything grows while typists come and go: memory, descriptors, threads and tasks of one server.
+"""Leaks of one server while typists come and go: memory, descriptors, threads and tasks.
 
-``python -m benchmarks.soak`` starts a server of its own, and ends with status 1 where something grew.
+``python -m benchmarks.soak`` starts its own server, and exits with status 1 if something grows.
 """
 
 import argparse
@@ -32,17 +32,17 @@ from benchmarks.typist import Typist
 PROGRAM: Final = "benchmarks.soak"
 
 _VISIT_S: Final = (2.0, 20.0)
-"""Shortest and longest time that somebody types before they leave."""
+"""Minimum and maximum duration of a visit, in seconds."""
 _GROWTH_SHARE: Final = 0.05
-"""Memory that the last third of the time may take above the second one; the first one warms up."""
+"""Allowed growth of memory from the second to the last third of the time; the first third is warm-up."""
 _LEAVE_S: Final = 2.0
-"""A connection that was cut is noticed by the server a little later."""
+"""Seconds until the server has noticed a broken connection."""
 _TASKS = re.compile(rf"{COLLECTED}, (\d+) tasks")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the server holds at a time, its garbage collected."""
+    """What the server holds, after garbage collection."""
 
     at_s: float
     rss_mib: float
@@ -52,7 +52,7 @@ class Sample:
 
 
 class Visitors:
-    """People who come, type for a while and leave, in the middle of a text as often as not."""
+    """Visitors who type for a while and leave, often in the middle of a text."""
 
     def __init__(self, port: int, texts: Sequence[str], seed: int) -> None:
         self.visits = 0
@@ -63,7 +63,7 @@ class Visitors:
         self._seed = seed
 
     async def stay(self, until_s: float) -> None:
-        """One place in the crowd: whoever leaves is followed by another, until the time has come."""
+        """Run one visitor after another until the end."""
         loop = asyncio.get_running_loop()
         while loop.time() < until_s:
             number = self.visits
@@ -84,10 +84,10 @@ class Visitors:
 
 
 async def soak(server: Server, crowd: int, duration_s: float, every_s: float, seed: int) -> dict[str, Any]:
-    """Let a crowd come and go. Samples are of a server without visitors at both ends, and of a busy one between."""
+    """Run the crowd. Sample the server without visitors at the start and the end, and with visitors in between."""
     loop = asyncio.get_running_loop()
     visitors = Visitors(server.port, read_texts(None), seed)
-    # One visit of each before the first sample: what only the very first ones cost does not count.
+    # One visit each before the first sample, so that one-time costs are not counted.
     await asyncio.gather(*(visitors.stay(loop.time() + 1) for _ in range(crowd)))
     begin_s = loop.time()
     quiet = await _sample(server, begin_s)
@@ -115,7 +115,7 @@ async def soak(server: Server, crowd: int, duration_s: float, every_s: float, se
 
 
 def grown(samples: Sequence[Sample]) -> list[str]:
-    """Name what grew: memory from the second to the last third of the busy time, all else from end to end."""
+    """Return what grew: memory from the second to the last third, everything else from start to end."""
     first, *busy, last = samples
     found = [
         f"{name}: {getattr(first, name)} before, {getattr(last, name)} after"
@@ -154,7 +154,7 @@ def _line(sample: Sample) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0, help="(%(default)s)")
     parser.add_argument("--crowd", type=int, default=50, help="visitors at a time (%(default)s)")

@@ -1,4 +1,4 @@
-"""The reviews that are typed: those of the tests, or of the Large Movie Review Dataset's validation split."""
+"""The reviews to type: those of the tests, or the validation split of the Large Movie Review Dataset."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,18 +7,17 @@ from tools.reviews import REVIEWS
 
 _VALIDATION_SHARE = 0.08
 _OF_TESTS = 2_000
-"""The tests have few reviews. Numbered, each is another text from its first token on: typists who share one would share
-its ratings too, which servers remember."""
+"""The tests have few reviews. A number in front makes each a different text, since servers cache recent ratings."""
 
 
 def read_texts(data: Path | None) -> Sequence[str]:
-    """Return the reviews; ``data`` is the official archive or the folder it unpacks to. Raises DataError."""
+    """Return the reviews. ``data`` is the official archive or its folder. Raises DataError."""
     if data is None:
         texts = [f"{number}. {REVIEWS[number % len(REVIEWS)]}" for number in range(_OF_TESTS)]
     else:
-        # It needs more packages than the rest.
+        # Imported late: it needs more packages.
         from training.data import load_split
 
         texts = [review.text for review in load_split(data, "validation", _VALIDATION_SHARE)]
-    # Nobody types the dataset's line breaks.
+    # People do not type the dataset's line breaks.
     return [text.replace("<br />", "\n") for text in texts]

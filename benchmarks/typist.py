@@ -1,4 +1,4 @@
-"""One scenario: many typists at one server, whose keys go out when they are due, however slow the answers are."""
+"""One scenario: many typists at one server. Keys are sent at their due times, however slow the answers are."""
 
 import asyncio
 import contextlib
@@ -16,29 +16,29 @@ from benchmarks.servers import Usage
 _OPENING_AT_ONCE: Final = 8
 _OPENING_TIMEOUT_S: Final = 60
 _RETRY_S: Final = 0.4
-"""After a refusal, as the page does at first."""
+"""Seconds after a refusal, as on the page."""
 _LEAD_S: Final = 0.2
-"""From the last opening to the first key."""
+"""Seconds from the last connection to the first key."""
 
 
 class ScenarioError(Exception):
-    """A typist could not even begin."""
+    """A typist could not start."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What of a scenario counts, in seconds."""
+    """The parts of a scenario, in seconds."""
 
     warmup_s: float = 5.0
     """Typing that does not count."""
     duration_s: float = 20.0
     grace_s: float = 10.0
-    """What the newest key of each typist has for its answer, after the end."""
+    """Time for the newest keys to be answered after the end."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a scenario. CPU seconds are those within the window."""
+    """The result of a scenario. CPU seconds are those within the window."""
 
     tally: Tally
     lost: int
@@ -51,7 +51,7 @@ class Outcome:
 
 
 class Typist:
-    """Types one trace into one connection and keeps account of the answers."""
+    """Types one trace into one connection and tracks the answers."""
 
     def __init__(self, connection: Connection, trace: Trace, tally: Tally) -> None:
         self._connection = connection
@@ -67,16 +67,16 @@ class Typist:
         self.disconnected = False
 
     async def open(self) -> None:
-        """Send what stands there already, and return when it is rated. Raises TimeoutError, ConnectionError."""
+        """Send the initial text and wait for its rating. Raises TimeoutError, ConnectionError."""
         self._ledger.typed(self._seq, self._loop.time(), self._loop.time())
         await self._connection.send(self._seq, self._text)
         async with asyncio.timeout(_OPENING_TIMEOUT_S):
             await self._settled.wait()
 
     async def type_until(self, begin_s: float, end_s: float) -> None:
-        """Press every key that is due before the end, each at its time; a late one goes out at once.
+        """Send each key at its due time until the end; late keys are sent at once.
 
-        Keys for a connection that is gone count too: they are never answered.
+        Keys of a closed connection count too, as never answered.
         """
         for key in self._trace.keys:
             due_s = begin_s + key.due_s
@@ -89,7 +89,7 @@ class Typist:
             await self._send()
 
     async def settle(self) -> None:
-        """Return when the newest key has its answer."""
+        """Wait until the newest key is answered."""
         await self._settled.wait()
 
     async def leave(self) -> bool:
@@ -101,7 +101,7 @@ class Typist:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
-                raise outcome  # The client itself is wrong; its figures would be too.
+                raise outcome  # A bug of the client would invalidate the figures.
         await self._connection.close()
         return answered
 
@@ -125,7 +125,7 @@ class Typist:
         retry.add_done_callback(self._retries.discard)
 
     async def _retry(self, seq: int) -> None:
-        """Send the newest text again, as a new one, unless a newer one came meanwhile."""
+        """Send the newest text again, as a new one, unless there is a newer one by now."""
         await asyncio.sleep(_RETRY_S)
         if self._seq == seq:
             self._seq += 1
@@ -146,11 +146,11 @@ async def run_scenario(
     window: Window,
     usage: Callable[[], Usage],
 ) -> Outcome:
-    """Let every trace be typed at once. Raises ScenarioError where the server does not even take the typists."""
+    """Type all traces at once. Raises ScenarioError if typists cannot connect."""
     loop = asyncio.get_running_loop()
     tally = Tally()
     typists: list[Typist] = []
-    # A few at a time: what is measured is typing, not a crowd that arrives at once.
+    # Connect a few at a time: typing is measured, not a rush of connections.
     turnstile = asyncio.Semaphore(_OPENING_AT_ONCE)
 
     async def arrive(trace: Trace) -> None:
@@ -163,7 +163,7 @@ async def run_scenario(
         async with asyncio.TaskGroup() as arrivals:
             for trace in traces:
                 arrivals.create_task(arrive(trace))
-        # The collector would stop the client now and then, and that would count as the server's time.
+        # Garbage collection of the client would count as the server's time.
         gc.collect()
         gc.freeze()
         begin_s = loop.time() + _LEAD_S
@@ -193,8 +193,8 @@ async def run_scenario(
 
 
 async def _measure_at(at_s: float, usage: Callable[[], Usage]) -> tuple[Usage, float]:
-    """What the server has taken at that time, and the CPU seconds of this process."""
+    """Return the server's usage at that time, and the CPU seconds of this process."""
     await asyncio.sleep(max(0.0, at_s - asyncio.get_running_loop().time()))
     client_cpu_s = time.process_time()
-    # In a thread: reading /proc takes milliseconds, in which no key could go out.
+    # In a thread: reading /proc takes milliseconds, which would delay keys.
     return await asyncio.to_thread(usage), client_cpu_s

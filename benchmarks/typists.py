@@ -1,7 +1,7 @@
-"""How long an answer takes while many people type: Starcast, two peers, and the bare forward pass.
+"""Latency while many people type: Starcast, two peers, and the forward pass alone.
 
-``python -m benchmarks.typists`` measures each number of typists at each server, every run at a fresh one;
-``--find-limit`` searches how many typists each bears. docs/benchmarks.md says what is measured and how.
+``python -m benchmarks.typists`` measures each number of typists at each server, each in a fresh run; ``--find-limit``
+searches for the maximum of each. See docs/benchmarks.md for the method.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Record = dict[str, Any]
 
 
 class Bench:
-    """Runs scenarios as the options of the command line say."""
+    """Runs scenarios with the options of the command line."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
@@ -48,7 +48,7 @@ class Bench:
         self._window = Window(options.warmup_s, options.duration_s)
 
     def measure(self, name: str, kind: Kind, typists: int) -> Record:
-        """Run one scenario at a server of its own, print and return its figures."""
+        """Run one scenario at a fresh server; print and return its figures."""
         options, peer = self._options, PEERS[name]
         record: Record = {"peer": name, "kind": kind, "typists": typists}
         traces = [
@@ -70,7 +70,7 @@ class Bench:
         return record
 
     def floor(self, kind: Kind) -> Record:
-        """Measure the bare forward pass on the server's cores, over the keys of the first typist."""
+        """Measure the forward pass on the server's cores, over the keys of the first typist."""
         options = self._options
         first = trace(self._texts, kind, f"{options.seed}-{kind}-0", self._rhythm)
         with on_cores(options.server_cores):
@@ -84,7 +84,7 @@ class Bench:
         return {"kind": kind, **measured}
 
     def bears(self, name: str, kind: Kind, runs: list[Record], typists: int) -> bool:
-        """Whether a run with so many typists is quick enough; it is added to ``runs``."""
+        """Return whether a run with this many typists is fast enough, and append it to ``runs``."""
         record = self.measure(name, kind, typists)
         runs.append(record)
         p95 = None if "failed" in record else record["latency_ms"]["p95"]
@@ -92,7 +92,7 @@ class Bench:
 
 
 def figures(outcome: Outcome, duration_s: float) -> Record:
-    """The figures of a scenario, as they are written."""
+    """Return the figures of a scenario as they are written."""
     tally = outcome.tally
     return {
         "keys": tally.keys,
@@ -111,7 +111,7 @@ def figures(outcome: Outcome, duration_s: float) -> Record:
 
 
 def line(record: Record) -> str:
-    """One scenario in one line, for who waits for it."""
+    """Return one scenario as a line of text."""
     scenario = f"{record['peer']:9} {record['kind']:5} {record['typists']:5} typists"
     if "failed" in record:
         return f"{scenario}  failed: {record['failed']}"
@@ -128,7 +128,7 @@ def _ms(value: float | None) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line."""
     parser = _parser()
     try:
         options = parser.parse_args(argv)
@@ -159,7 +159,7 @@ def _compare(bench: Bench, options: argparse.Namespace, content: Record) -> None
         if FLOOR in options.peers:
             content["floor"].append(bench.floor(kind))
         for typists in options.typists:
-            # The peers take turns at each number, so that a change of the machine's mood hits all of them alike.
+            # Peers take turns at each number, so that disturbances affect all of them.
             for name in options.peers:
                 if name != FLOOR:
                     content["scenarios"].append(bench.measure(name, kind, typists))

@@ -1,1 +1,1 @@
-"""Programs for people who work on Starcast: a whole site on loopback, pictures of the page."""
+"""Development tools: a whole site on loopback, and screenshots."""

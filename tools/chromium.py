@@ -1,8 +1,8 @@
-"""The browser that tests and pictures use."""
+"""Chromium for tests and screenshots."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-# The machine's Chromium is asked for nothing but the page: no updates, no look-ups of its own.
+# No updates or other background requests of Chromium itself.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-quic",

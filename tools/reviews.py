@@ -1,4 +1,4 @@
-"""Twenty reviews written for these tests, in the ways people write them: short, long, torn, shouted, stated."""
+"""Twenty reviews in different styles, written for the tests: short, long, mixed, shouted, with a stated rating."""
 
 from typing import Final
 

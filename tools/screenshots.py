@@ -1,4 +1,4 @@
-"""Take the pictures of README and docs from the real page with the shipped model.
+"""Take the screenshots of README and docs, from the real page with the shipped model.
 
 ``python -m tools.screenshots`` starts a server, types reviews and writes ``docs/images/*.webp``.
 """
@@ -36,11 +36,11 @@ KEY_INTERVAL_MS: Final = 20
 PICTURE_QUALITY: Final = 90
 
 WATCHING_GAP: Final = 32
-"""Between the two windows of the picture of watching, in pixels of the screen."""
+"""Gap between the two windows in the picture of watching, in device pixels."""
 
 MOVIE_SIZE: Final = (960, 600)
 MOVIE_KEYS: Final = 3
-"""Keys from one frame to the next."""
+"""Keys per frame."""
 MOVIE_FRAME_MS: Final = 150
 MOVIE_LAST_FRAME_MS: Final = 3_000
 MOVIE_QUALITY: Final = 65
@@ -48,7 +48,7 @@ MOVIE_QUALITY: Final = 65
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture: where, how large, in which theme, and what is done before it is taken."""
+    """One picture: page, size, theme, and the actions before it is taken."""
 
     path: str = "/"
     size: tuple[int, int] = DESKTOP
@@ -57,25 +57,25 @@ class Scene:
 
 
 def rate(page: Page, text: str = REVIEW) -> None:
-    """Type a review key by key, and wait until the bars are for all of it."""
+    """Type a review key by key, and wait until the bars match it."""
     page.locator("#review").press_sequentially(text, delay=KEY_INTERVAL_MS)
     expect(page.locator("#freshness")).to_have_attribute("data-state", re.compile("fresh|prior"), timeout=30_000)
 
 
 def explain(page: Page, text: str = REVIEW) -> None:
-    """The same, and wait for what each word adds."""
+    """Type a review, and wait for its explanation."""
     rate(page, text)
     expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=30_000)
 
 
 def comment(page: Page) -> None:
-    """Type into the field of the widget's page."""
+    """Type into the field on the widget's page."""
     page.locator("#comment").press_sequentially(REVIEW)
     expect(page.locator("starcast-meter .number")).to_have_text(re.compile(r"\d"), timeout=30_000)
 
 
 def scroll_to(page: Page, place: str) -> None:
-    """Bring a part of the page to the top."""
+    """Scroll a part of the page to the top."""
     page.locator(place).evaluate("element => element.scrollIntoView()")
 
 
@@ -94,14 +94,14 @@ ALL: Final = (*SCENES, "watching", "typing")
 
 
 def take(browser: Browser, address: str, scene: Scene) -> Image.Image:
-    """What is to be seen of a scene, on a screen of double density."""
+    """Take a scene at double pixel density."""
     with opened(browser, address + scene.path, scene.size, scene.theme, SCALE) as page:
         scene.act(page)
         return picture(page)
 
 
 def watching(browser: Browser, address: str) -> Image.Image:
-    """Who writes and who watches, side by side."""
+    """Take the windows of a writer and a watcher, side by side."""
     size = (760, 640)
     with (
         opened(browser, address, size, "light", SCALE) as writer,
@@ -123,7 +123,7 @@ def watching(browser: Browser, address: str) -> Image.Image:
 
 
 def movie(browser: Browser, address: str) -> list[Image.Image]:
-    """Frames of somebody who types."""
+    """Take the frames of a review being typed."""
     frames = []
     with opened(browser, address, MOVIE_SIZE, "light", 1) as page:
         for begin in range(0, len(REVIEW), MOVIE_KEYS):
@@ -135,17 +135,17 @@ def movie(browser: Browser, address: str) -> list[Image.Image]:
 
 
 def picture(page: Page) -> Image.Image:
-    """What is on the screen, without the caret, which blinks."""
+    """Take a screenshot without the blinking caret."""
     return Image.open(io.BytesIO(page.screenshot(caret="hide"))).convert("RGB")
 
 
 def write_picture(image: Image.Image, path: Path) -> None:
-    """Write a WebP: a palette would draw rings into shadows and fades."""
+    """Write a WebP. A palette image would show banding in shadows and fades."""
     image.save(path, quality=PICTURE_QUALITY, method=6)
 
 
 def write_movie(frames: Sequence[Image.Image], path: Path) -> None:
-    """Write an animated WebP that begins anew after its last frame."""
+    """Write an animated WebP that loops."""
     durations = [*[MOVIE_FRAME_MS] * (len(frames) - 1), MOVIE_LAST_FRAME_MS]
     frames[0].save(
         path, save_all=True, append_images=frames[1:], duration=durations, loop=0, quality=MOVIE_QUALITY, method=6
@@ -156,7 +156,7 @@ def write_movie(frames: Sequence[Image.Image], path: Path) -> None:
 def opened(
     browser: Browser, address: str, size: tuple[int, int], theme: Literal["light", "dark"], scale: int
 ) -> Iterator[Page]:
-    """A page whose bars stand where they belong at once."""
+    """Open a page without animations."""
     width, height = size
     page = browser.new_page(
         viewport={"width": width, "height": height},
@@ -170,7 +170,7 @@ def opened(
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.screenshots", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all without one: {' '.join(ALL)}")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "images", help="folder to write")

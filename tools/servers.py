@@ -1,4 +1,4 @@
-"""Starting and stopping the real server as a process of its own."""
+"""Starts and stops the real server as a subprocess."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
-    """A port of loopback that nothing listens on."""
+    """Return a free TCP port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 @dataclass
 class RunningServer:
-    """A server process and where it listens."""
+    """A server process and its address."""
 
     process: subprocess.Popen[str]
     port: int
@@ -37,16 +37,16 @@ class RunningServer:
 
     @property
     def http(self) -> str:
-        """Address of the page."""
+        """URL of the page."""
         return f"http://localhost:{self.port}"
 
     @property
     def ws(self) -> str:
-        """Address of the WebSocket."""
+        """URL of the WebSocket."""
         return f"ws://localhost:{self.port}/ws/v1/classify/"
 
     def logged(self) -> str:
-        """What the server has logged."""
+        """Return the server's log so far."""
         return self.log.read_text()
 
 
@@ -54,9 +54,9 @@ class RunningServer:
 def start_server(
     data_dir: Path, port: int = 0, program: Sequence[str] = ("manage.py", "serve"), **environment: str
 ) -> Iterator[RunningServer]:
-    """Run ``manage.py serve``, or another ``program`` for Python, until the block ends.
+    """Run ``manage.py serve``, or another Python ``program``, for the duration of the block.
 
-    It must then end by itself when asked to.
+    The process must then exit by itself on SIGTERM.
     """
     variables = {**os.environ, "STARCAST_DATA_DIR": str(data_dir), "STARCAST_SECRET_KEY": "x" * 60, **environment}
     log = data_dir / f"server-{os.urandom(4).hex()}.log"
@@ -86,13 +86,13 @@ def start_server(
 
 
 async def open_socket(server: RunningServer, **options: Any) -> ClientConnection:
-    """Connect, and read the greeting."""
+    """Connect and receive the greeting."""
     socket = await connect(server.ws, subprotocols=[Subprotocol("starcast.v1")], proxy=None, max_size=2**21, **options)
     assert json.loads(await socket.recv())["type"] == "session.created"
     return socket
 
 
 async def ask(socket: ClientConnection, frame: str | bytes) -> dict[str, Any]:
-    """Send one frame, and read one message."""
+    """Send one frame and return the next message."""
     await socket.send(frame)
     return dict(json.loads(await socket.recv()))

@@ -1,4 +1,4 @@
-"""The servers that are compared, and how a client speaks with each.
+"""The compared servers, and their clients.
 
-Nothing is imported here, since Gradio has a Python of its own.
+Nothing is imported here, since Gradio has its own Python environment.
 """

@@ -1,4 +1,4 @@
-"""What a client needs of a server, whichever it is."""
+"""The interface of a client to any of the servers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,37 +8,37 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The rating of the text ``seq``, or its refusal."""
+    """The rating or the refusal of the text ``seq``."""
 
     seq: int
     refused: bool = False
 
 
 class Connection(Protocol):
-    """One typist's connection. ConnectionError is raised, by all of these, once the server has ended it."""
+    """One typist's connection. All methods raise ConnectionError once the server has closed it."""
 
     async def send(self, seq: int, text: str) -> None:
-        """Hand over the whole text so far; each ``seq`` is above all before it."""
+        """Send the whole text so far; ``seq`` must increase."""
         ...
 
     def answers(self) -> AsyncIterator[Answer]:
-        """Answers as they come."""
+        """Iterate over answers."""
         ...
 
     async def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         ...
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What a server is started with."""
+    """Options to start a server with."""
 
     checkpoint: Path
     threads: int
-    """Threads of one forward pass."""
+    """Threads per forward pass."""
     data_dir: Path
-    """Folder for what a server must keep."""
+    """Folder for the server's data."""
     gradio_python: str
     """The Python that has Gradio installed."""
 
@@ -52,4 +52,4 @@ class Peer:
     command: Callable[[Launch], Sequence[str]]
     environment: Callable[[Launch], Mapping[str, str]]
     connect: Callable[[int], Awaitable[Connection]]
-    """Connect to the server on this port of this machine."""
+    """Connect to the server on this port of loopback."""

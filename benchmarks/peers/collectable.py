@@ -1,4 +1,4 @@
-"""``manage.py serve`` that collects its garbage at SIGUSR1 and says so: memory is then what is held, not what is left.
+"""``manage.py serve`` that collects garbage on SIGUSR1 and confirms it, to measure memory in use.
 
 ``python -m benchmarks.peers.collectable`` takes the options of ``manage.py serve``.
 """
@@ -20,7 +20,7 @@ COLLECTED = "collected"
 def _collect(signum: int, frame: FrameType | None) -> None:
     gc.collect()
     if sys.platform == "linux":
-        # Gives freed pages back, which the allocator would otherwise keep for later.
+        # Returns freed pages to the system, which the allocator would otherwise keep.
         ctypes.CDLL(None).malloc_trim(0)
     print(f"{COLLECTED}, {len(asyncio.all_tasks(twisted_loop))} tasks", flush=True)
 

@@ -1,8 +1,8 @@
-"""The client of a live Gradio interface: what Gradio's own page does at each key, over HTTP.
+"""A client of a live Gradio interface that behaves like Gradio's own page, over HTTP.
 
-The page sends a key at once where no request is under way. Otherwise it waits for the answer and then sends the newest
-text (``trigger_mode`` "always_last", which ``gr.Interface(live=True)`` and ``.change`` set). A request is two: it joins
-the queue, then reads server-sent events until its own is complete, whereupon the server ends the stream.
+The page sends a key at once if no request is running. Otherwise it waits for the answer and then sends the newest text
+(``trigger_mode`` "always_last", which ``gr.Interface(live=True)`` and ``.change`` set). A request has two parts: it
+joins the queue, then reads server-sent events until its own is complete and the server ends the stream.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ import h11
 from benchmarks.peers.base import Answer
 
 _FUNCTION: Final = 0
-"""The interface's first event, which is the live one."""
+"""Index of the interface's live event."""
 _READ_BYTES: Final = 65_536
 
 _Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
 
 class GradioConnection:
-    """One page. Its requests share one connection, which is kept alive as a browser does."""
+    """One page. Its requests share one kept-alive connection, as in a browser."""
 
     def __init__(self, host: str, port: int) -> None:
         self._http = _Http(host, port)
@@ -32,7 +32,7 @@ class GradioConnection:
         self._typed = asyncio.Event()
 
     async def send(self, seq: int, text: str) -> None:
-        """Store the newest text; ``answers`` sends it as soon as nothing is under way."""
+        """Store the newest text; ``answers`` sends it when no request is running."""
         self._newest = seq, text
         self._typed.set()
 
@@ -46,7 +46,7 @@ class GradioConnection:
                 yield Answer(seq, refused=not await self._rate(text))
 
     async def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self._http.close()
 
     async def _rate(self, text: str) -> bool:
@@ -70,7 +70,7 @@ class GradioConnection:
 
 
 async def read_events(stream: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
-    """The JSON of each server-sent event of a stream of bytes, however it is cut."""
+    """Yield the JSON of each server-sent event of a byte stream, however it is chunked."""
     rest = b""
     async for part in stream:
         *whole, rest = (rest + part).split(b"\n\n")
@@ -79,7 +79,7 @@ async def read_events(stream: AsyncIterator[bytes]) -> AsyncIterator[dict[str, A
 
 
 class _Http:
-    """One HTTP/1.1 connection, opened when it is needed and again when the server has closed it."""
+    """One HTTP/1.1 connection, opened on demand and reopened if the server has closed it."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
@@ -87,7 +87,7 @@ class _Http:
         self._state = h11.Connection(h11.CLIENT)
 
     async def request(self, method: str, target: str, body: object = None) -> AsyncIterator[bytes]:
-        """Send one request and yield what comes of its answer's body. Raises ConnectionError."""
+        """Send one request and yield its response body. Raises ConnectionError."""
         content = b"" if body is None else json.dumps(body).encode()
         headers = [("Host", f"{self._host}:{self._port}"), ("Content-Length", str(len(content)))]
         request = h11.Request(method=method, target=target, headers=[*headers, ("Content-Type", "application/json")])
@@ -102,7 +102,7 @@ class _Http:
             self.close()
 
     async def _begin(self, request: h11.Request, content: bytes) -> _Event:
-        """Send, and return the first event of the answer; once more where a kept connection turns out closed."""
+        """Send, and return the first event of the response; retry once if a kept-alive connection was closed."""
         kept = self._streams is not None
         try:
             return await self._exchange(request, content)
@@ -132,7 +132,7 @@ class _Http:
         return event
 
     def close(self) -> None:
-        """Forget the connection; the next request opens another."""
+        """Drop the connection; the next request opens another."""
         if self._streams is not None:
             self._streams[1].transport.abort()
         self._streams = None

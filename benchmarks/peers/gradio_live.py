@@ -1,7 +1,7 @@
-"""A live Gradio interface over the same ONNX graph, with Gradio's defaults.
+"""A live Gradio interface with the same ONNX graph and Gradio's defaults.
 
-``python -m benchmarks.peers.gradio_live --checkpoint FOLDER`` serves on a free port. It runs in a Python of its own:
-benchmarks/requirements-gradio.txt says of what.
+``python -m benchmarks.peers.gradio_live --checkpoint FOLDER`` serves on a free port. It runs in its own Python
+environment, see benchmarks/requirements-gradio.txt.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from model_core.loading import load_classifier
 
 
 def main() -> None:
-    """Load the model, then serve until a signal comes."""
+    """Load the model, then serve until a signal arrives."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.gradio_live", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder of the model")
     parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
@@ -29,7 +29,7 @@ def main() -> None:
 
     interface = gradio.Interface(rate, gradio.Textbox(lines=12), gradio.Label(), live=True)
     with socket.socket() as probe:
-        # Gradio takes no port 0.
+        # Gradio does not accept port 0.
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     interface.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True)

@@ -12,7 +12,7 @@ _UNLIMITED = "1000000"
 
 
 def starcast_environment(launch: Launch) -> dict[str, str]:
-    """Settings of a Starcast server whose typists all come from one address."""
+    """Settings of a Starcast server whose typists all share one address."""
     return {
         "STARCAST_DATA_DIR": str(launch.data_dir),
         "STARCAST_SECRET_KEY": "only-for-a-server-that-lives-as-long-as-its-measurement",
@@ -25,7 +25,7 @@ def starcast_environment(launch: Launch) -> dict[str, str]:
 
 
 def _gradio_environment(_: Launch) -> dict[str, str]:
-    # Nothing of a measurement goes to anybody, and nothing is looked for elsewhere.
+    # No telemetry and no look-ups.
     return {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
 
 

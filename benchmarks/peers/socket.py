@@ -1,4 +1,4 @@
-"""The client of the two servers that speak over a WebSocket."""
+"""The client of the two servers with a WebSocket."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -14,20 +14,20 @@ _NO_SEQ = -1
 
 
 class SocketConnection:
-    """One WebSocket with messages as in docs/protocol.md."""
+    """One WebSocket with the messages of docs/protocol.md."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
 
     async def send(self, seq: int, text: str) -> None:
-        """Send every text, also while an answer is under way."""
+        """Send every text, even while another is being rated."""
         try:
             await self._socket.send(json.dumps({"type": "text.update", "seq": seq, "text": text}))
         except ConnectionClosed as error:
             raise ConnectionError(str(error)) from error
 
     async def answers(self) -> AsyncIterator[Answer]:
-        """Predictions, and errors as refusals."""
+        """Iterate over predictions, and errors as refusals."""
         try:
             while True:
                 message = json.loads(await self._socket.recv())
@@ -39,12 +39,12 @@ class SocketConnection:
             raise ConnectionError(str(error)) from error
 
     async def close(self) -> None:
-        """Leave without the closing handshake: a server with a backlog would not get to it."""
+        """Disconnect without the closing handshake, which a server with a backlog would delay."""
         self._socket.transport.abort()
 
 
 async def connect_socket(url: str, subprotocols: Sequence[str] = ()) -> SocketConnection:
-    """Connect without compression and without pings: what is measured is the server."""
+    """Connect without compression and pings, to measure only the server."""
     offered = [Subprotocol(name) for name in subprotocols]
     socket = await connect(
         url,

@@ -1,4 +1,4 @@
-"""The way of the tutorials: a Channels consumer that awaits the PyTorch model for each message, under Daphne.
+"""A typical tutorial: a Channels consumer under Daphne that awaits a PyTorch model for each message.
 
 ``python -m benchmarks.peers.tutorial --checkpoint FOLDER`` serves on a free port.
 """
@@ -26,10 +26,10 @@ class RateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Rates every message, one after another."""
 
     classifier: Classifier
-    """The one of this process."""
+    """The model of this process."""
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Rate one text, and only then take the next message of this connection."""
+        """Rate one text before the next message of this connection is read."""
         message: dict[str, Any] = json.loads(text_data or "{}")
         (prediction,) = await sync_to_async(self.classifier.classify)([message["text"]])
         answer = {"type": "prediction", "seq": message["seq"], "probabilities": prediction.probabilities}
@@ -37,7 +37,7 @@ class RateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Load the model, then serve until a signal comes."""
+    """Load the model, then serve until a signal arrives."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.tutorial", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")

@@ -1,1 +1,1 @@
-"""A whole site on loopback, made of the files in deploy/: TLS proxy, servers, Redis, PostgreSQL."""
+"""A whole site on loopback, from the files in deploy/: TLS proxy, servers, Redis, PostgreSQL."""

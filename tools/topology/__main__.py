@@ -1,6 +1,6 @@
-"""Bring a whole site up on loopback, hold it to the protocol, and keep it until Ctrl-C: ``make topology``.
+"""Start a whole site on loopback, run the conformance suite, and serve until Ctrl-C: ``make topology``.
 
-With ``--faults`` parts of it are killed while people type, and what they noticed is printed.
+With ``--faults``, kill parts of it while simulated people type, and print the effect.
 """
 
 import argparse
@@ -22,7 +22,7 @@ _AWAY_S: Final = 5.0
 
 
 async def go_through_faults(site: Site, typists: int) -> int:
-    """Let each happen while people type; returns 0 where nobody's newest text was lost."""
+    """Run each fault while people type. Returns 0 if no newest text was lost."""
 
     async def nothing() -> None:
         await asyncio.sleep(_AWAY_S)
@@ -51,7 +51,7 @@ async def go_through_faults(site: Site, typists: int) -> int:
 
 
 def main() -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.topology", description=__doc__)
     parser.add_argument("--replicas", type=int, default=3, help="servers behind the proxy (default: %(default)s)")
     parser.add_argument("--backend", default="onnx", help="as STARCAST_BACKEND (default: %(default)s)")
@@ -59,7 +59,7 @@ def main() -> int:
     parser.add_argument("--faults", action="store_true", help="kill and stop parts, say what came of it, and stop")
     parser.add_argument("--check", action="store_true", help="stop when the conformance suite has run")
     options = parser.parse_args()
-    # As Ctrl-C: everything is taken down.
+    # Shut everything down as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"Starting PostgreSQL, Redis, {options.replicas} servers and nginx ...", flush=True)
     try:

@@ -1,4 +1,4 @@
-"""What docker-compose.yml says, so that a site without Docker runs by the same environment and the same commands."""
+"""Reads docker-compose.yml, so that a site without Docker uses the same environment and commands."""
 
 import re
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<word>[^}]*))?\}"
 
 @cache
 def read_compose() -> dict[str, Any]:
-    """The content of ``docker-compose.yml``."""
+    """Return the content of ``docker-compose.yml``."""
     content: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
     return content
 
 
 def environment(service: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a service, with ``variables`` as the file ``.env`` would give them. Raises KeyError."""
+    """Return the environment of a service; ``variables`` stand for the file ``.env``. Raises KeyError."""
     given: dict[str, str | None] = read_compose()["services"][service]["environment"]
     return {
         name: variables[name] if value is None else _interpolate(value, variables)
@@ -31,7 +31,7 @@ def environment(service: str, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def arguments(service: str) -> list[str]:
-    """The command of a service."""
+    """Return the command of a service."""
     return [str(part) for part in read_compose()["services"][service]["command"]]
 
 

@@ -1,4 +1,4 @@
-"""What may happen to a site, each as something to do while people type. All is as before when it is over."""
+"""Faults of a site, as context managers that repair the damage at their end."""
 
 import asyncio
 import contextlib
@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from tools.topology.site import Site
 
 Event = Callable[[], Awaitable[None]]
-"""To be called once, inside the block of what made it: some of it is mended only when that ends."""
+"""Triggers the fault. Call it once, inside the block: some faults are only repaired at its end."""
 
 
 @contextlib.asynccontextmanager
 async def killed(site: Site) -> AsyncIterator[Event]:
-    """A server is killed, and started again afterwards."""
+    """Kill a server, and start it again afterwards."""
 
     async def kill() -> None:
         site.replicas[0].process.kill()
@@ -26,7 +26,7 @@ async def killed(site: Site) -> AsyncIterator[Event]:
 
 @contextlib.asynccontextmanager
 async def frozen(site: Site) -> AsyncIterator[Event]:
-    """A server stands still: its port takes connections, and nobody answers."""
+    """Freeze a server: its port accepts connections but does not answer."""
     process = site.replicas[1].process
 
     async def stop() -> None:
@@ -40,7 +40,7 @@ async def frozen(site: Site) -> AsyncIterator[Event]:
 
 @contextlib.asynccontextmanager
 async def upgraded(site: Site) -> AsyncIterator[Event]:
-    """One server after another is stopped politely and started anew."""
+    """Stop the servers gracefully and start them again, one by one."""
 
     async def upgrade() -> None:
         for number, replica in enumerate(list(site.replicas)):
@@ -53,7 +53,7 @@ async def upgraded(site: Site) -> AsyncIterator[Event]:
 
 @contextlib.asynccontextmanager
 async def without_redis(site: Site, meanwhile: Event) -> AsyncIterator[Event]:
-    """Redis is killed and started again."""
+    """Kill Redis and start it again."""
 
     async def restart() -> None:
         await asyncio.to_thread(site.redis.end, signal.SIGKILL)
@@ -65,7 +65,7 @@ async def without_redis(site: Site, meanwhile: Event) -> AsyncIterator[Event]:
 
 @contextlib.asynccontextmanager
 async def with_frozen_stores(site: Site) -> AsyncIterator[Event]:
-    """Redis and PostgreSQL stand still: they take connections and never answer."""
+    """Freeze Redis and PostgreSQL: they accept connections but never answer."""
 
     async def stop() -> None:
         site.redis.send(signal.SIGSTOP)
@@ -80,7 +80,7 @@ async def with_frozen_stores(site: Site) -> AsyncIterator[Event]:
 
 @contextlib.asynccontextmanager
 async def without_postgres(site: Site, meanwhile: Event) -> AsyncIterator[Event]:
-    """PostgreSQL is stopped at once and started again."""
+    """Stop PostgreSQL immediately and start it again."""
 
     async def restart() -> None:
         await asyncio.to_thread(site.postgres.stop)

@@ -1,4 +1,4 @@
-"""The programs around the servers, from Debian's packages: PostgreSQL, Redis and nginx, each on a free port."""
+"""PostgreSQL, Redis and nginx from Debian's packages, each on a free port."""
 
 import contextlib
 import os
@@ -24,11 +24,11 @@ _WITHIN_S: Final = 60.0
 
 
 class NotInstalledError(Exception):
-    """A program is missing."""
+    """A program is not installed."""
 
 
 def program(name: str, *folders: str) -> str:
-    """Where a program is; some lie where ordinary users do not look. Raises NotInstalledError."""
+    """Return the path of a program; some are not on the PATH of ordinary users. Raises NotInstalledError."""
     found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", *folders)))
     if found is None:
         raise NotInstalledError(f"{name} is not installed: .ci/run installs it on Debian")
@@ -36,7 +36,7 @@ def program(name: str, *folders: str) -> str:
 
 
 def wait_until(condition: Callable[[], bool], what: str, within_s: float = _WITHIN_S) -> None:
-    """Look again and again. Raises TimeoutError."""
+    """Poll a condition. Raises TimeoutError."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
@@ -45,14 +45,14 @@ def wait_until(condition: Callable[[], bool], what: str, within_s: float = _WITH
 
 
 def listens(port: int) -> bool:
-    """Whether something takes connections there."""
+    """Return whether the port accepts connections."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
 class Daemon:
-    """A program that is started, killed and started again on the same port."""
+    """A program that can be started, killed and restarted on the same port."""
 
     def __init__(self, command: Sequence[str], port: int, log: Path) -> None:
         self.port = port
@@ -78,7 +78,7 @@ class Daemon:
         self._process.send_signal(number)
 
     def end(self, by: signal.Signals = signal.SIGTERM) -> None:
-        """Send a signal, and wait for the end."""
+        """Send a signal and wait for the exit."""
         if self._process is not None:
             self._process.send_signal(by)
             self._process.wait(timeout=_WITHIN_S)
@@ -86,7 +86,7 @@ class Daemon:
 
 @contextlib.contextmanager
 def running(daemon: Daemon) -> Iterator[Daemon]:
-    """Start it, and end it with the block."""
+    """Run a daemon for the duration of the block."""
     daemon.start()
     try:
         yield daemon
@@ -95,13 +95,13 @@ def running(daemon: Daemon) -> Iterator[Daemon]:
 
 
 def redis(folder: Path, port: int) -> Daemon:
-    """A Redis that keeps nothing."""
+    """Return a Redis without persistence."""
     command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     return Daemon(command, port, folder / "redis.log")
 
 
 def nginx(folder: Path, variables: Mapping[str, str]) -> Daemon:
-    """The proxy, by the configuration of the site with its variables replaced as the image does."""
+    """Return nginx with the site's configuration, its variables replaced as in the image."""
     configuration = folder / "nginx.conf"
     configuration.write_text(string.Template(TEMPLATE.read_text()).safe_substitute(variables))
     command = [program("nginx"), "-e", "stderr", "-c", str(configuration), "-g", "daemon off;"]
@@ -110,7 +110,7 @@ def nginx(folder: Path, variables: Mapping[str, str]) -> Daemon:
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate of ``localhost`` that vouches for itself; returns it and its key."""
+    """Create a self-signed certificate for ``localhost``; return it and its key."""
     made, key = folder / "fullchain.pem", folder / "privkey.pem"
     subprocess.run(
         [
@@ -125,7 +125,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 class Postgres:
-    """A PostgreSQL of its own; it refuses to run as root, and is then the user ``postgres``."""
+    """A separate PostgreSQL. As root, it runs as the user ``postgres``, since it refuses root."""
 
     def __init__(self, folder: Path, port: int, password: str) -> None:
         newest = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
@@ -161,31 +161,31 @@ class Postgres:
         )
 
     def stop(self) -> None:
-        """Stop it at once; its connections are cut."""
+        """Stop it immediately, closing all connections."""
         self._run(self._pg_ctl, "stop", "--wait", "--pgdata", str(self._data), "--mode", "immediate")
 
     def connect(self, database: str = "starcast") -> "psycopg.Connection[Any]":
-        """Connect as the site does."""
+        """Connect with the site's credentials."""
         return psycopg.connect(
             host="127.0.0.1", port=self._port, user="starcast", password=self._password, dbname=database,
             autocommit=True,
         )  # fmt: skip
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process that takes connections."""
+        """Send a signal to the main process."""
         os.kill(int((self._data / "postmaster.pid").read_text().splitlines()[0]), number)
 
     def logged(self) -> str:
-        """What it has logged."""
+        """Return its log so far."""
         return self._log.read_text()
 
     @property
     def is_up(self) -> bool:
-        """Whether it runs."""
+        """Return whether it is running."""
         return (self._data / "postmaster.pid").exists()
 
     def _run(self, *command: str) -> None:
-        # Not through a pipe: what starts the server would hold it open.
+        # No pipe: the server would inherit it and keep it open.
         with (self._home.parent / "postgres.log").open("ab") as log:
             finished = subprocess.run(command, stdout=log, stderr=log, cwd="/", check=False, **self._as)
         if finished.returncode:
@@ -197,7 +197,7 @@ _INITDB: Final = ("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "
 
 @contextlib.contextmanager
 def postgres(folder: Path, port: int, password: str) -> Iterator[Postgres]:
-    """Run a PostgreSQL with an empty database ``starcast`` until the block ends."""
+    """Run a PostgreSQL with an empty database ``starcast`` for the duration of the block."""
     server = Postgres(folder, port, password)
     server.start()
     try:

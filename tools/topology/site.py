@@ -1,4 +1,4 @@
-"""A whole site on loopback: proxy with TLS, several servers, Redis, PostgreSQL, as docker-compose.yml has them."""
+"""A whole site on loopback, as in docker-compose.yml: TLS proxy, several servers, Redis, PostgreSQL."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from tools.topology.services import Daemon, Postgres, certificate, nginx, postgr
 
 @dataclass
 class Site:
-    """What runs, and how to reach it."""
+    """The running processes and how to reach them."""
 
     folder: Path
     port: int
@@ -30,34 +30,34 @@ class Site:
     redis: Daemon
     postgres: Postgres
     environment: dict[str, str]
-    """Of each server."""
+    """Environment of the servers."""
     stack: contextlib.ExitStack
     replicas: list[RunningServer] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        """Address of the proxy."""
+        """URL of the proxy."""
         return f"https://localhost:{self.port}"
 
     @property
     def tls(self) -> ssl.SSLContext:
-        """Trusts the site's certificate."""
+        """A TLS context that trusts the site's certificate."""
         return ssl.create_default_context(cafile=self.certificate)
 
     def client(self, api_key: str | None = None, on_state: Callable[[State], None] | None = None) -> AsyncClient:
-        """A client that loses patience sooner than one across the world."""
+        """Return a client with short timeouts."""
         options = Options(connect_timeout_s=4, answer_timeout_s=8, backoff_cap_s=2)
         return AsyncClient(self.url, ssl=self.tls, proxy=None, options=options, api_key=api_key, on_state=on_state)
 
     def manage(self, *arguments: str) -> str:
-        """Run a command of ``manage.py`` beside the servers; returns what it prints."""
+        """Run a command of ``manage.py``; return its output."""
         return _manage(self.environment, *arguments)
 
     def start_replica(self, port: int) -> RunningServer:
-        """Start a server; the proxy knows the ports that the site began with."""
+        """Start a server. The proxy only knows the initial ports."""
         program, *arguments = compose.arguments("web")
         assert program == "python"
-        # Where to listen is ours, for all are on one machine.
+        # The address is ours, since all servers share one machine.
         header = arguments[arguments.index("--client-address-header") :]
         folder = self.folder / f"replica-{port}-{secrets.token_hex(2)}"
         folder.mkdir()
@@ -65,22 +65,22 @@ class Site:
         return self.stack.enter_context(start_server(folder, port, ("manage.py", "serve", *header), **environment))
 
     def restart_replica(self, number: int) -> None:
-        """Start a server in the place of one that has ended."""
+        """Restart a server that has exited."""
         self.replicas[number] = self.start_replica(self.replicas[number].port)
 
     def logged(self) -> str:
-        """What all servers have logged, also those that have ended."""
+        """Return the logs of all servers, including exited ones."""
         return "".join(log.read_text() for log in self.folder.glob("replica-*/*.log"))
 
 
 @contextlib.contextmanager
 def running_site(replicas: int = 2, **overrides: str) -> Iterator[Site]:
-    """Bring a site up, and take it down with the block; nothing of it stays.
+    """Run a site for the duration of the block; nothing of it remains.
 
-    ``overrides`` are variables of the servers. Raises NotInstalledError where a program is missing.
+    ``overrides`` are environment variables of the servers. Raises NotInstalledError if a program is missing.
     """
     folder = Path(tempfile.mkdtemp(prefix="starcast-site-"))
-    # The database and the proxy's workers are users of their own.
+    # The database and the proxy's workers run as other users.
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

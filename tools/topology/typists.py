@@ -1,4 +1,4 @@
-"""People who type while something happens to the site, and what became of their newest texts."""
+"""Simulated people who type during a fault, and what happened to their newest texts."""
 
 import asyncio
 import time
@@ -13,19 +13,19 @@ from tools.topology.site import Site
 
 @dataclass
 class Typed:
-    """What one of them has seen."""
+    """What one typist observed."""
 
     is_answered: bool
-    """Whether the last rating was that of the newest text."""
+    """Whether the last rating was of the newest text."""
     reconnections: int
     longest_pause_s: float
-    """Between two answers."""
+    """Longest time between two answers."""
 
 
 async def type_through(site: Site, event: Callable[[], Awaitable[None]], typists: int = 20) -> list[Typed]:
-    """Have people type, each text after the answer to the one before; ``event`` happens once all are at it.
+    """Simulate typists, each sending its next text after an answer; ``event`` runs once all have started.
 
-    Each goes on for some answers after it, and then has the newest text rated.
+    Each types on for some answers after it, then waits for the rating of its newest text.
     """
     underway = asyncio.Barrier(typists + 1)
     is_over = asyncio.Event()

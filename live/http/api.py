@@ -132,7 +132,7 @@ async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpRespo
     "/v1/feedback",
     response={200: FeedbackReply, **ERROR_RESPONSES},
     operation_id="feedback",
-    summary="Keep what a person would give a text",
+    summary="Store a person's own rating of a text",
     tags=["feedback"],
 )
 async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpResponse:
@@ -177,12 +177,12 @@ def _on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 @api.exception_handler(RequestDataTooBig)
 def _on_too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return error_response(ProtocolError("too_large", f"a request may have {get_limits().max_body_bytes} bytes"))
+    return error_response(ProtocolError("too_large", f"a body may have at most {get_limits().max_body_bytes} bytes"))
 
 
 @api.exception_handler(Http404)
 def _on_not_found(request: HttpRequest, error: Http404) -> HttpResponse:
-    return error_response(ProtocolError("not_found", "there is nothing here; /api/openapi.json lists what there is"))
+    return error_response(ProtocolError("not_found", "there is nothing at this path; see /api/openapi.json"))
 
 
 @api.exception_handler(CheckpointError)
@@ -194,4 +194,4 @@ def _on_no_model(request: HttpRequest, error: CheckpointError) -> HttpResponse:
 @api.exception_handler(Exception)
 def _on_mistake(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.exception("a request failed")
-    return error_response(ProtocolError("internal", "something went wrong here"))
+    return error_response(ProtocolError("internal", "internal server error"))

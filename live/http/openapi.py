@@ -39,16 +39,16 @@ def _json_response(
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-_STATUS: Final[dict[str, Any]] = {"type": "string", "description": "How it is, in a word"}
+_STATUS: Final[dict[str, Any]] = {"type": "string", "description": "State of the server"}
 _HEALTH_PATHS: Final[dict[str, Any]] = {
     "/healthz": {
         "get": {
             "operationId": "healthz",
-            "summary": "Say whether the process answers at all",
+            "summary": "Check that the process is alive",
             "tags": ["health"],
             "security": [{}],
             "responses": {
-                "200": _json_response("It does", {"status": {**_STATUS, "const": "ok"}}),
+                "200": _json_response("The process is alive", {"status": {**_STATUS, "const": "ok"}}),
                 "405": {"description": "GET and HEAD only"},
             },
         }
@@ -56,12 +56,12 @@ _HEALTH_PATHS: Final[dict[str, Any]] = {
     "/readyz": {
         "get": {
             "operationId": "readyz",
-            "summary": "Say whether the model answers, by a real forward pass at most a second old",
+            "summary": "Check that the model answers, by a forward pass at most one second old",
             "tags": ["health"],
             "security": [{}],
             "responses": {
                 "200": _json_response(
-                    "It does, or has too much to do",
+                    "The model answers or is busy",
                     {
                         "status": {**_STATUS, "enum": ["ok", "busy"]},
                         "model": {
@@ -70,14 +70,19 @@ _HEALTH_PATHS: Final[dict[str, Any]] = {
                             "required": ["name", "version"],
                         },
                     },
-                    {"inference_ms": {"type": "number", "description": "What the pass took, where there was time"}},
+                    {
+                        "inference_ms": {
+                            "type": "number",
+                            "description": "Milliseconds of the forward pass; absent if the model is busy",
+                        }
+                    },
                 ),
                 "405": {"description": "GET and HEAD only"},
                 "503": _json_response(
-                    "It does not",
+                    "The model does not answer",
                     {
                         "status": {**_STATUS, "const": "unavailable"},
-                        "reason": {"type": "string", "description": "Why, for people"},
+                        "reason": {"type": "string", "description": "The reason, for people"},
                     },
                 ),
             },

@@ -1,4 +1,4 @@
-"""Which checkpoint answers: that of the settings, until ``manage.py model use`` names another."""
+"""The checkpoint to serve: STARCAST_CHECKPOINT, unless ``manage.py model use`` chose another."""
 
 import logging
 from pathlib import Path
@@ -16,14 +16,14 @@ logger = logging.getLogger(__name__)
 
 
 def checkpoint_folders() -> dict[str, Path]:
-    """All checkpoints by their names: beside that of the settings, and in ``checkpoints`` of the data folder."""
+    """Return all checkpoints by name: those next to STARCAST_CHECKPOINT, and in ``checkpoints`` of the data folder."""
     parents = (settings.STARCAST_CHECKPOINT.parent, settings.DATA_DIR / "checkpoints")
     found = [config.parent for parent in parents for config in sorted(parent.glob(f"*/{CONFIG_FILE}"))]
     return {folder.name: folder for folder in found}
 
 
 def find_checkpoint(name: str) -> Path:
-    """The folder of this name, that of the settings for an empty one. Raises CheckpointError."""
+    """Return the folder of a name; "" is STARCAST_CHECKPOINT. Raises CheckpointError."""
     if not name:
         return Path(settings.STARCAST_CHECKPOINT)
     folders = checkpoint_folders()
@@ -35,25 +35,25 @@ def find_checkpoint(name: str) -> Path:
 
 
 def verify(folder: Path) -> Serving:
-    """Load a checkpoint that has all it takes to be switched to. Raises CheckpointError where it has not."""
+    """Load and verify a checkpoint before a switch. Raises CheckpointError."""
     config, _ = read_config(folder)
     read_golden(folder)
     if not config.sha256:
         raise CheckpointError(f"{folder / CONFIG_FILE} holds no digests: make them by python -m training.export")
     for name in config.sha256:
-        # Loading finds out whether what the backend reads is there. A copy may lack the rest, as the image does.
+        # Loading checks the files of the backend. Others may be missing, as in the image.
         if (folder / name).exists():
             verify_file(folder, name, config)
     return load(folder)
 
 
 def newest_choice() -> ModelChoice | None:
-    """What was chosen last, if ever. Raises django.db.Error."""
+    """Return the newest choice, or None. Raises django.db.Error."""
     return ModelChoice.objects.first()
 
 
 def load_choice(choice: ModelChoice) -> Serving:
-    """Load what was chosen. Raises CheckpointError where it is not there, not the very one, or not fit."""
+    """Load the chosen checkpoint. Raises CheckpointError if it is missing, differs, or fails verification."""
     folder = find_checkpoint(choice.name)
     if not choice.name:
         return load(folder)
@@ -63,7 +63,7 @@ def load_choice(choice: ModelChoice) -> Serving:
 
 
 def load_at_start() -> Serving:
-    """Load what was chosen, or that of the settings where that cannot be had. Raises CheckpointError for the latter."""
+    """Load the chosen checkpoint, or STARCAST_CHECKPOINT if that fails. Raises CheckpointError if both fail."""
     if settings.STARCAST_BACKEND != "fake":
         try:
             choice = newest_choice()

@@ -21,10 +21,10 @@ RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
 
 _MESSAGES: Final[dict[ErrorCode, str]] = {
     "origin_refused": "not allowed",
-    "not_found": "there is nothing here; /api/openapi.json lists what there is",
+    "not_found": "there is nothing at this path; see /api/openapi.json",
     "method_not_allowed": "this method is not allowed here",
     "too_large": "the request is too large",
-    "internal": "something went wrong here",
+    "internal": "internal server error",
 }
 _BY_STATUS: Final = {STATUS[code]: (code, message) for code, message in _MESSAGES.items()}
 """Code and message that replace Django's error page, by status."""

@@ -41,7 +41,7 @@ def test_cores_are_listed_one_by_one_or_as_ranges() -> None:
 
 
 @pytest.mark.parametrize("listed", ["", "a", "3-1", "9999"])
-def test_cores_that_are_none_or_not_ours_are_refused(listed: str) -> None:
+def test_invalid_and_unavailable_cores_are_refused(listed: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="names no cores"):
         parse_cores(listed)
 

@@ -90,7 +90,7 @@ async def test_after_its_connection_ended_a_typist_goes_on_typing_and_no_key_is_
     assert await run(echo, typed(0.15, 0.25), window) == (2, 2, 1, 1)
 
 
-async def test_a_server_that_takes_nobody_is_a_scenario_that_fails() -> None:
+async def test_a_server_that_refuses_typists_fails_the_scenario() -> None:
     async def connect() -> Connection:
         raise ConnectionRefusedError("nobody is there")
 

@@ -126,7 +126,7 @@ def test_two_words_that_tell_get_their_number(page: Page, real_server: RunningSe
     expect(page.locator("#freshness-words")).to_have_text("The average review")
 
 
-def test_who_watches_is_not_told_to_type(page: Page, fake_server: RunningServer) -> None:
+def test_a_watcher_is_not_told_to_type(page: Page, fake_server: RunningServer) -> None:
     page.goto(f"{fake_server.http}/watch/{'A' * 22}/")
     expect(page.locator("#rating")).not_to_contain_text("you type")
     expect(page.locator("#verdict")).to_have_text("Nothing is written yet")
@@ -240,7 +240,7 @@ def test_a_page_has_one_place_from_which_it_speaks(page: Page, fake_server: Runn
     expect(page.locator("[role=status], [aria-live]")).to_have_count(1)
 
 
-def test_whoever_shares_or_disagrees_hears_of_it(page: Page, fake_server: RunningServer) -> None:
+def test_sharing_and_feedback_are_announced(page: Page, fake_server: RunningServer) -> None:
     page.goto(fake_server.http)
     rate(page, "A fine film")
     status = page.get_by_role("status")

@@ -52,7 +52,7 @@ def expect_typist(friend: Page, state: str) -> None:
     expect(friend.locator("#typist")).to_have_attribute("data-state", state, timeout=30_000)
 
 
-def test_who_watches_follows_within_300_ms_sees_the_same_bars_and_cannot_write(
+def test_a_watcher_follows_within_300_ms_sees_the_same_bars_and_cannot_write(
     page: Page, friend: Page, real_server: RunningServer
 ) -> None:
     friend.goto(share(page, real_server))
@@ -88,7 +88,7 @@ def test_who_watches_follows_within_300_ms_sees_the_same_bars_and_cannot_write(
     assert page.locator("#review").input_value() == text
 
 
-def test_who_comes_late_sees_what_is_there_and_markup_stays_text(
+def test_a_late_watcher_sees_the_current_text_and_markup_stays_text(
     page: Page, friend: Page, fake_server: RunningServer
 ) -> None:
     link = share(page, fake_server)
@@ -135,7 +135,7 @@ def test_after_a_restart_of_the_server_both_go_on_in_the_same_room(page: Page, f
         expect(page.locator("#room-watchers")).to_contain_text("1 watcher")
 
 
-def test_who_watches_may_pause(page: Page, friend: Page, fake_server: RunningServer) -> None:
+def test_a_watcher_may_pause_the_bars(page: Page, friend: Page, fake_server: RunningServer) -> None:
     friend.goto(share(page, fake_server))
     page.locator("#review").fill("written before")
     expect(friend.locator("#watched-text")).to_have_text("written before")
@@ -147,9 +147,7 @@ def test_who_watches_may_pause(page: Page, friend: Page, fake_server: RunningSer
     expect(friend.locator("#watched-text")).to_have_text("written meanwhile")
 
 
-def test_where_websockets_are_blocked_nobody_can_watch_and_the_page_says_so(
-    page: Page, fake_server: RunningServer
-) -> None:
+def test_without_websockets_sharing_is_off_and_the_page_says_so(page: Page, fake_server: RunningServer) -> None:
     page.add_init_script("""window.WebSocket = class {
       constructor() { setTimeout(() => this.onclose?.({ code: 1006 })); }
       close() {}
@@ -182,7 +180,7 @@ def test_a_dead_link_is_said_in_one_sentence_and_no_banner(page: Page, data_dir:
         expect(page.locator("#verdict")).to_be_hidden()
 
 
-def test_who_watched_asks_again_for_a_room_that_comes_back_after_them(page: Page, fake_server: RunningServer) -> None:
+def test_a_watcher_retries_until_the_typist_of_a_room_reconnects(page: Page, fake_server: RunningServer) -> None:
     """As when servers restart one by one: the watcher comes to another one before the writer does."""
     state = {"type": "room.state", "text": "before", "is_fresh": False, "is_typist_here": True}
     error = {"type": "error", "error": {"code": "room_not_found", "message": "", "retryable": False}}

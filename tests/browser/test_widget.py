@@ -94,9 +94,7 @@ def test_the_page_hears_of_ratings_and_may_move_the_widget(
     expect_rated(page)
 
 
-def test_nobody_who_only_reads_the_page_costs_a_connection(
-    page: Page, site: ForeignSite, server: RunningServer
-) -> None:
+def test_a_visitor_who_does_not_type_opens_no_connection(page: Page, site: ForeignSite, server: RunningServer) -> None:
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
     embed(site, server, '<textarea id="comment"></textarea><starcast-meter for="comment"></starcast-meter>')

@@ -180,7 +180,7 @@ async def test_after_an_error_the_newest_text_is_tried() -> None:
         assert [message["text"] for message in server.visits[0].heard] == ["A", "A fine"]
 
 
-async def test_somebody_who_waits_is_told_after_the_last_try() -> None:
+async def test_a_pending_call_fails_after_the_last_try() -> None:
     async def always_fails(visit: Visit) -> None:
         await visit.greet()
         while True:
@@ -238,7 +238,7 @@ async def test_unknown_messages_and_stale_answers_are_passed_over() -> None:
         assert (await client.rate("A fine film")).stars == 9
 
 
-async def test_closing_ends_iterations_and_whoever_waits() -> None:
+async def test_closing_ends_iterations_and_pending_calls() -> None:
     async with fake_server(silent) as server:
         client = client_of(server)
         async with client:

@@ -14,12 +14,12 @@ NOWHERE = "ws://localhost:1"
 BRIEF = replace(HURRIED, outage_timeout_s=0.05)
 
 
-def test_nobody_waits_for_ever_unless_they_say_so() -> None:
+def test_calls_have_a_time_limit_unless_it_is_turned_off() -> None:
     assert (Options().outage_timeout_s or math.inf) <= 60
 
 
 @pytest.mark.parametrize("ask", [lambda client: client.rate("A fine film"), AsyncClient.connected])
-async def test_who_waits_is_told_why_there_is_no_server_and_the_client_tries_on(
+async def test_a_pending_call_gets_the_reason_of_an_outage_and_the_client_keeps_trying(
     ask: Callable[[AsyncClient], Awaitable[object]],
 ) -> None:
     async with AsyncClient(NOWHERE, options=BRIEF, proxy=None) as client:
@@ -36,7 +36,7 @@ def test_so_it_is_without_asyncio() -> None:
         assert "Connect call failed" in (client.trouble or "")
 
 
-async def test_a_server_that_keeps_silent_is_none() -> None:
+async def test_a_silent_server_counts_as_down() -> None:
     async with fake_server(silent) as server, client_of(server, BRIEF) as client:
         with pytest.raises(ConnectionFailed, match="the server keeps silent"):
             await client.rate("A fine film")
@@ -57,7 +57,7 @@ async def test_a_slow_server_that_has_answered_before_is_waited_for() -> None:
         assert (await client.rate("A fine")).text == "A fine"
 
 
-async def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
+async def test_a_cancelled_text_is_not_sent() -> None:
     back = asyncio.Event()
 
     async def works_later(visit: Visit) -> None:

@@ -72,7 +72,7 @@ def test_the_example_names_only_variables_that_the_compose_file_reads() -> None:
     assert {name for name in named if f"${{{name}" not in compose and f" {name}:\n" not in compose} == set()
 
 
-def test_a_variable_that_nobody_sets_is_not_given_as_an_empty_one() -> None:
+def test_unset_variables_are_not_passed_as_empty() -> None:
     variables = {**ENV_EXAMPLE, "STARCAST_SECRET_KEY": "k", "POSTGRES_PASSWORD": "p"}
     assert "STARCAST_ORIGINS" not in environment("web", variables)
     assert environment("web", {**variables, "STARCAST_ORIGINS": "https://a.example"})["STARCAST_ORIGINS"] == (

@@ -56,14 +56,14 @@ async def test_what_is_heavier_than_all_places_takes_them_all() -> None:
     assert inside(visitors) == [False, True]
 
 
-async def test_who_gives_up_in_line_makes_room_for_who_stands_behind() -> None:
+async def test_cancelled_work_makes_room_for_the_next_in_line() -> None:
     visitors = await visit(Gate(10), 6, 5, 4)
     visitors[1].task.cancel()
     await settle()
     assert inside(visitors) == [True, False, True]
 
 
-async def test_who_is_let_in_and_cancelled_at_once_leaves_no_place_taken() -> None:
+async def test_work_cancelled_on_admission_leaves_no_place_taken() -> None:
     gate = Gate(1)
     [first, second] = await visit(gate, 1, 1)
     first._leave.set()

@@ -21,7 +21,7 @@ def in_memory() -> Admissions:
     return Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst))
 
 
-def test_an_address_and_the_process_have_room_for_so_many_connections() -> None:
+def test_connections_are_limited_per_address_and_process() -> None:
     admissions = in_memory()
     limits = Limits(max_connections=3, max_connections_per_address=2)
     first = admissions.enter("a", limits)

@@ -31,7 +31,7 @@ def rows(client: Client) -> dict[str, str]:
     return {str(name): str(value) for name, value in found}
 
 
-def test_it_is_for_those_who_may_log_in_there(staff: Client, fake: FakeClassifier) -> None:
+def test_only_staff_can_open_it(staff: Client, fake: FakeClassifier) -> None:
     assert Client().get(PATH).status_code == 302
     visitor = Client()
     visitor.force_login(User.objects.create_user("visitor"))

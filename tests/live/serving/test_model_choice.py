@@ -21,7 +21,7 @@ def version_at_start() -> str:
     return load_at_start().classifier.info.version
 
 
-def test_models_are_found_beside_that_of_the_settings_and_in_the_data_folder(models: Path) -> None:
+def test_models_are_found_next_to_the_default_and_in_the_data_folder(models: Path) -> None:
     assert checkpoint_folders() == {"one": models / "shipped" / "one", "two": models / "checkpoints" / "two"}
     assert find_checkpoint("") == models / "shipped" / "one"
     with pytest.raises(CheckpointError, match="no checkpoint three"):
@@ -76,9 +76,7 @@ def test_the_newest_choice_answers_from_the_start(models: Path) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("fault", ["gone", "another of the same name", "damaged"])
-def test_a_choice_that_cannot_be_had_leaves_that_of_the_settings(
-    models: Path, caplog: pytest.LogCaptureFixture, fault: str
-) -> None:
+def test_a_missing_choice_leaves_the_default_model(models: Path, caplog: pytest.LogCaptureFixture, fault: str) -> None:
     folder = models / "checkpoints" / "two"
     choice = choice_of(folder)
     if fault == "gone":

@@ -32,9 +32,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
-    parser.add_argument("--gradio-python", default=default_gradio_python(), help="that has Gradio (%(default)s)")
-    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint folder (%(default)s)")
+    parser.add_argument("--gradio-python", default=default_gradio_python(), help="Python that has Gradio (%(default)s)")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
     options = parser.parse_args(argv)
     common = ["--checkpoint", str(options.checkpoint), "--output", str(options.output)]
     gradio = ["--gradio-python", options.gradio_python]

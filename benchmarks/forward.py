@@ -130,12 +130,14 @@ def describe(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=48, help="turns of each way and length, 2 or more (%(default)s)")
-    parser.add_argument("--starts", type=int, default=5, help="processes started for the first answer (%(default)s)")
-    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
-    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the costs, such as docs/images/cost.png")
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint folder (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="threads per forward pass (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=48, help="rounds per way and length, at least 2 (%(default)s)")
+    parser.add_argument("--starts", type=int, default=5, help="processes to start for the first answer (%(default)s)")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
+    parser.add_argument(
+        "--picture", type=Path, metavar="PNG", help="draw the chart to this file, such as docs/images/cost.png"
+    )
     options = parser.parse_args(argv)
     about = begin(PROGRAM, argv)
     ways = Ways(options.checkpoint, options.threads)

@@ -62,10 +62,10 @@ def _collected_rss_bytes(server: Server) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
-    parser.add_argument("--connections", type=int, default=1_000, help="(%(default)s)")
-    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
-    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    parser.add_argument("--connections", type=int, default=1_000, help="number of connections (%(default)s)")
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint folder (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="threads per forward pass (%(default)s)")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
     options = parser.parse_args(argv)
     if options.connections + _FIRST + _SPARE_FILES > (files := raise_file_limit()):
         parser.error(f"this process may open {files} files only: raise `ulimit -Hn`, or take fewer --connections")

@@ -154,11 +154,11 @@ def _collect_static_files(environment: dict[str, str]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
-    parser.add_argument("--loads", type=int, default=5, help="of each page, of which the median counts (%(default)s)")
-    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
-    parser.add_argument("--budget", action="store_true", help="fail where a page costs more than its device allows")
-    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    parser.add_argument("--loads", type=int, default=5, help="loads per page, for the median (%(default)s)")
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint folder (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="threads per forward pass (%(default)s)")
+    parser.add_argument("--budget", action="store_true", help="exit with 1 if a page is over its budget")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
     options = parser.parse_args(argv)
     chromium = next(filter(None, map(shutil.which, NAMES)), None)
     if chromium is None:

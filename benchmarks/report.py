@@ -251,8 +251,10 @@ def _number(value: float | None, digits: int = 1) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the --output of the benchmarks")
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw the pictures there, such as docs/images")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="output folder of the benchmarks")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="draw the charts to this folder, such as docs/images"
+    )
     options = parser.parse_args(argv)
     try:
         found = read_figures(options.folder)

@@ -84,12 +84,16 @@ def time_pairs(checkpoint: Path, texts: Sequence[Ids], rounds: int) -> dict[str,
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="block-causal (%(default)s)")
-    parser.add_argument("--data", type=Path, help="archive to calibrate and compare by (default: the tests' reviews)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=40, help="turns of each way and length (%(default)s)")
-    parser.add_argument("--texts", type=int, default=200, help="to compare with float32, at most (%(default)s)")
-    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    parser.add_argument(
+        "--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="folder of a block-causal checkpoint (%(default)s)"
+    )
+    parser.add_argument("--data", type=Path, help="archive to calibrate and compare on (default: the tests' reviews)")
+    parser.add_argument("--threads", type=int, default=2, help="threads per forward pass (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=40, help="rounds per way and length (%(default)s)")
+    parser.add_argument(
+        "--texts", type=int, default=200, help="maximum number of texts to compare with float32 (%(default)s)"
+    )
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
     options = parser.parse_args(argv)
     about = begin(PROGRAM, argv)
     texts = token_texts(options.checkpoint, read_texts(options.data)[: _CALIBRATION + options.texts])

@@ -156,13 +156,13 @@ def _line(sample: Sample) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20.0, help="(%(default)s)")
+    parser.add_argument("--minutes", type=float, default=20.0, help="duration (%(default)s)")
     parser.add_argument("--crowd", type=int, default=50, help="visitors at a time (%(default)s)")
     parser.add_argument("--every-s", type=float, default=15.0, help="seconds between samples (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of who types what, and for how long (%(default)s)")
-    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
-    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the visits and their texts (%(default)s)")
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint folder (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="threads per forward pass (%(default)s)")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
     options = parser.parse_args(argv)
     raise_file_limit()
     about = begin(PROGRAM, argv)

@@ -199,25 +199,30 @@ def _numbers(listed: str) -> list[int]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
     add = parser.add_argument
-    add("--peers", type=_names, default=[*PEERS, FLOOR], help=f"of {', '.join(PEERS)}, {FLOOR}; all by default")
-    add("--typists", type=_numbers, default=[1, 4, 16, 64, 256], help="numbers to measure (1,4,16,64,256)")
-    add("--kinds", type=_names, default=list(KINDS), help=f"of {', '.join(KINDS)}; all by default")
-    add("--duration-s", type=float, default=20.0, help="seconds that count (%(default)s)")
-    add("--warmup-s", type=float, default=5.0, help="seconds of typing before (%(default)s)")
-    add("--keys-per-s", type=float, default=6.0, help="mean of one typist (%(default)s)")
-    add("--seed", type=int, default=1, help="of what is typed, and when (%(default)s)")
+    add(
+        "--peers",
+        type=_names,
+        default=[*PEERS, FLOOR],
+        help=f"servers to measure: {', '.join(PEERS)}, {FLOOR} (default: all)",
+    )
+    add("--typists", type=_numbers, default=[1, 4, 16, 64, 256], help="numbers of typists (1,4,16,64,256)")
+    add("--kinds", type=_names, default=list(KINDS), help=f"kinds of text: {', '.join(KINDS)} (default: all)")
+    add("--duration-s", type=float, default=20.0, help="measured seconds (%(default)s)")
+    add("--warmup-s", type=float, default=5.0, help="seconds of typing before the measurement (%(default)s)")
+    add("--keys-per-s", type=float, default=6.0, help="mean keys per second of a typist (%(default)s)")
+    add("--seed", type=int, default=1, help="seed of keys and their times (%(default)s)")
     add(
         "--data", type=Path, help="archive of the Large Movie Review Dataset to type from (default: the tests' reviews)"
     )
-    add("--find-limit", action="store_true", help="search the most typists with p95 below --limit-ms and no key lost")
-    add("--limit-ms", type=float, default=100.0, help="(%(default)s)")
-    add("--most-typists", type=int, default=1024, help="where the search ends (%(default)s)")
-    add("--server-cores", type=parse_cores, help="such as 0,2-3 (default: all)")
-    add("--client-cores", type=parse_cores, help="(default: all)")
-    add("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
-    add("--threads", type=int, default=2, help="threads of a forward pass (%(default)s)")
-    add("--gradio-python", default=default_gradio_python(), help="the Python that has Gradio (%(default)s)")
-    add("--output", type=Path, default=DEFAULT_OUTPUT, help="folder of the figures (%(default)s)")
+    add("--find-limit", action="store_true", help="find the maximum number of typists with p95 below --limit-ms")
+    add("--limit-ms", type=float, default=100.0, help="maximum p95 in milliseconds (%(default)s)")
+    add("--most-typists", type=int, default=1024, help="upper end of the search (%(default)s)")
+    add("--server-cores", type=parse_cores, help="CPU cores of the server, such as 0,2-3 (default: all)")
+    add("--client-cores", type=parse_cores, help="CPU cores of the client (default: all)")
+    add("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint folder (%(default)s)")
+    add("--threads", type=int, default=2, help="threads per forward pass (%(default)s)")
+    add("--gradio-python", default=default_gradio_python(), help="Python that has Gradio (%(default)s)")
+    add("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
     return parser
 
 

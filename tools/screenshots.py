@@ -172,7 +172,7 @@ def opened(
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.screenshots", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all without one: {' '.join(ALL)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"pictures to take (default: all): {' '.join(ALL)}")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "images", help="folder to write")
     options = parser.parse_args()
     names = options.names or ALL

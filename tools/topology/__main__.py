@@ -54,10 +54,14 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.topology", description=__doc__)
     parser.add_argument("--replicas", type=int, default=3, help="servers behind the proxy (default: %(default)s)")
-    parser.add_argument("--backend", default="onnx", help="as STARCAST_BACKEND (default: %(default)s)")
-    parser.add_argument("--typists", type=int, default=20, help="who type during faults (default: %(default)s)")
-    parser.add_argument("--faults", action="store_true", help="kill and stop parts, say what came of it, and stop")
-    parser.add_argument("--check", action="store_true", help="stop when the conformance suite has run")
+    parser.add_argument(
+        "--backend", default="onnx", help="model backend, as in STARCAST_BACKEND (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--typists", type=int, default=20, help="number of typists during faults (default: %(default)s)"
+    )
+    parser.add_argument("--faults", action="store_true", help="kill and stop parts, print the effect, and exit")
+    parser.add_argument("--check", action="store_true", help="exit after the conformance suite")
     options = parser.parse_args()
     # Shut everything down as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -105,17 +105,17 @@ def says_nothing_to_people_over_http(path: str, status: int, body: Message) -> t
 TRUTHFUL = Mutation()
 WITH_KEYS = Mutation(needs_key=True)
 OPTIONS = "session.update is answered by session.updated"
-BAD_OPTIONS = "min_interval_ms that is negative"
-INTERVAL = "min_interval_ms keeps predictions apart"
-CANCEL = "cancel forgets the text that waits"
+BAD_OPTIONS = "an invalid min_interval_ms"
+INTERVAL = "min_interval_ms delays predictions"
+CANCEL = "cancel drops the waiting text"
 NO_WAIT = "flush does not wait"
-UNKNOWN_SEQ = "explain of a seq that was never rated"
-SPANS = "explain is answered by spans"
-DECISIVE = "a word that decides"
+UNKNOWN_SEQ = "explain of an unrated seq"
+SPANS = "explain is answered by weighted spans"
+DECISIVE = "a decisive word"
 TWIN_EXPLAINS = "POST /api/v1/explain gives"
 TWIN_RATES = "POST /api/v1/predict gives"
 TWIN_RATES_MANY = "POST /api/v1/predict rates many"
-HTTP_ERRORS = "errors over HTTP"
+HTTP_ERRORS = "HTTP errors"
 MUTANTS = {
     "no session.updated": (without("session.updated"), {OPTIONS, BAD_OPTIONS, INTERVAL, CANCEL, NO_WAIT}),
     "options confirmed and ignored": (
@@ -126,27 +126,27 @@ MUTANTS = {
     "cancel ignored": (ignoring("cancel"), {CANCEL}),
     "no answer to explain of what was not rated": (
         Mutation(said=keeps_errors_of_explain),
-        {UNKNOWN_SEQ, "explain of a text that was refused"},
+        {UNKNOWN_SEQ, "explain of a refused text"},
     ),
     "no spans": (with_fields("explanation", spans=[]), {DECISIVE, TWIN_EXPLAINS}),
     "spans past the text": (Mutation(said=puts_spans_past_the_text), {SPANS, DECISIVE, TWIN_EXPLAINS}),
     "explanations of older texts": (
         Mutation(said=explains_what_is_old),
-        {"explain of a text that is no longer the newest", "newer text drops an explanation"},
+        {"explain of an older text", "a newer text cancels an explanation"},
     ),
     "empty messages": (Mutation(said=says_nothing_to_people), {"errors have a message"}),
     "interval always 1 to 10": (with_fields("prediction", interval=[1, 10]), {"the interval of a prediction"}),
     "interval of one label": (with_fields("prediction", interval=[7, 7]), {"the interval of a prediction"}),
-    "never truncated": (with_fields("prediction", truncated=False), {"a text of more words"}),
-    "always truncated": (with_fields("prediction", truncated=True), {"a text of more words"}),
+    "never truncated": (with_fields("prediction", truncated=False), {"a text with more words"}),
+    "always truncated": (with_fields("prediction", truncated=True), {"a text with more words"}),
     "key echoed": (Mutation(subprotocol=lambda offered, _: next(iter(offered), None)), {
-        "a key among the subprotocols", "the subprotocol starcast.v1 is echoed", "other versions only",
+        "a key in the subprotocols", "the subprotocol starcast.v1 is echoed", "only other subprotocols",
     }),
     "every key accepted": (Mutation(knows_key=lambda _: True), {
-        "a wrong key: error", "a wrong key over HTTP", "a key among the subprotocols",
+        "a wrong key: error", "a wrong key over HTTP", "a key in the subprotocols",
     }),
     "keys refused as if to come back": (Mutation(close_code=lambda code: 4000 if code == 4504 else code), {
-        "a wrong key: error", "a key among the subprotocols",
+        "a wrong key: error", "a key in the subprotocols",
     }),
     "HTTP: wrong numbers": (Mutation(http=shifts_ratings), {TWIN_RATES}),
     "HTTP: many texts fail": (Mutation(http=has_no_error_for_many), {TWIN_RATES_MANY}),
@@ -177,7 +177,7 @@ async def test_a_server_that_breaks_one_promise_fails_that_check_alone(
     ("mutation", "broken"),
     [
         (WITH_KEYS, set()),
-        (Mutation(needs_key=True, close_code=lambda code: 4000 if code == 4503 else code), {"no key where one"}),
+        (Mutation(needs_key=True, close_code=lambda code: 4000 if code == 4503 else code), {"no key when one"}),
         (
             Mutation(needs_key=True, http=lambda _, status, body: (400 if status == 401 else status, body)),
             {"no key over HTTP", "a wrong key over HTTP"},

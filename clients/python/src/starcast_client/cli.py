@@ -26,13 +26,13 @@ def until_nobody_reads(run: Callable[[], int]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="starcast", description="Star ratings of a film review as it is written.")
+    parser = argparse.ArgumentParser(prog="starcast", description="Star ratings of a film review as it is typed.")
     parser.add_argument("--version", action="version", version=f"starcast {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     live = commands.add_parser(
         "live",
-        help="rate what you type, in this terminal",
-        description="Shows eight bars and the expected stars while you type. Ctrl-Q quits.",
+        help="rate a text as you type it in this terminal",
+        description="Show eight bars and the expected stars as you type. Ctrl-Q quits.",
     )
     live.add_argument("url", nargs="?", default=DEFAULT_URL, metavar="URL", help=f"default: {DEFAULT_URL}")
     score = commands.add_parser("score", help="rate the reviews of a file", description=scoring.DESCRIPTION)

@@ -70,7 +70,7 @@ async def _unknown_fields_are_ignored(target: Target) -> None:
         expect(answer["type"] == "prediction", "a prediction", answer)
 
 
-@check(CHECKS, "a message of too many bytes: error too_large, and the socket stays open")
+@check(CHECKS, "a message with too many bytes: error too_large, and the socket stays open")
 async def _too_large(target: Target) -> None:
     async with target.greeted() as peer:
         frame = json.dumps({"type": "text.update", "seq": 1, "text": ""})
@@ -79,7 +79,7 @@ async def _too_large(target: Target) -> None:
         await peer.rating(2, "A fine film")
 
 
-@check(CHECKS, "a text of too many characters: error text_too_long with its seq; one less is answered")
+@check(CHECKS, "a text with too many characters: error text_too_long with its seq; one less is answered")
 async def _too_long(target: Target) -> None:
     async with target.greeted() as peer:
         limit = peer.greeting["limits"]["max_chars"]
@@ -89,7 +89,7 @@ async def _too_long(target: Target) -> None:
         await peer.rating(2, "a" * limit)
 
 
-@check(CHECKS, "a lone surrogate is answered, by the rating of U+FFFD in its place")
+@check(CHECKS, "a lone surrogate is rated as U+FFFD")
 async def _lone_surrogate(target: Target) -> None:
     async with target.greeted() as peer:
         broken = await peer.rating(1, "half \ud83d of it")
@@ -97,7 +97,7 @@ async def _lone_surrogate(target: Target) -> None:
         expect_same(broken, replaced)
 
 
-@check(CHECKS, "spaces, NUL, combining marks, zero-width characters, bidi controls, emoji and Cyrillic are answered")
+@check(CHECKS, "spaces, NUL, combining marks, zero-width characters, bidi controls, emoji and Cyrillic are rated")
 async def _strange_texts(target: Target) -> None:
     texts = (
         "   ", "\x00", "a\x00b", "e" + "\u0301" * 2_000, "\u200b\u200c\u200d\ufeff", "\u202eevil\u202c", "😀" * 500,

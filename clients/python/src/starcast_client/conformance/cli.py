@@ -32,12 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the suite. Returns 0 if all checks pass, 1 if one fails, 2 if no server lets us in."""
     parser = argparse.ArgumentParser(
         prog="starcast-conformance",
-        description="Holds a server to the protocol starcast.v1: PASS, FAIL or SKIP for each promise.",
-        epilog="Exit status: 0 no promise is broken, 1 at least one is, 2 no server lets us in.",
+        description="Test a server against the protocol starcast.v1: PASS, FAIL or SKIP for each rule.",
+        epilog="Exit status: 0 if no rule is broken, 1 if one is, 2 if no server lets us in.",
     )
-    parser.add_argument("url", metavar="URL", help="like ws://localhost:8000 or https://example.org")
-    parser.add_argument("--flood", action="store_true", help="test the rate limit too, by sending far too much")
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for one answer (default: 10)")
+    parser.add_argument("url", metavar="URL", help="such as ws://localhost:8000 or https://example.org")
+    parser.add_argument("--flood", action="store_true", help="also test the rate limit, by sending far too much")
+    parser.add_argument(
+        "--timeout", type=float, default=10.0, metavar="SECONDS", help="time limit of one answer (default: 10)"
+    )
     add_key_argument(parser)
     arguments = parser.parse_args(argv)
     try:

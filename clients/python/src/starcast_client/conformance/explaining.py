@@ -13,7 +13,7 @@ _WITHIN_ONE = frozenset({_JOINED.index("\u0301"), _JOINED.index("\u200d"), _JOIN
 _LONG = " ".join(f"Scene {number} is slow, and scene {number + 1} is superb." for number in range(1, 60, 2))
 
 
-@check(CHECKS, "explain is answered by spans of weights that lie within the text and cut no character in two")
+@check(CHECKS, "explain is answered by weighted spans that lie within the text and split no character")
 async def _spans_lie_within_the_text(target: Target) -> None:
     async with target.greeted() as peer:
         rating = await peer.rating(7, _JOINED)
@@ -29,7 +29,7 @@ async def _spans_lie_within_the_text(target: Target) -> None:
         expect(begins == sorted(begins), "spans in the order of the text", begins)
 
 
-@check(CHECKS, "a word that decides has a span with a weight")
+@check(CHECKS, "a decisive word has a span with a weight")
 async def _decisive_words_have_weight(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.rating(1, DECISIVE)
@@ -38,7 +38,7 @@ async def _decisive_words_have_weight(target: Target) -> None:
         expect(bool(found), f"a span of {DECISIVE[slice(*_WORD)]!r}", spans)
 
 
-@check(CHECKS, "explain right after a text is answered after the prediction of that text")
+@check(CHECKS, "explain right after a text is answered after its prediction")
 async def _explain_waits_for_the_rating(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.send("text.update", seq=1, text=DECISIVE)
@@ -48,7 +48,7 @@ async def _explain_waits_for_the_rating(target: Target) -> None:
         expect(kinds == [("prediction", 1), ("explanation", 1)], "a prediction, then an explanation", kinds)
 
 
-@check(CHECKS, "explain of a seq that was never rated: error bad_request with that seq")
+@check(CHECKS, "explain of an unrated seq: error bad_request with that seq")
 async def _unknown_seq_is_an_error(target: Target) -> None:
     async with target.greeted() as peer:
         # Before any text, and with another number.
@@ -59,7 +59,7 @@ async def _unknown_seq_is_an_error(target: Target) -> None:
             await peer.rating(seq, DECISIVE)
 
 
-@check(CHECKS, "explain of a text that was refused: an error with its seq")
+@check(CHECKS, "explain of a refused text: error with its seq")
 async def _refused_text_is_not_explained(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.send("text.update", seq=1, text="a" * (peer.greeting["limits"]["max_chars"] + 1))
@@ -68,7 +68,7 @@ async def _refused_text_is_not_explained(target: Target) -> None:
         expect(answer["type"] == "error" and answer["error"].get("seq") == 1, "an error with seq 1", answer)
 
 
-@check(CHECKS, "explain of a text that is no longer the newest is passed over")
+@check(CHECKS, "explain of an older text gets no answer")
 async def _older_text_is_passed_over(target: Target) -> None:
     async with target.greeted() as peer:
         for seq in (1, 2):
@@ -77,7 +77,7 @@ async def _older_text_is_passed_over(target: Target) -> None:
         await peer.expect_nothing()
 
 
-@check(CHECKS, "newer text drops an explanation: none comes of the older text after the newer one's prediction")
+@check(CHECKS, "a newer text cancels an explanation: it does not come after the newer text's prediction")
 async def _newer_text_drops_an_explanation(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.rating(1, _LONG)

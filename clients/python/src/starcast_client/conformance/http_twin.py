@@ -17,7 +17,7 @@ async def _same_numbers(target: Target) -> None:
             expect_same(await peer.rating(seq, text), body)
 
 
-@check(CHECKS, "POST /api/v1/predict rates many texts in their order, and one that is too long costs no other")
+@check(CHECKS, "POST /api/v1/predict rates many texts in order, and an error affects only its text")
 async def _many_texts(target: Target) -> None:
     async with target.greeted() as peer:
         too_long = "a" * (peer.greeting["limits"]["max_chars"] + 1)
@@ -29,7 +29,7 @@ async def _many_texts(target: Target) -> None:
             expect_same(await peer.rating(seq, text), result)
 
 
-@check(CHECKS, "POST /api/v1/explain gives the parts that the socket gives")
+@check(CHECKS, "POST /api/v1/explain gives the same spans as the socket")
 async def _same_explanation(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.rating(1, DECISIVE)
@@ -44,7 +44,7 @@ async def _same_explanation(target: Target) -> None:
         expect(apart < 1e-2, "the same weights", f"a difference of {apart:.2g}")
 
 
-@check(CHECKS, "GET /api/v1/model says what the greeting says")
+@check(CHECKS, "GET /api/v1/model agrees with the greeting")
 async def _same_model(target: Target) -> None:
     async with target.greeted() as peer:
         status, body = await target.get("/api/v1/model")
@@ -55,7 +55,7 @@ async def _same_model(target: Target) -> None:
         expect(bool(shared) and shared.items() <= body["limits"].items(), f"limits {shared}", body.get("limits"))
 
 
-@check(CHECKS, "errors over HTTP have a status, and the code and message that the socket would give")
+@check(CHECKS, "HTTP errors have a status, and the code and message of the socket")
 async def _errors(target: Target) -> None:
     async with target.greeted() as peer:
         too_long = {"text": "a" * (peer.greeting["limits"]["max_chars"] + 1)}
@@ -79,7 +79,7 @@ async def _healthz(target: Target) -> None:
     expect(status == 200, "status 200", f"{status} {body}")
 
 
-@check(CHECKS, "GET /readyz: status 200, for the model answers")
+@check(CHECKS, "GET /readyz: status 200")
 async def _readyz(target: Target) -> None:
     status, body = await target.get("/readyz")
     if status == 404 and target.url.startswith("wss:"):

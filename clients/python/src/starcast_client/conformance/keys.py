@@ -22,7 +22,7 @@ async def _wrong_key_is_refused(target: Target) -> None:
         await peer.expect_close(4504)
 
 
-@check(CHECKS, "a key among the subprotocols is checked, and never echoed")
+@check(CHECKS, "a key in the subprotocols is checked and never echoed")
 async def _keys_are_not_echoed(target: Target) -> None:
     keyless = target.with_key(None)
     # A server that echoes the first subprotocol would leak the key.
@@ -37,7 +37,7 @@ async def _keys_are_not_echoed(target: Target) -> None:
             expect(greeting["type"] == "session.created", "the greeting", greeting)
 
 
-@check(CHECKS, "no key where one is needed: error key_missing, close 4503")
+@check(CHECKS, "no key when one is required: error key_missing, close 4503")
 async def _missing_key_is_refused(target: Target) -> None:
     async with target.with_key(None).open() as peer:
         answer = await peer.receive()
@@ -62,7 +62,7 @@ async def _wrong_key_is_refused_over_http(target: Target) -> None:
     expect((status, body.get("error", {}).get("code")) == (401, "key_invalid"), "401 key_invalid", f"{status} {body}")
 
 
-@check(CHECKS, "no key over HTTP where one is needed: status 401, error key_missing")
+@check(CHECKS, "no key over HTTP when one is required: status 401, error key_missing")
 async def _missing_key_is_refused_over_http(target: Target) -> None:
     status, body = await target.with_key(None).post("/api/v1/predict", _TEXT)
     if status == 200:

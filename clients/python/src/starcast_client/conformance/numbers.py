@@ -17,7 +17,7 @@ _TAIL = 0.1
 _ROUNDING = 1e-3
 
 
-@check(CHECKS, "a prediction has eight probabilities that sum to 1, and figures that agree with them")
+@check(CHECKS, "a prediction has eight probabilities that sum to 1, and its other numbers agree with them")
 async def _prediction_has_all_fields(target: Target) -> None:
     async with target.greeted() as peer:
         answer = await peer.rating(1, TEXTS[0])
@@ -35,14 +35,14 @@ async def _prediction_has_all_fields(target: Target) -> None:
         expect({"queue", "inference"} <= answer.get("timing_ms", {}).keys(), "queue and inference in timing_ms", answer)
 
 
-@check(CHECKS, "the interval of a prediction is that of the central 80 % of its probabilities")
+@check(CHECKS, "the interval of a prediction holds the central 80 % of its probabilities")
 async def _interval_is_central(target: Target) -> None:
     async with target.greeted() as peer:
         for seq, text in enumerate(TEXTS):
             _expect_central(await peer.rating(seq, text), peer.greeting["labels"])
 
 
-@check(CHECKS, "a text of more words than the model reads tokens is truncated, and a short one is not")
+@check(CHECKS, "a text with more words than max_tokens is truncated, and a short one is not")
 async def _long_texts_are_truncated(target: Target) -> None:
     async with target.greeted() as peer:
         max_tokens, limits = peer.greeting["model"]["max_tokens"], peer.greeting["limits"]
@@ -57,7 +57,7 @@ async def _long_texts_are_truncated(target: Target) -> None:
         expect(long["tokens"] <= max_tokens, f"at most {max_tokens} tokens", long["tokens"])
 
 
-@check(CHECKS, "a text gives the same numbers again, after other texts and on another connection, to 1e-3")
+@check(CHECKS, "a text gets the same numbers again, after other texts and on another connection, to 1e-3")
 async def _same_numbers_again(target: Target) -> None:
     async with target.greeted() as peer, target.greeted() as other:
         first = [await peer.rating(seq, text) for seq, text in enumerate(TEXTS, start=1)]

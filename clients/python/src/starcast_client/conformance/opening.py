@@ -8,7 +8,7 @@ from starcast_client.messages import LABELS, SUBPROTOCOL
 CHECKS: list[Check] = []
 
 
-@check(CHECKS, "the greeting comes first, with all its fields")
+@check(CHECKS, "the greeting is the first message and has all fields")
 async def _greeting_has_all_fields(target: Target) -> None:
     async with target.greeted() as peer:
         greeting = peer.greeting
@@ -40,14 +40,14 @@ async def _subprotocol_is_echoed(target: Target) -> None:
         expect((await peer.receive())["type"] == "session.created", "the greeting", "another message")
 
 
-@check(CHECKS, "a client that offers no subprotocol is served, and none is echoed")
+@check(CHECKS, "a client without a subprotocol is served, and none is echoed")
 async def _no_subprotocol_is_served(target: Target) -> None:
     async with target.open(subprotocols=None) as peer:
         expect(peer.connection.subprotocol is None, "no subprotocol", peer.connection.subprotocol)
         expect((await peer.receive())["type"] == "session.created", "the greeting", "another message")
 
 
-@check(CHECKS, "other versions only: error version_not_offered, close 4512")
+@check(CHECKS, "only other subprotocols: error version_not_offered, close 4512")
 async def _other_versions_are_refused(target: Target) -> None:
     async with target.open(subprotocols=("starcast.v999",)) as peer:
         expect(peer.connection.subprotocol is None, "no subprotocol", peer.connection.subprotocol)
@@ -69,7 +69,7 @@ async def _foreign_origin_is_refused(target: Target) -> None:
         await peer.expect_close(4520)
 
 
-@check(CHECKS, "a malformed Origin is refused, and no server error")
+@check(CHECKS, "a malformed Origin is refused without a server error")
 async def _malformed_origin_is_refused(target: Target) -> None:
     try:
         async with target.with_key(None).open(origin="http://[") as peer:
@@ -80,7 +80,7 @@ async def _malformed_origin_is_refused(target: Target) -> None:
             raise Failed(f"expected a refusal, got status {status}") from None
 
 
-@check(CHECKS, "ping is answered by pong with the same id, and without id as well")
+@check(CHECKS, "ping is answered by pong with the same id, or without one")
 async def _ping_pong(target: Target) -> None:
     async with target.greeted() as peer:
         pong = await peer.ask("ping", id="a-1")

@@ -13,7 +13,7 @@ _LONGEST_MS = 60_000
 """Longer than any check lasts, so that a text waits for certain."""
 
 
-@check(CHECKS, "session.update is answered by session.updated with all options in force")
+@check(CHECKS, "session.update is answered by session.updated with all options")
 async def _options_are_confirmed(target: Target) -> None:
     async with target.greeted() as peer:
         for chosen in ({"min_interval_ms": 250}, {}, {"later_option": 1}):
@@ -21,7 +21,7 @@ async def _options_are_confirmed(target: Target) -> None:
             expect(answer["session"].get("min_interval_ms") == 250, "min_interval_ms 250 in force", answer)
 
 
-@check(CHECKS, "min_interval_ms that is negative or no number: error bad_request, and the option stays as it was")
+@check(CHECKS, "an invalid min_interval_ms: error bad_request, and the option does not change")
 async def _bad_options_are_refused(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.choose(min_interval_ms=250)
@@ -32,7 +32,7 @@ async def _bad_options_are_refused(target: Target) -> None:
         expect(answer["session"].get("min_interval_ms") == 250, "min_interval_ms 250 in force", answer)
 
 
-@check(CHECKS, "min_interval_ms keeps predictions apart, and the newest text is answered after it")
+@check(CHECKS, "min_interval_ms delays predictions, and then the newest text is answered")
 async def _interval_is_kept(target: Target) -> None:
     clock = asyncio.get_running_loop()
     async with target.greeted() as peer:
@@ -59,7 +59,7 @@ async def _flush_does_not_wait(target: Target) -> None:
         expect((final.get("seq"), final.get("is_final")) == (2, True), "seq 2 final", final)
 
 
-@check(CHECKS, "cancel forgets the text that waits: no flush brings it back, and it counts as skipped")
+@check(CHECKS, "cancel drops the waiting text: flush does not bring it back, and it counts as skipped")
 async def _cancel_forgets_what_waits(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.choose(min_interval_ms=_LONGEST_MS)
@@ -75,7 +75,7 @@ async def _cancel_forgets_what_waits(target: Target) -> None:
         await peer.expect_nothing()
 
 
-@check(CHECKS, "cancel: texts of before are answered or count as skipped, and the next one is answered")
+@check(CHECKS, "cancel: earlier texts are answered or skipped, and the next one is answered")
 async def _cancel_loses_no_count(target: Target) -> None:
     async with target.greeted() as peer:
         for seq in (1, 2, 3):

@@ -19,14 +19,14 @@ async def _type(peer: Peer, count: int) -> list[Message]:
     return answers
 
 
-@check(CHECKS, "of many texts sent at once the newest is answered, and predictions come in increasing seq")
+@check(CHECKS, "the newest of many texts is answered, and predictions come in increasing seq")
 async def _newest_is_answered(target: Target) -> None:
     async with target.greeted() as peer:
         seqs = [answer["seq"] for answer in await _type(peer, 40)]
         expect(seqs == sorted(set(seqs)) and seqs[-1] == 40, "increasing seq up to 40", seqs)
 
 
-@check(CHECKS, "answered and skipped texts add up to those that were sent")
+@check(CHECKS, "answered and skipped texts add up to the number sent")
 async def _skipped_counts_add_up(target: Target) -> None:
     async with target.greeted() as peer:
         answers = await _type(peer, 40)
@@ -34,7 +34,7 @@ async def _skipped_counts_add_up(target: Target) -> None:
         expect(total == 40, "40 texts answered or skipped", total)
 
 
-@check(CHECKS, "seq may start anywhere and leave gaps, up to 9007199254740991")
+@check(CHECKS, "seq may start anywhere and have gaps, up to 9007199254740991")
 async def _gaps_do_no_harm(target: Target) -> None:
     async with target.greeted() as peer:
         for seq in (0, 17, 2**53 - 1):
@@ -52,7 +52,7 @@ async def _seq_must_increase(target: Target) -> None:
         await peer.rating(6, REVIEW)
 
 
-@check(CHECKS, "flush after the answer brings the same rating again, with is_final")
+@check(CHECKS, "flush after the answer repeats the rating with is_final")
 async def _flush_answers_again(target: Target) -> None:
     async with target.greeted() as peer:
         answer = await peer.rating(1, REVIEW)
@@ -64,7 +64,7 @@ async def _flush_answers_again(target: Target) -> None:
         expect(final["probabilities"] == answer["probabilities"], "the same probabilities", final)
 
 
-@check(CHECKS, "flush right after a text brings the newest text's rating with is_final, exactly once")
+@check(CHECKS, "flush right after a text returns its rating with is_final, exactly once")
 async def _flush_under_way(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.send("text.update", seq=1, text=REVIEW)

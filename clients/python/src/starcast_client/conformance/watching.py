@@ -28,7 +28,7 @@ async def _close(peer: Peer) -> None:
     await _until(peer, "room.closed")
 
 
-@check(CHECKS, "who watches a room sees the present text and its rating, and every change of it")
+@check(CHECKS, "a watcher sees the current text and rating, and every change")
 async def _watchers_follow(target: Target) -> None:
     async with target.greeted() as typist:
         await typist.rating(1, TEXT)
@@ -43,7 +43,7 @@ async def _watchers_follow(target: Target) -> None:
         await _close(typist)
 
 
-@check(CHECKS, "who watches cannot write: error unknown_type")
+@check(CHECKS, "a watcher cannot write: error unknown_type")
 async def _watchers_cannot_write(target: Target) -> None:
     async with target.greeted() as typist:
         room = await _open(typist)
@@ -54,7 +54,7 @@ async def _watchers_cannot_write(target: Target) -> None:
         await _close(typist)
 
 
-@check(CHECKS, "a room that is closed: room.closed to all, and close 4522 to those who watch")
+@check(CHECKS, "closing a room: room.closed to everyone, and close 4522 for watchers")
 async def _closed_rooms_end(target: Target) -> None:
     async with target.greeted() as typist:
         room = await _open(typist)
@@ -67,7 +67,7 @@ async def _closed_rooms_end(target: Target) -> None:
             await watcher.expect_close(4522)
 
 
-@check(CHECKS, "the secret of a room goes on in it from another connection")
+@check(CHECKS, "the secret of a room continues it on another connection")
 async def _typists_come_back(target: Target) -> None:
     async with target.greeted() as typist:
         room = await _open(typist)
@@ -78,7 +78,7 @@ async def _typists_come_back(target: Target) -> None:
         await _close(back)
 
 
-@check(CHECKS, "what is no name of a room: error room_not_found, close 4522")
+@check(CHECKS, "an invalid room id: error room_not_found, close 4522")
 async def _no_room_is_refused(target: Target) -> None:
     async with target.open(path="/ws/v1/watch/none/") as watcher:
         await _until(watcher, "session.created")

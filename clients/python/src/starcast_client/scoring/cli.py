@@ -16,9 +16,9 @@ from starcast_client.scoring.score import Stopped, score
 from starcast_client.scoring.writers import Output, Record, open_output
 
 DESCRIPTION = """\
-Rate the reviews of a file: text (one a line), CSV, JSONL or Parquet, told by its ending. The ratings go in the same
-order to JSONL, CSV or Parquet, told by the ending of OUTPUT. Rows that OUTPUT has already are skipped, so that an
-interrupted run goes on where it stopped. Exit status: 0 all rated, 1 some rows have an error, 2 stopped.
+Rate the reviews of a file: text (one per line), CSV, JSONL or Parquet, by its suffix. The ratings are written in the
+same order as JSONL, CSV or Parquet, by the suffix of OUTPUT. Rows that are already in OUTPUT are skipped, so a run can
+be resumed. Exit status: 0 if all rows are rated, 1 if some have an error, 2 if the run stopped.
 """
 
 # A batch job can wait half a minute for a busy server.
@@ -27,15 +27,15 @@ _OPTIONS: Final = Options(max_connect_attempts=8, max_retries=8, outage_timeout_
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="- for standard input")
-    parser.add_argument("--output", type=Path, help="default: FILE with .ratings.jsonl in place of its ending")
-    parser.add_argument("--format", choices=KINDS, help="what FILE is, where its ending does not say")
-    parser.add_argument("--column", default="text", help="where the text is, in CSV, JSONL and Parquet (default: text)")
-    parser.add_argument("--connections", type=int, default=8, help="texts that are rated at a time (default: 8)")
+    parser.add_argument("file", type=Path, metavar="FILE", help="input file, or - for standard input")
+    parser.add_argument("--output", type=Path, help="output file (default: FILE with the suffix .ratings.jsonl)")
+    parser.add_argument("--format", choices=KINDS, help="format of FILE, if its suffix does not say")
+    parser.add_argument("--column", default="text", help="column of the text in CSV, JSONL and Parquet (default: text)")
+    parser.add_argument("--connections", type=int, default=8, help="texts to rate at a time (default: 8)")
     parser.add_argument(
-        "--keep-going", action="store_true", help="record errors that may pass and go on; the next run tries again"
+        "--keep-going", action="store_true", help="record retryable errors and go on; the next run retries them"
     )
-    parser.add_argument("--any-model", action="store_true", help="go on also where the server has another model")
+    parser.add_argument("--any-model", action="store_true", help="continue even if the server has another model")
 
 
 def run(arguments: argparse.Namespace) -> int:

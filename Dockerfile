@@ -1,19 +1,19 @@
-# The server alone, with the checkpoint it serves: no torch, no training, no tests.
+# The server with its checkpoint, without PyTorch, training and tests.
 #   docker build -t starcast .
 #   docker run -p 8000:8000 -v starcast:/data -e STARCAST_SECRET_KEY=... starcast
-# docs/configuration.md lists the variables, docs/operations.md is about a whole site.
+# docs/configuration.md lists the variables, docs/operations.md describes a whole site.
 
 FROM python:3.12-slim AS build
 RUN python -m venv --without-pip /venv
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY project/constraints.txt project/
-# The project holds no packages of its own to install: this installs what it depends on.
+# The project has no packages of its own: this installs its dependencies.
 RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
     -c project/constraints.txt ".[postgres,redis]"
 
 FROM python:3.12-slim
-# What serves installs nothing. A new volume begins with the folders that are here.
+# The final stage needs no installer. A new volume starts with these folders.
 RUN pip uninstall --yes --quiet pip \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin starcast \
     && install --directory --owner=starcast --group=starcast /data /data/checkpoints
@@ -30,14 +30,14 @@ ENV PATH=/venv/bin:$PATH \
     STARCAST_DATA_DIR=/data \
     STARCAST_STATIC_DIR=/app/collected
 
-# A stylesheet or module that names a missing file fails here, and not at the start.
+# A stylesheet or module that refers to a missing file fails here instead of at start.
 RUN STARCAST_SECRET_KEY=throw-away python manage.py collectstatic --noinput --verbosity 0 \
     && python -m compileall -q live project model_core
 
-# By its number, which a cluster can see to be no root.
+# A numeric user: Kubernetes can verify that it is not root.
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "live.server.health_check"]
-# exec: the server itself gets the signal to stop.
+# exec, so that the server itself gets SIGTERM.
 CMD ["sh", "-c", "python manage.py migrate --noinput --verbosity 0 && exec python manage.py serve --host 0.0.0.0 --port 8000"]

@@ -1,4 +1,4 @@
-# `make help` lists what there is. Variables can be given on the command line: make run PORT=9000
+# `make help` lists the targets. Set variables on the command line: make run PORT=9000
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -68,7 +68,7 @@ types: env ## Check types with mypy, all of them
 	$(BIN)/mypy
 
 docs: .venv/docs ## Build the docs as a site in build/site, and fail on any warning
-	@# It advertises its successor otherwise.
+	@# Silences an advertisement for its successor.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 packages: .venv/package $(BIOME) ## Build both clients, Python and npm, into build/packages
@@ -80,7 +80,7 @@ packages: .venv/package $(BIOME) ## Build both clients, Python and npm, into bui
 train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
 	$(BIN)/python -m training.finetune --data $(DATA) --config $(CONFIG) --run $(RUN) $(ARGS)
 
-distill: env ## Rate the reviews without a rating by RUN's checkpoint, into runs/soft/teacher
+distill: env ## Rate the unrated reviews with RUN's checkpoint, into runs/soft/teacher
 	$(BIN)/python -m training.distill --data $(DATA) --teacher $(RUN)/checkpoint --kinds unrated $(ARGS)
 
 export: env ## Export RUN's checkpoint to float16 safetensors and int8 ONNX beside it
@@ -89,30 +89,30 @@ export: env ## Export RUN's checkpoint to float16 safetensors and int8 ONNX besi
 calibrate: env ## Fit the temperatures of RUN's export on validation
 	$(BIN)/python -m training.calibrate $(RUN)/export --data $(DATA) $(ARGS)
 
-eval: env ## Judge the served model on the test set; DATA=archive ARGS="--limit 1000"
+eval: env ## Evaluate the served model on the test set; DATA=archive ARGS="--limit 1000"
 	$(BIN)/python -m training.evaluate --data $(DATA) --split test --json $(ARGS)
 
-report: env ## Put METRICS, the shipped model's figures, into pictures, its card and the README; METRICS=file
+report: env ## Write the shipped model's figures into charts, its card and the README; METRICS=file
 	$(BIN)/python -m training.report $(METRICS) $(ARGS)
 	$(BIN)/python -m training.card $(METRICS) $(dir $(METRICS))README.md README.md
 
-bench: .venv/bench .venv/gradio/installed ## Measure speed beside two peers, in an hour or two; ARGS="forward" for a part
+bench: .venv/bench .venv/gradio/installed ## Measure speed against two peers, in an hour or two; ARGS="forward" for a part
 	$(BIN)/python -m benchmarks $(ARGS)
 
 topology: env ## Run a whole site on loopback: TLS proxy, servers, Redis, PostgreSQL; ARGS="--replicas 2 --check"
 	@PYTHONPATH=clients/python/src $(BIN)/python -m tools.topology $(ARGS)
 
-audit: env ## Ask the advisories of PyPI about every pinned version; needs the network
+audit: env ## Check every pinned version against the advisories of PyPI; needs the network
 	$(BIN)/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict --progress-spinner off $(ARGS)
 
-sbom: .venv/image/installed .venv/all ## Write what the image installs as CycloneDX into build/sbom.json
+sbom: .venv/image/installed .venv/all ## Write the packages of the image to build/sbom.json (CycloneDX)
 	@mkdir -p build
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json .venv/image
 
-screenshots: env ## Take the pictures of the README from the real page
+screenshots: env ## Take the screenshots of the README from the real page
 	$(BIN)/python -m tools.screenshots $(ARGS)
 
-messages: env ## Gather the words of the page for translation, and compile what is translated; needs gettext
+messages: env ## Collect the strings of the page, and compile their translations; needs gettext
 	$(MESSAGES)
 	$(MESSAGES) --domain djangojs
 	$(BIN)/python manage.py compilemessages --ignore .venv --verbosity 0
@@ -120,7 +120,7 @@ messages: env ## Gather the words of the page for translation, and compile what 
 clean: ## Remove the environment and everything generated
 	rm -rf .venv var build clients/js/dist clients/js/LICENSE clients/js/NOTICE tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache
 
-# To compress them takes seconds, so only after a change.
+# Compressing takes seconds, so only after a change.
 $(STATIC): $(shell find static -type f) project/static_files.py project/static_storage.py .venv/serve | secret
 	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 
@@ -129,7 +129,7 @@ secret: var/secret_key
 var/secret_key:
 	@mkdir -p var && umask 077 && $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))" > $@
 
-# One file a set of packages, made anew when what it lists changes.
+# One file per set of packages, rebuilt when its list changes.
 .venv/bin/python:
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" \
 	  || { echo "Starcast needs Python 3.11 to 3.13: make PYTHON=python3.12 ..."; exit 1; }
@@ -154,7 +154,7 @@ var/secret_key:
 .venv/bench: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing what the benchmarks need into .venv ..."
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[bench]'
-	@# Without what it asks for: one of that, ninja, has the package name of django-ninja. The rest is there already.
+	@# Without its dependencies: one of them, ninja, has the module name of django-ninja. The others are installed.
 	@$(PIP) install --no-deps nncf==3.4.0 pydot==4.0.1 tabulate==0.10.0
 	@touch .venv/serve $@
 
@@ -163,14 +163,14 @@ var/secret_key:
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[$(@F)]'
 	@touch .venv/serve $@
 
-# Gradio is one of the measured peers; some of its versions are not ours.
+# Gradio is one of the measured peers; its dependencies conflict with ours.
 .venv/gradio/installed: benchmarks/requirements-gradio.txt | .venv/bin/python
 	@echo "Installing Gradio into .venv/gradio ..."
 	@$(PYTHON) -m venv .venv/gradio
 	@.venv/gradio/bin/python -m pip --quiet --disable-pip-version-check install -r $<
 	@touch $@
 
-# What the Dockerfile installs, and nothing else: no pip of whoever runs this.
+# Only what the Dockerfile installs, without pip.
 .venv/image/installed: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@$(PYTHON) -m venv --clear --without-pip .venv/image
 	@$(PIP) --python .venv/image/bin/python install -c $(CONSTRAINTS) '.[postgres,redis]'

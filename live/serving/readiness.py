@@ -12,9 +12,10 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from model_core.engine import Answer, Engine
+from model_core.engine import Engine
 from model_core.errors import EngineError, Overloaded
 from model_core.options import EngineOptions
+from model_core.ticket import Answer
 
 _FRESH_S: Final = 1.0
 """For so long an answer stands, so that whoever asks in a loop costs one pass a second."""

@@ -18,8 +18,9 @@ from live.messages.server import ErrorMessage, ExplanationMessage, PredictionMes
 from live.monitoring.metrics import keystroke_seconds, skipped_texts, texts
 from live.socket.explaining import Explaining
 from model_core.cache import EncoderCache
-from model_core.engine import Answer, Engine
+from model_core.engine import Engine
 from model_core.errors import EngineError
+from model_core.ticket import Answer
 
 logger = logging.getLogger(__name__)
 

@@ -11,14 +11,14 @@ from live.messages.protocol import ProtocolError
 from live.messages.server import ErrorMessage, ExplanationMessage, PredictionMessage
 from live.socket.session import TypingSession
 from model_core.engine import Engine
-from model_core.fake import FakeClassifier
 from model_core.options import EngineOptions
+from tests.classifiers import ControlledClassifier
 
 
 class Typist:
     """A session with a record of what it sent."""
 
-    def __init__(self, classifier: FakeClassifier, options: EngineOptions | None = None) -> None:
+    def __init__(self, classifier: ControlledClassifier, options: EngineOptions | None = None) -> None:
         self.classifier = classifier
         self.engine = Engine(classifier, options)
         self.sent: asyncio.Queue[PredictionMessage | ExplanationMessage | ErrorMessage] = asyncio.Queue()
@@ -52,7 +52,7 @@ class Typist:
 
 @pytest.fixture
 async def typist() -> AsyncIterator[Typist]:
-    typist = Typist(FakeClassifier(gate=threading.Event()))
+    typist = Typist(ControlledClassifier(gate=threading.Event()))
     yield typist
     assert typist.classifier.gate is not None
     typist.classifier.gate.set()
@@ -146,7 +146,7 @@ async def test_the_text_itself_is_in_no_error_and_in_no_log(typist: Typist, capl
 
 async def test_a_full_queue_answers_overloaded() -> None:
     gate = threading.Event()
-    typist = Typist(FakeClassifier(gate=gate), EngineOptions(max_waiting=1))
+    typist = Typist(ControlledClassifier(gate=gate), EngineOptions(max_waiting=1))
     others = [asyncio.create_task(typist.engine.classify("busy"))]
     await typist.model_is_busy()
     others.append(asyncio.create_task(typist.engine.classify("waits")))
@@ -163,7 +163,7 @@ async def test_a_full_queue_answers_overloaded() -> None:
 
 async def test_a_model_that_hangs_answers_unavailable_within_the_deadline() -> None:
     gate = threading.Event()
-    typist = Typist(FakeClassifier(gate=gate), EngineOptions(deadline_ms=30))
+    typist = Typist(ControlledClassifier(gate=gate), EngineOptions(deadline_ms=30))
     typist.type(1)
     error = (await typist.error()).error
     assert (error.code, error.seq, error.retryable) == ("model_unavailable", 1, True)

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from model_core.tasks import spawn
+
 logger = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 1.0
@@ -45,7 +47,7 @@ class Link:
             return
         if self._receiving is None:
             # In a context of its own: that of a connection would live as long as the task.
-            self._receiving = asyncio.get_running_loop().create_task(self._receive(), context=Context())
+            self._receiving = spawn(self._receive(), context=Context())
         # The task makes the channel in its first step, and only a channel that is there can join.
         await asyncio.sleep(0)
         await self._ask("group_add", group, self._channel)

@@ -119,8 +119,10 @@ class Engine:
         self._closed = True
         for ticket in self._waiting.clear():
             ticket.settle(ModelUnavailable("the engine is closed"))
+        # Not kept: a task that was cancelled holds what it was at, which is the texts of a batch.
+        worker, self._worker = self._worker, None
         try:
-            await stop(self._worker)
+            await stop(worker)
         finally:
             self._executor.shutdown(wait=False, cancel_futures=True)
 

@@ -10,11 +10,14 @@ from typing import Final
 
 from model_core.cache import EncoderCache
 from model_core.engine import Engine
+from model_core.errors import ModelUnavailable
 from model_core.segmentation import Span, Unit, join, sentences, words
 
 METHOD: Final = "leave_out"
 MAX_PASSES: Final = 64
 """Texts that one explanation has rated at the most."""
+WITHIN_S: Final = 30.0
+"""Background work has no bound of its own for so many passes; nobody waits longer for them."""
 MAX_SENTENCES: Final = 24
 _FEWEST_PHRASES: Final = 4
 
@@ -39,11 +42,21 @@ class Explanation:
 
 
 async def explain(engine: Engine, text: str) -> Explanation:
-    """Explain one text, as background work of the engine, one text at a time. Raises EngineError as the engine does.
+    """Explain one text, as background work of the engine, one text at a time.
+
+    Raises EngineError as the engine does, and ModelUnavailable where it takes longer than ``WITHIN_S``.
 
     All sentences are left out in turn, then the words of those that weigh most, until ``MAX_PASSES`` texts were rated.
     In a long text neighbouring sentences count as one, and neighbouring words as one phrase.
     """
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            return await _explain(engine, text)
+    except TimeoutError as error:
+        raise ModelUnavailable("the explanation took too long") from error
+
+
+async def _explain(engine: Engine, text: str) -> Explanation:
     # Half a second of the event loop's time would be lost on many long texts at once.
     text_sentences, text_words = await asyncio.to_thread(lambda: (sentences(text), words(text)))
     leave_out = _LeaveOut(engine, text)

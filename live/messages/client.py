@@ -106,7 +106,7 @@ _Message = TypeVar("_Message")
 
 
 def parse_client_message(frame: str | None, limits: Limits) -> ClientMessage:
-    """Parse one frame of a typist, None for a binary one. Raises ProtocolError, with the ``seq`` where the frame has one."""
+    """Parse one frame of a typist, None for a binary one. Raises ProtocolError, with the ``seq`` where there is one."""
     message = _parse(frame, limits, _CLIENT_MESSAGES, _CLIENT_TYPES)
     if isinstance(message, TextUpdate):
         check_length(message.text, limits, message.seq)

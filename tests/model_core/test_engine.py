@@ -359,7 +359,7 @@ async def test_who_is_cancelled_while_closing_an_engine_is_cancelled(
             await asyncio.Event().wait()
         await may_end.wait()
 
-    engine._worker = asyncio.create_task(stubborn())
+    worker = engine._worker = asyncio.create_task(stubborn())
     await asyncio.sleep(0)
     closing = asyncio.create_task(engine.close())
     await asyncio.sleep(0)
@@ -369,7 +369,7 @@ async def test_who_is_cancelled_while_closing_an_engine_is_cancelled(
     with pytest.raises(RuntimeError, match="shutdown"):
         engine._executor.submit(print)
     may_end.set()
-    await engine._worker
+    await worker
 
 
 async def test_a_closed_engine_refuses_texts_and_may_be_closed_again(make_engine: MakeEngine) -> None:

@@ -266,7 +266,7 @@ async def test_a_model_that_fails_on_a_part_is_an_internal_error(fake: Controlle
 async def test_an_explanation_is_given_up_after_a_time(
     fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("live.http.ratings._EXPLAIN_WITHIN_S", 0.05)
+    monkeypatch.setattr("model_core.explain.WITHIN_S", 0.05)
     fake.gate = threading.Event()
     status, content = await post({"text": "A fine film"}, EXPLAIN)
     fake.gate.set()

@@ -89,6 +89,29 @@ async def test_an_unknown_path_is_refused_in_words(fake: ControlledClassifier) -
     assert await refusal(connection("/ws/v9/else/")) == ("unknown_path", 4521)
 
 
+async def test_a_connection_to_an_unknown_path_costs_and_counts_like_any_other(
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {
+        **settings.STARCAST_LIMITS,
+        "messages_per_s": 1,
+        "burst": 3,
+        "address_factor": 1,
+        "max_connections_per_address": 1,
+    }
+    mine = Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+    monkeypatch.setattr("live.connections.consumer.admissions", mine)
+    lingering = connection("/ws/v9/else/")
+    await lingering.connect()
+    assert (await lingering.receive_json_from())["error"]["code"] == "unknown_path"
+    assert len(mine) == 1
+    assert await refusal(connection("/ws/v9/else/")) == ("server_full", 4010)
+    await lingering.disconnect()
+    assert len(mine) == 0
+    assert await refusal(connection("/ws/v9/else/")) == ("unknown_path", 4521)
+    assert await refusal(connection("/ws/v9/else/")) == ("rate_limited", 4008)
+
+
 async def test_one_connection_too_many_is_refused_and_there_is_room_again(
     fake: ControlledClassifier, settings: Settings
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.classifier import ModelInfo, Prediction, TextClassifier, softmax
-from model_core.tokenizer import TextTokenizer
+from model_core.tokenizer import Encoding, TextTokenizer
 from tests.tiny import TINY_PRIOR
 
 INFO = ModelInfo("tiny", "1", "0" * 64, "stub", 64, TINY_PRIOR)
@@ -145,7 +145,12 @@ def test_the_tokens_of_a_text_that_is_read_ahead_are_made_once(
 ) -> None:
     encoded: list[str] = []
     encode = tokenizer.encode
-    monkeypatch.setattr(tokenizer, "encode", lambda text: encoded.append(text) or encode(text))
+
+    def noting(text: str) -> Encoding:
+        encoded.append(text)
+        return encode(text)
+
+    monkeypatch.setattr(tokenizer, "encode", noting)
     classifier = TextClassifier(INFO, tokenizer, StubBackend())
     for _ in range(3):
         classifier.advance("the film was bad", EncoderCache(), 1)

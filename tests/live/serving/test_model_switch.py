@@ -19,7 +19,7 @@ import live.serving.process_engine
 from live.models import ModelChoice
 from live.monitoring.metrics import sample
 from live.serving import model_switch
-from live.serving.model_choice import newest_choice
+from live.serving.model_choice import load_choice, newest_choice
 from live.serving.model_switch import ModelWatch
 from live.serving.process_engine import Serving, get_classifier, get_serving
 from model_core.checkpoint import GOLDEN_FILE, TOKENIZER_FILE, sha256_of
@@ -123,7 +123,7 @@ async def test_a_bad_one_is_refused_once_in_one_line_and_the_one_before_goes_on(
 async def test_a_switch_that_fails_is_tried_again_and_its_failure_is_said_once(
     models: Path, socket: WebsocketCommunicator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failures, load_choice = iter([True] * 3), model_switch.load_choice
+    failures = iter([True] * 3)
 
     def sometimes(choice: ModelChoice) -> Serving:
         if next(failures, False):

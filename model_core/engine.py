@@ -20,7 +20,7 @@ from model_core.errors import EngineError, ModelUnavailable
 from model_core.options import EngineOptions
 from model_core.scheduler import WaitingTexts
 from model_core.tasks import spawn, stop
-from model_core.ticket import Answer, Ticket, estimate_tokens, in_time
+from model_core.ticket import TOO_LATE, Answer, Ticket, estimate_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +92,15 @@ class Engine:
         if not background:
             return await self.submit(text, cache)
         max_tokens = self.info.max_tokens
-        deadline = asyncio.get_running_loop().time() + self._options.background_deadline_ms / 1000
-        async with in_time(deadline), self._background.through(estimate_tokens(text, cache, max_tokens)):
-            return await self._enter(Ticket(text, cache, max_tokens, deadline=None, background=True))
+        try:
+            # Its time in line counts as well.
+            async with (
+                asyncio.timeout(self._options.background_deadline_ms / 1000),
+                self._background.through(estimate_tokens(text, cache, max_tokens)),
+            ):
+                return await self._enter(Ticket(text, cache, max_tokens, deadline=None, background=True))
+        except TimeoutError as error:
+            raise ModelUnavailable(TOO_LATE) from error
 
     def _enter(self, ticket: Ticket) -> Ticket:
         if self._closed:

@@ -1,10 +1,9 @@
 """A text's place in the engine, from the moment it is submitted to its answer."""
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +12,8 @@ from model_core.classifier import ModelInfo, Prediction
 from model_core.errors import EngineError, ModelUnavailable
 
 logger = logging.getLogger(__name__)
+
+TOO_LATE: Final = "the model did not answer in time"
 
 _LONG_TOKENS: Final = 128
 _SLACK_MS_PER_TOKEN: Final = 1.0
@@ -104,26 +105,16 @@ class Ticket:
         return self._wait().__await__()
 
     async def _wait(self) -> Answer:
-        async with in_time(self.deadline):
-            try:
+        try:
+            async with asyncio.timeout_at(self.deadline):
                 return await self._answer
-            except EngineError as error:
-                if error.__cause__ is not None:
-                    # Here, in the caller's context, so that the record is the caller's. The text stays out of it.
-                    logger.error(
-                        "the model failed on a text of %d characters", len(self.text), exc_info=error.__cause__
-                    )
-                raise
-
-
-@contextlib.asynccontextmanager
-async def in_time(deadline: float | None) -> AsyncIterator[None]:
-    """Raise ModelUnavailable where the context lasts beyond the deadline, on the clock of the event loop."""
-    try:
-        async with asyncio.timeout_at(deadline):
-            yield
-    except TimeoutError as error:
-        raise ModelUnavailable("the model did not answer in time") from error
+        except TimeoutError as error:
+            raise ModelUnavailable(TOO_LATE) from error
+        except EngineError as error:
+            if (cause := error.__cause__) is not None:
+                # Here, in the caller's context, so that the record is the caller's. The text stays out of it.
+                logger.error("the model failed on a text of %d characters", len(self.text), exc_info=cause)
+            raise
 
 
 def is_long(tokens: int) -> bool:

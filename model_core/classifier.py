@@ -4,7 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,13 @@ class Backend(Protocol):
         """
         ...
 
+    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
+        """Encode up to so many more tokens of a text into its cache, ahead of ``logits``; return whether any were.
+
+        False where the rest is left to ``logits``; always so of a backend that keeps nothing.
+        """
+        ...
+
 
 class Classifier(Protocol):
     """What the engine runs. All methods are called from one thread of the engine's own."""
@@ -82,22 +89,11 @@ class Classifier(Protocol):
         """Rate texts of any content; results in the order of the texts. ``caches`` as for ``Backend.logits``."""
         ...
 
-
-@runtime_checkable
-class StepwiseBackend(Backend, Protocol):
-    """One that can encode a part of a text into its cache."""
-
-    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
-        """Encode up to so many more tokens of a text, ahead of ``logits``; whether there are more to encode so."""
-        ...
-
-
-@runtime_checkable
-class StepwiseClassifier(Classifier, Protocol):
-    """One that can read a long text in steps, so that others can be rated in between."""
-
     def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
-        """Encode up to so many more tokens of a text, ahead of ``classify``; whether there are more to encode so."""
+        """Read up to so many more tokens of a text, ahead of ``classify``; return whether any were.
+
+        So others can be rated between two steps of a long text. False where the rest is left to ``classify``.
+        """
         ...
 
 
@@ -116,10 +112,12 @@ class TextClassifier:
         self._backend = backend
         self._temperature_at = temperature_at
         self._recent = _RecentLogits()
+        # Of the text that is read in steps, so that its tokens are made once.
+        self._reading: tuple[str, Encoding] | None = None
 
     def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         """Rate texts of any content; results in the order of the texts."""
-        encodings = [self._tokenizer.encode(text) for text in texts]
+        encodings = [self._encode(text) for text in texts]
         keys = [self._recent.key(encoding.input_ids) for encoding in encodings]
         known = {key: logits for key in keys if (logits := self._recent.get(key)) is not None}
         # Of several like texts, such as an example that many click on, one is computed.
@@ -135,39 +133,25 @@ class TextClassifier:
             for encoding, key in zip(encodings, keys, strict=True)
         ]
 
+    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+        """Read up to so many more tokens of a text, ahead of ``classify``; return whether any were."""
+        encoding = self._encode(text)
+        self._reading = text, encoding
+        is_known = self._recent.get(self._recent.key(encoding.input_ids)) is not None
+        return not is_known and self._backend.advance(encoding.input_ids, cache, tokens)
+
+    def _encode(self, text: str) -> Encoding:
+        if self._reading is None or self._reading[0] != text:
+            return self._tokenizer.encode(text)
+        encoding, self._reading = self._reading[1], None
+        return encoding
+
     def _decode(self, encoding: Encoding, logits: FloatArray) -> Prediction:
         probabilities = softmax(logits / self._temperature_at(encoding.tokens))
         return Prediction(tuple(probabilities.tolist()), encoding.tokens, encoding.truncated)
 
     def _prior(self) -> Prediction:
         return Prediction(self.info.prior, tokens=0, truncated=False, is_prior=True)
-
-
-class StepwiseTextClassifier(TextClassifier):
-    """The same with a backend that can encode a part of a text."""
-
-    def __init__(
-        self,
-        info: ModelInfo,
-        tokenizer: TextTokenizer,
-        backend: StepwiseBackend,
-        temperature_at: Callable[[int], float] = lambda tokens: 1.0,
-    ) -> None:
-        super().__init__(info, tokenizer, backend, temperature_at)
-        self._stepwise = backend
-        # Of the text that is being read, so that its steps make its tokens once.
-        self._reading: tuple[str, Encoding] | None = None
-
-    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
-        """Encode up to so many more tokens of a text, ahead of ``classify``; whether there are more to encode so."""
-        if self._reading is None or self._reading[0] != text:
-            self._reading = text, self._tokenizer.encode(text)
-        input_ids = self._reading[1].input_ids
-        is_known = self._recent.get(self._recent.key(input_ids)) is not None
-        has_more = not is_known and self._stepwise.advance(input_ids, cache, tokens)
-        if not has_more:
-            self._reading = None
-        return has_more
 
 
 class _RecentLogits:

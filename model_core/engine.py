@@ -10,38 +10,26 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakSet
 
 from model_core.background_queue import Gate
 from model_core.cache import EncoderCache
-from model_core.classifier import Classifier, ModelInfo, Prediction, StepwiseClassifier
+from model_core.classifier import Classifier, ModelInfo, Prediction
 from model_core.errors import EngineError, ModelUnavailable
 from model_core.options import EngineOptions
-from model_core.scheduler import Newer, WaitingText, WaitingTexts, is_long
+from model_core.scheduler import WaitingTexts
+from model_core.tasks import spawn, stop
+from model_core.ticket import TOO_LATE, Answer, Ticket, estimate_tokens
 
 logger = logging.getLogger(__name__)
 
-_CHARS_PER_TOKEN: Final = 4
-_PAST_SHARE: Final = 1 / 16
-"""What a token that is kept in the cache costs, as a share of one that is encoded."""
 _BACKGROUND_SHARE: Final = 1 / 16
-"""Of the tokens that may wait; what else is done in the background stands in a line of its own before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A prediction, the model that made it, and what it took, in milliseconds."""
-
-    prediction: Prediction
-    model: ModelInfo
-    queue_ms: float
-    inference_ms: float
+"""Share of max_waiting_tokens that background work may use; the rest of it stands in line."""
 
 
 class EngineObserver(Protocol):
-    """Is told of the engine's work, on the event loop; it returns at once and does not raise."""
+    """Is told of the engine's work, on the event loop, once those who wait for it have their answers."""
 
     def on_batch(self, queue_s: Sequence[float], inference_s: float, background: bool) -> None:
         """Note a batch that was answered: how long each of its texts waited, and how long the model took."""
@@ -54,9 +42,10 @@ class Engine:
     def __init__(
         self, classifier: Classifier, options: EngineOptions | None = None, observer: EngineObserver | None = None
     ) -> None:
-        self._use(classifier)
+        self._classifier = classifier
         self._options = options or EngineOptions()
         self._observer = observer
+        self._observer_failed = False
         # A thread of the engine's own: the default executor is Django's, and a slow query there must not hold a key.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starcast-model")
         self._caches: WeakSet[EncoderCache] = WeakSet()
@@ -83,62 +72,50 @@ class Engine:
         """The model that answers."""
         return self._classifier.info
 
-    async def classify(
-        self, text: str, cache: EncoderCache | None = None, background: bool = False, newer: Newer | None = None
-    ) -> Answer:
-        """Rate one text. ``cache`` is what the caller keeps from one text to the next that continues it.
+    def submit(self, text: str, cache: EncoderCache | None = None) -> Ticket:
+        """Have one text rated; return at once with a ticket to await, or to replace the text by while it waits.
 
-        ``newer`` is asked when the model comes to the text: what it returns is rated in its place. So whoever types on
-        while many wait has the newest text rated when the turn comes, and not one after it.
-
-        Nobody watches a cursor for ``background`` work: it is done while no other text waits, and never refused as
-        Overloaded, for little of it is let in at once.
-
-        Raises Overloaded at once when too much waits, ModelUnavailable when the deadline passes, EngineError when
-        the model fails on this text. A caller that is cancelled or too late gives its place back at once.
+        ``cache`` is what the caller keeps from one text to the next that continues it. Raises Overloaded when too much
+        waits, and ModelUnavailable when the engine is closed.
         """
-        tokens = self._estimate_tokens(text, cache)
-        deadline_ms = self._options.background_deadline_ms if background else self._options.deadline_ms
-        try:
-            async with asyncio.timeout(deadline_ms / 1000):
-                if not background:
-                    self._waiting.refuse_too_much(tokens)
-                    return await self._answer(text, cache, tokens, background=False, newer=newer)
-                async with self._background.through(tokens):
-                    return await self._answer(text, cache, tokens, background=True)
-        except TimeoutError as error:
-            raise ModelUnavailable("the model did not answer in time") from error
+        deadline = asyncio.get_running_loop().time() + self._options.deadline_ms / 1000
+        ticket = Ticket(text, cache, self.info.max_tokens, deadline)
+        self._waiting.refuse_too_much(ticket.tokens)
+        return self._enter(ticket)
 
-    async def _answer(
-        self, text: str, cache: EncoderCache | None, tokens: int, background: bool, newer: Newer | None = None
-    ) -> Answer:
+    async def classify(self, text: str, cache: EncoderCache | None = None, background: bool = False) -> Answer:
+        """Rate one text: submit it, and await the answer. Raises what both do.
+
+        ``background`` work is done while no other text waits, and is never refused as Overloaded: it stands in line,
+        and little of it is let in at once.
+        """
+        if not background:
+            return await self.submit(text, cache)
+        max_tokens = self.info.max_tokens
+        try:
+            # Its time in line counts as well.
+            async with (
+                asyncio.timeout(self._options.background_deadline_ms / 1000),
+                self._background.through(estimate_tokens(text, cache, max_tokens)),
+            ):
+                return await self._enter(Ticket(text, cache, max_tokens, deadline=None, background=True))
+        except TimeoutError as error:
+            raise ModelUnavailable(TOO_LATE) from error
+
+    def _enter(self, ticket: Ticket) -> Ticket:
         if self._closed:
             raise ModelUnavailable("the engine is closed")
-        ahead = tokens - 1 if is_long(tokens) and self._is_stepwise else 0
-        if ahead and cache is None:
-            cache = EncoderCache()
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        waiting = WaitingText(text, cache, background, tokens, ahead, future, newer)
-        self._waiting.add(waiting)
+        self._waiting.add(ticket)
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
-        try:
-            return await waiting.future
-        except EngineError as error:
-            if error.__cause__ is not None:
-                # Here, in the caller's context, so that the record is the caller's. The text itself stays out of it.
-                logger.error("the model failed on a text of %d characters", len(text), exc_info=error.__cause__)
-            raise
-        except asyncio.CancelledError:
-            self._waiting.remove(waiting)
-            raise
+            self._worker = spawn(self._work())
+        return ticket
 
     async def replace(self, classifier: Classifier) -> None:
         """Answer by another model from the next batch on; return when what that one kept for texts is gone.
 
         Nothing that waits is lost, and nobody is answered later than a batch takes.
         """
-        self._use(classifier)
+        self._classifier = classifier
         caches, self._caches = list(self._caches), WeakSet()
         # In the model thread, behind the batch it is in: caches are touched nowhere else.
         await asyncio.get_running_loop().run_in_executor(self._executor, _clear, caches)
@@ -146,53 +123,30 @@ class Engine:
     async def close(self) -> None:
         """Refuse what waits and let the model thread end with the batch it is in."""
         self._closed = True
-        for waiting in self._waiting.clear():
-            _settle(waiting, ModelUnavailable("the engine is closed"))
-        if self._worker is not None:
-            self._worker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._worker
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def _use(self, classifier: Classifier) -> None:
-        self._classifier = classifier
-        self._is_stepwise = isinstance(classifier, StepwiseClassifier)
-
-    def _estimate_tokens(self, text: str, cache: EncoderCache | None) -> int:
-        """Tokens the text will cost, from its length: the tokenizer itself runs in the model thread."""
-        tokens = min(self._classifier.info.max_tokens, 2 + len(text) // _CHARS_PER_TOKEN)
-        if cache is None:
-            return tokens
-        shared = shared_chars(cache.text, text)
-        past = len(cache.input_ids)
-        if shared < len(cache.text):
-            past = min(past, shared // _CHARS_PER_TOKEN)
-        return max(1, tokens - past) + int(past * _PAST_SHARE)
-
-    def _renew(self, waiting: WaitingText) -> None:
-        """Read what was written since instead, unless it would be read in steps: its turn is that of a short text."""
-        if waiting.newer is None or waiting.is_long:
-            return
-        text = waiting.newer(lambda text: not is_long(self._estimate_tokens(text, waiting.cache)))
-        if text is not None:
-            waiting.text = text
+        for ticket in self._waiting.clear():
+            ticket.settle(ModelUnavailable("the engine is closed"))
+        # Not kept: a task that was cancelled holds what it was at, which is the texts of a batch.
+        worker, self._worker = self._worker, None
+        try:
+            await stop(worker)
+        finally:
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
         """Run batch after batch until nothing waits; an idle engine has no task."""
         loop = asyncio.get_running_loop()
         while batch := self._waiting.take():
             classifier = self._classifier
-            for waiting in batch:
-                self._renew(waiting)
-            self._caches.update(waiting.cache for waiting in batch if waiting.cache is not None)
+            texts, caches = [ticket.text for ticket in batch], [ticket.cache for ticket in batch]
+            self._caches.update(cache for cache in caches if cache is not None)
+            # Long texts come alone.
+            step = self._waiting.step_tokens if batch[0].ahead >= self._waiting.step_tokens else 0
             taken = self._batch_since = time.perf_counter()
             try:
-                outcomes = await loop.run_in_executor(
-                    self._executor, _read, classifier, batch, self._waiting.step_tokens
-                )
+                outcomes = await loop.run_in_executor(self._executor, _read, classifier, texts, caches, step)
             except (Exception, asyncio.CancelledError) as error:
-                for waiting in batch:
-                    _settle(waiting, ModelUnavailable("the model thread is gone"))
+                for ticket in batch:
+                    ticket.settle(ModelUnavailable("the model thread is gone"))
                 if isinstance(error, asyncio.CancelledError):
                     raise
                 logger.exception("the model thread failed")
@@ -200,34 +154,42 @@ class Engine:
             finally:
                 self._batch_since = None
             done = time.perf_counter()
-            for waiting in batch:
-                waiting.inference_s += done - taken
-            if self._observer is not None and None not in outcomes:
-                queue_s = [done - waiting.since - waiting.inference_s for waiting in batch]
-                self._observer.on_batch(queue_s, max(waiting.inference_s for waiting in batch), batch[0].background)
-            for waiting, outcome in zip(batch, outcomes, strict=True):
-                if outcome is None:
-                    self._waiting.add(waiting)
-                elif isinstance(outcome, EngineError):
-                    _settle(waiting, outcome)
-                else:
-                    if waiting.cache is not None:
-                        waiting.cache.text = waiting.text
-                    queue_ms = (done - waiting.since - waiting.inference_s) * 1000
-                    _settle(waiting, Answer(outcome, classifier.info, queue_ms, waiting.inference_s * 1000))
+            for ticket in batch:
+                ticket.inference_s += done - taken
+            if outcomes is None:
+                self._waiting.add_for_next_step(batch[0], step)
+                continue
+            queue_s = [done - ticket.since - ticket.inference_s for ticket in batch]
+            for ticket, outcome, waited_s in zip(batch, outcomes, queue_s, strict=True):
+                if isinstance(outcome, EngineError):
+                    ticket.settle(outcome)
+                    continue
+                if ticket.cache is not None:
+                    ticket.cache.text = ticket.text
+                ticket.settle(Answer(outcome, classifier.info, waited_s * 1000, ticket.inference_s * 1000))
+            self._observe(batch, queue_s)
+
+    def _observe(self, batch: Sequence[Ticket], queue_s: Sequence[float]) -> None:
+        if self._observer is None:
+            return
+        try:
+            self._observer.on_batch(queue_s, max(ticket.inference_s for ticket in batch), batch[0].background)
+        except Exception:
+            # Once: it would be so at every key.
+            if not self._observer_failed:
+                logger.exception("the engine's observer failed")
+            self._observer_failed = True
 
 
-def _read(classifier: Classifier, batch: list[WaitingText], step: int) -> Sequence[Prediction | EngineError | None]:
-    """In the model thread: classify a batch, or read on in the long text that is alone in it, and return None."""
-    first = batch[0]
-    if first.ahead >= step and first.cache is not None and isinstance(classifier, StepwiseClassifier):
-        with contextlib.suppress(Exception):  # The text's last pass says what is wrong with it.
-            has_more = classifier.advance(first.text, first.cache, step)
-            first.ahead = first.ahead - step if has_more else 0
-            first.tokens -= step
-            return [None]
-        first.ahead = 0
-    return _classify(classifier, [item.text for item in batch], [item.cache for item in batch])
+def _read(
+    classifier: Classifier, texts: list[str], caches: list[EncoderCache | None], step: int
+) -> list[Prediction | EngineError] | None:
+    """In the model thread: rate a batch; or encode a step of so many tokens of the text that is alone in it: None."""
+    if step and caches[0] is not None:
+        with contextlib.suppress(Exception):  # The rating says what is wrong with the text.
+            if classifier.advance(texts[0], caches[0], step):
+                return None
+    return _classify(classifier, texts, caches)
 
 
 def _classify(
@@ -249,27 +211,6 @@ def _classify(
         return [outcome for outcomes in singly for outcome in outcomes]
 
 
-def shared_chars(before: str, after: str) -> int:
-    """How many characters two texts have in common at their begin."""
-    low, high = 0, min(len(before), len(after))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if before[low:middle] == after[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
 def _clear(caches: Iterable[EncoderCache]) -> None:
     for cache in caches:
         cache.clear()
-
-
-def _settle(waiting: WaitingText, outcome: Answer | EngineError) -> None:
-    if waiting.future.done():
-        return
-    if isinstance(outcome, EngineError):
-        waiting.future.set_exception(outcome)
-    else:
-        waiting.future.set_result(outcome)

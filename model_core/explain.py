@@ -9,11 +9,14 @@ from typing import Final
 
 from model_core.cache import EncoderCache
 from model_core.engine import Engine
+from model_core.errors import ModelUnavailable
 from model_core.segmentation import Span, Unit, join, sentences, words
 
 METHOD: Final = "leave_out"
 MAX_PASSES: Final = 64
 """Maximum number of ratings per explanation."""
+WITHIN_S: Final = 30.0
+"""Seconds. Background work has no limit of its own."""
 MAX_SENTENCES: Final = 24
 _FEWEST_PHRASES: Final = 4
 
@@ -38,11 +41,21 @@ class Explanation:
 
 
 async def explain(engine: Engine, text: str) -> Explanation:
-    """Explain one text as background work, one text at a time. Raises EngineError.
+    """Explain one text as background work, one text at a time.
+
+    Raises EngineError, or ModelUnavailable after ``WITHIN_S``.
 
     Leaves out every sentence, then the words of the sentences with the largest weights, until ``MAX_PASSES`` ratings.
     In long texts, neighbouring sentences count as one, and neighbouring words as one phrase.
     """
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            return await _explain(engine, text)
+    except TimeoutError as error:
+        raise ModelUnavailable("the explanation took too long") from error
+
+
+async def _explain(engine: Engine, text: str) -> Explanation:
     # Many long texts at once would take half a second of the event loop.
     text_sentences, text_words = await asyncio.to_thread(lambda: (sentences(text), words(text)))
     leave_out = _LeaveOut(engine, text)

@@ -1,12 +1,11 @@
 """A classifier without a model, for tests and demonstrations of everything around it: deterministic and instant."""
 
 import hashlib
-import threading
 from collections.abc import Sequence
 
 import numpy as np
 
-from model_core.cache import Caches
+from model_core.cache import Caches, EncoderCache
 from model_core.classifier import ModelInfo, Prediction, softmax
 from model_core.labels import NUM_LABELS
 from model_core.text import clean_text
@@ -22,26 +21,18 @@ FAKE_INFO = ModelInfo(
 
 
 class FakeClassifier:
-    """Rates a text by its hash. ``fail_on`` makes texts that contain it raise; ``gate`` holds every answer back."""
+    """Rates a text by its hash."""
 
-    def __init__(self, fail_on: str | None = None, gate: threading.Event | None = None) -> None:
+    def __init__(self) -> None:
         self.info = FAKE_INFO
-        self.fail_on = fail_on
-        self.gate = gate
-        self.batches: list[list[str]] = []
-        """Every batch that was asked for, in order."""
-        self.asked = threading.Semaphore(0)
-        """Released at each batch, before it waits for the gate."""
 
     def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
-        """Rate texts; results in the order of the texts. Raises RuntimeError on a text that holds ``fail_on``."""
-        self.batches.append(list(texts))
-        self.asked.release()
-        if self.gate is not None:
-            self.gate.wait()
-        if self.fail_on is not None and any(self.fail_on in text for text in texts):
-            raise RuntimeError("the fake classifier was told to fail on this text")
+        """Rate texts; results in the order of the texts."""
         return [_rate(clean_text(text)) for text in texts]
+
+    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+        """Leave all to ``classify``."""
+        return False
 
 
 def _rate(text: str) -> Prediction:

@@ -14,14 +14,7 @@ from model_core.checkpoint import (
     sha256_of,
     verify_file,
 )
-from model_core.classifier import (
-    Backend,
-    Classifier,
-    ModelInfo,
-    StepwiseBackend,
-    StepwiseTextClassifier,
-    TextClassifier,
-)
+from model_core.classifier import Backend, Classifier, ModelInfo, TextClassifier
 from model_core.errors import CheckpointError, one_line
 from model_core.fake import FakeClassifier
 from model_core.tokenizer import TextTokenizer
@@ -55,11 +48,7 @@ def load_classifier(
         max_tokens=config.max_tokens,
         prior=config.prior,
     )
-    classifier = (
-        StepwiseTextClassifier(info, tokenizer, forward, config.temperature_at)
-        if isinstance(forward, StepwiseBackend)
-        else TextClassifier(info, tokenizer, forward, config.temperature_at)
-    )
+    classifier = TextClassifier(info, tokenizer, forward, config.temperature_at)
     # Warm up: the first pass allocates memory.
     try:
         classifier.classify(["A film."])

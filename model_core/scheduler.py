@@ -1,24 +1,15 @@
 """Texts that wait for the model: which are refused, whose turn is next, and how much of a long one is read at once."""
 
-import asyncio
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from model_core.cache import EncoderCache
 from model_core.errors import Overloaded
+from model_core.options import EngineOptions
+from model_core.ticket import Ticket, is_long
 
-if TYPE_CHECKING:
-    from model_core.engine import Answer
-    from model_core.options import EngineOptions
-
-_LONG_TOKENS: Final = 128
 _SHARE_OF_LONG: Final = 1 / 4
 """Of the tokens that may wait, so many at most are of long texts: a crowd that pastes leaves room for keys."""
-_SLACK_MS_PER_TOKEN: Final = 1.0
-"""How long a text lets shorter ones pass."""
 _STEP_TOKENS: Final = 64
 """Nothing interrupts a pass, so long texts are read in steps, and background batches are small: keys go in between."""
 _STEP_TOKENS_WHILE_TYPING: Final = (16, 128)
@@ -27,42 +18,13 @@ _BACKGROUND_BATCH_TOKENS: Final = 128
 _TYPING_S: Final = 1.0
 """So long after a key its typist is expected to make another."""
 
-Newer = Callable[[Callable[[str], bool]], str | None]
-"""Returns what a typist has written since, where it passes the test that it is called with."""
-
-
-@dataclass(slots=True, eq=False)
-class WaitingText:
-    """One text, what it is estimated to cost, and who waits for it."""
-
-    text: str
-    cache: EncoderCache | None
-    background: bool
-    tokens: int
-    ahead: int
-    """Tokens that may be read in steps, ahead of the rest."""
-    future: "asyncio.Future[Answer]"
-    newer: Newer | None = None
-    """Asked when the model comes to the text, for one to read in its place."""
-    is_long: bool = field(init=False)
-    since: float = field(default_factory=time.perf_counter)
-    inference_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.is_long = is_long(self.tokens)
-
-    @property
-    def order(self) -> float:
-        """Whose turn it is among its like: by age, where longer texts give way to shorter ones."""
-        return self.since + self.tokens * _SLACK_MS_PER_TOKEN / 1000
-
 
 class WaitingTexts:
     """The texts of all connections that wait; it belongs to the event loop."""
 
-    def __init__(self, options: "EngineOptions") -> None:
+    def __init__(self, options: EngineOptions) -> None:
         self._options = options
-        self._texts: list[WaitingText] = []
+        self._texts: list[Ticket] = []
         self._long_is_next = False
         self._key_s = -math.inf
         """When the last short text was taken that somebody waits for."""
@@ -71,12 +33,14 @@ class WaitingTexts:
 
     def __len__(self) -> int:
         """Texts that wait."""
+        self._forget_settled()
         return len(self._texts)
 
     def refuse_too_much(self, tokens: int) -> None:
         """Raise Overloaded if a text of so many tokens may not wait."""
+        self._forget_settled()
         most = self._options.max_waiting_tokens
-        rooms: list[tuple[list[WaitingText], float]] = [(self._texts, most)]
+        rooms: list[tuple[list[Ticket], float]] = [(self._texts, most)]
         if is_long(tokens):
             rooms.append(([item for item in self._texts if item.is_long], most * _SHARE_OF_LONG))
         # One that is larger than a room is taken where nothing else is in it.
@@ -84,34 +48,41 @@ class WaitingTexts:
         if too_long or len(self._texts) >= self._options.max_waiting:
             raise Overloaded("too many texts wait to be rated; try again in a moment")
 
-    def add(self, waiting: WaitingText) -> None:
-        """Let a text wait, whether for the first time or for its next step."""
-        self._texts.append(waiting)
+    def add(self, ticket: Ticket) -> None:
+        """Let a text wait."""
+        self._texts.append(ticket)
 
-    def remove(self, waiting: WaitingText) -> None:
-        """Give the place of a text back, if it still has one."""
-        if waiting in self._texts:
-            self._texts.remove(waiting)
+    def add_for_next_step(self, ticket: Ticket, step: int) -> None:
+        """Let a text wait again, of which so many tokens were read."""
+        ticket.ahead -= step
+        ticket.tokens -= step
+        self._texts.append(ticket)
 
-    def clear(self) -> list[WaitingText]:
+    def clear(self) -> list[Ticket]:
         """Return all that wait; none does any more."""
         texts, self._texts = self._texts, []
         return texts
 
-    def take(self) -> list[WaitingText]:
+    def take(self) -> list[Ticket]:
         """Take the next batch within its bounds; at least one text if any waits."""
-        # Those cancelled or late a moment ago are still there: their callers have not run yet.
-        waiting = sorted((item for item in self._texts if not item.future.done()), key=lambda item: item.order)
+        self._forget_settled()
+        waiting = sorted(self._texts, key=lambda item: item.order)
         turn = [item for item in waiting if not item.background] or waiting
         short = [item for item in turn if not item.is_long]
         long = [item for item in turn if item.is_long]
         # They take turns: a key waits for one step of a long text at the most, and a long text is not put off for ever.
         batch = long[:1] if long and (self._long_is_next or not short) else self._fill(short)
+        for ticket in batch:
+            ticket.is_taken = True
         self._long_is_next = bool(batch) and not batch[0].is_long
         self._texts = [item for item in waiting if item not in batch]
         if batch and not (batch[0].is_long or batch[0].background):
             self._key_s, self._key_tokens = time.perf_counter(), sum(item.tokens for item in batch)
         return batch
+
+    def _forget_settled(self) -> None:
+        # Whoever leaves, or is too late, says so by settling the ticket, and gives its place back by that.
+        self._texts = [item for item in self._texts if not item.is_settled]
 
     @property
     def step_tokens(self) -> int:
@@ -125,10 +96,10 @@ class WaitingTexts:
     def _somebody_types(self) -> bool:
         return time.perf_counter() - self._key_s < _TYPING_S
 
-    def _fill(self, waiting: list[WaitingText]) -> list[WaitingText]:
+    def _fill(self, waiting: list[Ticket]) -> list[Ticket]:
         """As many of these as one batch may have."""
         background_budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_TOKENS
-        batch: list[WaitingText] = []
+        batch: list[Ticket] = []
         tokens = 0
         for item in waiting[: self._options.max_batch]:
             budget = background_budget if item.background else self._options.max_batch_tokens
@@ -137,8 +108,3 @@ class WaitingTexts:
             batch.append(item)
             tokens += item.tokens
         return batch
-
-
-def is_long(tokens: int) -> bool:
-    """Whether a text is read in steps, and waits among the long ones."""
-    return tokens > _LONG_TOKENS

@@ -16,8 +16,8 @@ from pytest_django.fixtures import Settings
 
 import live.serving.process_engine
 from model_core.errors import CheckpointError
-from model_core.fake import FakeClassifier
 from project.asgi import application
+from tests.classifiers import ControlledClassifier
 from tests.communicators import WebsocketCommunicator
 from tools.servers import RunningServer, free_port, start_server
 
@@ -114,9 +114,9 @@ def fresh_engine() -> Iterator[None]:
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> FakeClassifier:
+def fake(monkeypatch: pytest.MonkeyPatch, fresh_engine: None) -> ControlledClassifier:
     """The model of this process, replaced by a fake one whose knobs a test can turn."""
-    classifier = FakeClassifier()
+    classifier = ControlledClassifier()
     monkeypatch.setattr(live.serving.process_engine, "load_classifier", lambda *_: classifier)
     return classifier
 
@@ -141,7 +141,7 @@ def plain_static_files(settings: Settings) -> None:
 
 
 @pytest.fixture
-async def socket(fake: FakeClassifier) -> AsyncIterator[WebsocketCommunicator]:
+async def socket(fake: ControlledClassifier) -> AsyncIterator[WebsocketCommunicator]:
     """A connection to the consumer that has been greeted."""
     communicator = WebsocketCommunicator(application, CLASSIFY_PATH, subprotocols=["starcast.v1"])
     connected, _ = await communicator.connect()

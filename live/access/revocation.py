@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from live.access.keys import KnownKey
 from live.models import ApiKey
+from model_core.tasks import spawn
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class KeyWatch:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, key: KnownKey, on_revoked: OnRevoked) -> None:
-        """Call ``on_revoked`` once when the key is revoked."""
+        """Call ``on_revoked`` when the key is revoked: once, and again if it raises."""
         self._sockets[on_revoked] = key
         self._wake()
 
@@ -52,7 +53,7 @@ class KeyWatch:
         loop = asyncio.get_running_loop()
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             # Use a new context: the request's context refers to a database executor that ends with the request.
-            self._task = loop.create_task(self._work(), context=Context())
+            self._task = spawn(self._work(), context=Context())
 
     async def _work(self) -> None:
         while self._sockets or self._used:
@@ -71,9 +72,15 @@ class KeyWatch:
             return
         gone = watched - await database_sync_to_async(_valid_ids)(watched)
         for on_revoked, key in list(self._sockets.items()):
-            if key.id in gone:
-                self.remove(on_revoked)
+            if key.id not in gone:
+                continue
+            try:
                 await on_revoked()
+            except Exception:
+                # It stays watched, and those after it are not to wait for it.
+                logger.exception("the socket of a revoked key could not be closed, will try again")
+            else:
+                self.remove(on_revoked)
 
     async def _write_used(self) -> None:
         if not self._used or time.monotonic() - self._written < _WRITE_S:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from django.conf import settings
 
+from model_core.tasks import spawn
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -137,7 +139,7 @@ class SharedBucket:
             return True
         self._ahead -= min(tokens, int(self._burst))
         if self._ahead < self._chunk / 2 and (self._fetching is None or self._fetching.done()):
-            self._fetching = asyncio.get_running_loop().create_task(self._fetch())
+            self._fetching = spawn(self._fetch())
         return True
 
     def give_back(self, tokens: int) -> None:

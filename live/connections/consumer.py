@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 from autobahn.exception import Disconnected
@@ -105,7 +106,7 @@ class SocketConsumer(AsyncWebsocketConsumer):
 
 
 class AdmittedConsumer(SocketConsumer):
-    """One client that must be let in, counts as a connection, and is greeted."""
+    """One client that must be let in, counts as a connection, is greeted, and pays for what it sends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,66 +124,93 @@ class AdmittedConsumer(SocketConsumer):
         finally:
             await self.end()
 
-    async def begin(self, engine: Engine) -> None:
-        """Prepare to serve a client that is about to be greeted."""
-
-    async def greeted(self) -> None:
-        """Go on once the greeting is sent."""
-
-    async def take(self, frame: str | None) -> None:
-        """Take one frame, None for a binary one. Raises ProtocolError."""
-        raise NotImplementedError
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether the client waits for something, so that its silence is no idleness."""
-        return False
-
     @property
     def address(self) -> str:
         """Where the client is: what limits count by."""
         return network_of(self.scope["client"][0]) if self.scope.get("client") else ""
 
-    async def connect(self) -> None:
-        """Accept, then greet or refuse."""
+    async def admit(self) -> Engine | None:
+        """Accept the connection and let the client in, or refuse it. Returns the engine that serves it, None if none.
+
+        Whoever is let in is to be greeted.
+        """
         speaks_our_version = await self.accept_offered()
         try:
-            # Before the key is looked up: trying keys, and coming and going, have the price of a message.
-            if wait_s := admissions.bill(self.address, self.limits).spend(1):
-                raise beyond_rate("too many connections in a short time; slow down", wait_s)
+            self.charge_connection()
             key = await identify(self.scope["headers"], self.scope["subprotocols"])
-        except ProtocolError as error:
-            await self.refuse(error)
-            return
-        prefix = key.prefix if key is not None else None
-        if not speaks_our_version:
-            await self.refuse(ProtocolError("version_not_offered", f"this server speaks {SUBPROTOCOL}"))
-        elif (admission := admissions.enter(self.address, self.limits, prefix)) is None:
-            await self.refuse(ProtocolError("server_full", "too many connections; try again later"))
-        else:
-            self._admission = admission
+            if not speaks_our_version:
+                raise ProtocolError("version_not_offered", f"this server speaks {SUBPROTOCOL}")
+            self.count_in(key.prefix if key is not None else None)
             if key is not None:
                 key_watch.add(key, self._on_key_revoked)
-            await self._greet()
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Take one frame, and return."""
-        if self.closed or self._idle is None:
-            return
-        self._idle.heard()
-        try:
-            await self.take(text_data)
+            if live_sockets.is_draining:
+                await self.leave(SessionClosing(retry_after_ms=RETRY_AFTER_MS), within_s=0)
+                return None
+            return get_engine()
         except ProtocolError as error:
-            await self._count(error)
+            await self.refuse(error)
+        except CheckpointError as error:
+            logger.error("no model: %s", error)
+            await self.refuse(ProtocolError("model_unavailable", "no model is loaded"))
+        return None
+
+    def charge_connection(self) -> None:
+        """Pay for connecting, as for a message. Raises ProtocolError beyond the rate.
+
+        It comes before the key is looked up, so that trying keys, and coming and going, have a price.
+        """
+        if wait_s := admissions.bill(self.address, self.limits).spend(1):
+            raise beyond_rate("too many connections in a short time; slow down", wait_s)
+
+    def count_in(self, key: str | None = None) -> None:
+        """Count as a connection of the address and the key until the end. Raises ProtocolError where it is full."""
+        self._admission = admissions.enter(self.address, self.limits, key)
+        if self._admission is None:
+            raise ProtocolError("server_full", "too many connections; try again later")
+
+    async def greet(self, engine: Engine, is_busy: Callable[[], bool]) -> None:
+        """Send the greeting, and have the client's silence noticed from now on, but for while it ``is_busy``."""
+        self._idle = IdleTimer(self.limits.idle_timeout_s, is_busy, self._leave_idle)
+        live_sockets.add(self)
+        sessions.inc()
+        self._greeted_at = time.monotonic()
+        logger.info("connected")
+        await self.tell(session_created(self.session_id, engine.info, self.limits))
+
+    def heard(self) -> None:
+        """Note that the client is there."""
+        if self._idle is not None:
+            self._idle.heard()
+
+    def charge(self, texts: int = 1) -> float:
+        """Pay for one frame, or for several texts where it is as much work: 0, or the seconds to wait.
+
+        Whatever comes costs, also what turns out wrong.
+        """
+        wait_s = self._admission.spend(texts) if self._admission is not None else 0.0
+        self._refused = max(0, self._refused + (1 if wait_s else -1))
+        return wait_s
+
+    def understood(self) -> None:
+        """Note that a message was well-formed."""
+        self._malformed = 0
+
+    async def answer_error(self, error: ProtocolError) -> None:
+        """Report what is wrong with a message, and close once there is too much of it."""
+        await self.report(error)
+        if error.malformed:
+            self._malformed += 1
+        if self._malformed >= self.limits.max_malformed:
+            await self.refuse(ProtocolError("too_many_errors", "too many malformed messages in a row"))
+        elif self._refused >= self.limits.max_refused:
+            await self.refuse(
+                ProtocolError("rate_limited", "too fast for too long", retry_after_ms=error.retry_after_ms)
+            )
 
     async def leave(self, closing: SessionClosing, within_s: float) -> None:
         """Announce the end, and close."""
         await self.tell(closing)
-        await self.finish(within_s)
         await self.close(CLOSE_GOING_AWAY)
-
-    async def finish(self, within_s: float) -> None:
-        """Answer what was taken, within a time."""
 
     async def end(self) -> None:
         """Leave nothing behind."""
@@ -196,50 +224,6 @@ class AdmittedConsumer(SocketConsumer):
         if self._greeted_at is not None:
             duration_s = round(time.monotonic() - self._greeted_at, 1)
             logger.info("disconnected after %.1f s", duration_s, extra={"duration_s": duration_s})
-
-    def spend(self, texts: int = 1) -> float:
-        """Pay for one frame, that of several texts where it is as much work: 0, or the seconds to wait.
-
-        Whatever comes costs, also what turns out wrong.
-        """
-        wait_s = self._admission.spend(texts) if self._admission is not None else 0.0
-        self._refused = max(0, self._refused + (1 if wait_s else -1))
-        return wait_s
-
-    def understood(self) -> None:
-        """Note that a message was well-formed."""
-        self._malformed = 0
-
-    async def _count(self, error: ProtocolError) -> None:
-        """Report an error, and close once there are too many in a row."""
-        await self.report(error)
-        if error.malformed:
-            self._malformed += 1
-        if self._malformed >= self.limits.max_malformed:
-            await self.refuse(ProtocolError("too_many_errors", "too many malformed messages in a row"))
-        elif self._refused >= self.limits.max_refused:
-            await self.refuse(
-                ProtocolError("rate_limited", "too fast for too long", retry_after_ms=error.retry_after_ms)
-            )
-
-    async def _greet(self) -> None:
-        if live_sockets.is_draining:
-            await self.leave(SessionClosing(retry_after_ms=RETRY_AFTER_MS), within_s=0)
-            return
-        try:
-            engine = get_engine()
-        except CheckpointError as error:
-            logger.error("no model: %s", error)
-            await self.refuse(ProtocolError("model_unavailable", "no model is loaded"))
-            return
-        await self.begin(engine)
-        self._idle = IdleTimer(self.limits.idle_timeout_s, lambda: self.is_busy, self._leave_idle)
-        live_sockets.add(self)
-        sessions.inc()
-        self._greeted_at = time.monotonic()
-        logger.info("connected")
-        await self.tell(session_created(self.session_id, engine.info, self.limits))
-        await self.greeted()
 
     async def _on_key_revoked(self) -> None:
         await self.refuse(ProtocolError("key_invalid", "this key was revoked"))

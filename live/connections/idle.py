@@ -1,19 +1,23 @@
 """Notices when nothing was heard of a client for long."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from model_core.tasks import spawn
 
 
 class IdleTimer:
     """Calls ``on_idle`` once, when ``heard`` was not called for ``timeout_s`` and ``is_busy`` says no. For 0 never."""
 
-    def __init__(self, timeout_s: float, is_busy: Callable[[], bool], on_idle: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, timeout_s: float, is_busy: Callable[[], bool], on_idle: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         self._timeout_s = timeout_s
         self._is_busy = is_busy
         self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
-        self._closing: asyncio.Future[None] | None = None
         # One timer that is set anew when it fires: setting one at every message would cost more than the message.
         self._timer = self._loop.call_later(timeout_s, self._look) if timeout_s else None
 
@@ -33,4 +37,4 @@ class IdleTimer:
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._look)
         else:
-            self._closing = asyncio.ensure_future(self._on_idle())
+            spawn(self._on_idle())

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 from live.limits import Limits
 from live.messages.http import Ratings
@@ -21,9 +20,6 @@ from model_core.engine import Engine
 from model_core.errors import EngineError
 from model_core.explain import explain
 
-_EXPLAIN_WITHIN_S: Final = 30.0
-"""Seconds. Background work has no limit of its own."""
-
 
 async def rate(engine: Engine, text: str, background: bool = False) -> Rating:
     """Rate one text. Raises ProtocolError."""
@@ -35,14 +31,11 @@ async def rate(engine: Engine, text: str, background: bool = False) -> Rating:
 
 
 async def explain_text(engine: Engine, text: str) -> Explained:
-    """Explain one text in the background. Raises ProtocolError, at the latest after ``_EXPLAIN_WITHIN_S``."""
+    """Explain one text in the background. Raises ProtocolError."""
     try:
-        async with asyncio.timeout(_EXPLAIN_WITHIN_S):
-            explanation = await explain(engine, text)
+        explanation = await explain(engine, text)
     except EngineError as error:
         raise from_engine_error(error) from error
-    except TimeoutError as error:
-        raise ProtocolError("model_unavailable", "the explanation took too long") from error
     return Explained(**explained_fields(explanation))
 
 

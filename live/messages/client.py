@@ -105,20 +105,22 @@ _WATCHER_TYPES: Final = ("ping", "close")
 _Message = TypeVar("_Message")
 
 
-def parse_client_message(frame: str, limits: Limits) -> ClientMessage:
-    """Parse one text frame of a typist. Raises ProtocolError, with the ``seq`` where the frame has one."""
+def parse_client_message(frame: str | None, limits: Limits) -> ClientMessage:
+    """Parse one frame of a typist, None for a binary one. Raises ProtocolError, with the ``seq`` where there is one."""
     message = _parse(frame, limits, _CLIENT_MESSAGES, _CLIENT_TYPES)
     if isinstance(message, TextUpdate):
         check_length(message.text, limits, message.seq)
     return message
 
 
-def parse_watcher_message(frame: str, limits: Limits) -> WatcherMessage:
-    """Parse one text frame of somebody who watches. Raises ProtocolError."""
+def parse_watcher_message(frame: str | None, limits: Limits) -> WatcherMessage:
+    """Parse one frame of somebody who watches, None for a binary one. Raises ProtocolError."""
     return _parse(frame, limits, _WATCHER_MESSAGES, _WATCHER_TYPES)
 
 
-def _parse(frame: str, limits: Limits, messages: TypeAdapter[_Message], types: Sequence[str]) -> _Message:
+def _parse(frame: str | None, limits: Limits, messages: TypeAdapter[_Message], types: Sequence[str]) -> _Message:
+    if frame is None:
+        raise ProtocolError("binary_not_supported", "send JSON in text frames")
     if len(frame) > limits.max_message_bytes or (
         4 * len(frame) > limits.max_message_bytes and len(frame.encode()) > limits.max_message_bytes
     ):

@@ -21,6 +21,7 @@ from live.server.stopping import refuse
 from live.server.watchdog import Watchdog, exit_at_once
 from live.serving.model_switch import ModelWatch
 from live.watching.consumer import WRITABLE
+from model_core.tasks import spawn, stop
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ class StarcastServer(Server):
         if self._watchdog is not None:
             self._watchdog.start()
         if self._model_watch is not None:
-            self._watching = twisted_loop.create_task(self._model_watch.run())
+            self._watching = spawn(self._model_watch.run(), loop=twisted_loop)
         # Daphne's own ready_callable runs too early: a reader of this line may send a signal, which needs its handlers.
         self._on_serving()
 
@@ -160,12 +161,11 @@ class StarcastServer(Server):
         last_resort = threading.Timer(_EXIT_WITHIN_S, _exit_without_it)
         last_resort.daemon = True
         last_resort.start()
-        self._stopping = twisted_loop.create_task(self._drain_and_stop())
+        self._stopping = spawn(self._drain_and_stop())
 
     async def _drain_and_stop(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
         try:
+            await stop(self._watching)
             await asyncio.gather(*(port.stopListening().asFuture(twisted_loop) for port in self._ports))
             requests = self._under_way(WebRequest)
             await asyncio.gather(

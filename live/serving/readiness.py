@@ -12,9 +12,11 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from model_core.engine import Answer, Engine
+from model_core.engine import Engine
 from model_core.errors import EngineError, Overloaded
 from model_core.options import EngineOptions
+from model_core.tasks import spawn
+from model_core.ticket import Answer
 
 _FRESH_S: Final = 1.0
 """For so long an answer stands, so that whoever asks in a loop costs one pass a second."""
@@ -29,7 +31,7 @@ class _Probe:
         self._engine = engine
         self._ended: float | None = None
         # In a context of its own: the records of that of a request are the request's.
-        self.outcome = asyncio.get_running_loop().create_task(self._run(), context=Context())
+        self.outcome = spawn(self._run(), context=Context())
 
     @property
     def is_fresh(self) -> bool:

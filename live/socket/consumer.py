@@ -1,6 +1,6 @@
-"""WebSocket consumers: parse, hand on to the session, send what comes back. Nothing here waits."""
+"""The typist's WebSocket: each message is read, charged for, and handed to the session. Nothing here waits."""
 
-from live.connections.consumer import AdmittedConsumer, SocketConsumer
+from live.connections.consumer import AdmittedConsumer
 from live.messages.client import (
     Cancel,
     ClientMessage,
@@ -12,13 +12,19 @@ from live.messages.client import (
     TextUpdate,
     parse_client_message,
 )
-from live.messages.errors import CLOSE_ASKED_FOR
+from live.messages.errors import CLOSE_ASKED_FOR, CLOSE_GOING_AWAY
 from live.messages.protocol import ProtocolError, beyond_rate
 from live.messages.rooms import RoomClose, RoomOpen
-from live.messages.server import ErrorMessage, ExplanationMessage, Pong, PredictionMessage, SessionUpdated
+from live.messages.server import (
+    ErrorMessage,
+    ExplanationMessage,
+    Pong,
+    PredictionMessage,
+    SessionClosing,
+    SessionUpdated,
+)
 from live.socket.session import TypingSession
 from live.watching.sharing import Sharing
-from model_core.engine import Engine
 from model_core.explain import MAX_PASSES
 
 Answer = PredictionMessage | ExplanationMessage | ErrorMessage
@@ -30,25 +36,69 @@ class ClassifyConsumer(AdmittedConsumer):
     _session: TypingSession | None = None
     _sharing: Sharing
 
-    async def begin(self, engine: Engine) -> None:
-        """Have texts rated from now on."""
-        self._session = TypingSession(engine, self._answer)
+    async def connect(self) -> None:
+        """Let a typist in, and have texts rated from now on."""
+        if (engine := await self.admit()) is None:
+            return
+        session = self._session = TypingSession(engine, self._answer)
         self._sharing = Sharing(self.tell, self.address, self.limits)
+        await self.greet(engine, is_busy=lambda: session.is_busy)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a text is being rated or waits."""
-        return self._session is not None and self._session.is_busy
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Read a message, charge for it, and do what it says."""
+        session = self._session
+        if session is None or self.closed:
+            return
+        self.heard()
+        try:
+            message = parse_client_message(text_data, self.limits)
+        except ProtocolError as error:
+            self.charge()
+            session.refuse(error.seq)
+            await self.answer_error(error)
+            return
+        self.understood()
+        is_work = isinstance(message, Explain) and session.is_new_to_explain(message.seq)
+        if wait_s := self.charge(MAX_PASSES if is_work else 1):
+            seq = message.seq if isinstance(message, TextUpdate) else None
+            session.refuse(seq)
+            await self.answer_error(beyond_rate("too many messages; slow down", wait_s, seq))
+            return
+        try:
+            await self._do(message, session)
+        except ProtocolError as error:
+            await self.answer_error(error)
 
-    async def take(self, frame: str | None) -> None:
-        """Take one frame: store the text, and return."""
-        if self._session is not None:
-            await self._handle(self._read(frame, self._session), self._session, self._sharing)
+    async def _do(self, message: ClientMessage, session: TypingSession) -> None:
+        match message:
+            case TextUpdate():
+                session.update(message)
+                self._sharing.typed(message)
+            case Flush():
+                await session.flush()
+            case Explain(seq=seq):
+                session.explain(seq)
+            case SessionUpdate(session=options):
+                session.choose(options)
+                await self.tell(SessionUpdated(session=session.options))
+            case Cancel():
+                session.cancel()
+            case Ping(id=ping_id):
+                await self.tell(Pong(id=ping_id))
+            case RoomOpen(secret=secret):
+                await self._sharing.open(secret)
+            case RoomClose():
+                await self._sharing.close()
+            case Close():
+                await self._sharing.close()
+                await self.close(CLOSE_ASKED_FOR)
 
-    async def finish(self, within_s: float) -> None:
-        """Answer the newest text, within a time."""
+    async def leave(self, closing: SessionClosing, within_s: float) -> None:
+        """Announce the end, answer the newest text within a time, and close."""
+        await self.tell(closing)
         if self._session is not None:
             await self._session.finish(within_s)
+        await self.close(CLOSE_GOING_AWAY)
 
     async def end(self) -> None:
         """Stop rating."""
@@ -62,54 +112,17 @@ class ClassifyConsumer(AdmittedConsumer):
         if isinstance(message, PredictionMessage):
             self._sharing.rated(message)
 
-    def _read(self, frame: str | None, session: TypingSession) -> ClientMessage:
-        try:
-            if frame is None:
-                raise ProtocolError("binary_not_supported", "send JSON in text frames")
-            message = parse_client_message(frame, self.limits)
-        except ProtocolError as error:
-            self.spend()
-            if error.seq is not None:
-                session.refuse(error.seq)
-            raise
-        self.understood()
-        has_work = isinstance(message, Explain) and session.is_new_to_explain(message.seq)
-        if wait_s := self.spend(MAX_PASSES if has_work else 1):
-            seq = message.seq if isinstance(message, TextUpdate) else None
-            if seq is not None:
-                session.refuse(seq)
-            raise beyond_rate("too many messages; slow down", wait_s, seq)
-        return message
 
-    async def _handle(self, message: ClientMessage, session: TypingSession, sharing: Sharing) -> None:
-        match message:
-            case TextUpdate():
-                session.update(message)
-                sharing.typed(message)
-            case Flush():
-                await session.flush()
-            case Explain(seq=seq):
-                session.explain(seq)
-            case SessionUpdate(session=options):
-                session.choose(options)
-                await self.tell(SessionUpdated(session=session.options))
-            case Cancel():
-                session.cancel()
-            case Ping(id=ping_id):
-                await self.tell(Pong(id=ping_id))
-            case RoomOpen(secret=secret):
-                await sharing.open(secret)
-            case RoomClose():
-                await sharing.close()
-            case Close():
-                await sharing.close()
-                await self.close(CLOSE_ASKED_FOR)
-
-
-class UnknownPathConsumer(SocketConsumer):
-    """Says so on any other path, where Channels would log a traceback."""
+class UnknownPathConsumer(AdmittedConsumer):
+    """Says so on any other path, where Channels would log a traceback. It costs and counts as any connection does."""
 
     async def connect(self) -> None:
         """Accept, say what is wrong, close."""
         await self.accept_offered()
-        await self.refuse(ProtocolError("unknown_path", "the path of this service is /ws/v1/classify/"))
+        try:
+            self.charge_connection()
+            self.count_in()
+        except ProtocolError as error:
+            await self.refuse(error)
+        else:
+            await self.refuse(ProtocolError("unknown_path", "the path of this service is /ws/v1/classify/"))

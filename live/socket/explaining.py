@@ -9,6 +9,7 @@ from live.messages.server import ErrorMessage, ExplanationMessage
 from model_core.engine import Engine
 from model_core.errors import EngineError
 from model_core.explain import explain
+from model_core.tasks import spawn, stop
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +23,8 @@ class Explaining:
         self._engine = engine
         self._send = send
         self.seq: int | None = None
-        """That which is being explained."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        """The text that is being explained, or None."""
+        self._task: asyncio.Task[None] | None = None
 
     def start(self, seq: int, text: str) -> None:
         """Begin to explain the text ``seq``, unless that is what is being done."""
@@ -31,21 +32,18 @@ class Explaining:
             return
         self.drop()
         self.seq = seq
-        task = asyncio.create_task(self._explain(seq, text))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._task = spawn(self._explain(seq, text))
 
     def drop(self) -> None:
         """Give up what is under way; its place in the engine is free at once."""
         self.seq = None
-        for task in self._tasks:
-            task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     async def close(self) -> None:
         """Give up, and return when nothing runs any more."""
-        self.drop()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        self.seq = None
+        await stop(self._task)
 
     async def _explain(self, seq: int, text: str) -> None:
         message: ExplanationMessage | ErrorMessage

@@ -1,7 +1,7 @@
 """The sequence contract of one connection: the newest text is always answered, older ones may be passed over.
 
-One text is being rated, one waits; a newer text takes the place of the waiting one. When the model comes to a text, it
-reads the one that waits instead. Nothing here knows of sockets.
+One text is with the engine, one waits here. A newer text takes the place of the one in the engine, until the model has
+begun with it, and otherwise of the one that waits here. Nothing here knows of sockets.
 """
 
 import asyncio
@@ -18,8 +18,10 @@ from live.messages.server import ErrorMessage, ExplanationMessage, PredictionMes
 from live.monitoring.metrics import keystroke_seconds, skipped_texts, texts
 from live.socket.explaining import Explaining
 from model_core.cache import EncoderCache
-from model_core.engine import Answer, Engine
+from model_core.engine import Engine
 from model_core.errors import EngineError
+from model_core.tasks import spawn, stop
+from model_core.ticket import Answer, Ticket
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ class _UnderWay:
     """When it came, on the clock of ``time.perf_counter``."""
     skipped: int
     """Texts that its answer says to have been passed over."""
+    ticket: Ticket | None = None
+    """Its place in the engine; None where the engine has refused it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +92,14 @@ class TypingSession:
         self._waiting = update
         self._waiting_since = time.perf_counter()
         texts.inc()
+        self._replace_rated()
         # No task while nobody types: an idle connection costs its socket and this object.
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+            self._worker = spawn(self._work())
 
-    def refuse(self, seq: int) -> None:
-        """Note that the text ``seq`` came, also where it was answered by an error before it came here."""
-        if seq > self._newest_seq:
+    def refuse(self, seq: int | None) -> None:
+        """Note that the text ``seq``, if any, came, also where it was answered by an error before it came here."""
+        if seq is not None and seq > self._newest_seq:
             self._newest_seq = seq
             self._drop_explanation()
 
@@ -162,11 +167,10 @@ class TypingSession:
     async def close(self) -> None:
         """Stop working; return when the tasks have ended."""
         self._waiting = None
-        if self._worker is not None:
-            self._worker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._worker
-        await self._explaining.close()
+        try:
+            await stop(self._worker)
+        finally:
+            await self._explaining.close()
 
     async def _work(self) -> None:
         while (rated := await self._next()) is not None:
@@ -182,7 +186,8 @@ class TypingSession:
 
     async def _rate(self, rated: _UnderWay) -> PredictionMessage | ErrorMessage:
         try:
-            answer = await self._engine.classify(rated.update.text, self._cache, newer=self._take_newer)
+            rated.ticket = self._engine.submit(rated.update.text, self._cache)
+            answer = await rated.ticket
             self._answered = _Answered(rated.update, answer)
             self._predicted_at = time.monotonic()
             return self._prediction(self._answered, self._take_flush(rated.update.seq), rated.skipped)
@@ -206,15 +211,15 @@ class TypingSession:
         self._waiting, self._skipped = None, 0
         return rated
 
-    def _take_newer(self, fits: Callable[[str], bool]) -> str | None:
-        """Put the text that waits in the place of the one that is being rated, if there is one and it fits there."""
-        if self._rated is None or self._waiting is None or not fits(self._waiting.text):
-            return None
+    def _replace_rated(self) -> None:
+        """Have the text that waits rated in the place of the one that is with the engine, where that is possible."""
+        rated, newer = self._rated, self._waiting
+        if rated is None or rated.ticket is None or newer is None or not rated.ticket.replace(newer.text):
+            return
         self._skip()
-        self._rated.update, self._rated.since = self._waiting, self._waiting_since
-        self._rated.skipped += self._skipped
+        rated.update, rated.since = newer, self._waiting_since
+        rated.skipped += self._skipped
         self._waiting, self._skipped = None, 0
-        return self._rated.update.text
 
     async def _pause(self) -> None:
         """Let the interval between two predictions pass, unless somebody waits for the end."""

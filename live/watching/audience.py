@@ -16,6 +16,7 @@ from live.monitoring.metrics import open_watchers
 from live.watching import BEAT_S, MISSED_S, UNKNOWN_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link
 from live.watching.room import rooms
+from model_core.tasks import spawn
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Audience:
         self._asked_since: float | None = None
         self._end: RoomEnd | None = None
         self._changed = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
+        self._task = spawn(self._work(), context=Context())
 
     def add(self, watcher: Watcher) -> None:
         """Show to one more, at once what is known."""

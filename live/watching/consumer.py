@@ -12,6 +12,7 @@ from live.messages.protocol import ProtocolError, beyond_rate
 from live.messages.rooms import RoomClosed, RoomEnd
 from live.messages.server import Pong
 from live.watching.audience import Audience, audiences
+from model_core.tasks import spawn, stop
 
 WRITABLE = "starcast.writable"
 """Extension of the scope: an event that is set while the client reads what it is sent."""
@@ -29,34 +30,35 @@ class WatchConsumer(AdmittedConsumer):
         self._news = asyncio.Event()
         self._shown_at = -math.inf
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether there was something to see of late: who watches has nothing to say then."""
-        return time.monotonic() - self._shown_at < self.limits.idle_timeout_s
-
-    async def greeted(self) -> None:
-        """Begin to watch, or say why not."""
-        room_id = self.scope["url_route"]["kwargs"]["room_id"]
-        self._showing = asyncio.get_running_loop().create_task(self._keep_showing(), context=Context())
+    async def connect(self) -> None:
+        """Let a client in, and begin to watch, or say why not."""
+        if (engine := await self.admit()) is None:
+            return
+        await self.greet(engine, is_busy=self._has_seen_something)
+        self._showing = spawn(self._keep_showing(), context=Context())
         try:
-            self._audience = audiences.enter(room_id, self, self.limits)
+            self._audience = audiences.enter(self.scope["url_route"]["kwargs"]["room_id"], self, self.limits)
         except ProtocolError as error:
             await self.refuse(error)
 
-    async def take(self, frame: str | None) -> None:
-        """Take one frame: a ping or a close."""
-        wait_s = self.spend()
-        if frame is None:
-            raise ProtocolError("binary_not_supported", "send JSON in text frames")
-        message = parse_watcher_message(frame, self.limits)
-        self.understood()
-        if wait_s:
-            raise beyond_rate("too many messages; slow down", wait_s)
-        match message:
-            case Ping(id=ping_id):
-                await self.send(Pong(id=ping_id).encode())
-            case Close():
-                await self.close(CLOSE_ASKED_FOR)
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Read a message, charge for it, and do what it says: a ping or a close."""
+        if self.closed:
+            return
+        self.heard()
+        wait_s = self.charge()
+        try:
+            message = parse_watcher_message(text_data, self.limits)
+            self.understood()
+            if wait_s:
+                raise beyond_rate("too many messages; slow down", wait_s)
+            match message:
+                case Ping(id=ping_id):
+                    await self.tell(Pong(id=ping_id))
+                case Close():
+                    await self.close(CLOSE_ASKED_FOR)
+        except ProtocolError as error:
+            await self.answer_error(error)
 
     def show(self, frame: str) -> None:
         """Show a state as soon as the client has read those before."""
@@ -76,8 +78,11 @@ class WatchConsumer(AdmittedConsumer):
         await super().end()
         if self._audience is not None:
             self._audience.discard(self)
-        if self._showing is not None:
-            self._showing.cancel()
+        await stop(self._showing)
+
+    def _has_seen_something(self) -> bool:
+        """Whether there was something to see of late: who watches has nothing to say then."""
+        return time.monotonic() - self._shown_at < self.limits.idle_timeout_s
 
     async def _keep_showing(self) -> None:
         writable: asyncio.Event | None = self.scope.get("extensions", {}).get(WRITABLE)

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from model_core.tasks import spawn, stop
+
 logger = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 1.0
@@ -45,7 +47,7 @@ class Link:
             return
         if self._receiving is None:
             # In a context of its own: that of a connection would live as long as the task.
-            self._receiving = asyncio.get_running_loop().create_task(self._receive(), context=Context())
+            self._receiving = spawn(self._receive(), context=Context())
         # The task makes the channel in its first step, and only a channel that is there can join.
         await asyncio.sleep(0)
         await self._ask("group_add", group, self._channel)
@@ -62,9 +64,9 @@ class Link:
                 await self._ask("group_discard", group, self._channel)
             except LayerAway:
                 logger.debug("a group is left without the layer knowing")
-        if not self._listeners and self._receiving is not None:
-            self._receiving.cancel()
-            self._receiving = None
+        if not self._listeners:
+            receiving, self._receiving = self._receiving, None
+            await stop(receiving)
 
     async def send(self, group: str, message: Message) -> None:
         """Send to all who joined the group, in every process. Raises LayerAway."""
@@ -93,8 +95,13 @@ class Link:
                 await asyncio.sleep(_RETRY_S)
                 continue
             listener = self._listeners.get(message.get("group", ""))
-            if listener is not None:
+            if listener is None:
+                continue
+            try:
                 listener(message)
+            except Exception:
+                # One room must not end watching for all others of this process.
+                logger.exception("a message of the channel layer was not understood")
 
 
 _link: tuple[asyncio.AbstractEventLoop, Link] | None = None

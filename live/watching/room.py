@@ -18,6 +18,7 @@ from live.messages.rooms import RoomEnd, RoomState
 from live.monitoring.metrics import open_rooms
 from live.watching import MISSED_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link
+from model_core.tasks import spawn
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Room:
         self._token = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
         if self._task is None:
             # In a context of its own: that of a connection would live as long as the task.
-            self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
+            self._task = spawn(self._work(), context=Context())
         if before is not None:
             await before.room_ended("taken")
         self.show(self._state.model_copy(update={"is_typist_here": True}))

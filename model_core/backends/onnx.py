@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from model_core.cache import Caches, FloatArray
+from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.errors import CheckpointError, one_line
 from model_core.labels import NUM_LABELS
 
@@ -45,3 +45,7 @@ class OnnxBackend:
         run = self._session.run
         rows = [run(None, {"input_ids": np.array([ids], dtype=np.int64)})[0] for ids in input_ids]
         return np.concatenate(rows)
+
+    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
+        """Leave all to ``logits``."""
+        return False

@@ -96,16 +96,17 @@ class CachedOnnxBackend:
         return result
 
     def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
-        """Encode up to ``tokens`` more tokens into the cache. Return whether blocks remain before the last one."""
+        """Encode up to ``tokens`` more tokens into the cache, all but the last block. Return whether any were."""
         cache.keep(cache.shared_blocks(input_ids, self._block))
         job = _Job(0, input_ids, cache)
         all_but_last = (len(input_ids) - 1) // self._block * self._block
-        target = min(all_but_last, job.past + max(1, tokens // self._block) * self._block)
+        begin = job.past
+        target = min(all_but_last, begin + max(1, tokens // self._block) * self._block)
         while job.past < target:
             job.take_block(self._block)
             self._run([job])
         self._pool.use([cache])
-        return target < all_but_last
+        return job.past > begin
 
     def _run_all(self, batches: Sequence[list[_Job]]) -> list[FloatArray]:
         if len(batches) == 1:

@@ -8,7 +8,7 @@ import torch
 from transformers import ElectraForSequenceClassification
 
 from model_core.attention import rate
-from model_core.cache import Caches, FloatArray
+from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.checkpoint import CheckpointConfig
 from model_core.errors import CheckpointError, one_line
 
@@ -41,3 +41,7 @@ class TorchBackend:
         """Return logits [texts, 8] of one padded batch. Every text is encoded whole; caches are not used."""
         logits = rate(self._model, input_ids, self._pad_id, self._config)
         return np.asarray(logits.float().cpu().numpy())
+
+    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
+        """Leave all to ``logits``."""
+        return False

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 from model_core.cache import Caches, EncoderCache
 from model_core.classifier import Prediction
-from model_core.engine import Answer, Engine
-from model_core.fake import FakeClassifier
+from model_core.engine import Engine
+from model_core.ticket import Answer
+from tests.classifiers import ControlledClassifier
 
 PATIENCE_S = 60
 """Only a broken engine needs so long."""
@@ -16,7 +17,7 @@ PATIENCE_S = 60
 MakeEngine = Callable[..., Engine]
 
 
-class HeldClassifier(FakeClassifier):
+class HeldClassifier(ControlledClassifier):
     """A fake whose gate is shut, and which tells when the model thread has come to it."""
 
     def __init__(self, fail_on: str | None = None) -> None:
@@ -52,7 +53,7 @@ async def outcomes(*tasks: asyncio.Task[Answer]) -> list[Answer | BaseException]
         return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class RememberingClassifier(FakeClassifier):
+class RememberingClassifier(ControlledClassifier):
     """Notes the caches it is given and, like a real one, writes to them before it may fail."""
 
     def __init__(self, fail_on: str | None = None) -> None:

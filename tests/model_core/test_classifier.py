@@ -8,23 +8,31 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from model_core.cache import Caches, EncoderCache, FloatArray
-from model_core.classifier import ModelInfo, Prediction, StepwiseTextClassifier, TextClassifier, softmax
-from model_core.tokenizer import TextTokenizer
+from model_core.classifier import ModelInfo, Prediction, TextClassifier, softmax
+from model_core.tokenizer import Encoding, TextTokenizer
 from tests.tiny import TINY_PRIOR
 
 INFO = ModelInfo("tiny", "1", "0" * 64, "stub", 64, TINY_PRIOR)
 
 
 class StubBackend:
-    """Says for class 0 how many tokens a text has, for class 1 its first word, and keeps what it was asked."""
+    """Says for class 0 how many tokens a text has, for class 1 its first word, and keeps what it was asked.
+
+    It always has more to encode ahead.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
+        self.advanced: list[tuple[tuple[int, ...], int]] = []
 
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
         self.asked += input_ids
         self.caches = caches
         return np.array([[len(ids), ids[1] / 10, 0, 0, 0, 0, 0, 0] for ids in input_ids], dtype=np.float32)
+
+    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
+        self.advanced.append((input_ids, tokens))
+        return True
 
 
 def predict(tokenizer: TextTokenizer, *texts: str, temperature: float = 1.0) -> list[Prediction]:
@@ -122,23 +130,30 @@ def test_softmax_is_the_ratio_of_exponentials() -> None:
     np.testing.assert_allclose(probabilities, [1 / 8, 3 / 8, 1 / 2])
 
 
-class StepwiseStub(StubBackend):
-    """Keeps what it was asked to encode ahead, and always has more to do."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.advanced: list[tuple[tuple[int, ...], int]] = []
-
-    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
-        self.advanced.append((input_ids, tokens))
-        return True
-
-
 def test_a_text_is_read_ahead_by_its_tokens_unless_it_was_rated_already(tokenizer: TextTokenizer) -> None:
-    backend = StepwiseStub()
-    classifier = StepwiseTextClassifier(INFO, tokenizer, backend)
+    backend = StubBackend()
+    classifier = TextClassifier(INFO, tokenizer, backend)
     assert classifier.advance("the film was bad", EncoderCache(), 128)
     classifier.classify(["the film was bad"])
     assert backend.advanced == [(backend.asked[0], 128)]
     assert not classifier.advance("the film was bad", EncoderCache(), 128)
     assert len(backend.advanced) == 1
+
+
+def test_the_tokens_of_a_text_that_is_read_ahead_are_made_once(
+    tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    encode = tokenizer.encode
+
+    def noting(text: str) -> Encoding:
+        encoded.append(text)
+        return encode(text)
+
+    monkeypatch.setattr(tokenizer, "encode", noting)
+    classifier = TextClassifier(INFO, tokenizer, StubBackend())
+    for _ in range(3):
+        classifier.advance("the film was bad", EncoderCache(), 1)
+        classifier.classify(["good"])
+    classifier.classify(["the film was bad"])
+    assert encoded.count("the film was bad") == 1

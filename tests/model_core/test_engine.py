@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import contextvars
 import dataclasses
 import itertools
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from model_core.cache import Caches
 from model_core.classifier import Prediction
-from model_core.engine import Answer, Engine, shared_chars
+from model_core.engine import Engine
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.options import EngineOptions
-from model_core.scheduler import Newer
+from model_core.ticket import Answer, shared_chars
+from tests.classifiers import ControlledClassifier
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine, outcomes, start, start_busy
 
 
@@ -102,7 +104,7 @@ async def test_a_text_that_makes_the_model_fail_fails_alone(make_engine: MakeEng
 
 
 async def test_the_engine_goes_on_after_a_failure(make_engine: MakeEngine) -> None:
-    engine = make_engine(FakeClassifier(fail_on="poison"))
+    engine = make_engine(ControlledClassifier(fail_on="poison"))
     with pytest.raises(EngineError):
         await engine.classify("poison")
     assert (await engine.classify("good")).prediction.tokens == 1
@@ -112,7 +114,7 @@ async def test_the_log_of_a_failure_does_not_hold_the_text(
     make_engine: MakeEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(EngineError):
-        await make_engine(FakeClassifier(fail_on="poison")).classify("a secret with poison")
+        await make_engine(ControlledClassifier(fail_on="poison")).classify("a secret with poison")
     assert "the model failed on a text of 20 characters" in caplog.text
     assert "secret" not in caplog.text
 
@@ -170,29 +172,58 @@ async def test_keys_leave_room_for_a_long_text(make_engine: MakeEngine, held: He
     assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
 
 
-async def test_what_was_written_since_is_read_when_the_model_comes_to_a_text(
+async def test_a_text_that_waits_is_replaced_by_a_newer_one_in_the_same_turn(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held, max_waiting=3)
+    first = await start_busy(engine, held)
+    tickets = {text: engine.submit(text) for text in "abc"}
+    assert tickets["a"].replace("a and")
+    assert tickets["a"].replace("a and more")
+    # What would have to be read in steps waits for a turn of its own.
+    assert not tickets["b"].replace("b " * 600)
+    held.open.set()
+    answers = [await ticket for ticket in tickets.values()]
+    await outcomes(first)
+    assert [sorted(batch) for batch in held.batches] == [["first"], ["a and more", "b", "c"]]
+    assert [answer.prediction for answer in answers] == FakeClassifier().classify(["a and more", "b", "c"])
+
+
+async def test_a_text_that_the_model_has_begun_with_or_answered_is_not_replaced(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held)
+    ticket = engine.submit("first")
+    await held.reached()
+    assert not ticket.replace("second")
+    held.open.set()
+    await ticket
+    assert not ticket.replace("third")
+    assert held.batches == [["first"]]
+
+
+async def test_a_long_text_is_read_to_its_end_whatever_is_written_since(
     make_engine: MakeEngine, held: HeldClassifier
 ) -> None:
     engine = make_engine(held)
     first = await start_busy(engine, held)
-    newest = {"a": "a and more", "b": "b " * 600, "c": None}
-
-    def newer(key: str) -> Newer:
-        return lambda fits: text if (text := newest[key]) is not None and fits(text) else None
-
-    waiting = [asyncio.create_task(engine.classify(key, newer=newer(key))) for key in newest]
-    await asyncio.sleep(0)
-    held.open.set()
-    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
-    # What would have to be read in steps waits for a turn of its own.
-    assert held.batches == [["first"], ["a and more", "b", "c"]]
-
-
-async def test_a_long_text_is_read_to_its_end_whatever_is_written_since(make_engine: MakeEngine) -> None:
-    asked: list[object] = []
     text = "word " * 400
-    await make_engine().classify(text, newer=lambda fits: asked.append(fits))
-    assert not asked
+    ticket = engine.submit(text)
+    assert not ticket.replace("short")
+    held.open.set()
+    await outcomes(first)
+    await ticket
+    assert held.batches == [["first"], [text]]
+
+
+async def test_a_replaced_text_counts_with_the_tokens_it_has_now(make_engine: MakeEngine, held: HeldClassifier) -> None:
+    engine = make_engine(held, max_waiting_tokens=100)
+    await start_busy(engine, held)
+    ticket = engine.submit("word " * 70)
+    assert ticket.replace("word")
+    ticket = engine.submit("word " * 70)
+    with pytest.raises(Overloaded):
+        engine.submit("word " * 70)
 
 
 @given(st.text("ab", max_size=20), st.text("ab", max_size=20))
@@ -240,7 +271,7 @@ async def test_cancelled_callers_never_reach_the_model(make_engine: MakeEngine, 
 async def test_a_caller_cancelled_just_before_the_batch_is_made_never_reaches_the_model(
     make_engine: MakeEngine,
 ) -> None:
-    fake = FakeClassifier()
+    fake = ControlledClassifier()
     engine = make_engine(fake)
     gone, stays = await start(engine, "gone", "stays")
     gone.cancel()  # The worker runs before the cancelled caller does, and meets its entry.
@@ -297,6 +328,48 @@ async def test_closing_takes_callers_that_were_just_cancelled(held: HeldClassifi
         asyncio.CancelledError,
         ModelUnavailable,
     ]
+
+
+async def test_closing_raises_nothing_of_a_worker_that_died(
+    held: HeldClassifier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Engine(held)
+
+    def fail() -> None:
+        raise RuntimeError("the worker was told to die")
+
+    monkeypatch.setattr(engine._waiting, "take", fail)
+    ticket = engine.submit("a")
+    await asyncio.sleep(0)
+    await engine.close()
+    with pytest.raises(ModelUnavailable):
+        await ticket
+    await asyncio.sleep(0)
+    assert "the worker was told to die" in caplog.text
+
+
+async def test_who_is_cancelled_while_closing_an_engine_is_cancelled(
+    held: HeldClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(held)
+    may_end = asyncio.Event()
+
+    async def stubborn() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await may_end.wait()
+
+    worker = engine._worker = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(engine.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        engine._executor.submit(print)
+    may_end.set()
+    await worker
 
 
 async def test_a_closed_engine_refuses_texts_and_may_be_closed_again(make_engine: MakeEngine) -> None:
@@ -356,12 +429,28 @@ async def test_a_failure_is_logged_where_the_caller_is_and_without_the_text(
         with pytest.raises(EngineError):
             await engine.classify(text)
 
-    engine = make_engine(FakeClassifier(fail_on="bad"))
+    engine = make_engine(ControlledClassifier(fail_on="bad"))
     handler = Handler()
-    logging.getLogger("model_core.engine").addHandler(handler)
+    logging.getLogger("model_core.ticket").addHandler(handler)
     try:
         await asyncio.gather(ask("first", "bad 1"), ask("second", "bad 2"))
     finally:
-        logging.getLogger("model_core.engine").removeHandler(handler)
+        logging.getLogger("model_core.ticket").removeHandler(handler)
     assert sorted(seen) == ["first", "second"]
     assert "bad" not in caplog.text.replace("RuntimeError", "")
+
+
+async def test_an_observer_that_raises_loses_no_answer_and_is_logged_once(
+    held: HeldClassifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Raising:
+        def on_batch(self, queue_s: Sequence[float], inference_s: float, background: bool) -> None:
+            raise RuntimeError("the observer was told to fail")
+
+    engine = Engine(held, observer=Raising())
+    first = await start_busy(engine, held)
+    waiting = await start(engine, "a", "b")
+    held.open.set()
+    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
+    await engine.close()
+    assert [record.message for record in caplog.records] == ["the engine's observer failed"]

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from model_core.engine import Answer
 from model_core.errors import ModelUnavailable
+from model_core.ticket import Answer
 from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
 
 

@@ -8,9 +8,10 @@ import weakref
 import pytest
 
 from model_core.cache import EncoderCache
-from model_core.engine import Answer, Engine
+from model_core.engine import Engine
 from model_core.errors import EngineError, Overloaded
 from model_core.fake import FAKE_INFO
+from model_core.ticket import Answer
 from tests.model_core.engines import HeldClassifier, MakeEngine, RememberingClassifier, outcomes, start, start_busy
 
 

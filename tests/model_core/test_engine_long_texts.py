@@ -7,8 +7,8 @@ import pytest
 
 from model_core.cache import Caches, EncoderCache
 from model_core.classifier import Prediction
-from model_core.engine import Answer
 from model_core.errors import ModelUnavailable
+from model_core.ticket import Answer
 from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
 
 

@@ -12,22 +12,17 @@ from model_core.classifier import Prediction
 from model_core.engine import Engine
 from model_core.errors import EngineError
 from model_core.explain import MAX_PASSES, Explanation, explain
-from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.labels import NUM_LABELS
+from tests.classifiers import ControlledClassifier
 
 STEP = 0.01
 
 
-class Counting:
+class Counting(ControlledClassifier):
     """Each "good" moves a hundredth of the probability from 4 stars to 10, each "bad" one from 4 stars to 1."""
 
-    info = FAKE_INFO
-
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
-
     def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
-        self.batches.append(list(texts))
+        super().classify(texts, caches)
         return [self._rate(text) for text in texts]
 
     def _rate(self, text: str) -> Prediction:
@@ -97,14 +92,14 @@ async def test_one_text_is_rated_at_a_time_from_the_last_gap_to_the_first() -> N
 
 
 async def test_a_model_that_fails_makes_the_explanation_fail() -> None:
-    engine = Engine(FakeClassifier(fail_on="two three"))
+    engine = Engine(ControlledClassifier(fail_on="two three"))
     with pytest.raises(EngineError):
         await explain(engine, "one two three")
     await engine.close()
 
 
 async def test_an_explanation_that_is_given_up_frees_its_place() -> None:
-    classifier = FakeClassifier(gate=(gate := threading.Event()))
+    classifier = ControlledClassifier(gate=(gate := threading.Event()))
     engine = Engine(classifier)
     task = asyncio.create_task(explain(engine, "one two three"))
     assert await asyncio.to_thread(classifier.asked.acquire, timeout=10)

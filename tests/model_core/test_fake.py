@@ -1,5 +1,3 @@
-import threading
-
 import pytest
 
 from model_core.fake import FakeClassifier
@@ -34,30 +32,3 @@ def test_a_long_text_is_truncated_like_the_models() -> None:
 
 def test_a_lone_surrogate_is_answered() -> None:
     assert FakeClassifier().classify(["good \ud800"])[0].tokens == 2
-
-
-def test_it_keeps_the_batches_it_was_asked_for() -> None:
-    fake = FakeClassifier()
-    fake.classify(["a", "b"])
-    fake.classify(["c"])
-    assert fake.batches == [["a", "b"], ["c"]]
-
-
-def test_a_batch_with_a_text_it_shall_fail_on_raises() -> None:
-    fake = FakeClassifier(fail_on="poison")
-    with pytest.raises(RuntimeError):
-        fake.classify(["good", "some poison here"])
-    assert len(fake.classify(["good"])) == 1
-
-
-def test_its_gate_is_waited_for_before_the_answer() -> None:
-    waits: list[int] = []
-
-    class Gate(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            waits.append(len(fake.batches))
-            return True
-
-    fake = FakeClassifier(gate=Gate())
-    assert len(fake.classify(["a", "b"])) == 2
-    assert waits == [1]

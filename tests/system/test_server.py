@@ -23,8 +23,8 @@ import threading
 os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
 from django.core.management import execute_from_command_line
 import live.serving.process_engine
-from model_core.fake import FakeClassifier
-live.serving.process_engine.load_classifier = lambda *_: FakeClassifier(gate=threading.Event())
+from tests.classifiers import ControlledClassifier
+live.serving.process_engine.load_classifier = lambda *_: ControlledClassifier(gate=threading.Event())
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 

@@ -11,6 +11,7 @@ from model_core.checkpoint import TOKENIZER_FILE
 from model_core.classifier import Prediction
 from model_core.fake import FakeClassifier
 from model_core.labels import NUM_LABELS
+from tests.classifiers import ControlledClassifier
 from tests.factories import separable_reviews
 from training.baseline import fit_tfidf
 from training.beginnings import PREFIX_TOKENS, first_tokens, spread
@@ -75,7 +76,7 @@ def test_calibration_pools_every_length_and_the_whole(tokenizer: Tokenizer) -> N
 
 
 def test_a_whole_review_is_rated_once(tokenizer: Tokenizer) -> None:
-    classifier = FakeClassifier()
+    classifier = ControlledClassifier()
     result = evaluate(classifier, tokenizer, REVIEWS, Scope(prefixes=40, typed=0))
     figures = {name: value for name, value in result["full"].items() if name != "intervals"}
     assert result["progress"]["100"] == pytest.approx(figures)

@@ -4,19 +4,18 @@ import pytest
 
 from model_core.cache import Caches
 from model_core.classifier import Prediction
-from model_core.fake import FAKE_INFO
+from model_core.fake import FakeClassifier
 from model_core.labels import NUM_LABELS, STARS
 from tests.factories import make_review
 from training.data import Review
 from training.stability import KEY_BINS, MAX_KEYSTROKES, stability_metrics
 
 
-class Scripted:
+class Scripted(FakeClassifier):
     """Rates a text by its length: the n-th number of stars for n characters, the last for all longer ones."""
 
-    info = FAKE_INFO
-
     def __init__(self, *stars: int) -> None:
+        super().__init__()
         self.stars = stars
 
     def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:

@@ -55,6 +55,29 @@ async def test_a_revoked_key_is_told_once_and_others_are_not(how: str) -> None:
     assert told == ["revoked"]
 
 
+async def test_a_socket_that_fails_to_close_is_tried_again_and_keeps_no_other_open(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watch = KeyWatch()
+    record, known = await new_key()
+    told: list[str] = []
+
+    async def fails_once() -> None:
+        told.append("fails once")
+        if told.count("fails once") == 1:
+            raise OSError("the socket was told to fail")
+
+    async def other() -> None:
+        told.append("other")
+
+    watch.add(known, fails_once)
+    watch.add(known, other)
+    await database_sync_to_async(record.revoke)()
+    await finished(watch)
+    assert told == ["fails once", "other", "fails once"]
+    assert caplog.text.count("OSError: the socket was told to fail") == 1
+
+
 async def test_the_last_use_is_written_once_for_many_uses(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = KeyWatch()
     record, known = await new_key()

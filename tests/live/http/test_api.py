@@ -15,7 +15,8 @@ from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
 from live.messages.server import session_created
 from live.serving.process_engine import get_engine
-from model_core.fake import FAKE_INFO, FakeClassifier
+from model_core.fake import FAKE_INFO
+from tests.classifiers import ControlledClassifier
 from tests.communicators import WebsocketCommunicator
 
 PATH = "/api/v1/predict"
@@ -28,7 +29,7 @@ async def post(body: Any, path: str = PATH) -> tuple[int, dict[str, Any]]:
     return response.status_code, json.loads(response.content)
 
 
-async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: FakeClassifier) -> None:
+async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: ControlledClassifier) -> None:
     status, rating = await post({"text": "A fine film"})
     assert status == 200
     assert rating["probabilities"] == list(fake.classify(["A fine film"])[0].probabilities)
@@ -56,16 +57,16 @@ async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: FakeClassi
         ({"text": "a", "texts": ["b"]}, 400, "bad_request"),
     ],
 )
-async def test_bad_input_gets_the_error_object(fake: FakeClassifier, body: Any, status: int, code: str) -> None:
+async def test_bad_input_gets_the_error_object(fake: ControlledClassifier, body: Any, status: int, code: str) -> None:
     answered, content = await post(body)
     assert (answered, content["error"]["code"], content["error"]["retryable"]) == (status, code, False)
 
 
-async def test_a_lone_surrogate_is_replaced(fake: FakeClassifier) -> None:
+async def test_a_lone_surrogate_is_replaced(fake: ControlledClassifier) -> None:
     assert (await post(b'{"text": "half an emoji \\ud83d"}'))[0] == 200
 
 
-async def test_a_failing_model_is_an_internal_error_without_a_traceback(fake: FakeClassifier) -> None:
+async def test_a_failing_model_is_an_internal_error_without_a_traceback(fake: ControlledClassifier) -> None:
     fake.fail_on = "bad"
     status, content = await post({"text": "a bad text"})
     assert (status, content["error"]["code"]) == (500, "internal")
@@ -76,7 +77,7 @@ async def test_no_model_is_unavailable(no_model: None) -> None:
     assert (status, content["error"]["code"], content["error"]["retryable"]) == (503, "model_unavailable", True)
 
 
-async def test_other_methods_and_paths_get_the_error_object_too(fake: FakeClassifier) -> None:
+async def test_other_methods_and_paths_get_the_error_object_too(fake: ControlledClassifier) -> None:
     client = AsyncClient()
     for response, status, code in (
         (await client.get(PATH), 405, "method_not_allowed"),
@@ -88,19 +89,21 @@ async def test_other_methods_and_paths_get_the_error_object_too(fake: FakeClassi
     assert (await client.get(PATH))["Allow"] == "POST"
 
 
-async def test_an_unforeseen_failure_shows_no_traceback(fake: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unforeseen_failure_shows_no_traceback(
+    fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("live.http.api.check_length", lambda *_: 1 / 0)
     status, content = await post({"text": "fine"})
     assert (status, content["error"]["code"]) == (500, "internal")
     assert "ZeroDivision" not in str(content)
 
 
-async def test_the_field_at_fault_is_named(fake: FakeClassifier) -> None:
+async def test_the_field_at_fault_is_named(fake: ControlledClassifier) -> None:
     assert (await post({"text": 7}))[1]["error"]["param"] == "text"
     assert (await post({"texts": ["a", 7]}))[1]["error"]["param"] == "texts.1"
 
 
-async def test_many_texts_get_a_rating_or_an_error_each_in_their_order(fake: FakeClassifier) -> None:
+async def test_many_texts_get_a_rating_or_an_error_each_in_their_order(fake: ControlledClassifier) -> None:
     fake.fail_on = "bad"
     status, content = await post({"texts": ["A fine film", "a bad text", "a" * 20_001, "", "\ud83d half"]})
     assert status == 200
@@ -112,7 +115,7 @@ async def test_many_texts_get_a_rating_or_an_error_each_in_their_order(fake: Fak
     assert half["tokens"] == 2
 
 
-async def test_a_key_is_rated_before_many_texts_that_came_first(fake: FakeClassifier) -> None:
+async def test_a_key_is_rated_before_many_texts_that_came_first(fake: ControlledClassifier) -> None:
     fake.gate = threading.Event()
     many = asyncio.create_task(post({"texts": [f"text {number}" for number in range(64)]}))
     await asyncio.to_thread(fake.asked.acquire)
@@ -133,7 +136,7 @@ def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("still_clock")
 async def test_each_text_costs_a_token_and_beyond_them_one_is_told_when_to_come_back(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 2, "address_factor": 5}
     monkeypatch.setattr("live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
@@ -149,7 +152,7 @@ async def test_each_text_costs_a_token_and_beyond_them_one_is_told_when_to_come_
 
 @pytest.mark.usefixtures("still_clock")
 async def test_who_asks_for_much_is_told_when_there_will_be_enough(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 64, "address_factor": 1}
     monkeypatch.setattr("live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
@@ -162,7 +165,7 @@ async def test_who_asks_for_much_is_told_when_there_will_be_enough(
 
 
 async def test_an_explanation_can_be_had_for_a_burst_smaller_than_its_price(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 10, "address_factor": 1}
     monkeypatch.setattr(
@@ -173,7 +176,7 @@ async def test_an_explanation_can_be_had_for_a_burst_smaller_than_its_price(
 
 
 async def test_keys_cannot_be_tried_faster_than_anything_else(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 3, "address_factor": 1}
     monkeypatch.setattr(
@@ -194,7 +197,7 @@ async def test_keys_cannot_be_tried_faster_than_anything_else(
 
 
 def test_addresses_of_one_network_of_ipv6_share_their_rate(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 1, "address_factor": 1}
     monkeypatch.setattr(
@@ -208,7 +211,7 @@ def test_addresses_of_one_network_of_ipv6_share_their_rate(
 
 
 async def test_the_model_is_described_as_in_the_greeting_of_a_socket(
-    fake: FakeClassifier, socket: WebsocketCommunicator
+    fake: ControlledClassifier, socket: WebsocketCommunicator
 ) -> None:
     described = json.loads((await AsyncClient().get("/api/v1/model")).content)
     greeting = session_created("", FAKE_INFO, get_limits()).model_dump(mode="json")
@@ -218,7 +221,9 @@ async def test_the_model_is_described_as_in_the_greeting_of_a_socket(
     assert described["limits"]["max_texts"] == 64
 
 
-async def test_an_explanation_is_the_one_of_the_websocket(fake: FakeClassifier, socket: WebsocketCommunicator) -> None:
+async def test_an_explanation_is_the_one_of_the_websocket(
+    fake: ControlledClassifier, socket: WebsocketCommunicator
+) -> None:
     text = "A fine film. But 🎬 so long!"
     await socket.send_json_to({"type": "text.update", "seq": 1, "text": text})
     await socket.send_json_to({"type": "explain", "seq": 1})
@@ -229,7 +234,7 @@ async def test_an_explanation_is_the_one_of_the_websocket(fake: FakeClassifier, 
     assert [text[span["begin"] : span["end"]] for span in explanation["spans"][:2]] == ["A fine film.", "A"]
 
 
-async def test_an_empty_text_has_no_parts_to_explain(fake: FakeClassifier) -> None:
+async def test_an_empty_text_has_no_parts_to_explain(fake: ControlledClassifier) -> None:
     status, explanation = await post({"text": ""}, EXPLAIN)
     assert (status, explanation["spans"]) == (200, [])
 
@@ -246,27 +251,29 @@ async def test_an_empty_text_has_no_parts_to_explain(fake: FakeClassifier) -> No
     ],
 )
 async def test_what_cannot_be_explained_gets_the_error_object(
-    fake: FakeClassifier, body: Any, status: int, code: str
+    fake: ControlledClassifier, body: Any, status: int, code: str
 ) -> None:
     answered, content = await post(body, EXPLAIN)
     assert (answered, content["error"]["code"]) == (status, code)
 
 
-async def test_a_model_that_fails_on_a_part_is_an_internal_error(fake: FakeClassifier) -> None:
+async def test_a_model_that_fails_on_a_part_is_an_internal_error(fake: ControlledClassifier) -> None:
     fake.fail_on = "good  film"
     status, content = await post({"text": "A good fine film"}, EXPLAIN)
     assert (status, content["error"]["code"]) == (500, "internal")
 
 
-async def test_an_explanation_is_given_up_after_a_time(fake: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("live.http.ratings._EXPLAIN_WITHIN_S", 0.05)
+async def test_an_explanation_is_given_up_after_a_time(
+    fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_core.explain.WITHIN_S", 0.05)
     fake.gate = threading.Event()
     status, content = await post({"text": "A fine film"}, EXPLAIN)
     fake.gate.set()
     assert (status, content["error"]["code"], content["error"]["retryable"]) == (503, "model_unavailable", True)
 
 
-async def test_a_key_is_rated_before_the_rest_of_an_explanation(fake: FakeClassifier) -> None:
+async def test_a_key_is_rated_before_the_rest_of_an_explanation(fake: ControlledClassifier) -> None:
     fake.gate = threading.Event()
     explanation = asyncio.create_task(post({"text": "A fine film"}, EXPLAIN))
     await asyncio.to_thread(fake.asked.acquire)
@@ -279,7 +286,7 @@ async def test_a_key_is_rated_before_the_rest_of_an_explanation(fake: FakeClassi
 
 
 async def test_an_explanation_costs_what_64_ratings_cost(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 66, "address_factor": 1}
     monkeypatch.setattr(
@@ -291,7 +298,7 @@ async def test_an_explanation_costs_what_64_ratings_cost(
 
 
 async def test_a_page_of_elsewhere_reads_ratings_with_a_listed_origin_and_refusals_without(
-    fake: FakeClassifier, settings: Settings
+    fake: ControlledClassifier, settings: Settings
 ) -> None:
     settings.STARCAST_ORIGINS = ["https://friend.example"]
     for origin, status in (("https://friend.example", 200), ("https://stranger.example", 403)):
@@ -302,7 +309,7 @@ async def test_a_page_of_elsewhere_reads_ratings_with_a_listed_origin_and_refusa
         assert "Access-Control-Allow-Credentials" not in response
 
 
-async def test_a_browser_may_ask_beforehand_whether_a_page_may_call(fake: FakeClassifier) -> None:
+async def test_a_browser_may_ask_beforehand_whether_a_page_may_call(fake: ControlledClassifier) -> None:
     response = await AsyncClient().options(
         PATH,
         headers={

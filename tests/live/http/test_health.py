@@ -8,7 +8,7 @@ from django.test import AsyncClient, Client
 from pytest_django.fixtures import Settings
 
 from live.serving.process_engine import get_engine
-from model_core.fake import FakeClassifier
+from tests.classifiers import ControlledClassifier
 
 
 async def test_healthz_answers_without_a_model() -> None:
@@ -16,14 +16,14 @@ async def test_healthz_answers_without_a_model() -> None:
     assert (response.status_code, json.loads(response.content)) == (200, {"status": "ok"})
 
 
-async def test_readyz_runs_the_model(fake: FakeClassifier) -> None:
+async def test_readyz_runs_the_model(fake: ControlledClassifier) -> None:
     response = await AsyncClient().get("/readyz")
     assert response.status_code == 200
     assert json.loads(response.content)["model"] == {"name": "fake", "version": "0"}
     assert len(fake.batches) == 1
 
 
-async def test_readyz_turns_503_when_the_model_hangs(fake: FakeClassifier, settings: Settings) -> None:
+async def test_readyz_turns_503_when_the_model_hangs(fake: ControlledClassifier, settings: Settings) -> None:
     settings.STARCAST_ENGINE = {**settings.STARCAST_ENGINE, "deadline_ms": 30}
     fake.gate = threading.Event()
     response = await AsyncClient().get("/readyz")
@@ -32,7 +32,7 @@ async def test_readyz_turns_503_when_the_model_hangs(fake: FakeClassifier, setti
     assert json.loads(response.content)["status"] == "unavailable"
 
 
-async def test_readyz_is_200_when_the_model_is_alive_and_busy(fake: FakeClassifier, settings: Settings) -> None:
+async def test_readyz_is_200_when_the_model_is_alive_and_busy(fake: ControlledClassifier, settings: Settings) -> None:
     settings.STARCAST_ENGINE = {**settings.STARCAST_ENGINE, "max_waiting": 1}
     fake.gate = threading.Event()
     engine = get_engine()
@@ -47,7 +47,7 @@ async def test_readyz_is_200_when_the_model_is_alive_and_busy(fake: FakeClassifi
     assert json.loads(response.content) == {"status": "busy", "model": {"name": "fake", "version": "0"}}
 
 
-def test_a_foreign_host_is_refused_but_for_health_checks(fake: FakeClassifier) -> None:
+def test_a_foreign_host_is_refused_but_for_health_checks(fake: ControlledClassifier) -> None:
     client = Client(SERVER_NAME="10.0.0.7")
     assert client.get("/").status_code == 400
     assert client.get("/api/v1/model").status_code == 400

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from live.monitoring.metrics import REGISTRY, note_close, sample
 from live.serving.process_engine import get_engine
 from live.watching.room import rooms
-from model_core.fake import FakeClassifier
+from tests.classifiers import ControlledClassifier
 from tests.communicators import WebsocketCommunicator
 
 TOKEN = "t" * 32
@@ -60,7 +60,9 @@ async def test_texts_answers_batches_and_errors_are_counted(socket: WebsocketCom
     assert sample("starcast_connections") == 1
 
 
-async def test_what_waits_and_what_is_passed_over_is_seen(fake: FakeClassifier, socket: WebsocketCommunicator) -> None:
+async def test_what_waits_and_what_is_passed_over_is_seen(
+    fake: ControlledClassifier, socket: WebsocketCommunicator
+) -> None:
     since = Since()
     fake.gate = threading.Event()
     for seq in (1, 2, 3):
@@ -87,7 +89,7 @@ async def test_a_pause_that_the_client_asked_for_is_no_delay(socket: WebsocketCo
     assert since("starcast_keystroke_to_answer_seconds_sum") < 0.3
 
 
-async def test_requests_over_http_are_counted_by_route_and_their_errors_by_code(fake: FakeClassifier) -> None:
+async def test_requests_over_http_are_counted_by_route_and_their_errors_by_code(fake: ControlledClassifier) -> None:
     since, client = Since(), AsyncClient()
     await client.post("/api/v1/predict", {"text": "A fine film"}, content_type="application/json")
     await client.post("/api/v1/predict", "{", content_type="application/json")
@@ -99,7 +101,7 @@ async def test_requests_over_http_are_counted_by_route_and_their_errors_by_code(
     assert since("starcast_errors_total", transport="http", code="bad_json") == 1
 
 
-async def test_the_model_is_named(fake: FakeClassifier) -> None:
+async def test_the_model_is_named(fake: ControlledClassifier) -> None:
     info = get_engine().info
     labels = {"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend}
     assert sample("starcast_model_info", **labels) == 1

@@ -19,9 +19,9 @@ import live.serving.process_engine
 from live.models import ModelChoice
 from live.monitoring.metrics import sample
 from live.serving import model_switch
-from live.serving.model_choice import newest_choice
+from live.serving.model_choice import load_choice, newest_choice
 from live.serving.model_switch import ModelWatch
-from live.serving.process_engine import get_classifier, get_serving
+from live.serving.process_engine import Serving, get_classifier, get_serving
 from model_core.checkpoint import GOLDEN_FILE, TOKENIZER_FILE, sha256_of
 from model_core.loading import load_classifier
 from project.asgi import application
@@ -118,6 +118,28 @@ async def test_a_bad_one_is_refused_once_in_one_line_and_the_one_before_goes_on(
     assert len(record.message.splitlines()) == 1
     assert sample("starcast_model_switches_total", outcome="refused") == refused + 1
     assert (await answer(socket, 1, REVIEW))["model_version"] == "1"
+
+
+async def test_a_switch_that_fails_is_tried_again_and_its_failure_is_said_once(
+    models: Path, socket: WebsocketCommunicator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([True] * 3)
+
+    def sometimes(choice: ModelChoice) -> Serving:
+        if next(failures, False):
+            raise OSError("the disk was told to fail")
+        return load_choice(choice)
+
+    monkeypatch.setattr(model_switch, "load_choice", sometimes)
+    monkeypatch.setattr(model_switch, "_POLL_S", 0.001)
+    await choose(models / "checkpoints" / "two")
+    running = asyncio.create_task(ModelWatch().run())
+    seq = 0
+    async with asyncio.timeout(60):
+        while (await answer(socket, seq, REVIEW))["model_version"] != "2":
+            seq += 1
+    running.cancel()
+    assert len([record for record in caplog.records if "looking for another model failed" in record.message]) == 1
 
 
 async def test_what_answers_already_is_not_loaded_again(models: Path, socket: WebsocketCommunicator) -> None:

@@ -10,14 +10,14 @@ from live.serving import readiness
 from live.serving.readiness import probe
 from model_core.engine import Engine
 from model_core.errors import ModelUnavailable, Overloaded
-from model_core.fake import FakeClassifier
 from model_core.options import EngineOptions
+from tests.classifiers import ControlledClassifier
 
 
 @pytest.fixture
 async def held(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
     """An engine whose model does not answer until its gate is opened."""
-    classifier = FakeClassifier(gate=threading.Event())
+    classifier = ControlledClassifier(gate=threading.Event())
     engine = Engine(classifier, getattr(request, "param", EngineOptions(deadline_ms=200)))
     yield engine
     assert classifier.gate is not None
@@ -25,8 +25,8 @@ async def held(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
     await engine.close()
 
 
-def model_of(engine: Engine) -> FakeClassifier:
-    assert isinstance(engine._classifier, FakeClassifier)
+def model_of(engine: Engine) -> ControlledClassifier:
+    assert isinstance(engine._classifier, ControlledClassifier)
     return engine._classifier
 
 
@@ -38,7 +38,7 @@ async def answered(engine: Engine) -> None:
 
 async def test_each_probe_is_a_text_that_the_model_has_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_FRESH_S", 0.0)
-    engine = Engine(FakeClassifier())
+    engine = Engine(ControlledClassifier())
     for _ in range(3):
         await answered(engine)
     assert len({text for batch in model_of(engine).batches for text in batch}) == 3
@@ -46,7 +46,7 @@ async def test_each_probe_is_a_text_that_the_model_has_not_seen(monkeypatch: pyt
 
 
 async def test_an_answer_stands_for_a_while_so_that_many_probes_cost_one_pass() -> None:
-    engine = Engine(FakeClassifier())
+    engine = Engine(ControlledClassifier())
     for _ in range(100):
         await probe(engine)
     assert len(model_of(engine).batches) == 1

@@ -20,9 +20,9 @@ from live.socket.consumer import ClassifyConsumer
 from live.socket.explaining import Explaining
 from live.socket.session import TypingSession
 from model_core.cache import EncoderCache
-from model_core.fake import FakeClassifier
 from model_core.labels import STARS
 from project.asgi import application
+from tests.classifiers import ControlledClassifier
 from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
 from tests.timing import PATIENCE_S
@@ -49,7 +49,7 @@ async def refusal(communicator: WebsocketCommunicator) -> tuple[str, int]:
     return error["error"]["code"], closed["code"]
 
 
-async def test_a_client_is_greeted_with_all_it_must_know(fake: FakeClassifier) -> None:
+async def test_a_client_is_greeted_with_all_it_must_know(fake: ControlledClassifier) -> None:
     communicator = connection(subprotocols=["chat", "starcast.v1"])
     assert await communicator.connect() == (True, "starcast.v1")
     greeting = await communicator.receive_json_from()
@@ -62,35 +62,58 @@ async def test_a_client_is_greeted_with_all_it_must_know(fake: FakeClassifier) -
     await communicator.disconnect()
 
 
-async def test_a_client_that_offers_no_subprotocol_gets_none(fake: FakeClassifier) -> None:
+async def test_a_client_that_offers_no_subprotocol_gets_none(fake: ControlledClassifier) -> None:
     communicator = connection()
     assert await communicator.connect() == (True, None)
     await communicator.disconnect()
 
 
-async def test_a_client_that_offers_other_versions_alone_is_told_so(fake: FakeClassifier) -> None:
+async def test_a_client_that_offers_other_versions_alone_is_told_so(fake: ControlledClassifier) -> None:
     assert await refusal(connection(subprotocols=["starcast.v2"])) == ("version_not_offered", 4512)
 
 
 @pytest.mark.parametrize("origin", [b"https://evil.example", b"http://[", b"null"])
-async def test_a_foreign_or_malformed_origin_is_refused(fake: FakeClassifier, origin: bytes) -> None:
+async def test_a_foreign_or_malformed_origin_is_refused(fake: ControlledClassifier, origin: bytes) -> None:
     assert await refusal(connection(origin=origin)) == ("origin_refused", 4520)
     assert len(admissions) == 0
 
 
-async def test_the_own_origin_is_welcome(fake: FakeClassifier) -> None:
+async def test_the_own_origin_is_welcome(fake: ControlledClassifier) -> None:
     communicator = connection(origin=b"http://localhost:8000")
     assert (await communicator.connect())[0]
     assert (await communicator.receive_json_from())["type"] == "session.created"
     await communicator.disconnect()
 
 
-async def test_an_unknown_path_is_refused_in_words(fake: FakeClassifier) -> None:
+async def test_an_unknown_path_is_refused_in_words(fake: ControlledClassifier) -> None:
     assert await refusal(connection("/ws/v9/else/")) == ("unknown_path", 4521)
 
 
+async def test_a_connection_to_an_unknown_path_costs_and_counts_like_any_other(
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STARCAST_LIMITS = {
+        **settings.STARCAST_LIMITS,
+        "messages_per_s": 1,
+        "burst": 3,
+        "address_factor": 1,
+        "max_connections_per_address": 1,
+    }
+    mine = Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+    monkeypatch.setattr("live.connections.consumer.admissions", mine)
+    lingering = connection("/ws/v9/else/")
+    await lingering.connect()
+    assert (await lingering.receive_json_from())["error"]["code"] == "unknown_path"
+    assert len(mine) == 1
+    assert await refusal(connection("/ws/v9/else/")) == ("server_full", 4010)
+    await lingering.disconnect()
+    assert len(mine) == 0
+    assert await refusal(connection("/ws/v9/else/")) == ("unknown_path", 4521)
+    assert await refusal(connection("/ws/v9/else/")) == ("rate_limited", 4008)
+
+
 async def test_one_connection_too_many_is_refused_and_there_is_room_again(
-    fake: FakeClassifier, settings: Settings
+    fake: ControlledClassifier, settings: Settings
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_connections": 1}
     first = connection()
@@ -173,7 +196,7 @@ async def test_twenty_malformed_messages_in_a_row_close_the_connection(socket: W
     assert (await socket.receive_output())["code"] == 4502
 
 
-async def test_a_flood_is_refused_by_seq_and_in_the_end_closed(fake: FakeClassifier, settings: Settings) -> None:
+async def test_a_flood_is_refused_by_seq_and_in_the_end_closed(fake: ControlledClassifier, settings: Settings) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 5}
     communicator = connection()
     await communicator.connect()
@@ -196,7 +219,7 @@ async def test_a_flood_is_refused_by_seq_and_in_the_end_closed(fake: FakeClassif
 
 
 async def test_an_address_that_connects_too_often_is_refused_before_its_key_is_looked_up(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 2, "address_factor": 1}
     monkeypatch.setattr(
@@ -211,7 +234,9 @@ async def test_an_address_that_connects_too_often_is_refused_before_its_key_is_l
     assert await refusal(connection(subprotocols=["starcast.v1", "starcast.bearer.c2Ny"])) == ("rate_limited", 4008)
 
 
-async def test_addresses_of_one_network_of_ipv6_share_their_room(fake: FakeClassifier, settings: Settings) -> None:
+async def test_addresses_of_one_network_of_ipv6_share_their_room(
+    fake: ControlledClassifier, settings: Settings
+) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_connections_per_address": 1}
     first, second, elsewhere = connection(), connection(), connection()
     for communicator, address in ((first, "2001:db8::1"), (second, "2001:db8::2"), (elsewhere, "2001:db8:0:1::1")):
@@ -226,7 +251,7 @@ async def test_addresses_of_one_network_of_ipv6_share_their_room(fake: FakeClass
 
 
 async def test_an_explanation_costs_its_address_what_it_costs_over_http(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 100, "address_factor": 1}
     monkeypatch.setattr(
@@ -255,7 +280,7 @@ async def test_an_explanation_costs_its_address_what_it_costs_over_http(
 
 
 async def test_a_page_that_explains_at_every_pause_is_never_refused(
-    fake: FakeClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: clock[0]))
@@ -272,7 +297,7 @@ async def test_a_page_that_explains_at_every_pause_is_never_refused(
     await communicator.disconnect()
 
 
-async def test_oversized_messages_spend_the_rate_like_any_other(fake: FakeClassifier, settings: Settings) -> None:
+async def test_oversized_messages_spend_the_rate_like_any_other(fake: ControlledClassifier, settings: Settings) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 5, "max_message_bytes": 100}
     communicator = connection()
     await communicator.connect()
@@ -287,7 +312,7 @@ async def test_oversized_messages_spend_the_rate_like_any_other(fake: FakeClassi
 
 
 async def test_a_client_that_leaves_while_its_text_is_rated_leaves_nothing_behind(
-    fake: FakeClassifier, caplog: pytest.LogCaptureFixture
+    fake: ControlledClassifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake.gate = threading.Event()
     before = asyncio.all_tasks()
@@ -312,7 +337,7 @@ def kept() -> Counter[type]:
 
 
 async def test_a_thousand_connections_leave_no_task_and_no_object_behind(
-    fake: FakeClassifier, monkeypatch: pytest.MonkeyPatch
+    fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("live.connections.consumer.admissions", mine := Admissions(lambda _, *rate: TokenBucket(*rate)))
     tasks, objects = asyncio.all_tasks(), kept()
@@ -333,7 +358,7 @@ async def test_a_thousand_connections_leave_no_task_and_no_object_behind(
             await asyncio.sleep(0.1)
 
 
-async def test_the_consumer_needs_no_channel_layer(fake: FakeClassifier, settings: Settings) -> None:
+async def test_the_consumer_needs_no_channel_layer(fake: ControlledClassifier, settings: Settings) -> None:
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "a.layer.that.cannot.be.Imported"}}
     communicator = connection()
     await communicator.connect()

@@ -23,8 +23,8 @@ from live.limits import Limits
 from live.messages.client import Cancel, Close, Ping, TextUpdate, parse_client_message
 from live.messages.protocol import ProtocolError
 from live.watching.room import rooms
-from model_core.fake import FakeClassifier
 from project.asgi import application
+from tests.classifiers import ControlledClassifier
 from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
 
@@ -73,7 +73,7 @@ class Conversation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.classifier = FakeClassifier(fail_on="bad", gate=threading.Event())
+        self.classifier = ControlledClassifier(fail_on="bad", gate=threading.Event())
         self.received: list[dict[str, Any]] = []
         self.records: list[logging.LogRecord] = []
         self.runner = asyncio.Runner(debug=False)
@@ -193,7 +193,7 @@ class Conversation(RuleBasedStateMachine):
         assert explained <= set(seqs)
         assert self.close_code is None or self.close_code in self.closes
         # The engine says that the model failed, which it was told to; nobody else has a reason to complain.
-        assert {record.name for record in self.records} <= {"model_core.engine"}
+        assert {record.name for record in self.records} <= {"model_core.ticket"}
 
     def teardown(self) -> None:
         try:

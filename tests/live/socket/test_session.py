@@ -1,6 +1,7 @@
 """The sequence contract, with a fake model that answers when a test says so."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator
 
@@ -11,14 +12,14 @@ from live.messages.protocol import ProtocolError
 from live.messages.server import ErrorMessage, ExplanationMessage, PredictionMessage
 from live.socket.session import TypingSession
 from model_core.engine import Engine
-from model_core.fake import FakeClassifier
 from model_core.options import EngineOptions
+from tests.classifiers import ControlledClassifier
 
 
 class Typist:
     """A session with a record of what it sent."""
 
-    def __init__(self, classifier: FakeClassifier, options: EngineOptions | None = None) -> None:
+    def __init__(self, classifier: ControlledClassifier, options: EngineOptions | None = None) -> None:
         self.classifier = classifier
         self.engine = Engine(classifier, options)
         self.sent: asyncio.Queue[PredictionMessage | ExplanationMessage | ErrorMessage] = asyncio.Queue()
@@ -52,7 +53,7 @@ class Typist:
 
 @pytest.fixture
 async def typist() -> AsyncIterator[Typist]:
-    typist = Typist(FakeClassifier(gate=threading.Event()))
+    typist = Typist(ControlledClassifier(gate=threading.Event()))
     yield typist
     assert typist.classifier.gate is not None
     typist.classifier.gate.set()
@@ -93,6 +94,35 @@ async def test_a_text_that_the_model_has_not_come_to_gives_its_place_to_the_newe
     typist.type(4)
     following = await typist.prediction()
     assert (following.seq, following.skipped) == (4, 0)
+
+
+async def test_a_long_text_waits_for_a_turn_of_its_own(typist: Typist) -> None:
+    other = asyncio.create_task(typist.engine.classify("another typist"))
+    await typist.model_is_busy()
+    typist.type(1)
+    await typist.waits_in_the_engine()
+    typist.type(2, "word " * 400)
+    typist.type(3)
+    let_go(typist)
+    await other
+    answer = await typist.prediction()
+    assert (answer.seq, answer.skipped) == (3, 2)
+    assert typist.classifier.batches == [["another typist"], ["text 3"]]
+
+
+async def test_a_text_that_took_the_place_of_another_in_the_engine_is_answered_although_cancelled(
+    typist: Typist,
+) -> None:
+    other = asyncio.create_task(typist.engine.classify("another typist"))
+    await typist.model_is_busy()
+    typist.type(1)
+    await typist.waits_in_the_engine()
+    typist.type(2)
+    typist.session.cancel()
+    let_go(typist)
+    await other
+    answer = await typist.prediction()
+    assert (answer.seq, answer.skipped) == (2, 1)
 
 
 async def test_an_error_names_the_text_that_was_read_and_what_was_passed_over_is_told_later(typist: Typist) -> None:
@@ -146,7 +176,7 @@ async def test_the_text_itself_is_in_no_error_and_in_no_log(typist: Typist, capl
 
 async def test_a_full_queue_answers_overloaded() -> None:
     gate = threading.Event()
-    typist = Typist(FakeClassifier(gate=gate), EngineOptions(max_waiting=1))
+    typist = Typist(ControlledClassifier(gate=gate), EngineOptions(max_waiting=1))
     others = [asyncio.create_task(typist.engine.classify("busy"))]
     await typist.model_is_busy()
     others.append(asyncio.create_task(typist.engine.classify("waits")))
@@ -163,7 +193,7 @@ async def test_a_full_queue_answers_overloaded() -> None:
 
 async def test_a_model_that_hangs_answers_unavailable_within_the_deadline() -> None:
     gate = threading.Event()
-    typist = Typist(FakeClassifier(gate=gate), EngineOptions(deadline_ms=30))
+    typist = Typist(ControlledClassifier(gate=gate), EngineOptions(deadline_ms=30))
     typist.type(1)
     error = (await typist.error()).error
     assert (error.code, error.seq, error.retryable) == ("model_unavailable", 1, True)
@@ -255,6 +285,41 @@ async def test_closing_leaves_no_task_behind(typist: Typist) -> None:
     assert typist.sent.empty()
 
 
+async def test_closing_raises_nothing_of_a_worker_that_died(typist: Typist, caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(_: object) -> None:
+        raise RuntimeError("sending was told to fail")
+
+    let_go(typist)
+    session = TypingSession(typist.engine, fail)
+    session.update(TextUpdate(type="text.update", seq=1, text="a film"))
+    assert session._worker is not None
+    await asyncio.wait([session._worker])
+    await session.close()
+    assert "sending was told to fail" in caplog.text
+
+
+async def test_who_is_cancelled_while_closing_a_session_is_cancelled(typist: Typist) -> None:
+    is_sending, may_end = asyncio.Event(), asyncio.Event()
+
+    async def send(_: object) -> None:
+        is_sending.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await may_end.wait()
+
+    let_go(typist)
+    session = TypingSession(typist.engine, send)
+    session.update(TextUpdate(type="text.update", seq=1, text="a film"))
+    await is_sending.wait()
+    closing = asyncio.create_task(session.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    may_end.set()
+    await session.close()
+
+
 async def test_a_text_passed_over_before_a_failure_is_counted_by_the_next_prediction(typist: Typist) -> None:
     typist.classifier.fail_on = "bad"
     typist.type(1)
@@ -336,6 +401,18 @@ async def test_a_model_that_fails_on_a_part_is_told_with_the_seq(typist: Typist)
     typist.session.explain(1)
     error = (await typist.error()).error
     assert (error.code, error.seq) == ("internal", 1)
+
+
+async def test_an_explanation_is_given_up_after_a_time(typist: Typist, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model_core.explain.WITHIN_S", 0.05)
+    let_go(typist)
+    typist.type(1, "A fine film")
+    await typist.prediction()
+    assert typist.classifier.gate is not None
+    typist.classifier.gate.clear()
+    typist.session.explain(1)
+    error = (await typist.error()).error
+    assert (error.code, error.seq, error.retryable) == ("model_unavailable", 1, True)
 
 
 async def test_an_interval_holds_back_all_but_the_newest_and_a_flush_ends_it(typist: Typist) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from model_core.errors import CheckpointError
 from model_core.labels import ID2LABEL, NUM_LABELS
+from model_core.states import StateThresholds
 
 CONFIG_FILE: Final = "config.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -26,6 +27,8 @@ ONNX_DATA_FILE: Final = "model.int8.data"
 GOLDEN_FILE: Final = "golden.json"
 
 Attention = Literal["full", "block-causal"]
+
+ENGLISH: Final = "en"
 
 DEFAULT_HEAD_SHARE: Final = 0.25
 """Default: a quarter from the head, the rest from the tail (Sun et al. 2019)."""
@@ -56,6 +59,10 @@ class CheckpointConfig:
     """The tail of a truncated text starts at a multiple of this many tokens, so that it rarely moves while typing."""
     temperature: tuple[tuple[int, float], ...] = ((1, 1.0),)
     """Pairs of length in tokens and temperature there, with ascending lengths (see ``temperature_at``)."""
+    language: str = ENGLISH
+    """Of the texts that the model can read (ISO 639-1). How legible a text is, is told for English alone."""
+    states: StateThresholds = StateThresholds()
+    """Where one state of a prediction ends and the next begins."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Hex digest of each other file of the folder, verified before loading."""
 
@@ -115,7 +122,10 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
     }
     try:
         temperature = tuple((int(tokens), float(value)) for tokens, value in part.get("temperature", ((1, 1.0),)))
-        config = CheckpointConfig(**{**part, "prior": tuple(part["prior"]), "temperature": temperature})
+        states = StateThresholds(**part.get("states", {}))
+        config = CheckpointConfig(
+            **{**part, "prior": tuple(part["prior"]), "temperature": temperature, "states": states}
+        )
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the 'starcast' entry of {folder / CONFIG_FILE} is not valid: {error}") from error
     if config.max_tokens > positions:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.labels import STARS, central_interval, expected_stars, positive_probability
+from model_core.states import State, StateThresholds, state_of
 from model_core.tokenizer import Encoding, TextTokenizer
 
 _RECENT: Final = 4096
@@ -27,6 +28,8 @@ class ModelInfo:
     backend: str
     max_tokens: int
     prior: tuple[float, ...]
+    states: StateThresholds = StateThresholds()
+    """Where one state of a prediction ends and the next begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ class Prediction:
     truncated: bool
     is_prior: bool = False
     """Nothing was typed yet: the probabilities are the class frequencies of the training data."""
+    legible: float | None = None
+    """How much of the text the model could read, 0 to 1; None where that is not known."""
+    state: State = "says"
+    """What all of it amounts to."""
 
     @property
     def stars(self) -> int:
@@ -129,7 +136,7 @@ class TextClassifier:
                 known[key] = logits
                 self._recent.put(key, logits)
         return [
-            self._decode(encoding, known[key]) if encoding.tokens else self._prior()
+            self._decode(encoding, known[key]) if encoding.tokens else prior_of(self.info, encoding.legible)
             for encoding, key in zip(encodings, keys, strict=True)
         ]
 
@@ -148,10 +155,9 @@ class TextClassifier:
 
     def _decode(self, encoding: Encoding, logits: FloatArray) -> Prediction:
         probabilities = softmax(logits / self._temperature_at(encoding.tokens))
-        return Prediction(tuple(probabilities.tolist()), encoding.tokens, encoding.truncated)
-
-    def _prior(self) -> Prediction:
-        return Prediction(self.info.prior, tokens=0, truncated=False, is_prior=True)
+        return prediction_of(
+            self.info, tuple(probabilities.tolist()), encoding.tokens, encoding.truncated, encoding.legible
+        )
 
 
 class _RecentLogits:
@@ -176,6 +182,20 @@ class _RecentLogits:
         self._logits[key] = logits
         if len(self._logits) > _RECENT:
             self._logits.popitem(last=False)
+
+
+def prediction_of(
+    info: ModelInfo, probabilities: tuple[float, ...], tokens: int, truncated: bool, legible: float | None = None
+) -> Prediction:
+    """The prediction of a text, with its state."""
+    state = state_of(probabilities, info.prior, info.states, legible)
+    return Prediction(probabilities, tokens, truncated, legible=legible, state=state)
+
+
+def prior_of(info: ModelInfo, legible: float | None = None) -> Prediction:
+    """The answer to an empty text."""
+    state = state_of(info.prior, info.prior, info.states, legible, is_prior=True)
+    return Prediction(info.prior, tokens=0, truncated=False, is_prior=True, legible=legible, state=state)
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

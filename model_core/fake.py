@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_core.cache import Caches, EncoderCache
-from model_core.classifier import ModelInfo, Prediction, softmax
+from model_core.classifier import ModelInfo, Prediction, prediction_of, prior_of, softmax
 from model_core.labels import NUM_LABELS
 from model_core.text import clean_text
 
@@ -38,7 +38,8 @@ class FakeClassifier:
 def _rate(text: str) -> Prediction:
     words = len(text.split())
     if not words:
-        return Prediction(FAKE_INFO.prior, tokens=0, truncated=False, is_prior=True)
+        return prior_of(FAKE_INFO, legible=1.0)
     digest = hashlib.sha256(text.encode()).digest()
     logits = np.frombuffer(digest, dtype=np.uint8)[:NUM_LABELS].astype(np.float32) / 64
-    return Prediction(tuple(softmax(logits).tolist()), min(words, FAKE_INFO.max_tokens - 2), words > 510)
+    probabilities = tuple(softmax(logits).tolist())
+    return prediction_of(FAKE_INFO, probabilities, min(words, FAKE_INFO.max_tokens - 2), words > 510, legible=1.0)

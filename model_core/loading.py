@@ -47,6 +47,7 @@ def load_classifier(
         backend=backend,
         max_tokens=config.max_tokens,
         prior=config.prior,
+        states=config.states,
     )
     classifier = TextClassifier(info, tokenizer, forward, config.temperature_at)
     # Warm up: the first pass allocates memory.

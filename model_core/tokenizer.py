@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from model_core.checkpoint import CheckpointConfig
+from model_core.checkpoint import ENGLISH, CheckpointConfig
+from model_core.legibility import Legibility
 from model_core.text import MAX_CHARS, clean_text
 
 
@@ -18,6 +19,8 @@ class Encoding:
     tokens: int
     """Tokens of the text that the model reads, without [CLS] and [SEP]; 0 if the text is empty."""
     truncated: bool
+    legible: float | None = None
+    """See ``model_core.legibility``; None where the tokenizer was not told to find it."""
 
 
 class TextTokenizer:
@@ -29,7 +32,14 @@ class TextTokenizer:
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, max_tokens: int, head_share: float, tail_step: int = 1, *, separator: bool = True
+        self,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        head_share: float,
+        tail_step: int = 1,
+        *,
+        separator: bool = True,
+        legibility: Legibility | None = None,
     ) -> None:
         if max_tokens < 3 or not 0 <= head_share <= 1:
             raise ValueError(f"max_tokens={max_tokens} must be 3 or more, head_share={head_share} within [0, 1]")
@@ -42,27 +52,45 @@ class TextTokenizer:
         self._room = max_tokens - len(self._start) - len(self._end)
         self._head = int(self._room * head_share)
         self._tail_step = tail_step
+        self._legibility = legibility
 
     @classmethod
     def from_config(cls, path: Path, config: CheckpointConfig) -> "TextTokenizer":
-        """Load a Hugging Face ``tokenizer.json`` for the checkpoint's config."""
-        return cls.for_config(Tokenizer.from_file(str(path)), config)
+        """Load a Hugging Face ``tokenizer.json`` for the checkpoint's config.
+
+        How legible a text is can be told of English alone.
+        """
+        tokenizer = Tokenizer.from_file(str(path))
+        return cls.for_config(tokenizer, config, Legibility(tokenizer) if config.language == ENGLISH else None)
 
     @classmethod
-    def for_config(cls, tokenizer: Tokenizer, config: CheckpointConfig) -> "TextTokenizer":
+    def for_config(
+        cls, tokenizer: Tokenizer, config: CheckpointConfig, legibility: Legibility | None = None
+    ) -> "TextTokenizer":
         """Wrap a tokenizer for a model of this config."""
         # A [SEP] would move with every key, and invalidate the cache before it.
         separator = config.attention == "full"
-        return cls(tokenizer, config.max_tokens, config.head_share, config.tail_step, separator=separator)
+        return cls(
+            tokenizer,
+            config.max_tokens,
+            config.head_share,
+            config.tail_step,
+            separator=separator,
+            legibility=legibility,
+        )
 
     def encode(self, text: str) -> Encoding:
         """Clean and encode one text of any length and content."""
-        ids = self._tokenizer.encode(clean_text(text), add_special_tokens=False).ids
+        cleaned = clean_text(text)
+        ids = self._tokenizer.encode(cleaned, add_special_tokens=False).ids
         too_long = len(ids) > self._room
         if too_long:
             left_out = math.ceil((len(ids) - self._room) / self._tail_step) * self._tail_step
             ids = ids[: self._head] + ids[self._head + left_out :]
-        return Encoding((*self._start, *ids, *self._end), len(ids), truncated=too_long or len(text) > MAX_CHARS)
+        legible = None if self._legibility is None else self._legibility(cleaned, ids)
+        return Encoding(
+            (*self._start, *ids, *self._end), len(ids), truncated=too_long or len(text) > MAX_CHARS, legible=legible
+        )
 
     def save(self, path: Path) -> None:
         """Write the ``tokenizer.json``."""

@@ -1,12 +1,13 @@
 """The messages that HTTP has and the WebSocket has not: several texts at once, and the model when asked for."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from live.limits import Limits, shown_to_clients
 from live.messages.protocol import ErrorReply, Rating, Text
-from live.messages.server import ModelDescription
+from live.messages.server import ModelDescription, States
 from model_core.classifier import ModelInfo
 from model_core.labels import STARS
 
@@ -76,6 +77,7 @@ class Model(BaseModel):
     labels: tuple[int, ...] = Field(default=STARS, description="The stars that the probabilities stand for, in order")
     prior: tuple[float, ...] = Field(description="How often each label occurs in the training data")
     model: ModelDescription
+    states: States = Field(description="Thresholds of `state`")
     limits: dict[str, int] = Field(description="What may be sent, in the units of the names")
     offset_unit: Literal["unicode_code_point"] = "unicode_code_point"
 
@@ -85,5 +87,6 @@ def model_reply(info: ModelInfo, limits: Limits) -> Model:
     return Model(
         prior=info.prior,
         model=ModelDescription(**{name: getattr(info, name) for name in ModelDescription.model_fields}),
+        states=States(**asdict(info.states)),
         limits={**shown_to_clients(limits), "max_body_bytes": limits.max_body_bytes, "max_texts": MAX_TEXTS},
     )

@@ -16,6 +16,7 @@ from model_core.classifier import Prediction
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.explain import METHOD, Explanation
 from model_core.segmentation import Unit
+from model_core.states import State
 from model_core.text import replace_surrogates
 
 SUBPROTOCOL: Final = "starcast.v1"
@@ -85,6 +86,14 @@ class Rating(BaseModel):
     tokens: int = Field(description="Tokens of the text that the model read")
     truncated: bool = Field(description="Whether the middle of the text was left out")
     is_prior: bool = Field(description="Nothing typed yet: these are the class frequencies of the training data")
+    legible: float | None = Field(
+        default=None,
+        description="How much of the text the model could read, 0 to 1; left out where its language is not English",
+    )
+    state: State = Field(
+        description="What it amounts to: nothing that the model can read (`unreadable`), no opinion found "
+        "(`no_opinion`), as likely positive as negative (`either_way`), one side is likelier (`leans`) or clear (`says`)"
+    )
 
 
 class SpanBody(BaseModel):

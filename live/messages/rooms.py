@@ -81,6 +81,8 @@ class RoomState(ServerMessage):
                         "tokens": 9,
                         "truncated": False,
                         "is_prior": False,
+                        "legible": 1.0,
+                        "state": "says",
                     },
                 }
             ],

@@ -1,5 +1,6 @@
 """What the server sends: one class for each message."""
 
+from dataclasses import asdict
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,8 +12,20 @@ from live.messages.rooms import RoomClosed, RoomOpened, RoomState, RoomWatchers
 from model_core.classifier import ModelInfo
 from model_core.explain import METHOD
 from model_core.labels import STARS
+from model_core.states import StateThresholds
 
 HEARTBEAT_INTERVAL_MS: Final = 25_000
+
+
+class States(BaseModel):
+    """Where one state of a prediction ends and the next begins."""
+
+    legible: float = Field(description="`unreadable` below")
+    information: float = Field(
+        description="`no_opinion` below: the Kullback-Leibler divergence from `prior`, in nats, that the text brought"
+    )
+    either_way: float = Field(description="`either_way` up to this probability of the likelier side")
+    says: float = Field(description="`says` from this probability of the likelier side; `leans` between the two")
 
 
 class ModelDescription(BaseModel):
@@ -44,6 +57,7 @@ class SessionCreated(ServerMessage):
                         "backend": "onnx",
                         "max_tokens": 512,
                     },
+                    "states": asdict(StateThresholds()),
                     "heartbeat_interval_ms": HEARTBEAT_INTERVAL_MS,
                     "limits": dict(shown_to_clients(Limits())),
                     "offset_unit": "unicode_code_point",
@@ -58,6 +72,7 @@ class SessionCreated(ServerMessage):
     labels: tuple[int, ...] = Field(default=STARS, description="The stars that the probabilities stand for, in order")
     prior: tuple[float, ...] = Field(description="How often each label occurs: the answer to an empty text")
     model: ModelDescription = Field(description="The model that answers")
+    states: States = Field(description="Thresholds of `state`")
     heartbeat_interval_ms: int = Field(
         default=HEARTBEAT_INTERVAL_MS, description="Silence after which a ping may ask whether the server is there"
     )
@@ -93,6 +108,8 @@ class PredictionMessage(ServerMessage, Rating):
                     "tokens": 9,
                     "truncated": False,
                     "is_prior": False,
+                    "legible": 1.0,
+                    "state": "says",
                     "timing_ms": {"queue": 0.1, "inference": 8.3},
                     "model_version": "2025.01.31",
                 }
@@ -219,5 +236,6 @@ def session_created(session_id: str, model: ModelInfo, limits: Limits) -> Sessio
         session_id=session_id,
         prior=model.prior,
         model=ModelDescription(**{name: getattr(model, name) for name in ModelDescription.model_fields}),
+        states=States(**asdict(model.states)),
         limits=shown_to_clients(limits),
     )

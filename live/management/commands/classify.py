@@ -35,7 +35,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         for batch in _batches(source):
             for prediction in classifier.classify(batch):
-                self.stdout.write(Rating(**rating_fields(prediction)).model_dump_json())
+                self.stdout.write(Rating(**rating_fields(prediction)).model_dump_json(exclude_none=True))
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

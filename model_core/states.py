@@ -1,0 +1,58 @@
+"""What a prediction amounts to, in one word: a function of this one prediction, so the same for the same text."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from model_core.errors import CheckpointError
+from model_core.labels import positive_probability
+
+State = Literal["unreadable", "no_opinion", "either_way", "leans", "says"]
+
+
+@dataclass(frozen=True, slots=True)
+class StateThresholds:
+    """Where one state ends and the next begins. A checkpoint's ``config.json`` may say otherwise."""
+
+    legible: float = 0.5
+    """``unreadable`` below."""
+    information: float = 0.15
+    """``no_opinion`` below: the information that the text gave, in nats (see ``information``)."""
+    either_way: float = 0.6
+    """``either_way`` up to this probability of the likelier side."""
+    says: float = 0.8
+    """``says`` from this probability of the likelier side; ``leans`` between the two."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.legible <= 1 or not 0 <= self.information or not 0.5 <= self.either_way <= self.says <= 1:
+            raise CheckpointError(
+                "states of config.json are out of range: legible from 0 to 1, information 0 or more, "
+                "0.5 <= either_way <= says <= 1"
+            )
+
+
+def state_of(
+    probabilities: Sequence[float],
+    prior: Sequence[float],
+    thresholds: StateThresholds,
+    legible: float | None = None,
+    is_prior: bool = False,
+) -> State:
+    """Return the first state that fits, from ``unreadable`` to ``says``. ``legible`` is None where it is not known."""
+    if is_prior:
+        return "no_opinion"
+    if legible is not None and legible < thresholds.legible:
+        return "unreadable"
+    if information(probabilities, prior) < thresholds.information:
+        return "no_opinion"
+    positive = positive_probability(probabilities)
+    likelier = max(positive, 1 - positive)
+    if likelier <= thresholds.either_way:
+        return "either_way"
+    return "says" if likelier >= thresholds.says else "leans"
+
+
+def information(probabilities: Sequence[float], prior: Sequence[float]) -> float:
+    """Kullback-Leibler divergence of the prediction from the prior, in nats: what reading the text has told."""
+    return sum(p * math.log(p / q) for p, q in zip(probabilities, prior, strict=True) if p > 0 and q > 0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from model_core.errors import CheckpointError
 from model_core.labels import ID2LABEL, NUM_LABELS
-from model_core.states import StateThresholds
+from model_core.states import DEFAULT_STATES, StateThresholds
 
 CONFIG_FILE: Final = "config.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -61,7 +61,7 @@ class CheckpointConfig:
     """Pairs of length in tokens and temperature there, with ascending lengths (see ``temperature_at``)."""
     language: str = ENGLISH
     """Of the texts that the model can read (ISO 639-1). How legible a text is, is told for English alone."""
-    states: StateThresholds = StateThresholds()
+    states: StateThresholds = DEFAULT_STATES
     """Where one state of a prediction ends and the next begins."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Hex digest of each other file of the folder, verified before loading."""

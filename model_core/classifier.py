@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.labels import STARS, central_interval, expected_stars, positive_probability
-from model_core.states import State, StateThresholds, state_of
+from model_core.states import DEFAULT_STATES, State, StateThresholds, state_of
 from model_core.tokenizer import Encoding, TextTokenizer
 
 _RECENT: Final = 4096
@@ -28,7 +28,7 @@ class ModelInfo:
     backend: str
     max_tokens: int
     prior: tuple[float, ...]
-    states: StateThresholds = StateThresholds()
+    states: StateThresholds = DEFAULT_STATES
     """Where one state of a prediction ends and the next begins."""
 
 

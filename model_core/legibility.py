@@ -54,7 +54,8 @@ _MOODS: Final = frozenset(chr(code) for first, last in _MOOD_RANGES for code in 
     "🖤🧡🌟🎉🎊🏆💩💪💯💤💀🔥🖕🧐☹☺☠♡♥❣❤⭐✨★☆☝"
 )
 _RATING: Final = re.compile(
-    r"(?<![\d/.:-])\d{1,3}(?:[.,]\d)?\s?(?:/|out of|of)\s?(?:(?:10|5|4|100|ten|five|four)(?![\d/:-])|1?\s*$)|\*{2,10}(?!\w)",
+    r"(?<![\d/.:-])\d{1,3}(?:[.,]\d)?\s?(?:/|out of|of)\s?(?:(?:10|5|4|100|ten|five|four)(?![\d/:-])|1?\s*$)"
+    r"|\*{2,10}(?!\w)",
     re.IGNORECASE,
 )
 _CODE: Final = re.compile(r"[{}=<>_\\|$]|\w\(|\w\.[a-z]|::|;\s*$|--\w|&&", re.MULTILINE)
@@ -158,7 +159,9 @@ def _table_for(tokenizer: Tokenizer, evidence: Mapping[str, float]) -> _Table:
 
 
 def _is_other_script(piece: str) -> bool:
-    return any(char.isalpha() and ord(char) >= _LATIN_END and "LATIN" not in unicodedata.name(char, "") for char in piece)
+    return any(
+        char.isalpha() and ord(char) >= _LATIN_END and "LATIN" not in unicodedata.name(char, "") for char in piece
+    )
 
 
 def _sample(text: str) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from model_core.errors import CheckpointError
 from model_core.labels import positive_probability
@@ -25,11 +25,14 @@ class StateThresholds:
     """``says`` from this probability of the likelier side; ``leans`` between the two."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.legible <= 1 or not 0 <= self.information or not 0.5 <= self.either_way <= self.says <= 1:
+        if not 0 <= self.legible <= 1 or not self.information >= 0 or not 0.5 <= self.either_way <= self.says <= 1:
             raise CheckpointError(
                 "states of config.json are out of range: legible from 0 to 1, information 0 or more, "
                 "0.5 <= either_way <= says <= 1"
             )
+
+
+DEFAULT_STATES: Final = StateThresholds()
 
 
 def state_of(

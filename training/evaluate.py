@@ -1,4 +1,4 @@
-"""Judge a checkpoint as it is served: whole reviews, those that state a rating, their beginnings, and typing.
+"""Judge a checkpoint as it is served: whole reviews, their beginnings, typing, and short texts of our own.
 
 ``python -m training.evaluate --data ARCHIVE --split test --competitor --output metrics.json`` writes all figures.
 """
@@ -19,10 +19,11 @@ import numpy as np
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from model_core.checkpoint import TOKENIZER_FILE
+from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
+from model_core.tokenizer import TextTokenizer
 from training.baseline import fit_tfidf
 from training.beginnings import PREFIX_TOKENS, first_tokens, spread
 from training.config import FinetuneConfig
@@ -39,12 +40,16 @@ from training.metrics import (
     rating_metrics,
     reliability,
 )
+from training.short_texts import judge_openings, judge_short_texts
 from training.stability import stability_metrics
 
 PROGRESS_PERCENT: Final = tuple(range(10, 101, 10))
 FLOAT_TOKENS: Final = (8, 32, 128)
 """Beginnings at which int8 is set against float, beside the whole text."""
 DEFAULT_CHECKPOINT: Final = Path("model_core/checkpoints/starcast-electra-6x384")
+
+READ_REVIEWS: Final = 2_000
+"""Reviews, at most, whose legibility is found."""
 
 _BATCH = 16
 
@@ -208,11 +213,18 @@ def _parser() -> argparse.ArgumentParser:
         ("--limit", "limit", 0, "judge so many reviews, drawn at random; 0: all"),
         ("--prefixes", "prefixes", Scope.prefixes, "reviews whose beginnings are judged; 0: none"),
         ("--typed", "typed", Scope.typed, "reviews typed key by key; 0: none"),
+        ("--openings", "openings", 50, "reviews that are rated with irrelevant openings too; 0: none"),
         ("--float", "float_reviews", 0, "reviews on which int8 is set against the float model; 0: none"),
     ):
         parser.add_argument(
             flag, dest=target, metavar="REVIEWS", type=_count, default=default, help=f"{meaning} (%(default)s)"
         )
+    parser.add_argument(
+        "--half",
+        choices=("choose", "judge"),
+        default="judge",
+        help="of our own texts: choose thresholds by one half, judge by the other (%(default)s)",
+    )
     parser.add_argument("--competitor", action="store_true", help="also fit and judge TF-IDF, on the same reviews")
     parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
@@ -236,6 +248,10 @@ def _judge(options: argparse.Namespace) -> dict[str, Any]:
     tokenizer.no_truncation()
     scope = Scope(options.prefixes, options.typed)
     result = evaluate(classifier, tokenizer, reviews, scope)
+    read = TextTokenizer.from_config(options.checkpoint / TOKENIZER_FILE, read_config(options.checkpoint)[0])
+    result |= judge_short_texts(classifier, read, spread(reviews, READ_REVIEWS), options.half)
+    if options.openings:
+        result["openings"] = judge_openings(classifier, spread(reviews, options.openings))
     if exact is not None:
         sample = spread(reviews, options.float_reviews)
         result["int8_against_float"] = against_float(classifier, exact, tokenizer, sample)
@@ -283,9 +299,14 @@ def table(result: dict[str, Any]) -> str:
     lines = [f"{'':22}{'reviews':>8}" + "".join(f"{column:>16}" for column in columns)]
     for name, metrics in rows.items():
         lines.append(f"{name:22}{metrics['reviews']:8}" + "".join(f"{metrics[column]:16.4f}" for column in columns))
-    for part in ("typing", "calibration", "against_tfidf_prefix"):
+    for part in ("typing", "calibration", "against_tfidf_prefix", "sentences", "stated_wordings", "openings"):
         figures = result.get(part, {}).items()
         lines += [f"{part}: {name} {value:.4g}" for name, value in figures if not isinstance(value, dict)]
+    for part, names in (("legibility", ("found", "wrongly_flagged")), ("no_opinion", ("share",))):
+        for name in names:
+            value = result.get(part, {}).get(name, {})
+            figures = value.items() if isinstance(value, dict) else [("all", value)]
+            lines += [f"{part}: {name}: {kind} {share:.4g}" for kind, share in figures]
     for length, figures in result.get("int8_against_float", {}).items():
         if isinstance(figures, dict):
             shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())

@@ -1,25 +1,23 @@
 """Fit the table by which ``model_core.legibility`` tells English from what is none.
 
 ``python -m training.legibility --data ARCHIVE`` counts pieces in the reviews of the training part and in the texts of
-``training.illegible``, writes ``model_core/legibility.txt``, and prints what it finds of the sets that choose, and
-wrongly flags of them and of the validation reviews.
+``training.illegible``, and writes ``model_core/legibility.txt``. ``training.evaluate`` says how well it tells.
 """
 
 import argparse
-import json
 import random
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from model_core.checkpoint import TOKENIZER_FILE
-from model_core.legibility import EVIDENCE_FILE, MOST_AGAINST, MOST_FOR, REST, START, WHOLE, Legibility
+from model_core.legibility import EVIDENCE_FILE, MOST_AGAINST, MOST_FOR, REST, START, WHOLE
 from model_core.text import clean_text
 from training import illegible
 from training.data import DataError, load_split
@@ -41,9 +39,10 @@ _MIN_WORD_COUNT: Final = 12
 """Words of several pieces that the reviews have more rarely are not listed."""
 _WORD_MOST: Final = 3.0
 _SLANG: Final = (
-    "lol lmao rofl omg omfg wtf imo imho idk tbh ngl smh btw fyi meh yikes nope yep yeah nah haha hahaha soo sooo soooo "
-    "gonna wanna gotta kinda sorta dunno dont didnt doesnt isnt wasnt cant wont thats ur luv gr8 plz thx cuz coz dis dat "
-    "da tha teh moive movei flim awsome awesom suks sux sucky cringe cringey snoozefest yawn zzz zzzz bruh dude fam"
+    "lol lmao rofl omg omfg wtf imo imho idk tbh ngl smh btw fyi meh yikes nope yep yeah nah haha hahaha soo "
+    "sooo soooo gonna wanna gotta kinda sorta dunno dont didnt doesnt isnt wasnt cant wont thats ur luv gr8 plz thx cuz "
+    "coz dis dat da tha teh moive movei flim awsome awesom suks sux sucky cringe cringey snoozefest yawn zzz zzzz bruh "
+    "dude fam"
 )
 
 
@@ -134,7 +133,7 @@ def as_text(table: Mapping[str, float]) -> str:
         by_nats.setdefault(nats, []).append(word)
     lines = [
         "# Evidence for English, in nats, and the words that give so much. Written by python -m training.legibility.",
-        "# x## begins a longer word, ##x goes on in one; [whole], [start] and [rest] are for pieces that are not listed.",
+        "# x## begins a longer word, ##x goes on in one; [whole], [start] and [rest] stand for what is not listed.",
         *(f"{nats:g} {' '.join(sorted(words))}" for nats, words in sorted(by_nats.items())),
     ]
     return "\n".join(lines) + "\n"

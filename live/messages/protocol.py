@@ -92,7 +92,7 @@ class Rating(BaseModel):
     )
     state: State = Field(
         description="What it amounts to: nothing that the model can read (`unreadable`), no opinion found "
-        "(`no_opinion`), as likely positive as negative (`either_way`), one side is likelier (`leans`) or clear (`says`)"
+        "(`no_opinion`), as likely positive as negative (`either_way`), one side likelier (`leans`) or clear (`says`)"
     )
 
 

@@ -1,9 +1,10 @@
 """What the server sends: one class for each message."""
 
 from dataclasses import asdict
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from live.limits import Limits, shown_to_clients
 from live.messages.client import SessionOptions
@@ -12,7 +13,7 @@ from live.messages.rooms import RoomClosed, RoomOpened, RoomState, RoomWatchers
 from model_core.classifier import ModelInfo
 from model_core.explain import METHOD
 from model_core.labels import STARS
-from model_core.states import StateThresholds
+from model_core.states import DEFAULT_STATES
 
 HEARTBEAT_INTERVAL_MS: Final = 25_000
 
@@ -57,7 +58,7 @@ class SessionCreated(ServerMessage):
                         "backend": "onnx",
                         "max_tokens": 512,
                     },
-                    "states": asdict(StateThresholds()),
+                    "states": asdict(DEFAULT_STATES),
                     "heartbeat_interval_ms": HEARTBEAT_INTERVAL_MS,
                     "limits": dict(shown_to_clients(Limits())),
                     "offset_unit": "unicode_code_point",
@@ -89,33 +90,36 @@ class Timing(BaseModel):
     inference: float = Field(description="In the model, with the texts that shared its turn")
 
 
+def _prediction_schema(schema: JsonDict) -> None:
+    """Add an example, and say that ``legible`` may be left out, where its class only sees a default."""
+    required = cast("list[str]", schema["required"])
+    required.remove("legible")
+    schema["examples"] = [
+        {
+            "type": "prediction",
+            "seq": 17,
+            "skipped": 2,
+            "is_final": False,
+            "probabilities": [0.01, 0.01, 0.02, 0.05, 0.18, 0.31, 0.19, 0.23],
+            "stars": 8,
+            "expected_stars": 8.04,
+            "interval": [7, 10],
+            "positive": 0.91,
+            "tokens": 9,
+            "truncated": False,
+            "is_prior": False,
+            "legible": 1.0,
+            "state": "says",
+            "timing_ms": {"queue": 0.1, "inference": 8.3},
+            "model_version": "2025.01.31",
+        }
+    ]
+
+
 class PredictionMessage(ServerMessage, Rating):
     """The rating of the text ``seq``. ``skipped`` texts before it were passed over for newer ones."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "prediction",
-                    "seq": 17,
-                    "skipped": 2,
-                    "is_final": False,
-                    "probabilities": [0.01, 0.01, 0.02, 0.05, 0.18, 0.31, 0.19, 0.23],
-                    "stars": 8,
-                    "expected_stars": 8.04,
-                    "interval": [7, 10],
-                    "positive": 0.91,
-                    "tokens": 9,
-                    "truncated": False,
-                    "is_prior": False,
-                    "legible": 1.0,
-                    "state": "says",
-                    "timing_ms": {"queue": 0.1, "inference": 8.3},
-                    "model_version": "2025.01.31",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_prediction_schema)
 
     type: Literal["prediction"] = "prediction"
     seq: int = Field(description="The text that this is the rating of")

@@ -5,6 +5,14 @@
  * @property {number} max_chars Unicode code points of text that the server takes.
  * @property {number} max_message_bytes UTF-8 bytes of one whole message.
  *
+ * @typedef {"unreadable" | "no_opinion" | "either_way" | "leans" | "says"} State
+ *
+ * @typedef {object} States Where one state of a rating ends and the next begins.
+ * @property {number} legible `unreadable` below.
+ * @property {number} information `no_opinion` below, in nats.
+ * @property {number} either_way `either_way` up to this probability of the likelier side.
+ * @property {number} says `says` from this probability of the likelier side.
+ *
  * @typedef {object} Session
  * @property {"session.created"} type
  * @property {number[]} labels
@@ -13,6 +21,7 @@
  * @property {number} heartbeat_interval_ms
  * @property {Limits} limits
  * @property {"http"} [transport] Where it goes over HTTP: `HttpSocket` says so.
+ * @property {States} [states] Thresholds of `state`; an older server has none.
  *
  * @typedef {object} Rating What the model makes of a text.
  * @property {number[]} probabilities One for each label, sum 1.
@@ -23,6 +32,8 @@
  * @property {number} tokens Tokens of the text itself, 0 for an empty text.
  * @property {boolean} truncated
  * @property {boolean} [is_prior]
+ * @property {number} [legible] How much of the text the model could read, 0 to 1.
+ * @property {State} [state] What it amounts to; an older server does not say.
  *
  * @typedef {object} Answer What a prediction has beside the rating.
  * @property {"prediction"} type
@@ -313,7 +324,9 @@ const isRating = (value) =>
   value.interval.length === 2 &&
   value.interval.every(isNumber) &&
   isShare(value.positive) &&
-  isCount(value.tokens);
+  isCount(value.tokens) &&
+  (value.legible === undefined || isShare(value.legible)) &&
+  (value.state === undefined || isText(value.state));
 
 /** @type {Record<string, Check>} */
 const CHECKS = {
@@ -321,6 +334,7 @@ const CHECKS = {
     Array.isArray(m.labels) &&
     m.labels.every(isNumber) &&
     (m.prior === undefined || isDistribution(m.prior)) &&
+    (m.states === undefined || Object.values(m.states).every(isNumber)) &&
     isText(m.model?.name) &&
     isNumber(m.heartbeat_interval_ms) &&
     isCount(m.limits?.max_chars) &&

@@ -4,15 +4,17 @@
 
 // Total variation distance: at 0.05, one review in twenty would be rated otherwise than the average.
 const MIN_DISTANCE_FROM_PRIOR = 0.05;
+const TELLS_NOTHING = ["no_opinion", "unreadable"];
 
 /**
  * Whether the answer is little more than what one would say without reading anything. How many words were read does
- * not count: "The" tells nothing, and "Terrible" does.
+ * not count: "The" tells nothing, and "Terrible" does. The server says so by `state`; an older one leaves it to us.
  * @param {Rating} rating
  * @param {readonly number[] | undefined} prior
  * @returns {boolean}
  */
 export function isTooShort(rating, prior) {
+  if (rating.state !== undefined) return TELLS_NOTHING.includes(rating.state);
   if (rating.is_prior) return true;
   if (prior === undefined) return false;
   return totalVariation(rating.probabilities, prior) < MIN_DISTANCE_FROM_PRIOR;

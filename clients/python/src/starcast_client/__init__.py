@@ -14,7 +14,7 @@ from starcast_client.errors import (
     Superseded,
     TextRefused,
 )
-from starcast_client.messages import ErrorInfo, Explanation, Limits, Model, Rating, Session, Span, Timing
+from starcast_client.messages import ErrorInfo, Explanation, Limits, Model, Rating, Session, Span, States, Timing
 
 __version__ = "0.1.0"
 
@@ -37,6 +37,7 @@ __all__ = [
     "Span",
     "StarcastError",
     "State",
+    "States",
     "Superseded",
     "TextRefused",
     "Timing",

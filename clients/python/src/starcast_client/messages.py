@@ -11,7 +11,7 @@ LABELS: Final = (1, 2, 3, 4, 7, 8, 9, 10)
 """The possible star ratings."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_Message = TypeVar("_Message", "Limits", "Model", "Timing", "Span", "ErrorInfo")
+_Message = TypeVar("_Message", "Limits", "Model", "States", "Timing", "Span", "ErrorInfo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,20 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class States:
+    """Where one ``Rating.state`` ends and the next begins. None where the server does not say."""
+
+    legible: float | None = None
+    """``unreadable`` below."""
+    information: float | None = None
+    """``no_opinion`` below: the Kullback-Leibler divergence of the probabilities from the prior, in nats."""
+    either_way: float | None = None
+    """``either_way`` up to this probability of the likelier side."""
+    says: float | None = None
+    """``says`` from this probability of the likelier side; ``leans`` between the two."""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """The greeting of a connection."""
 
@@ -49,6 +63,8 @@ class Session:
     heartbeat_interval_ms: int
     limits: Limits
     offset_unit: str
+    states: States = States()
+    """Empty where the server is older than the states of ratings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,11 @@ class Rating:
     """The text was empty: the probabilities are the session's prior."""
     timing_ms: Timing
     model_version: str
+    legible: float | None = None
+    """How much of the text the model could read, 0 to 1; None where its language is not English, or the server is older
+    than this field."""
+    state: str | None = None
+    """``unreadable``, ``no_opinion``, ``either_way``, ``leans`` or ``says``; None where the server is older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +180,8 @@ class Prediction:
             interval=(content["interval"][0], content["interval"][1]),
             is_prior=content.get("is_prior", False),
             timing_ms=_make(Timing, content["timing_ms"]),
+            legible=content.get("legible"),
+            state=content.get("state"),
             **{name: content[name] for name in _PLAIN_RATING_FIELDS},
         )
 
@@ -229,6 +252,7 @@ def _session(content: Mapping[str, Any]) -> Session:
         heartbeat_interval_ms=content["heartbeat_interval_ms"],
         limits=_make(Limits, content["limits"]),
         offset_unit=content["offset_unit"],
+        states=_make(States, content.get("states", {})),
     )
 
 

@@ -14,7 +14,10 @@ async def _same_numbers(target: Target) -> None:
     async with target.greeted() as peer:
         for seq, text in enumerate((*TEXTS, ""), start=1):
             body = await _post(target, "/api/v1/predict", {"text": text})
-            expect_same(await peer.rating(seq, text), body)
+            answer = await peer.rating(seq, text)
+            expect_same(answer, body)
+            for name in ("state", "legible"):
+                expect(body.get(name) == answer.get(name), f"{name} {answer.get(name)}", body)
 
 
 @check(CHECKS, "POST /api/v1/predict rates many texts in order, and an error affects only its text")
@@ -49,7 +52,7 @@ async def _same_model(target: Target) -> None:
     async with target.greeted() as peer:
         status, body = await target.get("/api/v1/model")
         expect(status == 200, "status 200", f"{status} {body}")
-        for name in ("labels", "prior", "model", "offset_unit"):
+        for name in ("labels", "prior", "model", "states", "offset_unit"):
             expect(body.get(name) == peer.greeting[name], f"{name} {peer.greeting[name]}", body.get(name))
         shared = {name: value for name, value in peer.greeting["limits"].items() if name in body.get("limits", {})}
         expect(bool(shared) and shared.items() <= body["limits"].items(), f"limits {shared}", body.get("limits"))

@@ -1,6 +1,7 @@
 """Consistency of the numbers of a rating, and that they are reproducible."""
 
 import asyncio
+import math
 
 from starcast_client.conformance.suite import Check, Message, Skipped, Target, check, expect, expect_same
 
@@ -15,6 +16,7 @@ TEXTS = (
 _TAIL = 0.1
 """Maximum probability below the central 80 %, and above it."""
 _ROUNDING = 1e-3
+_GERMAN = "Ich habe mich zwei Stunden lang gelangweilt, und die Schauspieler waren leider auch nicht gut."
 
 
 @check(CHECKS, "a prediction has eight probabilities that sum to 1, and its other numbers agree with them")
@@ -75,6 +77,36 @@ async def _empty_text_is_the_prior(target: Target) -> None:
         expect_same(answer, {"probabilities": peer.greeting["prior"]})
         answer = await peer.rating(2, TEXTS[0])
         expect(answer["is_prior"] is False, "no is_prior for a text", answer)
+
+
+@check(CHECKS, "a prediction says its state, which follows from its numbers and the thresholds of the greeting")
+async def _state_follows_from_numbers(target: Target) -> None:
+    async with target.greeted() as peer:
+        for seq, text in enumerate((*TEXTS, "", "A", _GERMAN), start=1):
+            answer = await peer.rating(seq, text)
+            allowed = _states_of(answer, peer.greeting)
+            expect(answer.get("state") in allowed, f"state {' or '.join(sorted(allowed))}", answer)
+            expect(0 <= answer.get("legible", 1) <= 1, "legible from 0 to 1", answer)
+
+
+def _states_of(answer: Message, greeting: Message) -> set[str]:
+    """The state of a rating; two where a number is so near a threshold that it may have been rounded."""
+    found = set()
+    for slack in (-_ROUNDING, _ROUNDING):
+        prior, shares, limits = greeting["prior"], answer["probabilities"], greeting["states"]
+        information = sum(p * math.log(p / q) for p, q in zip(shares, prior, strict=True) if p > 0 and q > 0)
+        likelier = max(answer["positive"], 1 - answer["positive"]) + slack
+        if answer["is_prior"]:
+            found.add("no_opinion")
+        elif answer.get("legible", 1) + slack < limits["legible"]:
+            found.add("unreadable")
+        elif information + slack < limits["information"]:
+            found.add("no_opinion")
+        elif likelier <= limits["either_way"]:
+            found.add("either_way")
+        else:
+            found.add("says" if likelier >= limits["says"] else "leans")
+    return found
 
 
 def _expect_central(answer: Message, labels: list[int]) -> None:

@@ -302,7 +302,7 @@ def table(result: dict[str, Any]) -> str:
     for part in ("typing", "calibration", "against_tfidf_prefix", "sentences", "stated_wordings", "openings"):
         figures = result.get(part, {}).items()
         lines += [f"{part}: {name} {value:.4g}" for name, value in figures if not isinstance(value, dict)]
-    for part, names in (("legibility", ("found", "wrongly_flagged")), ("no_opinion", ("share",))):
+    for part, names in (("legibility", ("found", "wrongly_flagged")), ("no_opinion", ("neutral", "opinion", "share"))):
         for name in names:
             value = result.get(part, {}).get(name, {})
             figures = value.items() if isinstance(value, dict) else [("all", value)]

@@ -24,9 +24,10 @@ _COMMENT = re.compile(r'("""|\'\'\')[\s\S]*?\1|/\*[\s\S]*?\*/|#.*|^\s*//.*', re.
 _LATIN_END: Final = 0x250
 _TECHNICAL: Final = (
     "traceback stderr stdout stdin localhost http https www html css js sql json xml yaml utf ascii git commit push "
-    "pull npm pip apt sudo docker kubectl curl wget grep sed awk echo chmod mkdir rm cd ls bash sh env config args argv "
-    "kwargs int str bool float char void null nil none true false const var let func fn def elif async await lambda "
-    "varchar users id idx tmp foo bar baz qux src dst url uri api ctx req res err init utils lib cpu gpu ram usb php py"
+    "pull npm pip apt sudo docker kubectl curl wget grep sed awk echo chmod mkdir rm cd ls bash sh env config args "
+    "argv kwargs int str bool float char void null nil none true false const var let func fn def elif async await "
+    "lambda varchar users id idx tmp foo bar baz qux src dst url uri api ctx req res err init utils lib cpu "
+    "gpu ram usb php py"
 )
 """Words of programs and shells that the files gathered here have too rarely."""
 _KEYBOARD: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")

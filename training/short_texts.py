@@ -114,13 +114,15 @@ def judge_legibility(
 
 def judge_no_opinion(classifier: Classifier, threshold: float, half: Half) -> dict[str, Any]:
     """The share of texts with the state ``no_opinion``, by kind; and what other thresholds of information would say."""
-    texts = {**read_kinds("neutral", half), **{f"{k} opinion": v for k, v in read_kinds("opinions", half).items()}}
+    neutral, opinions = read_kinds("neutral", half), read_kinds("opinions", half)
     told = {
         kind: np.array([information(row, classifier.info.prior) for row in _rate(classifier, listed)])
-        for kind, listed in texts.items()
+        for kind, listed in {**neutral, **opinions}.items()
     }
     return {
-        "texts": {kind: len(listed) for kind, listed in texts.items()},
+        "texts": {kind: len(each) for kind, each in told.items()},
+        "neutral": float(np.mean([each < threshold for kind in neutral for each in told[kind]])),
+        "opinion": float(np.mean([each < threshold for kind in opinions for each in told[kind]])),
         "share": {kind: float((each < threshold).mean()) for kind, each in told.items()},
         "share_at": {
             str(other): {kind: float((each < other).mean()) for kind, each in told.items()} for other in INFORMATION

@@ -49,7 +49,7 @@ FLOAT_TOKENS: Final = (8, 32, 128)
 DEFAULT_CHECKPOINT: Final = Path("model_core/checkpoints/starcast-electra-6x384")
 
 READ_REVIEWS: Final = 2_000
-"""Reviews, at most, whose legibility is found."""
+"""Reviews of the split, at most, whose legibility is found: that takes no model."""
 
 _BATCH = 16
 
@@ -239,8 +239,8 @@ def _count(text: str) -> int:
 
 
 def _judge(options: argparse.Namespace) -> dict[str, Any]:
-    reviews = load_split(options.data, options.split, options.validation_share)
-    reviews = spread(reviews, options.limit) if options.limit else reviews
+    split = load_split(options.data, options.split, options.validation_share)
+    reviews = spread(split, options.limit) if options.limit else split
     classifier = load_classifier(options.checkpoint, options.backend, options.threads)
     # Loaded before the long work, so that what is missing is told at once.
     exact = load_classifier(options.checkpoint, "torch", options.threads) if options.float_reviews else None
@@ -249,7 +249,7 @@ def _judge(options: argparse.Namespace) -> dict[str, Any]:
     scope = Scope(options.prefixes, options.typed)
     result = evaluate(classifier, tokenizer, reviews, scope)
     read = TextTokenizer.from_config(options.checkpoint / TOKENIZER_FILE, read_config(options.checkpoint)[0])
-    result |= judge_short_texts(classifier, read, spread(reviews, READ_REVIEWS), options.half)
+    result |= judge_short_texts(classifier, read, spread(split, READ_REVIEWS), options.half)
     if options.openings:
         result["openings"] = judge_openings(classifier, spread(reviews, options.openings))
     if exact is not None:

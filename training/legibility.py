@@ -41,8 +41,8 @@ _WORD_MOST: Final = 3.0
 _SLANG: Final = (
     "lol lmao rofl omg omfg wtf imo imho idk tbh ngl smh btw fyi meh yikes nope yep yeah nah haha hahaha "
     "soo sooo soooo gonna wanna gotta kinda sorta dunno dont didnt doesnt isnt wasnt cant wont thats ur luv gr8 plz "
-    "thx cuz coz dis dat da tha teh moive movei flim awsome awesom suks sux sucky cringe cringey snoozefest yawn zzz zzzz "
-    "bruh dude fam"
+    "thx cuz coz dis dat da tha teh moive movei flim awsome awesom suks sux sucky cringe cringey snoozefest yawn zzz "
+    "zzzz bruh dude fam"
 )
 
 

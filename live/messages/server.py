@@ -1,10 +1,9 @@
 """What the server sends: one class for each message."""
 
 from dataclasses import asdict
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.config import JsonDict
 
 from live.limits import Limits, shown_to_clients
 from live.messages.client import SessionOptions
@@ -16,6 +15,9 @@ from model_core.labels import STARS
 from model_core.states import DEFAULT_STATES
 
 HEARTBEAT_INTERVAL_MS: Final = 25_000
+
+
+_ALWAYS_RATED: Final = [name for name in Rating.model_fields if name != "legible"]
 
 
 class States(BaseModel):
@@ -90,36 +92,35 @@ class Timing(BaseModel):
     inference: float = Field(description="In the model, with the texts that shared its turn")
 
 
-def _prediction_schema(schema: JsonDict) -> None:
-    """Add an example, and say that ``legible`` may be left out, where its class only sees a default."""
-    required = cast("list[str]", schema["required"])
-    required.remove("legible")
-    schema["examples"] = [
-        {
-            "type": "prediction",
-            "seq": 17,
-            "skipped": 2,
-            "is_final": False,
-            "probabilities": [0.01, 0.01, 0.02, 0.05, 0.18, 0.31, 0.19, 0.23],
-            "stars": 8,
-            "expected_stars": 8.04,
-            "interval": [7, 10],
-            "positive": 0.91,
-            "tokens": 9,
-            "truncated": False,
-            "is_prior": False,
-            "legible": 1.0,
-            "state": "says",
-            "timing_ms": {"queue": 0.1, "inference": 8.3},
-            "model_version": "2025.01.31",
-        }
-    ]
-
-
 class PredictionMessage(ServerMessage, Rating):
     """The rating of the text ``seq``. ``skipped`` texts before it were passed over for newer ones."""
 
-    model_config = ConfigDict(json_schema_extra=_prediction_schema)
+    model_config = ConfigDict(
+        json_schema_extra={
+            # legible may be left out, where pydantic sees no more than a default.
+            "required": ["type", "seq", "skipped", "is_final", *_ALWAYS_RATED, "timing_ms", "model_version"],
+            "examples": [
+                {
+                    "type": "prediction",
+                    "seq": 17,
+                    "skipped": 2,
+                    "is_final": False,
+                    "probabilities": [0.01, 0.01, 0.02, 0.05, 0.18, 0.31, 0.19, 0.23],
+                    "stars": 8,
+                    "expected_stars": 8.04,
+                    "interval": [7, 10],
+                    "positive": 0.91,
+                    "tokens": 9,
+                    "truncated": False,
+                    "is_prior": False,
+                    "legible": 1.0,
+                    "state": "says",
+                    "timing_ms": {"queue": 0.1, "inference": 8.3},
+                    "model_version": "2025.01.31",
+                }
+            ],
+        }
+    )
 
     type: Literal["prediction"] = "prediction"
     seq: int = Field(description="The text that this is the rating of")

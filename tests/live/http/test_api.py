@@ -35,6 +35,7 @@ async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: Controlled
     assert rating["probabilities"] == list(fake.classify(["A fine film"])[0].probabilities)
     assert rating.keys() == {
         "probabilities", "stars", "expected_stars", "interval", "positive", "tokens", "truncated", "is_prior",
+            "legible", "state",
     }  # fmt: skip
 
 

@@ -99,7 +99,8 @@ class Legibility:
         table = self._table
         if len(text.split(None, FEW_WORDS)) < FEW_WORDS:
             others = sum(table.other_script[piece] for piece in pieces)
-            return 0.0 if 2 * others > len(pieces) else 1.0
+            # Some letters of a script have a piece, others have none.
+            return 0.0 if others and 2 * (others + pieces.count(self._unknown)) > len(pieces) else 1.0
         score = PRIOR + self._evidence(pieces)
         # A long text is told by its words alone.
         short = text if len(text) <= _SHORT_CHARS else ""

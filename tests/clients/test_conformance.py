@@ -102,6 +102,10 @@ def says_nothing_to_people_over_http(path: str, status: int, body: Message) -> t
     return status, body | {"error": body["error"] | {"message": ""}} if "error" in body else body
 
 
+def says_another_state(path: str, status: int, body: Message) -> tuple[int, Message]:
+    return status, body | {"state": "either_way"} if "state" in body else body
+
+
 TRUTHFUL = Mutation()
 WITH_KEYS = Mutation(needs_key=True)
 OPTIONS = "session.update is answered by session.updated"
@@ -114,6 +118,7 @@ SPANS = "explain is answered by weighted spans"
 DECISIVE = "a decisive word"
 TWIN_EXPLAINS = "POST /api/v1/explain gives"
 TWIN_RATES = "POST /api/v1/predict gives"
+STATE = "a prediction says its state"
 TWIN_RATES_MANY = "POST /api/v1/predict rates many"
 HTTP_ERRORS = "HTTP errors"
 MUTANTS = {
@@ -137,6 +142,9 @@ MUTANTS = {
     "empty messages": (Mutation(said=says_nothing_to_people), {"errors have a message"}),
     "interval always 1 to 10": (with_fields("prediction", interval=[1, 10]), {"the interval of a prediction"}),
     "interval of one label": (with_fields("prediction", interval=[7, 7]), {"the interval of a prediction"}),
+    "no state": (with_fields("prediction", state=None), {STATE, TWIN_RATES}),
+    "always sure": (with_fields("prediction", state="says"), {STATE, TWIN_RATES}),
+    "HTTP: another state": (Mutation(http=says_another_state), {TWIN_RATES}),
     "never truncated": (with_fields("prediction", truncated=False), {"a text with more words"}),
     "always truncated": (with_fields("prediction", truncated=True), {"a text with more words"}),
     "key echoed": (Mutation(subprotocol=lambda offered, _: next(iter(offered), None)), {

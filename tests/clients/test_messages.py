@@ -1,16 +1,39 @@
 """What the client knows of the protocol is what the server knows of it."""
 
+import json
+from dataclasses import asdict
+
 import pytest
-from starcast_client.messages import LABELS, SUBPROTOCOL, parse
+from starcast_client.messages import LABELS, SUBPROTOCOL, Prediction, Session, States, parse
 
 import live.messages.protocol
 from model_core.labels import STARS
-from tests.clients.fake_server import GREETING
+from model_core.states import DEFAULT_STATES
+from tests.clients.fake_server import GREETING, prediction
 
 
 def test_labels_and_version_are_those_of_the_server() -> None:
     assert (LABELS, SUBPROTOCOL) == (STARS, live.messages.protocol.SUBPROTOCOL)
     assert tuple(GREETING["labels"]) == STARS
+
+
+def test_a_rating_has_the_state_and_the_legibility_that_the_server_sent() -> None:
+    read = parse(json.dumps(prediction(1, legible=0.02, state="unreadable")))
+    assert isinstance(read, Prediction)
+    assert (read.of("Ein Film").legible, read.of("Ein Film").state) == (0.02, "unreadable")
+
+
+def test_an_older_server_sends_neither_state_nor_thresholds() -> None:
+    read, greeting = parse(json.dumps(prediction(1))), parse(json.dumps(GREETING))
+    assert isinstance(read, Prediction)
+    assert isinstance(greeting, Session)
+    assert (read.of("A film").legible, read.of("A film").state, greeting.states) == (None, None, States())
+
+
+def test_the_thresholds_are_those_of_the_server() -> None:
+    greeting = parse(json.dumps(GREETING | {"states": asdict(DEFAULT_STATES)}))
+    assert isinstance(greeting, Session)
+    assert asdict(greeting.states) == asdict(DEFAULT_STATES)
 
 
 def test_an_unknown_type_is_nothing() -> None:

@@ -49,7 +49,7 @@ def test_texts_are_answered_in_their_order(tokenizer: TextTokenizer) -> None:
 def test_a_text_that_says_nothing_gets_the_prior_and_no_pass(tokenizer: TextTokenizer) -> None:
     backend = StubBackend()
     predictions = TextClassifier(INFO, tokenizer, backend).classify(["", " \n", "\x00", "\u200b"])
-    assert predictions == [Prediction(TINY_PRIOR, tokens=0, truncated=False, is_prior=True)] * 4
+    assert predictions == [Prediction(TINY_PRIOR, tokens=0, truncated=False, is_prior=True, state="no_opinion")] * 4
     assert backend.asked == []
 
 

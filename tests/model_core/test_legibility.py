@@ -57,6 +57,7 @@ def test_what_is_no_english_cannot_be_read(tokenizer: TextTokenizer, text: str) 
         "",
         " \n",
         "A fine film.",
+        "great 🚂🚂🚂",
         "terrible",
         "terr",
         "I am gro",

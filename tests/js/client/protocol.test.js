@@ -111,11 +111,26 @@ describe("what comes in", () => {
     "no expected stars": { expected_stars: null },
     "half an interval": { interval: [7] },
     "an impossible positive": { positive: 1.2 },
+    "an impossible legible": { legible: 1.2 },
+    "a state that is no word": { state: 1 },
   })) {
     test(`a prediction with ${what} throws`, () => {
       assert.throws(() => parse(JSON.stringify(prediction(1, changes))), ProtocolError);
     });
   }
+
+  test("a prediction keeps its state and how legible its text is, and an older server sends neither", () => {
+    const sent = prediction(1, { legible: 0.02, state: "unreadable" });
+    assert.deepEqual(parse(JSON.stringify(sent)), sent);
+    assert.equal(parse(JSON.stringify(prediction(1))).state, undefined);
+  });
+
+  test("a greeting whose thresholds are no numbers throws", () => {
+    const states = { legible: 0.5, information: 0.15, either_way: 0.6, says: 0.8 };
+    assert.deepEqual(parse(JSON.stringify(session({ states }))).states, states);
+    const wrong = session({ states: { ...states, says: "0.8" } });
+    assert.throws(() => parse(JSON.stringify(wrong)), ProtocolError);
+  });
 
   const span = { begin: 0, end: 5, weight: 0.31, unit: "word" };
   for (const [what, changes] of Object.entries({

@@ -24,6 +24,14 @@ describe("too short to tell", () => {
     assert.equal(isTooShort(prediction(1, { tokens: 1 }), PRIOR), false);
   });
 
+  test("the state of a newer server decides", () => {
+    for (const state of ["no_opinion", "unreadable"]) {
+      assert.equal(isTooShort(prediction(1, { state }), PRIOR), true);
+    }
+    const near = { probabilities: PRIOR, state: "either_way" };
+    assert.equal(isTooShort(prediction(1, near), PRIOR), false);
+  });
+
   test("an answer next to the prior says nothing, however long the text", () => {
     const near = [0.22, 0.11, 0.1, 0.1, 0.1, 0.1, 0.09, 0.18];
     const far = [0.26, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.14];

@@ -124,12 +124,8 @@ export const FRESHNESS = Object.freeze({
 
 /** @type {Readonly<Record<string, string>>} */
 const REFUSALS = Object.freeze({
-  too_large: gettext(
-    "The text is too large to send. The rating is of an earlier version.",
-  ),
-  text_too_long: gettext(
-    "The text is too long to rate. The rating is of an earlier version.",
-  ),
+  too_large: gettext("The text is too large to send. The rating is of an earlier version."),
+  text_too_long: gettext("The text is too long to rate. The rating is of an earlier version."),
   rate_limited: gettext("Too many requests at once. Trying again in a moment."),
   overloaded: gettext("Many people are typing right now. Trying again in a moment."),
   model_unavailable: gettext("The model is not answering. Trying again in a moment."),
@@ -143,9 +139,7 @@ export function refusal(error) {
   return REFUSALS[error.code] ?? REFUSAL_OTHER;
 }
 
-const OUTDATED = gettext(
-  "This page is out of date. Reload it to continue.",
-);
+const OUTDATED = gettext("This page is out of date. Reload it to continue.");
 const NOT_LET_IN = gettext("The server does not allow this page, so nothing is rated.");
 /** @type {Readonly<Record<string, string>>} */
 const GIVEN_UP = Object.freeze({

@@ -37,7 +37,7 @@ _WORDS: Final = (
 
 
 class Ways:
-    """The ways to rate a text. Each has its own model, since a classifier caches recent ratings."""
+    """The ways to rate a text. Each has its own model."""
 
     def __init__(self, checkpoint: Path, threads: int) -> None:
         self._loop = asyncio.new_event_loop()

@@ -7,7 +7,7 @@ from tools.reviews import REVIEWS
 
 _VALIDATION_SHARE = 0.08
 _OF_TESTS = 2_000
-"""The tests have few reviews. A number in front makes each a different text, since servers cache recent ratings."""
+"""The tests have few reviews. A number in front makes each a different text, since servers may cache ratings."""
 
 
 def read_texts(data: Path | None) -> Sequence[str]:

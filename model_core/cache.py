@@ -4,8 +4,10 @@ A cache belongs to one typist and is used only in the model thread. It can be dr
 the text.
 """
 
+import hashlib
 import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -19,6 +21,9 @@ FloatArray = NDArray[np.float32]
 IDLE_S: Final = 10.0
 """Seconds. After this pause, a full pass at the next key is acceptable."""
 
+_RECENT: Final = 32
+"""Texts whose logits a cache remembers."""
+
 _NOTHING: Final = np.zeros((0, 0, 0, 0), dtype=np.float32)
 _NO_LOGITS: Final = np.zeros((0, NUM_LABELS), dtype=np.float32)
 
@@ -26,7 +31,7 @@ _NO_LOGITS: Final = np.zeros((0, NUM_LABELS), dtype=np.float32)
 class EncoderCache:
     """Keys, values and logits of the first tokens of a text, in whole blocks."""
 
-    __slots__ = ("__weakref__", "input_ids", "last_used_s", "logits", "states", "text")
+    __slots__ = ("__weakref__", "_recent", "input_ids", "last_used_s", "logits", "states", "text")
 
     def __init__(self) -> None:
         self.input_ids: tuple[int, ...] = ()
@@ -38,10 +43,25 @@ class EncoderCache:
         self.last_used_s = 0.0
         self.text = ""
         """The last rated text, to estimate how much of the next one is new."""
+        self._recent: OrderedDict[bytes, FloatArray] = OrderedDict()
 
     def clear(self) -> None:
         """Empty the cache."""
         self.input_ids, self.states, self.logits, self.text = (), _NOTHING, _NO_LOGITS, ""
+        self._recent.clear()
+
+    def recall(self, input_ids: Sequence[int]) -> FloatArray | None:
+        """Return the logits [8] of a text rated lately, or None: undo, or a space after a word, costs no pass."""
+        return self._recent.get(_digest(input_ids))
+
+    def remember(self, input_ids: Sequence[int], logits: FloatArray) -> None:
+        """Keep the logits [8] of a text, and forget the oldest beyond ``_RECENT``.
+
+        One memory for all connections would answer faster what another connection typed, and so give it away.
+        """
+        self._recent[_digest(input_ids)] = logits
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
 
     def shared_blocks(self, input_ids: Sequence[int], block: int) -> int:
         """Return how many tokens of ``input_ids`` are cached: whole blocks, never the entire text."""
@@ -62,6 +82,10 @@ class EncoderCache:
         self.states = np.concatenate(joined, axis=2)
         self.logits = np.concatenate([self.logits, logits])
         self.input_ids = (*self.input_ids, *input_ids)
+
+
+def _digest(input_ids: Sequence[int]) -> bytes:
+    return hashlib.blake2b(np.array(input_ids, dtype=np.int32).tobytes(), digest_size=16).digest()
 
 
 Caches = Sequence[EncoderCache | None] | None

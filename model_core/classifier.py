@@ -1,10 +1,8 @@
 """Text to rating in three steps: tokenise, forward, decode."""
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +11,6 @@ from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.labels import STARS, central_interval, expected_stars, positive_probability
 from model_core.states import DEFAULT_STATES, State, StateThresholds, state_of
 from model_core.tokenizer import Encoding, TextTokenizer
-
-_RECENT: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -118,39 +114,44 @@ class TextClassifier:
         self._tokenizer = tokenizer
         self._backend = backend
         self._temperature_at = temperature_at
-        self._recent = _RecentLogits()
-        # Of the text that is read in steps, so that its tokens are made once.
-        self._reading: tuple[str, Encoding] | None = None
+        # The text that is being read in steps, so that it is tokenised once.
+        self._reading: tuple[EncoderCache, str, Encoding] | None = None
 
     def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
-        """Rate texts of any content; results in the order of the texts."""
-        encodings = [self._encode(text) for text in texts]
-        keys = [self._recent.key(encoding.input_ids) for encoding in encodings]
-        known = {key: logits for key in keys if (logits := self._recent.get(key)) is not None}
-        # Of several like texts, such as an example that many click on, one is computed.
-        rows = {key: row for row, key in enumerate(keys) if key not in known and encodings[row].tokens}
+        """Rate texts of any content; results in the order of the texts.
+
+        What one caller wrote changes neither the answer nor the time of another: only a caller's own cache remembers.
+        """
+        caches = caches or [None] * len(texts)
+        encodings = [self._encode(text, cache) for text, cache in zip(texts, caches, strict=True)]
+        known = [
+            None if cache is None else cache.recall(encoding.input_ids)
+            for encoding, cache in zip(encodings, caches, strict=True)
+        ]
+        rows = [row for row, encoding in enumerate(encodings) if known[row] is None and encoding.tokens]
         if rows:
-            used = None if caches is None else [caches[row] for row in rows.values()]
-            computed = self._backend.logits([encodings[row].input_ids for row in rows.values()], used)
-            for key, logits in zip(rows, computed, strict=True):
-                known[key] = logits
-                self._recent.put(key, logits)
+            used = [caches[row] for row in rows]
+            for row, logits in zip(
+                rows, self._backend.logits([encodings[row].input_ids for row in rows], used), strict=True
+            ):
+                known[row] = logits
+                if (cache := caches[row]) is not None:
+                    cache.remember(encodings[row].input_ids, logits)
         return [
-            self._decode(encoding, known[key]) if encoding.tokens else prior_of(self.info, encoding.legible)
-            for encoding, key in zip(encodings, keys, strict=True)
+            prior_of(self.info, encoding.legible) if logits is None else self._decode(encoding, logits)
+            for encoding, logits in zip(encodings, known, strict=True)
         ]
 
     def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
-        """Read up to so many more tokens of a text, ahead of ``classify``; return whether any were."""
-        encoding = self._encode(text)
-        self._reading = text, encoding
-        is_known = self._recent.get(self._recent.key(encoding.input_ids)) is not None
-        return not is_known and self._backend.advance(encoding.input_ids, cache, tokens)
+        """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read."""
+        encoding = self._encode(text, cache)
+        self._reading = cache, text, encoding
+        return cache.recall(encoding.input_ids) is None and self._backend.advance(encoding.input_ids, cache, tokens)
 
-    def _encode(self, text: str) -> Encoding:
-        if self._reading is None or self._reading[0] != text:
+    def _encode(self, text: str, cache: EncoderCache | None) -> Encoding:
+        if self._reading is None or self._reading[0] is not cache or self._reading[1] != text:
             return self._tokenizer.encode(text)
-        encoding, self._reading = self._reading[1], None
+        encoding, self._reading = self._reading[2], None
         return encoding
 
     def _decode(self, encoding: Encoding, logits: FloatArray) -> Prediction:
@@ -158,30 +159,6 @@ class TextClassifier:
         return prediction_of(
             self.info, tuple(probabilities.tolist()), encoding.tokens, encoding.truncated, encoding.legible
         )
-
-
-class _RecentLogits:
-    """Logits of the texts rated last: undo, a space after a word, and an example of the page cost no pass."""
-
-    def __init__(self) -> None:
-        self._logits: OrderedDict[bytes, FloatArray] = OrderedDict()
-
-    @staticmethod
-    def key(input_ids: Sequence[int]) -> bytes:
-        """A digest, so that no text stays in memory for it."""
-        return hashlib.blake2b(np.array(input_ids, dtype=np.int32).tobytes(), digest_size=16).digest()
-
-    def get(self, key: bytes) -> FloatArray | None:
-        """Return the logits [8], if they are still there."""
-        if key in self._logits:
-            self._logits.move_to_end(key)
-        return self._logits.get(key)
-
-    def put(self, key: bytes, logits: FloatArray) -> None:
-        """Remember, and forget the one not asked for longest."""
-        self._logits[key] = logits
-        if len(self._logits) > _RECENT:
-            self._logits.popitem(last=False)
 
 
 def prediction_of(

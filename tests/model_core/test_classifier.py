@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -63,24 +64,38 @@ def test_the_caches_of_texts_that_say_something_go_to_the_backend(tokenizer: Tex
     assert backend.caches == caches[:2]
 
 
-def test_a_text_of_the_same_tokens_is_computed_once(tokenizer: TextTokenizer) -> None:
-    backend = StubBackend()
+def test_a_typist_who_undoes_or_adds_a_space_pays_for_no_pass(tokenizer: TextTokenizer) -> None:
+    backend, cache = StubBackend(), EncoderCache()
     classifier = TextClassifier(INFO, tokenizer, backend)
-    first = classifier.classify(["good film", "bad", "good film"])
-    again = classifier.classify(["bad ", "GOOD film", "a film"])
-    assert len(backend.asked) == 3
-    assert first[0] == first[2] == again[1]
-    assert first[1] == again[0]
+    [first], [other] = classifier.classify(["good film"], [cache]), classifier.classify(["bad"], [cache])
+    assert classifier.classify(["GOOD film "], [cache]) == [first]
+    assert classifier.classify(["bad "], [cache]) == [other]
+    assert len(backend.asked) == 2
+
+
+def test_guesses_of_what_another_typed_cost_as_much_as_texts_that_were_never_typed(tokenizer: TextTokenizer) -> None:
+    words = ("good", "bad", "film", "a")
+    texts = [" ".join(some) for some in itertools.product(words, repeat=4)]
+    typed, never = texts[:40], texts[40:80]
+    backend, typist, stranger = StubBackend(), EncoderCache(), EncoderCache()
+    classifier = TextClassifier(INFO, tokenizer, backend)
+    for text in typed:
+        classifier.classify([text], [typist])
+    for cache in (stranger, None):
+        for guess in (*typed, *never):
+            before = len(backend.asked)
+            # In one batch with the typist, too.
+            classifier.classify([guess, typed[-1]], [cache, typist])
+            assert len(backend.asked) - before == 1, guess
 
 
 def test_only_the_texts_rated_last_are_remembered(tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model_core.classifier._RECENT", 2)
-    backend = StubBackend()
+    monkeypatch.setattr("model_core.cache._RECENT", 2)
+    backend, cache = StubBackend(), EncoderCache()
     classifier = TextClassifier(INFO, tokenizer, backend)
-    for text in ("good", "bad", "good", "film", "good", "bad"):
-        classifier.classify([text])
+    for text in ("good", "bad", "good", "film", "bad", "good"):
+        classifier.classify([text], [cache])
     assert len(backend.asked) == 4
-    assert len(classifier._recent._logits) == 2
 
 
 def test_no_texts_give_no_answers(tokenizer: TextTokenizer) -> None:
@@ -133,10 +148,11 @@ def test_softmax_is_the_ratio_of_exponentials() -> None:
 def test_a_text_is_read_ahead_by_its_tokens_unless_it_was_rated_already(tokenizer: TextTokenizer) -> None:
     backend = StubBackend()
     classifier = TextClassifier(INFO, tokenizer, backend)
-    assert classifier.advance("the film was bad", EncoderCache(), 128)
-    classifier.classify(["the film was bad"])
+    cache = EncoderCache()
+    assert classifier.advance("the film was bad", cache, 128)
+    classifier.classify(["the film was bad"], [cache])
     assert backend.advanced == [(backend.asked[0], 128)]
-    assert not classifier.advance("the film was bad", EncoderCache(), 128)
+    assert not classifier.advance("the film was bad", cache, 128)
     assert len(backend.advanced) == 1
 
 
@@ -152,8 +168,9 @@ def test_the_tokens_of_a_text_that_is_read_ahead_are_made_once(
 
     monkeypatch.setattr(tokenizer, "encode", noting)
     classifier = TextClassifier(INFO, tokenizer, StubBackend())
+    cache = EncoderCache()
     for _ in range(3):
-        classifier.advance("the film was bad", EncoderCache(), 1)
+        classifier.advance("the film was bad", cache, 1)
         classifier.classify(["good"])
-    classifier.classify(["the film was bad"])
+    classifier.classify(["the film was bad"], [cache])
     assert encoded.count("the film was bad") == 1

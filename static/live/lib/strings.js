@@ -95,8 +95,16 @@ export function truncatedNote(maxTokens) {
 }
 
 export const START_TYPING = gettext("Start typing");
-export const TOO_SHORT = gettext("Too short to tell");
-export const TOO_SHORT_WHY = gettext("Write a few more words.");
+const NO_OPINION = gettext("No opinion found yet");
+const NO_OPINION_WHY = gettext("Write what you think of the film.");
+const UNREADABLE = gettext("Nothing here it can read");
+const UNREADABLE_WHY = gettext("It reads English reviews.");
+
+/** @param {Pick<Rating, "state">} rating @returns {[string, string]} Why there is no verdict, and what to do. */
+export function withoutVerdict({ state }) {
+  return state === "unreadable" ? [UNREADABLE, UNREADABLE_WHY] : [NO_OPINION, NO_OPINION_WHY];
+}
+
 export const PAUSED = gettext("Paused");
 export const PAUSE_BARS = gettext("Pause bars");
 export const RESUME_BARS = gettext("Resume bars");
@@ -118,7 +126,7 @@ export const FRESHNESS = Object.freeze({
   fresh: gettext("Matches your text"),
   stale: gettext("Catching up"),
   offline: gettext("Not up to date"),
-  prior: gettext("The average review"),
+  prior: gettext("No rating yet"),
   past: gettext("Looking back"),
 });
 
@@ -174,7 +182,7 @@ export function starsMore(weight) {
  */
 export function momentWords({ isTooShort, expected_stars: stars }, index, count) {
   const about = isTooShort
-    ? TOO_SHORT
+    ? NO_OPINION
     : fill(gettext("%(stars)s of 10 stars"), { stars: formatNumber(stars, 1, 1) });
   const place = fill(gettext("Moment %(number)s of %(count)s"), { number: index + 1, count });
   return `${place}: ${about}`;

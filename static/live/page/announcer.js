@@ -1,7 +1,7 @@
 /** Says the rating to a screen reader: one sentence, once typing has paused, where it is another one. */
 
 import { say } from "../lib/dom.js";
-import { announcement, TOO_SHORT } from "../lib/strings.js";
+import { announcement, withoutVerdict } from "../lib/strings.js";
 import { freshness } from "./freshness.js";
 
 /** @import { Page } from "./page.js" */
@@ -15,16 +15,17 @@ export function attachAnnouncer(page) {
   let timer;
   let isQuiet = true;
   /** @type {string | number} */
-  let announced = TOO_SHORT;
+  let announced = `${withoutVerdict({})[0]}.`;
 
   function announce() {
     const state = freshness(page);
     const { shown } = display;
     if (!isQuiet || shown === null || (state !== "fresh" && state !== "prior")) return;
-    const about = state === "prior" ? TOO_SHORT : shown.stars;
+    const words = state === "prior" ? `${withoutVerdict(shown)[0]}.` : announcement(shown);
+    const about = state === "prior" ? words : shown.stars;
     if (about === announced) return;
     announced = about;
-    say("status", state === "prior" ? `${TOO_SHORT}.` : announcement(shown));
+    say("status", words);
   }
 
   editor.addEventListener("text", () => {

@@ -11,9 +11,8 @@ import {
   percentNumber,
   percentText,
   RESUME_BARS,
-  TOO_SHORT,
-  TOO_SHORT_WHY,
   verdict,
+  withoutVerdict,
 } from "../lib/strings.js";
 
 /**
@@ -47,7 +46,7 @@ export class RatingView {
       showRow(row, rating.probabilities[i]);
     });
     if (rating.tokens === 0) this.#showNothing(this.#invitation);
-    else if (isTooShort) this.#showNothing([TOO_SHORT, TOO_SHORT_WHY]);
+    else if (isTooShort) this.#showNothing(withoutVerdict(rating));
     else this.#showHeadline(rating);
   }
 

@@ -8,8 +8,8 @@ import {
   meterWords,
   percentNumber,
   START_TYPING,
-  TOO_SHORT,
   verdict,
+  withoutVerdict,
 } from "../lib/strings.js";
 import { widgetStyleSheet } from "./widget-style.js";
 
@@ -64,7 +64,7 @@ export class WidgetView {
     });
     if (isTooShort) {
       this.#number.textContent = NOTHING;
-      this.#verdict.textContent = rating.tokens === 0 ? START_TYPING : TOO_SHORT;
+      this.#verdict.textContent = rating.tokens === 0 ? START_TYPING : withoutVerdict(rating)[0];
       return this.#say("");
     }
     this.#number.textContent = formatNumber(rating.expected_stars, 1, 1);

@@ -13,7 +13,7 @@ import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
 import { gettext } from "../lib/i18n.js";
 import { isTooShort } from "../lib/rating.js";
-import { announcement, CONNECTION, givenUp, refusal, TOO_SHORT } from "../lib/strings.js";
+import { announcement, CONNECTION, givenUp, refusal, withoutVerdict } from "../lib/strings.js";
 import { FollowedField } from "./followed-field.js";
 import { WidgetView } from "./widget-view.js";
 
@@ -215,7 +215,9 @@ class StarcastMeter extends HTMLElement {
 
   #announce() {
     if (this.#shown === null || !this.#socket?.isSettled) return;
-    const words = this.#shown.isTooShort ? `${TOO_SHORT}.` : announcement(this.#shown);
+    const words = this.#shown.isTooShort
+      ? `${withoutVerdict(this.#shown)[0]}.`
+      : announcement(this.#shown);
     if (words === this.#announced) return;
     this.#announced = words;
     this.#view.announce(words);

@@ -342,6 +342,7 @@ def _in_words(error: "ErrorDetails", fields: Mapping[str, FieldInfo]) -> str:
         # Raised by a config's own validator.
         return str(error["ctx"]["error"])
     name = str(error["loc"][0])
-    kind = {int: "a whole number", float: "a number", str: "a text"}.get(fields[name].annotation or str)
+    kinds: dict[object, str] = {int: "a whole number", float: "a number", str: "a text"}
+    kind = kinds.get(fields[name].annotation)
     expected = ", ".join(filter(None, (kind, range_of(fields[name]))))
     return f"{name} must be {expected}, not {error['input']!r}"

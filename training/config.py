@@ -26,7 +26,7 @@ class ConfigError(ValueError):
 
 
 STRICT: Final = ConfigDict(extra="forbid", strict=True)
-"""A text is no number, and a number with a fraction no whole one; whole numbers will do for floats."""
+"""No conversion of types, except from whole numbers to floats."""
 
 # Options of more than one kind of training.
 HeadShare = Annotated[
@@ -34,8 +34,7 @@ HeadShare = Annotated[
     Field(
         ge=0,
         le=1,
-        description="Of a text that is too long, the share of the tokens taken from its head; "
-        "the rest are from its tail.",
+        description="Of a text that is too long, the share of tokens taken from its head. The rest come from its tail.",
     ),
 ]
 MinPrefixChars = Annotated[
@@ -43,34 +42,34 @@ MinPrefixChars = Annotated[
     Field(
         ge=1,
         le=1000,
-        description="Characters of the shortest beginning. Lengths are log-uniform from here to the whole review.",
+        description="Characters of the shortest beginning. Lengths are log-uniform, up to the whole review.",
     ),
 ]
 Accumulate = Annotated[
     int,
     Field(
         ge=1,
-        description="Compute a step in so many parts, which takes less memory. What comes out is nearly the same.",
+        description="Parts in which a step is computed. More parts need less memory; the result is nearly the same.",
     ),
 ]
 LayerDecay = Annotated[
-    float, Field(ge=0.1, le=1, description="The learning rate of each layer relative to the one above it.")
+    float, Field(ge=0.1, le=1, description="Learning rate of each layer relative to the one above it.")
 ]
 WeightDecay = Annotated[float, Field(ge=0, le=1, description="Weight decay of AdamW, on matrices only.")]
 WarmupShare = Annotated[float, Field(ge=0, le=0.9, description="Share of the run in which the learning rate rises.")]
-MaxGradNorm = Annotated[float, Field(gt=0, description="Gradients with a larger norm are scaled down to it.")]
+MaxGradNorm = Annotated[float, Field(gt=0, description="Maximum norm of the gradients. Larger ones are scaled down.")]
 HiddenDropout = Annotated[float, Field(ge=0, le=0.9, description="Dropout of hidden states.")]
 AttentionDropout = Annotated[
     float,
-    Field(ge=0, le=0.9, description="Dropout of attention. 0 allows a much faster attention on a CPU."),
+    Field(ge=0, le=0.9, description="Dropout of attention weights. 0 makes attention much faster on a CPU."),
 ]
 Average = Annotated[
     float,
     Field(
         ge=0,
         le=0.99999,
-        description="Above 0: what a moving average of the weights keeps at each step, such as 0.998. "
-        "The average is judged and written.",
+        description="Above 0: decay per step of a moving average of the weights, such as 0.998. "
+        "The average is evaluated and written.",
     ),
 ]
 ValidationShare = Annotated[
@@ -78,31 +77,29 @@ ValidationShare = Annotated[
     Field(
         ge=0,
         le=0.5,
-        description="Share of the training films that are held out to judge by. "
+        description="Share of the training films held out for validation. "
         "The same share holds out the same films in every command.",
     ),
 ]
-Precision = Annotated[
-    Literal["auto", "bf16", "fp32"], Field(description="`auto` is bf16 where the hardware computes in it.")
-]
-Device = Annotated[Literal["auto", "cpu", "cuda"], Field(description="`auto` is CUDA where there is one.")]
+Precision = Annotated[Literal["auto", "bf16", "fp32"], Field(description="`auto` is bf16 if the hardware supports it.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Field(description="`auto` is CUDA if there is a GPU.")]
 BudgetMinutes = Annotated[
     float,
     Field(
         ge=0,
-        description="Above 0: end after this much training time, if the run has not ended before. "
+        description="Above 0: end after this much training time at the latest. "
         "The learning rate decays towards that end.",
     ),
 ]
 StopAfterMinutes = Annotated[
-    float, Field(ge=0, description="Above 0: save and stop after this much time. The same command goes on.")
+    float, Field(ge=0, description="Above 0: save and stop after this much time. The same command resumes.")
 ]
-SaveMinutes = Annotated[float, Field(ge=0, description="Time between two saves of `state/`.")]
+SaveMinutes = Annotated[float, Field(ge=0, description="Minutes between two saves of `state/`.")]
 LimitReviews = Annotated[
     int,
     Field(
         ge=0,
-        description="Above 0: train on so many reviews only, and judge by as many, for tests and first looks.",
+        description="Above 0: number of reviews for training, and for validation too. For tests and quick tries.",
     ),
 ]
 
@@ -114,39 +111,39 @@ class FinetuneConfig:
     name: str = Field(default="starcast-electra", description="Name of the checkpoint, shown to clients.")
     init: str = Field(
         default="minilm",
-        description="Where the weights start: `minilm`, the folder of a checkpoint, or the hub name of an ELECTRA one.",
+        description="Initial weights: `minilm`, the folder of a checkpoint, or the hub name of an ELECTRA checkpoint.",
     )
     max_tokens: int = Field(default=512, ge=8, le=512, description="Tokens of one text, `[CLS]` and `[SEP]` included.")
     head_share: HeadShare = 0.25
     attention: Attention = Field(
-        default="full", description="`block-causal`: while somebody types, only the new words are computed."
+        default="full", description="`block-causal`: while a text is typed, only its new tokens are computed."
     )
     block: int = Field(
         default=16,
         ge=1,
         le=256,
-        description="Block-causal: tokens of a block when served. In training, blocks are of 1 to twice as many, "
-        "drawn at random.",
+        description="Block-causal: tokens of a block when served. In training, the size is drawn at random, from 1 to "
+        "twice this number.",
     )
     read_tokens: int = Field(
         default=4,
         ge=1,
         le=8,
-        description="Block-causal: when served, the rating is the mean of what is read at so many last tokens.",
+        description="Block-causal: number of last tokens over which the served rating is averaged.",
     )
     blocks_weight: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="Block-causal: share of the loss that is asked at the ends of blocks, the rest at the end of the "
-        "text. 0 trains on whole texts only.",
+        description="Block-causal: share of the loss that comes from the ends of blocks. The rest comes from the end "
+        "of the text. 0 trains on whole texts only.",
     )
     lookahead_tokens: float = Field(
         default=0.0,
         ge=0,
         le=1000,
-        description="Block-causal: above 1, a beginning learns what the model says about so many tokens later "
-        "(TC-lambda). 0 asks every beginning for the rating of the whole.",
+        description="Block-causal: above 1, the target of a beginning is what the model predicts about this many "
+        "tokens later (TC-lambda). 0 makes the rating of the whole review the target.",
     )
     ordinal_weight: float = Field(
         default=0.0,
@@ -156,19 +153,20 @@ class FinetuneConfig:
     )
     soft_labels: str = Field(
         default="",
-        description="File or folder of `training.distill` or `training.blend`: texts, and what teachers make of them.",
+        description="File or folder that `training.distill` or `training.blend` wrote: texts with the predictions of "
+        "teachers.",
     )
     soft_share: float = Field(
         default=1.0,
         ge=0,
         le=10,
-        description="Texts that only teachers have rated in each epoch, as a share of the rated reviews.",
+        description="Texts in each epoch that only teachers have rated, as a share of the rated reviews.",
     )
     soft_weight: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="Of a rated review that teachers have rated too, the share of its target that is theirs.",
+        description="Weight of the teachers' prediction in the target of a rated review, if there is one.",
     )
     epochs: int = Field(default=3, ge=1, le=1000, description="Passes over the training reviews.")
     budget_minutes: BudgetMinutes = 0.0
@@ -179,14 +177,14 @@ class FinetuneConfig:
         default=0.5,
         ge=0,
         le=10,
-        description="Random beginnings of reviews that are added to each epoch, as a share of the reviews: "
-        "while somebody types, the text is unfinished.",
+        description="Random beginnings of reviews added to each epoch, as a share of the reviews. They resemble text "
+        "that is still being typed.",
     )
     min_prefix_chars: MinPrefixChars = 8
     weighted_sampler: bool = Field(
-        default=False, description="Draw all ratings equally often. Helps the rare ones, costs accuracy."
+        default=False, description="Draw all ratings equally often. Better on rare ratings, less accurate overall."
     )
-    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="Peak for the classification head.")
+    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="Peak learning rate of the classification head.")
     layer_decay: LayerDecay = 0.9
     weight_decay: WeightDecay = 0.01
     warmup_share: WarmupShare = 0.06
@@ -196,7 +194,9 @@ class FinetuneConfig:
     validation_share: ValidationShare = 0.08
     precision: Precision = "auto"
     device: Device = "auto"
-    seed: int = Field(default=1, description="Of the order of the texts, the beginnings drawn, and dropout.")
+    seed: int = Field(
+        default=1, description="Seed of the new weights, the order of the texts, their beginnings, and dropout."
+    )
     save_minutes: SaveMinutes = 5.0
     limit: LimitReviews = 0
 
@@ -217,25 +217,26 @@ class TeacherConfig:
         default="",
         description="Folder or hub name of the encoder, or of a sequence classifier with eight labels. Must be given.",
     )
-    max_tokens: int = Field(default=256, ge=8, le=8192, description="Tokens of one text, those at its ends included.")
+    max_tokens: int = Field(default=256, ge=8, le=8192, description="Tokens of one text, special tokens included.")
     head_share: HeadShare = 0.25
     frozen_layers: int = Field(
         default=0,
         ge=0,
-        description="So many of the lowest layers learn nothing, which saves their way back. "
-        "The embeddings never learn.",
+        description="Number of lowest layers that are not trained, which saves their backward pass. "
+        "The embeddings are never trained.",
     )
     steps: int = Field(
         default=2500,
         ge=1,
         le=10**8,
-        description="Steps of the run. More than before goes on with a run, even one that has ended.",
+        description="Steps of the run. A larger number continues a run, even one that has ended.",
     )
-    warmup_steps: int = Field(default=60, ge=0, description="First steps, in which the learning rate rises.")
+    warmup_steps: int = Field(default=60, ge=0, description="First steps, during which the learning rate rises.")
     decay_steps: int = Field(
         default=400,
         ge=0,
-        description="Last steps, over which the learning rate falls to zero. It is constant before, after the warm-up.",
+        description="Last steps, during which the learning rate falls to zero. Between warm-up and decay it is "
+        "constant.",
     )
     average: Average = 0.99
     batch_size: int = Field(default=32, ge=1, le=4096, description="Texts of one step.")
@@ -247,8 +248,10 @@ class TeacherConfig:
     sentence_share: float = Field(
         default=0.25, ge=0, le=10, description="Single sentences of reviews in each epoch, as a share of the reviews."
     )
-    learning_rate: float = Field(default=3e-5, gt=0, le=1, description="Peak for the uppermost layer.")
-    head_learning_rate: float = Field(default=5e-4, gt=0, le=1, description="Peak for the classification head.")
+    learning_rate: float = Field(default=3e-5, gt=0, le=1, description="Peak learning rate of the uppermost layer.")
+    head_learning_rate: float = Field(
+        default=5e-4, gt=0, le=1, description="Peak learning rate of the classification head."
+    )
     layer_decay: LayerDecay = 0.9
     weight_decay: WeightDecay = 0.01
     max_grad_norm: MaxGradNorm = 1.0
@@ -259,18 +262,21 @@ class TeacherConfig:
         default=200,
         ge=1,
         le=10**8,
-        description="Judge the average of the weights after so many steps, on `look_reviews` held-out reviews.",
+        description="Steps between two evaluations on `look_reviews` held-out reviews.",
     )
     look_reviews: int = Field(
-        default=400, ge=1, le=10**6, description="Held-out reviews to judge by every `look_steps` steps."
+        default=400, ge=1, le=10**6, description="Held-out reviews of an evaluation during the run."
     )
     precision: Precision = "auto"
     device: Device = "auto"
-    seed: int = Field(default=1, description="Of the head's weights, the texts drawn, and dropout.")
+    seed: int = Field(
+        default=1,
+        description="Seed of the new weights, the order of the texts, their beginnings and sentences, and dropout.",
+    )
     budget_minutes: float = Field(
         default=0.0,
         ge=0,
-        description="Above 0: end after this much training time. The learning rate does not follow it.",
+        description="Above 0: end after this much training time. The learning rate does not depend on it.",
     )
     stop_after_minutes: StopAfterMinutes = 0.0
     save_minutes: SaveMinutes = 5.0
@@ -342,7 +348,7 @@ def _in_words(error: "ErrorDetails", fields: Mapping[str, FieldInfo]) -> str:
         # Raised by a config's own validator.
         return str(error["ctx"]["error"])
     name = str(error["loc"][0])
-    kinds: dict[object, str] = {int: "a whole number", float: "a number", str: "a text"}
+    kinds: dict[object, str] = {int: "a whole number", float: "a number", str: "a string"}
     kind = kinds.get(fields[name].annotation)
     expected = ", ".join(filter(None, (kind, range_of(fields[name]))))
     return f"{name} must be {expected}, not {error['input']!r}"

@@ -108,7 +108,7 @@ def test_all_that_is_wrong_is_said_at_once_with_the_values_allowed() -> None:
     with pytest.raises(ConfigError) as raised:
         make_config(FinetuneConfig, {"epochs": 0, "learning_rate": 2.0, "name": 7})
     assert str(raised.value).split("; ") == [
-        "name must be a text, not 7",
+        "name must be a string, not 7",
         "epochs must be a whole number, 1 to 1000, not 0",
         "learning_rate must be a number, above 0 and up to 1, not 2.0",
     ]

@@ -29,8 +29,8 @@ class PretrainConfig:
 
     init: str = Field(
         default="scratch",
-        description="`scratch`, or whose encoder to start from: `minilm`, the folder of a checkpoint, or the hub name "
-        "of an ELECTRA one.",
+        description="Initial weights: `scratch`, `minilm`, the folder of a checkpoint, or the hub name of an ELECTRA "
+        "checkpoint.",
     )
     layers: int = Field(
         default=12, ge=1, le=48, description="From scratch: layers of the discriminator, and of the generator too."
@@ -38,25 +38,25 @@ class PretrainConfig:
     hidden: int = Field(default=256, ge=8, le=4096, description="From scratch: width of the discriminator.")
     embedding: int = Field(default=128, ge=8, le=4096, description="From scratch: width of the embeddings.")
     heads: int = Field(
-        default=4, ge=1, le=64, description="From scratch: attention heads of a layer. They divide `hidden`."
+        default=4, ge=1, le=64, description="From scratch: attention heads of a layer. `hidden` must be a multiple."
     )
     intermediate: int = Field(
-        default=1024, ge=8, le=16384, description="From scratch: inner width of a layer's feed-forward part."
+        default=1024, ge=8, le=16384, description="From scratch: width of the feed-forward layers."
     )
     generator_share: float = Field(
         default=0.25, ge=0.01, le=1, description="Width of the generator, as a share of the discriminator's."
     )
     mask_share: float = Field(
-        default=0.15, ge=0.01, le=0.5, description="Share of the tokens that the generator has to guess."
+        default=0.15, ge=0.01, le=0.5, description="Share of the tokens that the generator predicts."
     )
     kept_share: float = Field(
         default=0.15,
         ge=0,
         le=0.9,
-        description="Of these, the share that the generator is shown as they are; the rest are masked.",
+        description="Share of the tokens to predict that stay as they are. The rest are masked.",
     )
     discriminator_weight: float = Field(
-        default=50.0, ge=0, le=1000, description="Weight of the discriminator's loss, where the generator's has 1."
+        default=50.0, ge=0, le=1000, description="Weight of the discriminator's loss. The generator's has weight 1."
     )
     attention: Attention = Field(
         default="full", description="`block-causal`: learn to read as `training.finetune` does with the same option."
@@ -65,40 +65,40 @@ class PretrainConfig:
         default=16,
         ge=1,
         le=256,
-        description="Block-causal: blocks are of 1 to twice as many tokens, drawn at random.",
+        description="Block-causal: the size of blocks is drawn at random, from 1 token to twice this number.",
     )
     sequence_tokens: int = Field(
         default=512,
         ge=8,
         le=512,
-        description="Tokens of one sequence. Fine-tuning meets untrained positions where it reads longer texts.",
+        description="Tokens of one sequence. Positions of longer texts stay untrained.",
     )
     batch_size: int = Field(default=64, ge=1, le=65536, description="Sequences of one step.")
     accumulate: Annotated[Accumulate, Field(le=65536)] = 1
     steps: int = Field(default=100_000, ge=1, le=10**8, description="Steps of the run.")
     budget_minutes: BudgetMinutes = 0.0
     stop_after_minutes: StopAfterMinutes = 0.0
-    learning_rate: float = Field(default=5e-4, gt=0, le=1, description="Peak of the learning rate.")
+    learning_rate: float = Field(default=5e-4, gt=0, le=1, description="Peak learning rate.")
     weight_decay: WeightDecay = 0.01
     warmup_share: WarmupShare = 0.06
     max_grad_norm: MaxGradNorm = 1.0
     compile: bool = Field(
-        default=False, description="Compile the model (`torch.compile`): minutes at the start, faster steps."
+        default=False, description="Compile the model (`torch.compile`): faster steps, after minutes at the start."
     )
     precision: Precision = "auto"
     device: Device = "auto"
-    seed: int = Field(default=1, description="Of the first weights, the order of the texts, and the masks.")
+    seed: int = Field(default=1, description="Seed of the new weights, the order of the texts, the masks, and dropout.")
     save_minutes: SaveMinutes = 5.0
     shard_mb: int = Field(
         default=0,
         ge=0,
-        description="Above 0: write weights and state in files of at most so many MiB, but for their headers.",
+        description="Above 0: maximum size in MiB of each file of weights and state, without its header.",
     )
     half_checkpoint: bool = Field(
         default=False,
-        description="Write the checkpoint in float16, half the size. Fine-tuning computes in float32 all the same.",
+        description="Write the checkpoint in float16, half the size. Fine-tuning still computes in float32.",
     )
-    limit: int = Field(default=0, ge=0, description="Above 0: read so many documents only, for tests and first looks.")
+    limit: int = Field(default=0, ge=0, description="Above 0: number of documents to read. For tests and quick tries.")
 
     @model_validator(mode="after")
     def _fit_together(self) -> "PretrainConfig":

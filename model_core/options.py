@@ -1,5 +1,8 @@
 """How much work an engine takes on, and how options describe themselves."""
 
+from typing import Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
@@ -37,3 +40,26 @@ def described(options: type) -> dict[str, FieldInfo]:
     """The fields of a dataclass of pydantic's, with their ranges and descriptions."""
     fields: dict[str, FieldInfo] = vars(options)["__pydantic_fields__"]
     return fields
+
+
+def range_of(field: FieldInfo) -> str:
+    """The values that a field may have, in words; empty where its type says all."""
+    if field.annotation is bool:
+        return "true or false"
+    if get_origin(field.annotation) is Literal:
+        *others, last = get_args(field.annotation)
+        return f"{', '.join(others)} or {last}"
+    least, above, most = None, None, None
+    for bound in field.metadata:
+        match bound:
+            case Ge():
+                least = bound.ge
+            case Gt():
+                above = bound.gt
+            case Le():
+                most = bound.le
+    if above is not None:
+        return f"above {above}" if most is None else f"above {above} and up to {most}"
+    if least is not None:
+        return f"{least} or more" if most is None else f"{least} to {most}"
+    return ""

@@ -9,14 +9,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from live.limits import Limits
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS, comes_back
 from live.monitoring.metrics import REGISTRY
-from model_core.options import described
+from model_core.options import described, range_of
 from project.environment import BASE_DIR, ClientLimits, EngineLimits, FromEnvironment, Model, Server
+from training.config import FinetuneConfig, as_flag
 
 
 def errors() -> None:
@@ -87,6 +87,22 @@ def engine_limits() -> None:
     _settings(EngineLimits, with_range=True)
 
 
+def finetune_options() -> None:
+    """The options of ``training.finetune``."""
+    _table(
+        ("option", "default", "values", "meaning"),
+        (
+            (
+                f"`--{name.replace('_', '-')}`",
+                f"`{as_flag(field.default)}`" if field.default != "" else "none",
+                range_of(field) or "any",
+                str(field.description),
+            )
+            for name, field in described(FinetuneConfig).items()
+        ),
+    )
+
+
 def metrics() -> None:
     """Every metric of our own."""
     suffixes = {"counter": "_total", "info": "_info"}
@@ -107,7 +123,12 @@ def metrics() -> None:
 def _settings(kind: type[FromEnvironment], with_range: bool = False) -> None:
     variables = kind.variables()
     rows = (
-        (f"`{variables[name]}`", _default(field), *([_range(field)] if with_range else []), _meaning(field, variables))
+        (
+            f"`{variables[name]}`",
+            _default(field),
+            *([range_of(field)] if with_range else []),
+            _meaning(field, variables),
+        )
         for name, field in kind.model_fields.items()
     )
     _table(("variable", "default", *(["range"] if with_range else []), "meaning"), rows)
@@ -132,12 +153,6 @@ def _default(field: FieldInfo) -> str:
             return "none"
         case value:
             return f"`{value}`" if value != "" else "empty"
-
-
-def _range(field: FieldInfo) -> str:
-    low = next((str(bound.ge) for bound in field.metadata if isinstance(bound, Ge)), None)
-    high = next((str(bound.le) for bound in field.metadata if isinstance(bound, Le)), None)
-    return f"{low} or more" if high is None else f"{low} to {high}"
 
 
 def _yes_or_no(value: bool) -> str:

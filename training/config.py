@@ -1,247 +1,322 @@
-"""A dataclass of options for each kind of training: TOML file first, command line over it, unknown keys refused."""
+"""A dataclass of options for each kind of training: TOML file first, command line over it, unknown keys refused.
+
+Defaults, ranges and descriptions are here only: checks, ``--help`` and the table of docs/training.md are made of them.
+"""
 
 import argparse
-import dataclasses
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
 
 from model_core.checkpoint import Attention
+from model_core.options import described, range_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from pydantic_core import ErrorDetails
 
 
 class ConfigError(ValueError):
     """An option that does not exist, or has a value that makes no sense."""
 
 
-@dataclass(frozen=True)
+STRICT: Final = ConfigDict(extra="forbid", strict=True)
+"""No conversion of types, except from whole numbers to floats."""
+
+# Options of more than one kind of training.
+HeadShare = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="Of a text that is too long, the share of tokens taken from its head. The rest come from its tail.",
+    ),
+]
+MinPrefixChars = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=1000,
+        description="Characters of the shortest beginning. Lengths are log-uniform, up to the whole review.",
+    ),
+]
+Accumulate = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="Parts in which a step is computed. More parts need less memory; the result is nearly the same.",
+    ),
+]
+LayerDecay = Annotated[
+    float, Field(ge=0.1, le=1, description="Learning rate of each layer relative to the one above it.")
+]
+WeightDecay = Annotated[float, Field(ge=0, le=1, description="Weight decay of AdamW, on matrices only.")]
+WarmupShare = Annotated[float, Field(ge=0, le=0.9, description="Share of the run in which the learning rate rises.")]
+MaxGradNorm = Annotated[float, Field(gt=0, description="Maximum norm of the gradients. Larger ones are scaled down.")]
+HiddenDropout = Annotated[float, Field(ge=0, le=0.9, description="Dropout of hidden states.")]
+AttentionDropout = Annotated[
+    float,
+    Field(ge=0, le=0.9, description="Dropout of attention weights. 0 makes attention much faster on a CPU."),
+]
+Average = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=0.99999,
+        description="Above 0: decay per step of a moving average of the weights, such as 0.998. "
+        "The average is evaluated and written.",
+    ),
+]
+ValidationShare = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=0.5,
+        description="Share of the training films held out for validation. "
+        "The same share holds out the same films in every command.",
+    ),
+]
+Precision = Annotated[Literal["auto", "bf16", "fp32"], Field(description="`auto` is bf16 if the hardware supports it.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Field(description="`auto` is CUDA if there is a GPU.")]
+BudgetMinutes = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="Above 0: end after this much training time at the latest. "
+        "The learning rate decays towards that end.",
+    ),
+]
+StopAfterMinutes = Annotated[
+    float, Field(ge=0, description="Above 0: save and stop after this much time. The same command resumes.")
+]
+SaveMinutes = Annotated[float, Field(ge=0, description="Minutes between two saves of `state/`.")]
+LimitReviews = Annotated[
+    int,
+    Field(
+        ge=0,
+        description="Above 0: number of reviews for training, and for validation too. For tests and quick tries.",
+    ),
+]
+
+
+@dataclass(frozen=True, config=STRICT)
 class FinetuneConfig:
-    """Options of ``training.finetune``. Every run writes them beside its weights."""
+    """Options of ``training.finetune``. Raises ValidationError, a ValueError, for values out of range."""
 
-    name: str = "starcast-electra"
-    """Name of the checkpoint, shown to clients."""
-    init: str = "minilm"
-    """``minilm`` (the warm start), a checkpoint folder, or the hub name of an ELECTRA checkpoint."""
-    max_tokens: int = 512
-    """Tokens of one text, [CLS] and [SEP] included."""
-    head_share: float = 0.25
-    """Of a text that is too long, the share of the tokens taken from its head; the rest are from its tail."""
-    attention: Attention = "full"
-    """``block-causal``: a key pays only for the new words (see ``model_core.attention``)."""
-    block: int = 16
-    """Tokens of a block when served; in training blocks are of 1 to twice as many, drawn at random."""
-    read_tokens: int = 4
-    """Block-causal: when served, the rating is the mean of what is read at so many last tokens."""
-    blocks_weight: float = 0.5
-    """Block-causal: share of the loss that is asked at the ends of blocks, the rest at the end of the text."""
-    lookahead_tokens: float = 0.0
-    """Block-causal: above 1, a beginning learns what the model says about so many tokens later (TC-lambda)."""
-    ordinal_weight: float = 0.0
-    """Weight of a loss that grows with the distance from the rating in classes (OLL)."""
-    soft_labels: str = ""
-    """File or folder of ``training.distill`` or ``training.blend``: texts with what teachers make of them."""
-    soft_share: float = 1.0
-    """Texts that only teachers have rated in each epoch, as a share of the rated reviews."""
-    soft_weight: float = 0.5
-    """Of a rated review that teachers have rated too, the share of its target that is theirs."""
-    epochs: int = 3
-    budget_minutes: float = 0.0
-    """If above 0, end after this much training time; the learning rate then decays over the time."""
-    stop_after_minutes: float = 0.0
-    """If above 0, save and stop after this much time, to go on when the same command is given again."""
-    average: float = 0.0
-    """If above 0, what a moving average of the weights keeps at each step; the average is judged and written."""
-    batch_size: int = 32
-    prefix_share: float = 0.5
-    """Random beginnings of reviews added to each epoch, as a share of the reviews: the page sees unfinished text."""
-    min_prefix_chars: int = 8
-    """Shortest prefix; lengths are log-uniform from here to the whole text."""
-    weighted_sampler: bool = False
-    """Draw classes evenly. Helps the rare ratings, costs accuracy."""
-    learning_rate: float = 1e-4
-    layer_decay: float = 0.9
-    """Each layer below the head learns this much slower than the one above it."""
-    weight_decay: float = 0.01
-    warmup_share: float = 0.06
-    max_grad_norm: float = 1.0
-    hidden_dropout: float = 0.1
-    attention_dropout: float = 0.0
-    """0 keeps the fused attention, which more than halves the time of a step on a CPU."""
-    validation_share: float = 0.08
-    """Share of the training films held out to judge by."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """``auto``: bf16 where the hardware computes in it."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    seed: int = 1
-    save_minutes: float = 5.0
-    limit: int = 0
-    """If above 0, train on so many reviews only, and judge by as many: for tests and first looks."""
+    name: str = Field(default="starcast-electra", description="Name of the checkpoint, shown to clients.")
+    init: str = Field(
+        default="minilm",
+        description="Initial weights: `minilm`, the folder of a checkpoint, or the hub name of an ELECTRA checkpoint.",
+    )
+    max_tokens: int = Field(default=512, ge=8, le=512, description="Tokens of one text, `[CLS]` and `[SEP]` included.")
+    head_share: HeadShare = 0.25
+    attention: Attention = Field(
+        default="full", description="`block-causal`: while a text is typed, only its new tokens are computed."
+    )
+    block: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        description="Block-causal: tokens of a block when served. In training, the size is drawn at random, from 1 to "
+        "twice this number.",
+    )
+    read_tokens: int = Field(
+        default=4,
+        ge=1,
+        le=8,
+        description="Block-causal: number of last tokens over which the served rating is averaged.",
+    )
+    blocks_weight: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Block-causal: share of the loss that comes from the ends of blocks. The rest comes from the end "
+        "of the text. 0 trains on whole texts only.",
+    )
+    lookahead_tokens: float = Field(
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="Block-causal: above 1, the target of a beginning is what the model predicts about this many "
+        "tokens later (TC-lambda). 0 makes the rating of the whole review the target.",
+    )
+    ordinal_weight: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="Weight of a loss that grows with the distance from the rating in classes (OLL).",
+    )
+    soft_labels: str = Field(
+        default="",
+        description="File or folder that `training.distill` or `training.blend` wrote: texts with the predictions of "
+        "teachers.",
+    )
+    soft_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=10,
+        description="Texts in each epoch that only teachers have rated, as a share of the rated reviews.",
+    )
+    soft_weight: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Weight of the teachers' prediction in the target of a rated review, if there is one.",
+    )
+    epochs: int = Field(default=3, ge=1, le=1000, description="Passes over the training reviews.")
+    budget_minutes: BudgetMinutes = 0.0
+    stop_after_minutes: StopAfterMinutes = 0.0
+    average: Average = 0.0
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Texts of one step.")
+    prefix_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=10,
+        description="Random beginnings of reviews added to each epoch, as a share of the reviews. They resemble text "
+        "that is still being typed.",
+    )
+    min_prefix_chars: MinPrefixChars = 8
+    weighted_sampler: bool = Field(
+        default=False, description="Draw all ratings equally often. Better on rare ratings, less accurate overall."
+    )
+    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="Peak learning rate of the classification head.")
+    layer_decay: LayerDecay = 0.9
+    weight_decay: WeightDecay = 0.01
+    warmup_share: WarmupShare = 0.06
+    max_grad_norm: MaxGradNorm = 1.0
+    hidden_dropout: HiddenDropout = 0.1
+    attention_dropout: AttentionDropout = 0.0
+    validation_share: ValidationShare = 0.08
+    precision: Precision = "auto"
+    device: Device = "auto"
+    seed: int = Field(
+        default=1, description="Seed of the new weights, the order of the texts, their beginnings, and dropout."
+    )
+    save_minutes: SaveMinutes = 5.0
+    limit: LimitReviews = 0
 
-    def __post_init__(self) -> None:
-        check_kinds(self)
-        check_ranges(
-            self,
-            ("max_tokens", 8, 512),
-            ("head_share", 0, 1),
-            ("epochs", 1, 1000),
-            ("block", 1, 256),
-            ("read_tokens", 1, 8),
-            ("blocks_weight", 0, 1),
-            ("ordinal_weight", 0, 10),
-            ("soft_share", 0, 10),
-            ("soft_weight", 0, 1),
-            ("average", 0, 0.99999),
-            ("batch_size", 1, 4096),
-            ("prefix_share", 0, 10),
-            ("min_prefix_chars", 1, 1000),
-            ("layer_decay", 0.1, 1),
-            ("weight_decay", 0, 1),
-            ("warmup_share", 0, 0.9),
-            ("hidden_dropout", 0, 0.9),
-            ("attention_dropout", 0, 0.9),
-            ("validation_share", 0, 0.5),
-        )
-        if self.lookahead_tokens and not 1 < self.lookahead_tokens <= 1000:
-            raise ConfigError(f"lookahead_tokens must be 0 or lie in (1, 1000], not {self.lookahead_tokens}")
+    @model_validator(mode="after")
+    def _fit_together(self) -> "FinetuneConfig":
+        if 0 < self.lookahead_tokens <= 1:
+            raise ValueError(f"lookahead_tokens must be 0, or above 1 and up to 1000, not {self.lookahead_tokens}")
         if self.attention == "full" and self.lookahead_tokens:
-            raise ConfigError("lookahead_tokens needs block-causal attention, which rates all beginnings in one pass")
-        check_rates(self)
-        check_not_negative(self, "budget_minutes", "stop_after_minutes", "save_minutes", "limit")
+            raise ValueError("lookahead_tokens needs block-causal attention, which rates all beginnings in one pass")
+        return self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TeacherConfig:
-    """Options of ``training.teacher train``."""
+    """Options of ``training.teacher train``. Raises ValidationError, a ValueError, for values out of range."""
 
-    init: str = ""
-    """Folder or hub name of the encoder, or of a sequence classifier with eight labels."""
-    max_tokens: int = 256
-    """Tokens of one text, those at its ends included."""
-    head_share: float = 0.25
-    """Of a text that is too long, the share of the tokens taken from its head; the rest are from its tail."""
-    frozen_layers: int = 0
-    """So many of the lowest layers stay as they are, which saves their way back. The embeddings always do."""
-    steps: int = 2500
-    """Steps of the run. More than before goes on with a run, even one that has ended."""
-    warmup_steps: int = 60
-    decay_steps: int = 400
-    """The learning rate is constant after the warmup, and falls to zero over so many last steps."""
-    average: float = 0.99
-    """What the moving average of the weights keeps at each step; the average is what is judged and written."""
-    batch_size: int = 32
-    accumulate: int = 1
-    """Compute a step in so many parts, which takes less memory; what comes out is nearly the same."""
-    prefix_share: float = 0.5
-    """Random beginnings of reviews in each epoch, as a share of the reviews."""
-    min_prefix_chars: int = 8
-    """Shortest beginning; lengths are log-uniform from here to the whole text."""
-    sentence_share: float = 0.25
-    """Single sentences of reviews in each epoch, as a share of the reviews."""
-    learning_rate: float = 3e-5
-    """Peak for the uppermost layer."""
-    head_learning_rate: float = 5e-4
-    layer_decay: float = 0.9
-    """Each layer learns this much slower than the one above it."""
-    weight_decay: float = 0.01
-    max_grad_norm: float = 1.0
-    hidden_dropout: float = 0.1
-    attention_dropout: float = 0.0
-    """0 keeps the fused attention."""
-    validation_share: float = 0.08
-    """Share of the training films held out to judge by, the same films as for ``training.finetune``."""
-    look_steps: int = 200
-    """Judge the average of the weights after so many steps, on ``look_reviews`` of the held-out reviews."""
-    look_reviews: int = 400
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """``auto``: bf16 where the hardware computes in it."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    seed: int = 1
-    budget_minutes: float = 0.0
-    """If above 0, end after this much training time; the learning rate does not follow it."""
-    stop_after_minutes: float = 0.0
-    """If above 0, save and stop after this much time, to go on when the same command is given again."""
-    save_minutes: float = 5.0
-    limit: int = 0
-    """If above 0, train on so many reviews only, and judge by as many: for tests and first looks."""
+    init: str = Field(
+        default="",
+        description="Folder or hub name of the encoder, or of a sequence classifier with eight labels. Must be given.",
+    )
+    max_tokens: int = Field(default=256, ge=8, le=8192, description="Tokens of one text, special tokens included.")
+    head_share: HeadShare = 0.25
+    frozen_layers: int = Field(
+        default=0,
+        ge=0,
+        description="Number of lowest layers that are not trained, which saves their backward pass. "
+        "The embeddings are never trained.",
+    )
+    steps: int = Field(
+        default=2500,
+        ge=1,
+        le=10**8,
+        description="Steps of the run. A larger number continues a run, even one that has ended.",
+    )
+    warmup_steps: int = Field(default=60, ge=0, description="First steps, during which the learning rate rises.")
+    decay_steps: int = Field(
+        default=400,
+        ge=0,
+        description="Last steps, during which the learning rate falls to zero. Between warm-up and decay it is "
+        "constant.",
+    )
+    average: Average = 0.99
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Texts of one step.")
+    accumulate: Annotated[Accumulate, Field(le=4096)] = 1
+    prefix_share: float = Field(
+        default=0.5, ge=0, le=10, description="Random beginnings of reviews in each epoch, as a share of the reviews."
+    )
+    min_prefix_chars: MinPrefixChars = 8
+    sentence_share: float = Field(
+        default=0.25, ge=0, le=10, description="Single sentences of reviews in each epoch, as a share of the reviews."
+    )
+    learning_rate: float = Field(default=3e-5, gt=0, le=1, description="Peak learning rate of the uppermost layer.")
+    head_learning_rate: float = Field(
+        default=5e-4, gt=0, le=1, description="Peak learning rate of the classification head."
+    )
+    layer_decay: LayerDecay = 0.9
+    weight_decay: WeightDecay = 0.01
+    max_grad_norm: MaxGradNorm = 1.0
+    hidden_dropout: HiddenDropout = 0.1
+    attention_dropout: AttentionDropout = 0.0
+    validation_share: ValidationShare = 0.08
+    look_steps: int = Field(
+        default=200,
+        ge=1,
+        le=10**8,
+        description="Steps between two evaluations on `look_reviews` held-out reviews.",
+    )
+    look_reviews: int = Field(
+        default=400, ge=1, le=10**6, description="Held-out reviews of an evaluation during the run."
+    )
+    precision: Precision = "auto"
+    device: Device = "auto"
+    seed: int = Field(
+        default=1,
+        description="Seed of the new weights, the order of the texts, their beginnings and sentences, and dropout.",
+    )
+    budget_minutes: float = Field(
+        default=0.0,
+        ge=0,
+        description="Above 0: end after this much training time. The learning rate does not depend on it.",
+    )
+    stop_after_minutes: StopAfterMinutes = 0.0
+    save_minutes: SaveMinutes = 5.0
+    limit: LimitReviews = 0
 
-    def __post_init__(self) -> None:
-        check_kinds(self)
+    @model_validator(mode="after")
+    def _has_a_start(self) -> "TeacherConfig":
         if not self.init:
-            raise ConfigError("init must name the folder or the hub name of an encoder")
-        check_ranges(
-            self,
-            ("max_tokens", 8, 8192),
-            ("head_share", 0, 1),
-            ("steps", 1, 10**8),
-            ("average", 0, 0.99999),
-            ("batch_size", 1, 4096),
-            ("accumulate", 1, 4096),
-            ("prefix_share", 0, 10),
-            ("min_prefix_chars", 1, 1000),
-            ("sentence_share", 0, 10),
-            ("layer_decay", 0.1, 1),
-            ("weight_decay", 0, 1),
-            ("hidden_dropout", 0, 0.9),
-            ("attention_dropout", 0, 0.9),
-            ("validation_share", 0, 0.5),
-            ("look_steps", 1, 10**8),
-            ("look_reviews", 1, 10**6),
-        )
-        check_rates(self)
-        check_not_negative(
-            self,
-            *("frozen_layers", "warmup_steps", "decay_steps", "budget_minutes", "stop_after_minutes", "save_minutes"),
-            "limit",
-        )
+            raise ValueError("init must name the folder or the hub name of an encoder")
+        return self
 
 
 AnyConfig = TypeVar("AnyConfig", bound="DataclassInstance")
 
 
-def check_kinds(config: Any) -> None:
-    """Refuse a value of another type than its option's; whole numbers will do for floats. Raises ConfigError."""
-    for field, value in vars(config).items():
-        expected = get_type_hints(type(config))[field]
-        if expected is float and type(value) is int:
-            object.__setattr__(config, field, float(value))
-        elif expected in (int, float, str, bool) and type(value) is not expected:
-            raise ConfigError(f"{field} must be {expected.__name__}, not {value!r}")
-        elif hasattr(expected, "__args__") and value not in expected.__args__:
-            raise ConfigError(f"{field} must be one of {', '.join(expected.__args__)}, not {value!r}")
+def make_config(config_class: type[AnyConfig], values: Mapping[str, Any]) -> AnyConfig:
+    """Build a config, checked. Raises ConfigError, which says the values that an option may have."""
+    fields = described(config_class)
+    if unknown := sorted(values.keys() - fields.keys()):
+        raise ConfigError(f"unknown option {', '.join(unknown)}; known are {', '.join(fields)}")
+    try:
+        return config_class(**values)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+        raise ConfigError("; ".join(_in_words(each, fields) for each in wrong)) from None
 
 
-def check_ranges(config: Any, *ranges: tuple[str, float, float]) -> None:
-    """Refuse options outside of (name, least, most). Raises ConfigError."""
-    for field, low, high in ranges:
-        if not low <= getattr(config, field) <= high:
-            raise ConfigError(f"{field} must lie in [{low}, {high}], not {getattr(config, field)}")
-
-
-def check_rates(config: Any) -> None:
-    """Refuse a learning rate or a norm that makes no sense. Raises ConfigError."""
-    if not 0 < config.learning_rate <= 1:
-        raise ConfigError(f"learning_rate must lie in (0, 1], not {config.learning_rate}")
-    if not config.max_grad_norm > 0:
-        raise ConfigError(f"max_grad_norm must be above 0, not {config.max_grad_norm}")
-
-
-def check_not_negative(config: Any, *fields: str) -> None:
-    """Refuse values below 0. Raises ConfigError."""
-    for field in fields:
-        if not getattr(config, field) >= 0:
-            raise ConfigError(f"{field} must be 0 or more, not {getattr(config, field)}")
+def as_flag(value: object) -> str:
+    """A value as the command line takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def add_config_arguments(parser: argparse.ArgumentParser, config_class: type[AnyConfig]) -> None:
     """Add ``--config FILE`` and one flag for each option of the dataclass."""
     parser.add_argument("--config", type=Path, help="TOML file with options; flags override it")
-    for field in dataclasses.fields(config_class):
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}", dest=field.name, metavar="VALUE", help=f"default: {field.default}"
-        )
+    for name, field in described(config_class).items():
+        facts = [range_of(field), f"default: {as_flag(field.default) or 'none'}"]
+        words = f"{field.description} ({'; '.join(filter(None, facts))})"
+        # The parser would take a percent sign for a place to fill in.
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=words.replace("%", "%%"))
 
 
 def config_from_arguments(options: argparse.Namespace, config_class: type[AnyConfig]) -> AnyConfig:
@@ -252,21 +327,28 @@ def config_from_arguments(options: argparse.Namespace, config_class: type[AnyCon
             values = tomllib.loads(options.config.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigError(f"{options.config}: {error}") from error
-    fields = {field.name: field for field in dataclasses.fields(config_class)}
-    if unknown := sorted(values.keys() - fields.keys()):
-        raise ConfigError(f"unknown option {', '.join(unknown)}; known are {', '.join(fields)}")
-    for name, field in fields.items():
+    for name, field in described(config_class).items():
         if (text := getattr(options, name)) is not None:
-            values[name] = _parse(name, text, type(field.default))
-    return config_class(**values)
+            values[name] = _parse(text, type(field.default))
+    return make_config(config_class, values)
 
 
-def _parse(name: str, text: str, kind: type) -> Any:
+def _parse(text: str, kind: type) -> Any:
+    """The value that a flag stands for; the text itself, which is then refused, where it is none of its kind."""
     if kind is bool:
-        if text.lower() not in ("true", "false"):
-            raise ConfigError(f"{name} must be true or false, not {text!r}")
-        return text.lower() == "true"
+        return {"true": True, "false": False}.get(text.lower(), text)
     try:
         return kind(text)
-    except ValueError as error:
-        raise ConfigError(f"{name}: {error}") from error
+    except ValueError:
+        return text
+
+
+def _in_words(error: "ErrorDetails", fields: Mapping[str, FieldInfo]) -> str:
+    if error["type"] == "value_error":
+        # Raised by a config's own validator.
+        return str(error["ctx"]["error"])
+    name = str(error["loc"][0])
+    kinds: dict[object, str] = {int: "a whole number", float: "a number", str: "a string"}
+    kind = kinds.get(fields[name].annotation)
+    expected = ", ".join(filter(None, (kind, range_of(fields[name]))))
+    return f"{name} must be {expected}, not {error['input']!r}"

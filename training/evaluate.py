@@ -259,7 +259,7 @@ def _judge(options: argparse.Namespace) -> dict[str, Any]:
         train = load_split(options.data, "train", options.validation_share)
         result["competitor"] = {
             name: evaluate(fit_tfidf(train, prefix_share), tokenizer, reviews, scope)
-            for name, prefix_share in (("tfidf", 0.0), ("tfidf_prefix", FinetuneConfig.prefix_share))
+            for name, prefix_share in (("tfidf", 0.0), ("tfidf_prefix", FinetuneConfig().prefix_share))
         }
         if options.prefixes:
             result["against_tfidf_prefix"] = against_tfidf(result, result["competitor"]["tfidf_prefix"])

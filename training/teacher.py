@@ -26,7 +26,7 @@ from torch.nn import functional
 from model_core.checkpoint import TOKENIZER_FILE
 from training.batches import batches_alike, prefix_chars
 from training.beginnings import first_tokens, spread
-from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments
+from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments, make_config
 from training.data import DataError, Review, fingerprint, load_split
 from training.device import computes_in_bf16, pick_device
 from training.encoder import TextEncoder, collate, load_encoder, rate_texts
@@ -221,7 +221,7 @@ def _snapshot(run: Path, output: Path) -> None:
     """Write what a run has come to so far. Raises ConfigError, InitError."""
     if not (run / "state").is_dir():
         raise ConfigError(f"{run} holds no state of training.teacher train")
-    config = TeacherConfig(**json.loads((run / "run.json").read_text(encoding="utf-8"))["config"])
+    config = make_config(TeacherConfig, json.loads((run / "run.json").read_text(encoding="utf-8"))["config"])
     teacher = Teacher(config, [], [])
     going = TrainingRun(run, teacher, config, average=config.average)
     going.write(output, teacher.save)

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
+from model_core.options import described
+from training.config import (
+    ConfigError,
+    FinetuneConfig,
+    TeacherConfig,
+    add_config_arguments,
+    config_from_arguments,
+    make_config,
+)
+from training.experiments.pretrain_config import PretrainConfig
 
 RECIPES = Path(__file__).resolve().parents[2] / "training" / "configs"
 
@@ -91,8 +100,30 @@ def test_unknown_flags_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_value_without_sense_is_refused_by_the_options_name(option: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=option):
-        FinetuneConfig(**{option: value})
+    with pytest.raises(ConfigError, match=rf"^{option} must be .*, not {value!r}$"):
+        make_config(FinetuneConfig, {option: value})
+
+
+def test_all_that_is_wrong_is_said_at_once_with_the_values_allowed() -> None:
+    with pytest.raises(ConfigError) as raised:
+        make_config(FinetuneConfig, {"epochs": 0, "learning_rate": 2.0, "name": 7})
+    assert str(raised.value).split("; ") == [
+        "name must be a string, not 7",
+        "epochs must be a whole number, 1 to 1000, not 0",
+        "learning_rate must be a number, above 0 and up to 1, not 2.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"attention": "block-causal", "lookahead_tokens": 0.5}, "above 1"),
+        ({"lookahead_tokens": 32}, "needs block-causal attention"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_config(FinetuneConfig, options)
 
 
 def test_a_whole_number_will_do_for_a_float() -> None:
@@ -107,7 +138,7 @@ def test_a_whole_number_will_do_for_a_float() -> None:
         (["--epochs", "many"], "epochs"),
         (["--weighted-sampler", "maybe"], "true or false"),
         (["--head-share", "1.5"], "head_share"),
-        (["--device", "tpu"], "auto, cpu, cuda"),
+        (["--device", "tpu"], "auto, cpu or cuda"),
     ],
 )
 def test_a_flag_without_sense_is_refused(arguments: list[str], message: str) -> None:
@@ -135,9 +166,17 @@ def test_the_shipped_recipes_are_valid(recipe: str) -> None:
     assert parse("--config", str(RECIPES / recipe)).name.startswith("starcast")
 
 
-def test_help_names_every_option_and_its_default() -> None:
+@pytest.mark.parametrize("config_class", [FinetuneConfig, TeacherConfig, PretrainConfig])
+def test_every_option_has_a_description_and_a_default_that_is_allowed(config_class: type) -> None:
+    fields = described(config_class)
+    assert all(field.description for field in fields.values())
+    defaults = {name: field.default for name, field in fields.items()}
+    assert vars(make_config(config_class, {**defaults, "init": "folder"})) == {**defaults, "init": "folder"}
+
+
+def test_help_says_what_an_option_means_its_values_and_its_default() -> None:
     parser = argparse.ArgumentParser()
     add_config_arguments(parser, FinetuneConfig)
     text = " ".join(parser.format_help().split())
-    for field in dataclasses.fields(FinetuneConfig):
-        assert f"--{field.name.replace('_', '-')} VALUE default: {field.default}" in text
+    assert f"--epochs VALUE {described(FinetuneConfig)['epochs'].description} (1 to 1000; default: 3)" in text
+    assert "(true or false; default: false)" in text

@@ -282,7 +282,7 @@ def test_a_snapshot_has_the_average_of_the_weights_so_far(
         (["--data", "/nowhere/aclImdb.tar.gz"], "cannot read /nowhere"),
         (["--init", "/nowhere/mpnet"], "no classifier"),
         (["--init", ""], "init must name"),
-        (["--average", "1"], "average must lie in"),
+        (["--average", "1"], "average must be a number, 0 to 0.99999"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(

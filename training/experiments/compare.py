@@ -20,7 +20,7 @@ from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.tokenizer import TextTokenizer
 from training.average import average
 from training.beginnings import spread
-from training.config import ConfigError
+from training.config import ConfigError, as_flag
 from training.data import DataError, load_split
 from training.initial import load_initial
 from training.validation import validation_figures
@@ -57,12 +57,8 @@ def read_plan(path: Path) -> Plan:
 
 def finetune_command(options: Mapping[str, Any], data: Path, run: Path) -> list[str]:
     """The command line that trains one variant, without the interpreter."""
-    flags = [f"--{name.replace('_', '-')}={_flag(value)}" for name, value in options.items()]
+    flags = [f"--{name.replace('_', '-')}={as_flag(value)}" for name, value in options.items()]
     return ["-m", "training.finetune", f"--data={data}", f"--run={run}", *flags]
-
-
-def _flag(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def figures_of(run: Path) -> dict[str, float]:

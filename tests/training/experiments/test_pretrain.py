@@ -357,7 +357,7 @@ def test_the_recipes_are_valid_and_flags_override_them(
         (["--init", WARM_START], "packed with another vocabulary"),
         (["--batch-size", "400"], "too few for a batch"),
         (["--steps", "none"], "steps"),
-        (["--mask-share", "0.9"], "mask_share must lie in"),
+        (["--mask-share", "0.9"], "mask_share must be a number, 0.01 to 0.5, not 0.9"),
         (["--heads", "5"], "hidden is 32, which 5 heads do not divide"),
         (["--accumulate", "3"], "batch_size is 8"),
         (["--compile", "perhaps"], "compile must be true or false"),

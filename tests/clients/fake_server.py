@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl as tls
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -90,7 +91,7 @@ class FakeServer:
 
 
 @contextlib.asynccontextmanager
-async def fake_server(*scripts: Script) -> AsyncIterator[FakeServer]:
+async def fake_server(*scripts: Script, ssl: tls.SSLContext | None = None) -> AsyncIterator[FakeServer]:
     """Serve each connection by the next script, the last one by the last from then on."""
     server = FakeServer("")
 
@@ -104,8 +105,10 @@ async def fake_server(*scripts: Script) -> AsyncIterator[FakeServer]:
             server.failures.append(failure)
             raise
 
-    async with serve(handle, "localhost", 0, subprotocols=[Subprotocol("starcast.v1")], ping_interval=None) as running:
-        server.url = f"ws://localhost:{next(iter(running.sockets)).getsockname()[1]}"
+    async with serve(
+        handle, "localhost", 0, subprotocols=[Subprotocol("starcast.v1")], ping_interval=None, ssl=ssl
+    ) as running:
+        server.url = f"{'wss' if ssl else 'ws'}://localhost:{next(iter(running.sockets)).getsockname()[1]}"
         yield server
     assert not server.failures, server.failures
 

@@ -1,6 +1,8 @@
 """``starcast live``: what is typed is rated and drawn, and it ends as it was asked to."""
 
 import asyncio
+import io
+import sys
 
 import pytest
 from starcast_client import Rating, Refused, State
@@ -9,6 +11,11 @@ from starcast_client.terminal import LiveApp, bar
 from textual.widgets import Static, TextArea
 
 from tests.clients.fake_server import Visit, error, fake_server, works
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -75,9 +82,26 @@ async def test_it_says_why_there_is_no_connection(monkeypatch: pytest.MonkeyPatc
             assert "(server_full: as the test wants)" in str(app.query_one("#state", Static).render())
 
 
+@pytest.mark.parametrize("missing", ["__stdin__", "__stderr__"])
+def test_without_a_terminal_it_says_so_and_starts_nothing(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("__stdin__", "__stderr__"):
+        monkeypatch.setattr(sys, name, io.StringIO() if name == missing else Terminal())
+    monkeypatch.setattr(LiveApp, "run", None)
+    assert main(["live"]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert "terminal" in output.err
+
+
 def test_what_ended_it_goes_to_the_error_output(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for name in ("__stdin__", "__stderr__"):
+        monkeypatch.setattr(sys, name, Terminal())
+
     def fail(app: LiveApp) -> int:
         app.failure = Refused(4503)
         return 1

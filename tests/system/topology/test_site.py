@@ -1,11 +1,15 @@
 """The whole site keeps the protocol, and is as safe as its settings say."""
 
 import http.cookies
+import json
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 from psycopg.errors import NotNullViolation
+from starcast_client import Options
+from starcast_client.cli import main as starcast
 from starcast_client.conformance.cli import main as hold_to_protocol
 
 from tests.timing import PATIENCE_S
@@ -19,6 +23,20 @@ def test_the_site_keeps_every_promise_of_the_protocol(
     monkeypatch.setenv("SSL_CERT_FILE", str(site.certificate))
     status = hold_to_protocol([site.url, "--timeout", "60"])
     assert status == 0, capsys.readouterr().out
+
+
+def test_the_command_line_rates_a_file_over_tls_by_a_named_ca_and_refuses_without(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    (tmp_path / "reviews.txt").write_text("A fine film\nTerrible\n")
+    command = ["score", str(tmp_path / "reviews.txt"), "--url", site.url, "--connections", "1"]
+    assert starcast([*command, "--cafile", str(site.certificate)]) == 0
+    ratings = (tmp_path / "reviews.ratings.jsonl").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in ratings] == ["A fine film", "Terrible"]
+    monkeypatch.setattr("starcast_client.scoring.cli._OPTIONS", Options(max_connect_attempts=1))
+    assert starcast([*command, "--output", str(tmp_path / "other.jsonl")]) == 2
+    assert "certificate is not trusted" in capsys.readouterr().err
 
 
 def test_its_settings_pass_the_checks_for_deployment(site: Site) -> None:

@@ -4,23 +4,36 @@ import asyncio
 import contextlib
 import enum
 import itertools
+import logging
+import os
 import random
 import ssl as tls
 from asyncio import sleep
 from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
-from starcast_client.connecting import Options, Server, greeting, refusal_by_close, refusal_by_status, socket_url
+from starcast_client.connecting import (
+    PATIENCE_S,
+    Options,
+    Server,
+    explained,
+    greeting,
+    refusal_by_close,
+    refusal_by_status,
+    socket_url,
+    tls_context,
+)
 from starcast_client.conversation import Conversation
 from starcast_client.errors import ClientClosed, ConnectionFailed, StarcastError, Superseded, TextRefused
 from starcast_client.line import Line, Request, Want
 from starcast_client.messages import Closing, ErrorInfo, Explanation, Rating, Session
 
 _Result = TypeVar("_Result")
+_logger: Final = logging.getLogger("starcast_client")
 
 
 class State(enum.StrEnum):
@@ -36,8 +49,9 @@ class AsyncClient:
     """Rates texts over one WebSocket. Use it as ``async with AsyncClient(url) as client``.
 
     ``url`` is ``ws://``, ``wss://``, ``http://`` or ``https://``; the default path is the server's. ``api_key`` is sent
-    as ``Authorization: Bearer``. ``on_state`` is called at every change of ``state`` or ``trouble``. Raises ValueError
-    for an invalid URL.
+    as ``Authorization: Bearer``. ``cafile`` names a PEM file with the only CAs to trust; ``ssl`` is a context instead.
+    ``on_state`` is called at every change of ``state`` or ``trouble``. Raises ValueError for an invalid URL or
+    ``cafile``. Once per outage, the logger ``starcast_client`` warns that there is no connection.
     """
 
     def __init__(
@@ -47,6 +61,7 @@ class AsyncClient:
         api_key: str | None = None,
         options: Options | None = None,
         ssl: tls.SSLContext | None = None,
+        cafile: str | os.PathLike[str] | None = None,
         proxy: str | Literal[True] | None = True,
         on_state: Callable[[State], None] | None = None,
     ) -> None:
@@ -55,12 +70,14 @@ class AsyncClient:
         """Why the last connection or try to connect failed; None while connected."""
         self.session: Session | None = None
         """The greeting of the current or the last connection."""
-        self._server = Server(socket_url(url), api_key, ssl, proxy)
+        self._server = Server(socket_url(url), api_key, tls_context(ssl, cafile), proxy)
         self._options = options or Options()
         self._on_state = on_state
         self._line = Line()
         self._seqs = itertools.count(1)
         self._attempts = 0
+        self._has_warned = False
+        """Whether the log has this outage."""
         self._retry_after_ms = 0
         self._conversation: Conversation | None = None
         self._under_way: Request | None = None
@@ -203,26 +220,42 @@ class AsyncClient:
 
     async def _connect_once(self) -> None:
         """Serve one connection until it ends. Returns if reconnecting may help, else raises StarcastError."""
-        cause: object = "the connection was lost"
+        trouble = "the connection was lost"
         refusal: StarcastError | None = None
         self._attempts += 1
         self._retry_after_ms = 0
+        slow = asyncio.get_running_loop().call_later(PATIENCE_S, self._note_slow_try)
         try:
             async with self._server.connect(self._options.connect_timeout_s) as connection:
                 last_error = await self._serve(connection)
-            cause = last_error or cause
+            trouble = str(last_error or trouble)
             refusal = refusal_by_close(connection, last_error)
         except InvalidStatus as error:
-            cause, refusal = error, refusal_by_status(error)
+            trouble, refusal = explained(error), refusal_by_status(error)
         except (OSError, InvalidHandshake) as error:
-            cause = error
+            trouble = explained(error)
+        finally:
+            slow.cancel()
         if refusal is not None:
             raise refusal
         limit = self._options.max_connect_attempts
-        trouble = str(cause) or type(cause).__name__
         if limit is not None and self._attempts >= limit:
             raise ConnectionFailed(f"no connection to {self._server.url} in {limit} tries: {trouble}")
+        if self.state is not State.OPEN:
+            # A connection that was open is often back at the next try.
+            self._warn(trouble)
         self._set_state(State.RECONNECTING, trouble)
+
+    def _note_slow_try(self) -> None:
+        if self.state is not State.OPEN:
+            trouble = self.trouble or f"no answer for {PATIENCE_S:g} s"
+            self._warn(trouble)
+            self._set_state(self.state, trouble)
+
+    def _warn(self, trouble: str) -> None:
+        if not self._has_warned:
+            _logger.warning("no connection to %s: %s; trying again", self._server.url, trouble)
+        self._has_warned = True
 
     async def _serve(self, connection: ClientConnection) -> ErrorInfo | None:
         """Work on one connection until it ends. Return the error that the server gave as the reason, if any."""
@@ -231,6 +264,7 @@ class AsyncClient:
             self._wait_as_told(session)
             return session if isinstance(session, ErrorInfo) else None
         self.session = session
+        self._has_warned = False
         self._set_state(State.OPEN)
         self._line.renew()
         conversation = self._conversation = Conversation(connection, session, self._seqs)

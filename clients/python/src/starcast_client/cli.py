@@ -2,11 +2,12 @@
 
 import argparse
 import os
+import ssl as tls
 import sys
 from collections.abc import Callable, Sequence
 
 from starcast_client import __version__
-from starcast_client.connecting import socket_url
+from starcast_client.connecting import blind_context, socket_url, tls_context
 from starcast_client.scoring import cli as scoring
 
 DEFAULT_URL = "ws://localhost:8000"
@@ -33,16 +34,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "live",
         help="rate a text as you type it in this terminal",
         description="Show eight bars and the expected stars as you type. Ctrl-Q quits.",
+        epilog="Exit status: 0 after Ctrl-Q, 1 if the server refuses the client, 2 if there is no terminal.",
     )
     live.add_argument("url", nargs="?", default=DEFAULT_URL, metavar="URL", help=f"default: {DEFAULT_URL}")
     score = commands.add_parser("score", help="rate the reviews of a file", description=scoring.DESCRIPTION)
     scoring.add_arguments(score)
     score.add_argument("--url", default=DEFAULT_URL, help=f"default: {DEFAULT_URL}")
     for command in (live, score):
-        add_key_argument(command)
+        add_server_arguments(command)
     arguments = parser.parse_args(argv)
     try:
         socket_url(arguments.url)
+        arguments.ssl = context_of(arguments)
     except ValueError as error:
         parser.error(str(error))
     if arguments.command == "score":
@@ -53,14 +56,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = "install it by: pip install './clients/python[terminal]' in the Starcast repository"
         print(f"starcast live: {error}; {hint}", file=sys.stderr)
         return 2
-    return run(arguments.url, arguments.key)
+    return run(arguments.url, arguments.key, arguments.ssl)
 
 
-def add_key_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the API key options. Other users can see a command line, but not the environment."""
+def add_server_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--key``, ``--cafile`` and ``--insecure``."""
+    # Other users can see a command line, but not the environment.
     parser.add_argument(
         "--key", default=os.environ.get("STARCAST_API_KEY"), help="API key (default: $STARCAST_API_KEY)"
     )
+    trust = parser.add_mutually_exclusive_group()
+    trust.add_argument("--cafile", metavar="FILE", help="trust only the CAs of this PEM file")
+    trust.add_argument("--insecure", action="store_true", help="trust every server, whatever its certificate (tests)")
+
+
+def context_of(arguments: argparse.Namespace) -> tls.SSLContext | None:
+    """Return the TLS context that ``add_server_arguments`` asks for; None by default. Raises ValueError."""
+    if arguments.insecure:
+        print(
+            "warning: --insecure: the server's certificate is not checked; others may read and change what is sent",
+            file=sys.stderr,
+        )
+        return blind_context()
+    return tls_context(None, arguments.cafile)
 
 
 if __name__ == "__main__":

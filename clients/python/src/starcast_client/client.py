@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import os
 import ssl as tls
 import threading
 from collections.abc import Coroutine, Iterator
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from starcast_client.async_client import AsyncClient, State
-from starcast_client.connecting import Options, socket_url
+from starcast_client.connecting import Options, socket_url, tls_context
 from starcast_client.errors import ClientClosed
 from starcast_client.messages import Explanation, Rating, Session
 
@@ -29,10 +30,12 @@ class Client:
         api_key: str | None = None,
         options: Options | None = None,
         ssl: tls.SSLContext | None = None,
+        cafile: str | os.PathLike[str] | None = None,
         proxy: str | Literal[True] | None = True,
     ) -> None:
         socket_url(url)
-        self._arguments: dict[str, Any] = {"api_key": api_key, "options": options, "ssl": ssl, "proxy": proxy}
+        context = tls_context(ssl, cafile)
+        self._arguments: dict[str, Any] = {"api_key": api_key, "options": options, "ssl": context, "proxy": proxy}
         self._url = url
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

@@ -1,12 +1,14 @@
 """Connecting to a server, and interpreting how a connection ended."""
 
+import os
+import socket
 import ssl as tls
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
 from starcast_client.conversation import receive_message
@@ -14,6 +16,9 @@ from starcast_client.errors import IncompatibleServer, Refused
 from starcast_client.messages import SUBPROTOCOL, Closing, ErrorInfo, Session
 
 CLASSIFY_PATH: Final = "/ws/v1/classify/"
+
+PATIENCE_S: Final = 1.5
+"""After this time without a connection the user is told."""
 
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
@@ -44,6 +49,14 @@ class Options:
     """Minimum time between two ratings that the server is asked for."""
 
 
+class Try(connect):
+    """One try to connect. Follows no redirects: a key, and trust in a CA, are for the URL that the user gave."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Return the error itself, which ends the try."""
+        return exc
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server's URL, and the API key for it."""
@@ -52,20 +65,21 @@ class Server:
     # Tracebacks and logs show reprs, which must not contain the key.
     api_key: str | None = field(default=None, repr=False)
     ssl: tls.SSLContext | None = None
+    """Whom to trust, for wss. None: the public CAs of this machine, or those that SSL_CERT_FILE names."""
     proxy: str | Literal[True] | None = True
 
     def connect(self, timeout_s: float) -> connect:
         """Return one try to connect, as a context manager. Raises OSError, TimeoutError, InvalidHandshake."""
-        return connect(
+        return Try(
             self.url,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             additional_headers={"Authorization": f"Bearer {self.api_key}"} if self.api_key else None,
-            ssl=self.ssl,
             proxy=self.proxy,
             open_timeout=timeout_s,
             # The protocol's own ping is used instead of the library's.
             ping_interval=None,
             close_timeout=2,
+            **tls_arguments(self.url, self.ssl),
         )
 
 
@@ -95,7 +109,60 @@ def refusal_by_close(connection: ClientConnection, error: ErrorInfo | None) -> R
 def refusal_by_status(error: InvalidStatus) -> Refused | None:
     """Return the exception for a handshake with another status than 101, or None."""
     status = error.response.status_code
-    return Refused(status) if status < 500 and status not in _TRANSIENT_STATUSES else None
+    if status >= 500 or status in _TRANSIENT_STATUSES:
+        return None
+    if location := error.response.headers.get("Location"):
+        return Refused(status, reason=f"HTTP {status}: this URL leads to {location}; use the URL of Starcast itself")
+    return Refused(status, reason=f"HTTP {status}: no Starcast is at this URL, or a proxy before it refuses")
+
+
+def explained(error: Exception) -> str:
+    """Return in words why a try to connect failed, with what may help."""
+    match error:
+        case tls.SSLCertVerificationError():
+            return f"its certificate is not trusted ({error.verify_message}); trust your own CA by --cafile or cafile="
+        case tls.SSLError():
+            return f"there is no TLS ({error.reason}); does its URL begin with http:// instead?"
+        case socket.gaierror():
+            return f"no host has this name ({error.strerror})"
+        case InvalidMessage():
+            return f"{error}; does its URL begin with https:// instead?"
+        case InvalidStatus():
+            refusal = refusal_by_status(error)
+            return str(refusal or f"HTTP {error.response.status_code} {error.response.reason_phrase}").rstrip()
+        case ConnectionResetError():
+            return "it closes the connection at once; is it right that its URL begins with http:// or https://?"
+        case OSError() if "Connect call failed" in str(error):
+            return f"nothing answers there ({error})"
+        case _:
+            return str(error) or type(error).__name__
+
+
+def tls_context(ssl: tls.SSLContext | None, cafile: str | os.PathLike[str] | None) -> tls.SSLContext | None:
+    """Return ``ssl``, or a context that trusts only the CAs of a PEM file. Raises ValueError."""
+    if cafile is None:
+        return ssl
+    if ssl is not None:
+        raise ValueError("give either ssl or cafile: an SSLContext has its CAs")
+    try:
+        return tls.create_default_context(cafile=cafile)
+    except tls.SSLError as error:
+        raise ValueError(f"{os.fspath(cafile)} has no certificate in PEM form") from error
+    except OSError as error:
+        raise ValueError(f"{os.fspath(cafile)} cannot be read: {error.strerror}") from error
+
+
+def tls_arguments(url: str, ssl: tls.SSLContext | None) -> dict[str, Any]:
+    """Return the arguments of ``connect`` for TLS. websockets takes no context for ws, and None for neither."""
+    return {"ssl": ssl} if ssl is not None and url.startswith("wss:") else {}
+
+
+def blind_context() -> tls.SSLContext:
+    """Return a context that trusts every server, for tests."""
+    context = tls.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = tls.CERT_NONE
+    return context
 
 
 def socket_url(url: str) -> str:

@@ -42,8 +42,8 @@ class Refused(StarcastError):
     sent before, if any.
     """
 
-    def __init__(self, code: int, info: ErrorInfo | None = None) -> None:
-        super().__init__(f"refused with {code} ({info or 'no reason was given'})")
+    def __init__(self, code: int, info: ErrorInfo | None = None, reason: str | None = None) -> None:
+        super().__init__(reason or f"refused with {code} ({info or 'no reason was given'})")
         self.code = code
         self.info = info
 

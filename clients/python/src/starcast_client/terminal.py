@@ -1,6 +1,7 @@
 """``starcast live``: eight bars and the expected stars in a terminal as you type."""
 
 import contextlib
+import ssl as tls
 import sys
 from typing import ClassVar
 
@@ -49,12 +50,12 @@ class LiveApp(App[int]):
         Binding("ctrl+l", "clear", "Clear", priority=True),
     ]
 
-    def __init__(self, url: str, api_key: str | None = None) -> None:
+    def __init__(self, url: str, api_key: str | None = None, ssl: tls.SSLContext | None = None) -> None:
         super().__init__()
         self._url = url
         # The user sees why there is no connection, and decides how long to wait.
         options = Options(outage_timeout_s=None)
-        self._client = AsyncClient(url, api_key=api_key, options=options, on_state=self._show_state)
+        self._client = AsyncClient(url, api_key=api_key, options=options, ssl=ssl, on_state=self._show_state)
         self.failure: StarcastError | None = None
         """The error that ended the program, if it was not the user."""
 
@@ -119,9 +120,13 @@ class LiveApp(App[int]):
             self.query_one("#state", Static).update(Text(f"{state}: {self._url}{trouble}"))
 
 
-def run(url: str, api_key: str | None) -> int:
+def run(url: str, api_key: str | None, ssl: tls.SSLContext | None = None) -> int:
     """Run until the user quits; return the exit status."""
-    app = LiveApp(url, api_key)
+    # Textual reads the one and draws on the other.
+    if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
+        print("starcast live: there is no terminal; to rate a file, use starcast score", file=sys.stderr)
+        return 2
+    app = LiveApp(url, api_key, ssl)
     status = app.run()
     if app.failure is not None:
         print(f"starcast live: {app.failure}", file=sys.stderr)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from websockets.exceptions import WebSocketException
 
-from starcast_client.cli import add_key_argument, until_nobody_reads
+from starcast_client.cli import add_server_arguments, context_of, until_nobody_reads
 from starcast_client.conformance import (
     bad_input,
     explaining,
@@ -21,7 +21,7 @@ from starcast_client.conformance import (
     watching,
 )
 from starcast_client.conformance.suite import Check, Failed, Peer, Skipped, Target, error_code
-from starcast_client.connecting import socket_url
+from starcast_client.connecting import PATIENCE_S, explained, socket_url
 
 _PARTS = (opening, keys, sequence, options, bad_input, numbers, explaining, http_twin, watching, flood)
 CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)
@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--timeout", type=float, default=10.0, metavar="SECONDS", help="time limit of one answer (default: 10)"
     )
-    add_key_argument(parser)
+    add_server_arguments(parser)
     arguments = parser.parse_args(argv)
     try:
-        target = Target(socket_url(arguments.url), arguments.key, arguments.timeout)
+        target = Target(socket_url(arguments.url), arguments.key, arguments.timeout, context_of(arguments))
     except ValueError as error:
         parser.error(str(error))
     return until_nobody_reads(lambda: asyncio.run(run_all(target, with_flood=arguments.flood)))
@@ -51,12 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def run_all(target: Target, with_flood: bool = False) -> int:
     """Run all checks and print a line for each; return the exit status."""
+    slow = asyncio.get_running_loop().call_later(PATIENCE_S, _say_it_is_slow, target)
     try:
         async with target.open() as peer:
             refusal = await _refusal_of_the_key(peer)
     except (OSError, WebSocketException) as error:
-        print(f"no server at {target.url}: {error}", file=sys.stderr)
+        print(f"no server at {target.url}: {explained(error)}", file=sys.stderr)
         return 2
+    finally:
+        slow.cancel()
     if refusal is not None:
         print(f"{target.url} lets nobody in with {'this' if target.api_key else 'no'} key: {refusal}", file=sys.stderr)
         return 2
@@ -67,6 +70,10 @@ async def run_all(target: Target, with_flood: bool = False) -> int:
         print(f"{verdict} {check.promise}{f' -- {detail}' if detail else ''}", flush=True)
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     return 1 if counts["FAIL"] else 0
+
+
+def _say_it_is_slow(target: Target) -> None:
+    print(f"no answer from {target.url} for {PATIENCE_S:g} s; waiting up to {target.timeout_s:g} s", file=sys.stderr)
 
 
 async def _refusal_of_the_key(peer: Peer) -> str | None:

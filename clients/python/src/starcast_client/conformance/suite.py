@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl as tls
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -9,11 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
-from starcast_client.connecting import http_url
+from starcast_client.connecting import Try, http_url, tls_arguments
 from starcast_client.messages import SUBPROTOCOL
 
 Message = dict[str, Any]
@@ -35,6 +36,8 @@ class Target:
     # Tracebacks show reprs, which must not contain the key.
     api_key: str | None = field(default=None, repr=False)
     timeout_s: float = 10.0
+    ssl: tls.SSLContext | None = None
+    """Whom to trust. None: the public CAs of this machine, or those that SSL_CERT_FILE names."""
 
     def with_key(self, api_key: str | None) -> Self:
         """Return the same server with another key, or none."""
@@ -49,7 +52,7 @@ class Target:
     ) -> AsyncIterator["Peer"]:
         """Connect without waiting for a message."""
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else None
-        async with connect(
+        async with Try(
             self.url if path is None else self._ws_url(path),
             subprotocols=[Subprotocol(name) for name in subprotocols] if subprotocols else None,
             origin=Origin(origin) if origin else None,
@@ -57,6 +60,7 @@ class Target:
             open_timeout=self.timeout_s,
             close_timeout=2,
             max_size=2**22,
+            **tls_arguments(self.url, self.ssl),
         ) as connection:
             yield Peer(connection, self.timeout_s)
 
@@ -85,7 +89,7 @@ class Target:
         # http or https, derived from ws or wss.
         request = urllib.request.Request(http_url(self.url, path), body, headers, method=method)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=self.timeout_s, context=self.ssl) as answer:  # noqa: S310
                 return answer.status, _json_object(answer.read())
         except urllib.error.HTTPError as error:
             with error:

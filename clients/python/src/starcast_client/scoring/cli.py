@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import logging
+import math
 import sys
 from pathlib import Path
 from typing import Final
@@ -47,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         output_path = arguments.file.with_suffix(".ratings.jsonl")
     if arguments.connections < 1:
         return _stopped("--connections must be at least 1")
+    warnings, logger = _Warnings(), logging.getLogger("starcast_client")
+    logger.addHandler(warnings)
     try:
         import tqdm  # noqa: F401 - what is missing is missed before a file is made
 
@@ -63,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _stopped(str(error))
     except KeyboardInterrupt:
         return _stopped(f"interrupted; run it again to go on with {output_path}")
+    finally:
+        logger.removeHandler(warnings)
     print(f"{total} rows, {errors} of them with an error, in {output_path}", file=sys.stderr)
     return 1 if errors else 0
 
@@ -78,7 +84,9 @@ async def _score(arguments: argparse.Namespace, source: Source, output: Output, 
     if done == total and not past.again:
         return errors
     todo = itertools.chain(past.again, enumerate(rows, start=done))
-    ratings = score(todo, arguments.url, arguments.key, arguments.connections, _OPTIONS, arguments.keep_going)
+    ratings = score(
+        todo, arguments.url, arguments.key, arguments.connections, _OPTIONS, arguments.keep_going, arguments.ssl
+    )
     progress = tqdm(total=total, initial=done - len(past.again), unit="row", disable=None)
     # Close here, even after an error: the connections must not outlive the loop.
     async with contextlib.aclosing(ratings):
@@ -99,6 +107,24 @@ async def _score(arguments: argparse.Namespace, source: Source, output: Output, 
     if done != total:
         raise UnreadableFile(f"{source.name} changed meanwhile: it had {total} rows, and then {done}")
     return errors
+
+
+class _Warnings(logging.Handler):
+    """Prints warnings of the client above the progress bar. Several connections have the same ones."""
+
+    _SAME_WITHIN_S: Final = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        message = record.getMessage()
+        if record.created - self._said_at.get(message, -math.inf) > self._SAME_WITHIN_S:
+            self._said_at[message] = record.created
+            tqdm.write(f"starcast score: {message}", file=sys.stderr)
 
 
 def _expect_model(record: Record, model_version: str | None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import ssl as tls
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 
@@ -28,6 +29,7 @@ async def score(
     connections: int,
     options: Options,
     keep_going: bool = False,
+    ssl: tls.SSLContext | None = None,
 ) -> AsyncGenerator[Record, None]:
     """Yield the record of each row, in order.
 
@@ -36,7 +38,7 @@ async def score(
     """
     async with contextlib.AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(AsyncClient(url, api_key=api_key, options=options))
+            await stack.enter_async_context(AsyncClient(url, api_key=api_key, options=options, ssl=ssl))
             for _ in range(connections)
         ]
         session = await clients[0].connected()

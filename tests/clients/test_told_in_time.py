@@ -12,11 +12,13 @@ import pytest
 from starcast_client import AsyncClient, Options, Refused, State
 from starcast_client.cli import main
 from starcast_client.conformance.cli import main as hold_to_protocol
+from starcast_client.connecting import PATIENCE_S
 
 from tests.clients.fake_server import HURRIED, Visit, client_of, error, fake_server, works
 from tools.servers import REPOSITORY
 
-IN_TIME_S = 2
+IN_TIME_S = 8
+"""Two seconds are promised. A busy machine gets more, and less than the ten after which a try fails by itself."""
 Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -59,6 +61,10 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [message for name, _, message in caplog.record_tuples if name == "starcast_client"]
 
 
+def test_two_seconds_are_enough() -> None:
+    assert PATIENCE_S < 2
+
+
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://no-such-host.invalid"])
 async def test_a_dead_server_and_an_unknown_name(url: str, caplog: pytest.LogCaptureFixture) -> None:
     said = await warned(caplog, url)
@@ -73,6 +79,11 @@ async def test_a_server_that_is_silent_busy_or_of_another_kind(
 ) -> None:
     async with foreign_server(answer) as url:
         assert url.removeprefix("http://") in await warned(caplog, url)
+
+
+async def test_tls_to_a_server_that_waits_for_more_of_a_request(caplog: pytest.LogCaptureFixture) -> None:
+    async with foreign_server(None) as url:
+        assert "http://" in await warned(caplog, url.replace("http:", "https:"))
 
 
 async def test_a_server_that_opens_a_connection_and_keeps_silent(caplog: pytest.LogCaptureFixture) -> None:
@@ -128,7 +139,8 @@ async def test_a_reconnect_that_succeeds_is_no_news(caplog: pytest.LogCaptureFix
 
 
 async def test_what_a_slow_try_ends_with_replaces_that_it_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("starcast_client.async_client.PATIENCE_S", 0.01)
+    for module in ("async_client", "connecting"):
+        monkeypatch.setattr(f"starcast_client.{module}.PATIENCE_S", 0.01)
     troubles: list[str | None] = []
 
     async with foreign_server(None) as url:
@@ -179,16 +191,15 @@ async def test_a_file_is_rated_once_the_server_is_there_and_its_absence_is_said_
     assert len(warnings_in(caplog)) > 1
 
 
-async def test_the_suite_says_in_time_that_no_answer_comes(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_suite_says_that_no_answer_comes_before_it_gives_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("starcast_client.conformance.cli.PATIENCE_S", 0.01)
     async with foreign_server(None) as url:
-        running = asyncio.create_task(asyncio.to_thread(hold_to_protocol, [url, "--timeout", "4"]))
-        said = ""
-        async with asyncio.timeout(IN_TIME_S):
-            while "no answer" not in said:
-                await asyncio.sleep(0.01)
-                said += capsys.readouterr().err
-        assert not running.done()
-        assert await running == 2
+        assert await asyncio.to_thread(hold_to_protocol, [url, "--timeout", "0.5"]) == 2
+    first, last = capsys.readouterr().err.splitlines()
+    assert "no answer" in first
+    assert "no server" in last
 
 
 def test_nothing_remains_of_a_run_in_the_logging(tmp_path: Path) -> None:

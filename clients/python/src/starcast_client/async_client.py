@@ -24,6 +24,7 @@ from starcast_client.connecting import (
     greeting,
     refusal_by_close,
     refusal_by_status,
+    silence,
     socket_url,
     tls_context,
 )
@@ -248,7 +249,7 @@ class AsyncClient:
 
     def _note_slow_try(self) -> None:
         if self.state is not State.OPEN:
-            trouble = self.trouble or f"no answer for {PATIENCE_S:g} s"
+            trouble = self.trouble or silence(self._server.url)
             self._warn(trouble)
             self._set_state(self.state, trouble)
 

@@ -138,6 +138,13 @@ def explained(error: Exception) -> str:
             return str(error) or type(error).__name__
 
 
+def silence(url: str) -> str:
+    """Return in words that no answer has come for ``PATIENCE_S``."""
+    # A server without TLS may wait for the rest of what it takes for a request.
+    hint = "; does its URL begin with http:// instead?" if url.startswith("wss:") else ""
+    return f"no answer for {PATIENCE_S:g} s{hint}"
+
+
 def tls_context(ssl: tls.SSLContext | None, cafile: str | os.PathLike[str] | None) -> tls.SSLContext | None:
     """Return ``ssl``, or a context that trusts only the CAs of a PEM file. Raises ValueError."""
     if cafile is None:

@@ -21,7 +21,7 @@ from starcast_client.conformance import (
     watching,
 )
 from starcast_client.conformance.suite import Check, Failed, Peer, Skipped, Target, error_code
-from starcast_client.connecting import PATIENCE_S, explained, socket_url
+from starcast_client.connecting import PATIENCE_S, explained, silence, socket_url
 
 _PARTS = (opening, keys, sequence, options, bad_input, numbers, explaining, http_twin, watching, flood)
 CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)
@@ -73,7 +73,7 @@ async def run_all(target: Target, with_flood: bool = False) -> int:
 
 
 def _say_it_is_slow(target: Target) -> None:
-    print(f"no answer from {target.url} for {PATIENCE_S:g} s; waiting up to {target.timeout_s:g} s", file=sys.stderr)
+    print(f"{target.url}: {silence(target.url)}; waiting for up to {target.timeout_s:g} s", file=sys.stderr)
 
 
 async def _refusal_of_the_key(peer: Peer) -> str | None:

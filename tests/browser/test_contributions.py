@@ -95,7 +95,7 @@ def test_a_text_that_is_too_short_to_tell_is_not_explained(page: Page, fake_serv
     # The sentence for screen readers comes after the pause that an explanation waits for.
     expect(page.locator("#status")).to_have_text(re.compile("Most likely"))
     rate(page, " ")
-    expect(page.locator("#status")).to_have_text("No opinion found yet.")
+    expect(page.locator("#status")).to_have_text("No opinion yet.")
     expect_fresh(page)
     expect(page.locator("#contributions")).to_have_attribute("data-state", "waiting")
     assert sum('"explain"' in frame for frame in asked) == 1

@@ -16,7 +16,8 @@ FLAT = [0.125] * 8
 # Name, and what is changed of an answer that is sure of ten stars.
 VERDICTS: tuple[tuple[str, dict[str, object]], ...] = (
     ("nothing written", {"probabilities": FLAT, "tokens": 0, "is_prior": True}),
-    ("too short", {"is_prior": True}),
+    ("no opinion", {"state": "no_opinion"}),
+    ("unreadable", {"state": "unreadable"}),
     ("positive, widely", {"interval": [2, 10], "positive": 0.999, "expected_stars": 9.9}),
     ("negative, widely", {"interval": [1, 9], "positive": 0.001, "expected_stars": 1.1}),
     ("one rating", {}),
@@ -122,7 +123,7 @@ def test_two_words_that_tell_get_their_number(page: Page, real_server: RunningSe
     expect(page.locator("#expected")).to_have_text(re.compile(r"^[78]\.\d$"))
     expect(page.locator("#freshness-words")).to_have_text("Matches your text")
     rate(page, "The")
-    expect(page.locator("#verdict")).to_have_text("No opinion found yet")
+    expect(page.locator("#verdict")).to_have_text("No opinion yet")
     expect(page.locator("#freshness-words")).to_have_text("No rating yet")
 
 

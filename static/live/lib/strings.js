@@ -95,10 +95,10 @@ export function truncatedNote(maxTokens) {
 }
 
 export const START_TYPING = gettext("Start typing");
-const NO_OPINION = gettext("No opinion found yet");
-const NO_OPINION_WHY = gettext("Write what you think of the film.");
-const UNREADABLE = gettext("Nothing here it can read");
-const UNREADABLE_WHY = gettext("It reads English reviews.");
+const NO_OPINION = gettext("No opinion yet");
+const NO_OPINION_WHY = gettext("Say what you think.");
+const UNREADABLE = gettext("Cannot read this");
+const UNREADABLE_WHY = gettext("It reads English only.");
 
 /** @param {Pick<Rating, "state">} rating @returns {[string, string]} Why there is no verdict, and what to do. */
 export function withoutVerdict({ state }) {

@@ -99,7 +99,7 @@ describe("moments and contributions", () => {
     );
     assert.equal(
       momentWords({ isTooShort: true, expected_stars: 5 }, 0, 2),
-      "Moment 1 of 2: No opinion found yet",
+      "Moment 1 of 2: No opinion yet",
     );
   });
 

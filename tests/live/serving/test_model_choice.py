@@ -58,7 +58,7 @@ def test_a_model_without_digests_or_golden_answers_is_not_fit(models: Path) -> N
     config = json.loads((folder / "config.json").read_text())
     config["starcast"]["sha256"] = {}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match="holds no digests"):
+    with pytest.raises(CheckpointError, match="has no digests"):
         verify(folder)
     (folder / GOLDEN_FILE).unlink()
     with pytest.raises(CheckpointError, match=r"golden\.json is missing"):
@@ -87,7 +87,7 @@ def test_a_missing_choice_leaves_the_default_model(models: Path, caplog: pytest.
         shutil.copytree(models / "shipped" / "one", folder, dirs_exist_ok=True)
     assert version_at_start() == "1"
     [record] = caplog.records
-    assert "taking that of the settings" in record.message
+    assert "using STARCAST_CHECKPOINT" in record.message
     with pytest.raises(CheckpointError):
         load_choice(choice)
 

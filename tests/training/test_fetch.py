@@ -118,7 +118,7 @@ def test_what_is_longer_than_the_archive_is_no_beginning_of_it(shop: Shop, tmp_p
 def test_a_connection_that_breaks_keeps_what_came_and_the_next_try_goes_on(shop: Shop, tmp_path: Path) -> None:
     target = tmp_path / "archive"
     shop.breaks_after = 5000
-    with pytest.raises(DataError, match="run it again to resume"):
+    with pytest.raises(DataError, match="run again to resume"):
         fetch_from(shop, target)
     assert part_of(target).read_bytes() == CONTENT[:5000]
     shop.breaks_after = None

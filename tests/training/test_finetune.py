@@ -170,7 +170,7 @@ def test_soft_labels_teach_what_no_rating_says(initial: Path, tmp_path: Path) ->
 
 
 def test_more_tokens_than_the_model_has_positions_are_refused(initial: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"max_tokens is 512, where .* has 64 positions"):
+    with pytest.raises(ConfigError, match=r"max_tokens is 512, but .* has 64 positions"):
         finetune(config(initial, max_tokens=512), TRAIN[:8], [], tmp_path)
 
 

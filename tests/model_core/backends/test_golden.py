@@ -39,9 +39,9 @@ def test_other_weights_are_noticed(exported: Path, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "is missing"),
-        ("{", "no golden answers"),
+        ("{", "is not valid"),
         ("[]", "is empty"),
-        ('[{"text": "a"}]', "no golden answers"),
+        ('[{"text": "a"}]', "is not valid"),
         ('[{"text": "a", "probabilities": [1]}]', "wrong number of classes"),
         (json.dumps([{"text": "a", "probabilities": ["NaN"] * 8}]), "does not answer"),
     ],

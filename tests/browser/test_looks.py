@@ -13,7 +13,7 @@ from tools.servers import RunningServer
 
 WIDTHS = (320, 360, 704, 768, 820, 1024, 1280)
 FLAT = [0.125] * 8
-# Name, and what is changed of an answer that is sure of ten stars.
+# Name, and the changes to an answer of almost certainly ten stars.
 VERDICTS: tuple[tuple[str, dict[str, object]], ...] = (
     ("nothing written", {"probabilities": FLAT, "tokens": 0, "is_prior": True}),
     ("too short", {"is_prior": True}),

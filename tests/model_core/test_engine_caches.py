@@ -59,7 +59,7 @@ def kept(*caches: EncoderCache) -> list[int]:
     return [len(cache.input_ids) for cache in caches]
 
 
-async def test_what_waits_is_answered_by_the_new_model_and_what_is_under_way_by_the_old(held: HeldClassifier) -> None:
+async def test_waiting_texts_are_rated_by_the_new_model_and_the_current_batch_by_the_old(held: HeldClassifier) -> None:
     engine = Engine(held)
     first = await start_busy(engine, held)
     waiting = await start(engine, "a", "b")

@@ -39,4 +39,4 @@ def test_a_page_without_a_place_for_figures_is_refused(tmp_path: Path, capsys: p
     page = tmp_path / "page.md"
     page.write_text("nothing here", encoding="utf-8")
     assert main([str(CHECKPOINT / "metrics.json"), str(page)]) == 1
-    assert capsys.readouterr().err.startswith("error: there is neither")
+    assert capsys.readouterr().err.startswith("error: there is no <!-- figures -->")

@@ -15,7 +15,7 @@ SHA1 = hashlib.sha1(CONTENT, usedforsecurity=False).hexdigest()
 
 
 class Shop(http.server.ThreadingHTTPServer):
-    """Serves CONTENT on a free port; what is asked for is kept in ``ranges``."""
+    """Serves CONTENT on a free port. Requested ranges are recorded in ``ranges``."""
 
     def __init__(self, *, honours_range: bool = True, breaks_after: int | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Counterman)
@@ -108,7 +108,7 @@ def test_a_finished_download_that_was_never_renamed_needs_no_server(shop: Shop, 
     assert shop.ranges == []
 
 
-def test_what_is_longer_than_the_archive_is_no_beginning_of_it(shop: Shop, tmp_path: Path) -> None:
+def test_a_partial_file_longer_than_the_archive_is_removed(shop: Shop, tmp_path: Path) -> None:
     target = tmp_path / "archive.tar.gz"
     part_of(target).write_bytes(b"?" * (len(CONTENT) + 1))
     fetch_from(shop, target)

@@ -272,7 +272,7 @@ def test_a_resumed_run_logs_nothing_twice(initial: Path, tmp_path: Path, monkeyp
     assert [entry["epoch"] for entry in log_of(tmp_path) if "epoch" in entry] == [1, 2, 3, 4]
 
 
-def test_the_average_of_the_weights_is_what_is_written(initial: Path, tmp_path: Path) -> None:
+def test_the_average_of_the_weights_is_written(initial: Path, tmp_path: Path) -> None:
     """After one step from the same start it lies between the start and what the step made, by its own weight."""
     start, stepped = tmp_path / "start", tmp_path / "stepped"
     plain = finetune(config(initial, epochs=1), TRAIN[:8], [], stepped)

@@ -280,7 +280,7 @@ def test_a_snapshot_has_the_average_of_the_weights_so_far(
     ("arguments", "message"),
     [
         (["--data", "/nowhere/aclImdb.tar.gz"], "cannot read /nowhere"),
-        (["--init", "/nowhere/mpnet"], "no classifier"),
+        (["--init", "/nowhere/mpnet"], "cannot load a classifier"),
         (["--init", ""], "init must name"),
         (["--average", "1"], "average must be a number, 0 to 0.99999"),
     ],

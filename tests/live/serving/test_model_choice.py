@@ -44,7 +44,7 @@ def test_every_file_is_verified_also_those_that_are_not_served(models: Path, fil
         verify(folder)
 
 
-def test_a_copy_may_lack_what_is_not_served_and_nothing_else(models: Path) -> None:
+def test_a_copy_may_lack_only_files_that_are_not_served(models: Path) -> None:
     folder = models / "checkpoints" / "two"
     (folder / WEIGHTS_FILE).unlink()
     assert verify(folder).classifier.info.backend == "onnx"

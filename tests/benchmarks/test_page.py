@@ -1,4 +1,4 @@
-"""What the pages cost, measured once; and the budget of the live page, which is no matter of speed."""
+"""The costs of the pages, measured once, and the live page's budget, as far as it does not depend on speed."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a picture would show: that nothing moves but the bars, that all can be read, and what an empty page says."""
+"""The look of the page: only the bars move, all text is readable, and an empty page has its words."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The asynchronous client against a server whose every word the test decides."""
+"""The asynchronous client against a server whose messages are all set by the test."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The client without asyncio: what it adds is a thread, and that nothing of it is left."""
+"""The client without asyncio: it runs a thread, and cleans it up."""
 
 import asyncio
 import threading

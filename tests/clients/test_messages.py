@@ -1,4 +1,4 @@
-"""What the client knows of the protocol is what the server knows of it."""
+"""Client and server have the same definition of the protocol."""
 
 import json
 from dataclasses import asdict

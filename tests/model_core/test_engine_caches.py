@@ -1,4 +1,4 @@
-"""What the engine keeps between keys, and what becomes of it when another model takes the place of the first."""
+"""The engine's caches between keys, and after a switch of the model."""
 
 import asyncio
 import dataclasses

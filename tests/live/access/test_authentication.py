@@ -1,4 +1,4 @@
-"""Who is let in, by page, by program, by key."""
+"""Which clients are admitted: pages, programs, with and without keys."""
 
 import base64
 import logging

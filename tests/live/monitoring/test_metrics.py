@@ -1,4 +1,4 @@
-"""Figures after known traffic."""
+"""Metrics after known traffic."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""The modules that a page names at once."""
+"""The modules that a page preloads."""
 
 import re
 from pathlib import Path, PurePosixPath

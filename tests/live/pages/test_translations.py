@@ -1,4 +1,4 @@
-"""The catalogs: complete, compiled, and with the places of the words that they translate."""
+"""The catalogs are complete and compiled, and have the placeholders of the original words."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""A server that stands still is ended, and no other."""
+"""Only a server whose event loop hangs is ended."""
 
 import asyncio
 import logging

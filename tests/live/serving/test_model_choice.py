@@ -1,4 +1,4 @@
-"""Which model answers, as settings and choices have it."""
+"""Which model is served, by settings and choices."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Another model while a socket types."""
+"""Switching the model while a client types."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Probes of the model: real, shared, and never in a heap."""
+"""Probes of the model: a real forward pass, shared by concurrent callers."""
 
 import asyncio
 import threading

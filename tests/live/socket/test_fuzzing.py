@@ -1,4 +1,4 @@
-"""Whatever a client sends and however the model behaves: an answer or a documented close, and the sequence contract."""
+"""Any input and any failure of the model leads to an answer or a documented close, and keeps the sequence contract."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the proxy lets through, by its real configuration in front of a server that says what it got."""
+"""The proxy's real configuration, in front of a server that reports the requests it gets."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The limits of one connection, one address and one process: values only, read from the settings."""
+"""The limits of a connection, an address and a process, read from the settings."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from model_core.text import MAX_CHARS
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Limits:
-    """All limits, with their defaults and ranges. Raises ValidationError, a ValueError, for those out of range."""
+    """All limits, with defaults and ranges. Raises ValidationError, a ValueError, for values out of range."""
 
     max_message_bytes: int = Field(
         default=65_536, ge=1, description="Bytes of a WebSocket message. A longer one gets `too_large`."
@@ -109,21 +109,21 @@ class Limits:
 
 
 _SHOWN: Final = ("max_message_bytes", "max_chars", "messages_per_s", "burst", "idle_timeout_s")
-"""What a client can act on."""
+"""The limits that clients are told, since they can act on them."""
 
 _read: tuple[dict[str, Any], Limits] | None = None
 
 
 def get_limits() -> Limits:
-    """The limits that the settings name. Raises ValidationError where they make no sense."""
+    """Return the limits from the settings. Raises ValidationError if they are invalid."""
     global _read
     configured: dict[str, Any] = settings.STARCAST_LIMITS
-    # Each connection and request asks, and the settings change in tests alone.
+    # Called for each connection and request, and the settings change only in tests.
     if _read is None or _read[0] is not configured:
         _read = configured, Limits(**configured)
     return _read[1]
 
 
 def shown_to_clients(limits: Limits) -> dict[str, int]:
-    """What ``session.created`` says of the limits."""
+    """Return the limits that ``session.created`` contains."""
     return {name: getattr(limits, name) for name in _SHOWN}

@@ -36,7 +36,7 @@ DEFAULT_HEAD_SHARE: Final = 0.25
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """What serving needs to know of a checkpoint besides the architecture."""
+    """What serving needs to know about a checkpoint besides the architecture."""
 
     name: str
     version: str
@@ -60,9 +60,9 @@ class CheckpointConfig:
     temperature: tuple[tuple[int, float], ...] = ((1, 1.0),)
     """Pairs of length in tokens and temperature there, with ascending lengths (see ``temperature_at``)."""
     language: str = ENGLISH
-    """Of the texts that the model can read (ISO 639-1). How legible a text is, is told for English alone."""
+    """Language of the texts that the model can read (ISO 639-1). Legibility is computed only for English."""
     states: StateThresholds = DEFAULT_STATES
-    """Where one state of a prediction ends and the next begins."""
+    """Thresholds between the states of a prediction."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Hex digest of each other file of the folder, verified before loading."""
 
@@ -149,7 +149,7 @@ def verify_file(folder: Path, name: str, config: CheckpointConfig) -> Path:
     path = folder / name
     exported = name in (ONNX_FILE, ONNX_CACHED_FILE, ONNX_DATA_FILE)
     if not path.is_file():
-        cure = f"make it by python -m training.export {folder}" if exported else "fetch the whole checkpoint"
+        cure = f"create it with python -m training.export {folder}" if exported else "fetch the whole checkpoint"
         raise CheckpointError(f"{path} is missing: {cure}")
     expected = config.sha256.get(name)
     if expected is None and (exported or config.sha256):

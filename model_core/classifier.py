@@ -15,17 +15,17 @@ from model_core.tokenizer import Encoding, TextTokenizer
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What clients are told of the model that answers them."""
+    """What clients are told about the model."""
 
     name: str
     version: str
     sha256: str
-    """Digest of the weights that are served."""
+    """Digest of the served weights."""
     backend: str
     max_tokens: int
     prior: tuple[float, ...]
     states: StateThresholds = DEFAULT_STATES
-    """Where one state of a prediction ends and the next begins."""
+    """Thresholds between the states of a prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Prediction:
     is_prior: bool = False
     """Nothing was typed yet: the probabilities are the class frequencies of the training data."""
     legible: float | None = None
-    """How much of the text the model could read, 0 to 1; None where that is not known."""
+    """How much of the text the model could read, 0 to 1; None if not known."""
     state: State = "says"
-    """What all of it amounts to."""
+    """Summary of the prediction, see ``model_core.states``."""
 
     @property
     def stars(self) -> int:
@@ -55,7 +55,7 @@ class Prediction:
 
     @property
     def interval(self) -> tuple[int, int]:
-        """Stars that hold the central 80 % of the probability."""
+        """First and last star of the central 80 % of the probability."""
         return central_interval(self.probabilities)
 
     @property
@@ -76,15 +76,15 @@ class Backend(Protocol):
         ...
 
     def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
-        """Encode up to so many more tokens of a text into its cache, ahead of ``logits``; return whether any were.
+        """Encode up to ``tokens`` more tokens of a text into its cache, ahead of ``logits``. Return whether any were.
 
-        False where the rest is left to ``logits``; always so of a backend that keeps nothing.
+        False means that ``logits`` has to encode the rest. A backend without caches always returns False.
         """
         ...
 
 
 class Classifier(Protocol):
-    """What the engine runs. All methods are called from one thread of the engine's own."""
+    """What the engine runs. All methods are called from the engine's model thread."""
 
     info: ModelInfo
 
@@ -93,9 +93,9 @@ class Classifier(Protocol):
         ...
 
     def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
-        """Read up to so many more tokens of a text, ahead of ``classify``; return whether any were.
+        """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read.
 
-        So others can be rated between two steps of a long text. False where the rest is left to ``classify``.
+        Between two such steps of a long text, other texts can be rated. False means that ``classify`` reads the rest.
         """
         ...
 

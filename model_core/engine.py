@@ -1,7 +1,7 @@
-"""Micro-batches across connections, in one model thread.
+"""Micro-batches of the texts of all connections, in one model thread.
 
-Callers live on the event loop; the model thread sees plain texts and returns plain predictions. Whatever waits when
-the thread is free becomes the next batch: the first text leaves at once, and batches grow only under load.
+Callers run on the event loop; the model thread gets plain texts and returns plain predictions. The texts that wait when
+the thread becomes free are the next batch: a first text starts at once, and batches grow only under load.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from model_core.ticket import TOO_LATE, Answer, Ticket, estimate_tokens
 logger = logging.getLogger(__name__)
 
 _BACKGROUND_SHARE: Final = 1 / 16
-"""Share of max_waiting_tokens that background work may use; the rest of it stands in line."""
+"""Share of max_waiting_tokens that background work may use. More of it waits in its own queue."""
 
 
 class EngineObserver(Protocol):
-    """Is told of the engine's work, on the event loop, once those who wait for it have their answers."""
+    """Is told about the engine's work, on the event loop, after the callers have their answers."""
 
     def on_batch(self, queue_s: Sequence[float], inference_s: float, background: bool) -> None:
-        """Note a batch that was answered: how long each of its texts waited, and how long the model took."""
+        """Note an answered batch: the seconds that each text waited, and that the model took."""
         ...
 
 
@@ -46,10 +46,10 @@ class Engine:
         self._options = options or EngineOptions()
         self._observer = observer
         self._observer_failed = False
-        # A thread of the engine's own: the default executor is Django's, and a slow query there must not hold a key.
+        # Not the default executor, which Django uses: a slow query there must not delay a key.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starcast-model")
         self._caches: WeakSet[EncoderCache] = WeakSet()
-        """Those that the model may have filled; another model can make nothing of what is in them."""
+        """Caches that the model may have filled. They are useless to another model."""
         self._background = Gate(int(self._options.max_waiting_tokens * _BACKGROUND_SHARE))
         self._waiting = WaitingTexts(self._options)
         self._worker: asyncio.Task[None] | None = None
@@ -63,20 +63,20 @@ class Engine:
 
     @property
     def busy_s(self) -> float:
-        """How long the model has been at the batch under way, in seconds; 0 while there is none."""
+        """Seconds since the current batch began; 0 if there is none."""
         since = self._batch_since
         return 0.0 if since is None else time.perf_counter() - since
 
     @property
     def info(self) -> ModelInfo:
-        """The model that answers."""
+        """The current model."""
         return self._classifier.info
 
     def submit(self, text: str, cache: EncoderCache | None = None) -> Ticket:
-        """Have one text rated; return at once with a ticket to await, or to replace the text by while it waits.
+        """Submit one text and return its ticket at once. Await it for the answer; its text can be replaced meanwhile.
 
-        ``cache`` is what the caller keeps from one text to the next that continues it. Raises Overloaded when too much
-        waits, and ModelUnavailable when the engine is closed.
+        ``cache`` is kept by the caller from one text to the next. Raises Overloaded if too many texts wait, and
+        ModelUnavailable if the engine is closed.
         """
         deadline = asyncio.get_running_loop().time() + self._options.deadline_ms / 1000
         ticket = Ticket(text, cache, self.info.max_tokens, deadline)
@@ -84,16 +84,16 @@ class Engine:
         return self._enter(ticket)
 
     async def classify(self, text: str, cache: EncoderCache | None = None, background: bool = False) -> Answer:
-        """Rate one text: submit it, and await the answer. Raises what both do.
+        """Submit one text and await its answer. Raises the errors of ``submit`` and of ``Ticket``.
 
-        ``background`` work is done while no other text waits, and is never refused as Overloaded: it stands in line,
-        and little of it is let in at once.
+        ``background`` work is done only while no other text waits. It is never Overloaded: it waits in its own queue,
+        which admits a little at a time.
         """
         if not background:
             return await self.submit(text, cache)
         max_tokens = self.info.max_tokens
         try:
-            # Its time in line counts as well.
+            # The deadline includes the time in the queue.
             async with (
                 asyncio.timeout(self._options.background_deadline_ms / 1000),
                 self._background.through(estimate_tokens(text, cache, max_tokens)),
@@ -111,21 +111,21 @@ class Engine:
         return ticket
 
     async def replace(self, classifier: Classifier) -> None:
-        """Answer by another model from the next batch on; return when what that one kept for texts is gone.
+        """Use another model from the next batch on. Return once the caches of the old one are empty.
 
-        Nothing that waits is lost, and nobody is answered later than a batch takes.
+        No waiting text is lost, and none is delayed by more than one batch.
         """
         self._classifier = classifier
         caches, self._caches = list(self._caches), WeakSet()
-        # In the model thread, behind the batch it is in: caches are touched nowhere else.
+        # In the model thread, after its current batch: caches are used nowhere else.
         await asyncio.get_running_loop().run_in_executor(self._executor, _clear, caches)
 
     async def close(self) -> None:
-        """Refuse what waits and let the model thread end with the batch it is in."""
+        """Refuse all waiting texts, and end the model thread after its current batch."""
         self._closed = True
         for ticket in self._waiting.clear():
             ticket.settle(ModelUnavailable("the engine is closed"))
-        # Not kept: a task that was cancelled holds what it was at, which is the texts of a batch.
+        # Drop the task: a cancelled one still refers to the texts of its batch.
         worker, self._worker = self._worker, None
         try:
             await stop(worker)
@@ -139,7 +139,7 @@ class Engine:
             classifier = self._classifier
             texts, caches = [ticket.text for ticket in batch], [ticket.cache for ticket in batch]
             self._caches.update(cache for cache in caches if cache is not None)
-            # Long texts come alone.
+            # A long text is always the only one of its batch.
             step = self._waiting.step_tokens if batch[0].ahead >= self._waiting.step_tokens else 0
             taken = self._batch_since = time.perf_counter()
             try:
@@ -175,7 +175,7 @@ class Engine:
         try:
             self._observer.on_batch(queue_s, max(ticket.inference_s for ticket in batch), batch[0].background)
         except Exception:
-            # Once: it would be so at every key.
+            # Logged once: it would fail at every key.
             if not self._observer_failed:
                 logger.exception("the engine's observer failed")
             self._observer_failed = True
@@ -184,9 +184,9 @@ class Engine:
 def _read(
     classifier: Classifier, texts: list[str], caches: list[EncoderCache | None], step: int
 ) -> list[Prediction | EngineError] | None:
-    """In the model thread: rate a batch; or encode a step of so many tokens of the text that is alone in it: None."""
+    """In the model thread: rate a batch, or encode ``step`` tokens of a long text and return None."""
     if step and caches[0] is not None:
-        with contextlib.suppress(Exception):  # The rating says what is wrong with the text.
+        with contextlib.suppress(Exception):  # Rating the text will raise it again.
             if classifier.advance(texts[0], caches[0], step):
                 return None
     return _classify(classifier, texts, caches)
@@ -195,14 +195,14 @@ def _read(
 def _classify(
     classifier: Classifier, texts: list[str], caches: list[EncoderCache | None]
 ) -> list[Prediction | EngineError]:
-    """In the model thread: a text that makes the model fail must not take its neighbours with it."""
+    """In the model thread: rate a batch. If that fails, rate its texts one by one, so that only bad ones fail."""
     try:
         predictions = classifier.classify(texts, caches)
         return [prediction for _, prediction in zip(texts, predictions, strict=True)]
-    except Exception as error:  # noqa: BLE001 - whatever it is, the caller logs it
+    except Exception as error:  # noqa: BLE001 - the caller logs it
         for cache in caches:
             if cache is not None:
-                cache.clear()  # What failed may have been left half written.
+                cache.clear()  # It may be half written.
         if len(texts) == 1:
             failure = EngineError("the model failed on this text")
             failure.__cause__ = error

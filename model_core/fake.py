@@ -1,4 +1,4 @@
-"""A classifier without a model, for tests and demonstrations of everything around it: deterministic and instant."""
+"""A classifier without a model, for tests and demonstrations: deterministic and instant."""
 
 import hashlib
 from collections.abc import Sequence

@@ -35,11 +35,11 @@ def read_golden(folder: Path) -> tuple[GoldenAnswer, ...]:
         content = json.loads(path.read_text(encoding="utf-8"))
         answers = tuple(GoldenAnswer(str(one["text"]), tuple(map(float, one["probabilities"]))) for one in content)
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing: make it by python -m training.golden {folder}") from error
+        raise CheckpointError(f"{path} is missing: create it with python -m training.golden {folder}") from error
     except (OSError, ValueError, TypeError, LookupError) as error:
-        raise CheckpointError(f"{path} holds no golden answers: make them by python -m training.golden") from error
+        raise CheckpointError(f"{path} is not valid: create it with python -m training.golden {folder}") from error
     if not answers:
-        raise CheckpointError(f"{path} is empty: make it by python -m training.golden {folder}")
+        raise CheckpointError(f"{path} is empty: create it with python -m training.golden {folder}")
     return answers
 
 
@@ -48,12 +48,12 @@ def check_golden(classifier: Classifier, folder: Path) -> float:
     golden = read_golden(folder)
     predictions = classifier.classify([answer.text for answer in golden])
     if {len(answer.probabilities) for answer in golden} != {NUM_LABELS}:
-        raise CheckpointError(f"{folder / GOLDEN_FILE} has answers of another number of classes")
+        raise CheckpointError(f"{folder / GOLDEN_FILE} has answers with a wrong number of classes")
     pairs = zip(predictions, golden, strict=True)
     difference = float(max(np.abs(np.subtract(one.probabilities, other.probabilities)).max() for one, other in pairs))
     if not difference <= TOLERANCE:
         raise CheckpointError(
-            f"{folder} does not answer as it did when it was exported: a probability is off by {difference:.3f}, "
-            f"where {TOLERANCE} may be: fetch the whole checkpoint again"
+            f"{folder} does not answer as when it was exported: a probability differs by {difference:.3f}, "
+            f"and {TOLERANCE} is allowed: fetch the whole checkpoint again"
         )
     return difference

@@ -1,8 +1,8 @@
-"""How much of a text an English reader could read: naive Bayes over its words, computed from the model's own pieces.
+"""How much of a text an English reader could read: naive Bayes over its words, computed from the tokenizer's pieces.
 
-Each word is evidence for English (above 0) or against it (below), in nats, from a table that ``training.legibility``
-fits. The evidence of a word is bounded, so that a name or a foreign title weighs little among English words. What is
-read is bounded too: the same pieces from head and tail at any length, well under 0.1 ms.
+Each word is evidence for English (above 0) or against it (below 0), in nats, from a table fitted by
+``training.legibility``. The evidence of a word is bounded, so that a name or a foreign title counts little among
+English words. The number of pieces is bounded too: a fixed number from head and tail, which takes well under 0.1 ms.
 """
 
 import math
@@ -18,33 +18,33 @@ from tokenizers import Tokenizer
 EVIDENCE_FILE: Final = Path(__file__).with_name("legibility.txt")
 
 PRIOR: Final = 3.0
-"""What speaks for English before the first word."""
+"""Evidence for English before the first word."""
 MOST_FOR: Final = 4.0
 MOST_AGAINST: Final = 4.0
-"""The most that one word may say for or against English."""
+"""Maximum evidence of one word for or against English."""
 MOST_AGAINST_PIECES: Final = 3.0
-"""The same for a word of several pieces, which may as well be a name or a typo."""
+"""Maximum evidence against English of a word of several pieces, which may be a name or a typo."""
 OF_A_RATING: Final = 6.0
-"""What a stated rating such as "7/10" says for English."""
+"""Evidence of a stated rating such as "7/10"."""
 OF_CODE: Final = -1.5
-"""What each place says that looks like code, such as ``f(``, ``x.y`` or ``{``."""
+"""Evidence of each place that looks like code, such as ``f(``, ``x.y`` or ``{``."""
 
 FEW_WORDS: Final = 3
-"""With fewer words there is no telling: only another script, or no known piece, is illegible."""
+"""With fewer words, a text is illegible only in another script, or without any known piece."""
 _HEAD_PIECES: Final = 32
 _TAIL_PIECES: Final = 64
 _HEAD_CHARS: Final = 200
 _TAIL_CHARS: Final = 400
 _SHORT_CHARS: Final = 300
-"""In texts up to this length ratings and code are looked for."""
+"""Maximum length of texts in which ratings and code are searched."""
 
 WHOLE: Final = "[whole]"
 START: Final = "[start]"
 REST: Final = "[rest]"
-"""Keys of the table for pieces that it does not list: a whole word, the first piece of a longer one, a later one."""
+"""Keys for pieces that are not in the table: a whole word, the first piece of a longer word, a later piece."""
 _CONTINUES: Final = "##"
 
-# Faces, hands, hearts and what else says how somebody feels; a train or a flag does not.
+# Emoji that express a feeling: faces, hands, hearts; not a train or a flag.
 _MOOD_RANGES: Final = (
     (0x1F600, 0x1F64F), (0x1F910, 0x1F917), (0x1F91A, 0x1F93E), (0x1F970, 0x1F97A), (0x1FAE0, 0x1FAE9),
     (0x1F440, 0x1F450), (0x1F48B, 0x1F49F), (0x1F90D, 0x1F90F), (0x1FA75, 0x1FA77), (0x1FAF0, 0x1FAF8),
@@ -64,12 +64,12 @@ _LATIN_END: Final = 0x250
 
 @dataclass(frozen=True)
 class _Table:
-    """The evidence for a vocabulary: a value for each piece, and words of several pieces. Lists are read fastest."""
+    """The evidence for a vocabulary: a value per piece, and words of several pieces. Lists, since they are fastest."""
 
     whole: list[float]
-    """What a piece says as a word, or as the rest of one."""
+    """Evidence of a piece as a whole word, or as a later piece of one."""
     start: list[float]
-    """What it says as the first piece of a longer word."""
+    """Evidence of a piece as the first of a longer word."""
     continues: list[bool]
     letters: list[bool]
     other_script: list[bool]
@@ -77,7 +77,7 @@ class _Table:
 
 
 class Legibility:
-    """Tells how legible texts are to a model with this vocabulary. Safe to call from several threads."""
+    """Computes how legible texts are for a model with this vocabulary. Thread-safe."""
 
     def __init__(self, tokenizer: Tokenizer, evidence: Mapping[str, float] | None = None) -> None:
         self._table = _table_for(tokenizer, read_evidence() if evidence is None else evidence)
@@ -90,7 +90,7 @@ class Legibility:
         pieces = (*pieces[:_HEAD_PIECES], *pieces[_HEAD_PIECES:][-_TAIL_PIECES:])
         unknown = pieces.count(self._unknown)
         if unknown and not _MOODS.isdisjoint(_sample(text)):
-            # What the vocabulary has no piece for is that mood.
+            # The unknown piece is that emoji.
             pieces = tuple(piece for piece in pieces if piece != self._unknown)
             if not pieces:
                 return 1.0
@@ -99,10 +99,10 @@ class Legibility:
         table = self._table
         if len(text.split(None, FEW_WORDS)) < FEW_WORDS:
             others = sum(table.other_script[piece] for piece in pieces)
-            # Some letters of a script have a piece, others have none.
+            # Of another script, some letters have a piece and others are unknown.
             return 0.0 if others and 2 * (others + pieces.count(self._unknown)) > len(pieces) else 1.0
         score = PRIOR + self._evidence(pieces)
-        # A long text is told by its words alone.
+        # For a long text the words are enough.
         short = text if len(text) <= _SHORT_CHARS else ""
         if not any(table.letters[piece] for piece in pieces):
             return 1.0 if _RATING.search(short) or not _MOODS.isdisjoint(short) else 0.0
@@ -130,7 +130,7 @@ class Legibility:
 
 
 def read_evidence(path: Path = EVIDENCE_FILE) -> dict[str, float]:
-    """Read the table: each line has a number of nats, and the words that say so much for English."""
+    """Read the table. Each line has a number of nats, and the words with that evidence."""
     evidence: dict[str, float] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("# "):
@@ -166,7 +166,7 @@ def _is_other_script(piece: str) -> bool:
 
 
 def _sample(text: str) -> str:
-    """Where moods are looked for."""
+    """The part of a text that is searched for emoji."""
     if len(text) <= _HEAD_CHARS + _TAIL_CHARS:
         return text
     return f"{text[:_HEAD_CHARS]} {text[-_TAIL_CHARS:]}"

@@ -1,4 +1,4 @@
-"""How much work an engine takes on, and how options describe themselves."""
+"""The limits of the engine, and descriptions of options in general."""
 
 from typing import Literal, get_args, get_origin
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class EngineOptions:
-    """Bounds of the engine's work. Raises ValidationError, a ValueError, for values out of range."""
+    """Limits of the engine's work. Raises ValidationError, a ValueError, for values out of range."""
 
     max_waiting: int = Field(
         default=512, ge=1, description="Texts that may wait for the model. One more gets `overloaded`."
@@ -37,13 +37,13 @@ class EngineOptions:
 
 
 def described(options: type) -> dict[str, FieldInfo]:
-    """The fields of a dataclass of pydantic's, with their ranges and descriptions."""
+    """Return the fields of a pydantic dataclass, with their ranges and descriptions."""
     fields: dict[str, FieldInfo] = vars(options)["__pydantic_fields__"]
     return fields
 
 
 def range_of(field: FieldInfo) -> str:
-    """The values that a field may have, in words; empty where its type says all."""
+    """Return the allowed values of a field in words; empty if any value of its type is allowed."""
     if field.annotation is bool:
         return "true or false"
     if get_origin(field.annotation) is Literal:

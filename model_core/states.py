@@ -1,4 +1,4 @@
-"""What a prediction amounts to, in one word: a function of this one prediction, so the same for the same text."""
+"""The state of a prediction: its summary in one word. It depends only on this prediction, not on earlier ones."""
 
 import math
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ State = Literal["unreadable", "no_opinion", "either_way", "leans", "says"]
 
 @dataclass(frozen=True, slots=True)
 class StateThresholds:
-    """Where one state ends and the next begins. A checkpoint's ``config.json`` may say otherwise."""
+    """Thresholds between the states. A checkpoint's ``config.json`` may set others."""
 
     legible: float = 0.5
     """``unreadable`` below."""
     information: float = 0.15
-    """``no_opinion`` below: the information that the text gave, in nats (see ``information``)."""
+    """``no_opinion`` below: information in nats, see ``information``."""
     either_way: float = 0.6
     """``either_way`` up to this probability of the likelier side."""
     says: float = 0.8
@@ -42,7 +42,7 @@ def state_of(
     legible: float | None = None,
     is_prior: bool = False,
 ) -> State:
-    """Return the first state that fits, from ``unreadable`` to ``says``. ``legible`` is None where it is not known."""
+    """Return the first state that applies, from ``unreadable`` to ``says``. ``legible`` is None if not known."""
     if is_prior:
         return "no_opinion"
     if legible is not None and legible < thresholds.legible:
@@ -57,5 +57,5 @@ def state_of(
 
 
 def information(probabilities: Sequence[float], prior: Sequence[float]) -> float:
-    """Kullback-Leibler divergence of the prediction from the prior, in nats: what reading the text has told."""
+    """Kullback-Leibler divergence of the prediction from the prior, in nats: what the text has added."""
     return sum(p * math.log(p / q) for p, q in zip(probabilities, prior, strict=True) if p > 0 and q > 0)

@@ -1,4 +1,4 @@
-"""Tasks that have an owner: they are not lost before they end, and an error of theirs is logged."""
+"""Tasks with an owner: they are referenced until they end, and their errors are logged."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _running: Final[set[asyncio.Task[Any]]] = set()
-"""An event loop itself holds its tasks by weak references only."""
+"""The event loop itself keeps only weak references to its tasks."""
 
 
 def spawn(
@@ -20,10 +20,10 @@ def spawn(
     context: Context | None = None,
     loop: asyncio.AbstractEventLoop | None = None,
 ) -> asyncio.Task[_Result]:
-    """Start a task. It may be left alone: it is held until it ends, and an exception that ends it is logged.
+    """Start a task. It need not be awaited: it is referenced until it ends, and its exception is logged.
 
-    A task that outlives the connection or request that starts it gets a ``context`` of its own: its log records would
-    name that session otherwise. ``loop`` is the running one unless given.
+    A task that may outlive the connection or request that starts it needs its own ``context``, or its log records would
+    have that session's id. ``loop`` defaults to the running one.
     """
     task = (loop or asyncio.get_running_loop()).create_task(work, context=context)
     _running.add(task)
@@ -32,9 +32,9 @@ def spawn(
 
 
 async def stop(task: asyncio.Task[Any] | None) -> None:
-    """Cancel a task, if there is one, and return once it has ended, in whatever way.
+    """Cancel a task, if there is one, and return once it has ended in any way.
 
-    Raises CancelledError only where the caller itself is cancelled meanwhile.
+    Raises CancelledError only if the caller itself is cancelled.
     """
     if task is not None and not task.done():
         task.cancel()

@@ -17,15 +17,15 @@ TOO_LATE: Final = "the model did not answer in time"
 
 _LONG_TOKENS: Final = 128
 _SLACK_MS_PER_TOKEN: Final = 1.0
-"""How long a text lets shorter ones pass."""
+"""How long shorter texts may overtake a text, per token."""
 _CHARS_PER_TOKEN: Final = 4
 _PAST_SHARE: Final = 1 / 16
-"""What a token that is kept in the cache costs, as a share of one that is encoded."""
+"""Cost of a cached token, as a share of an encoded one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A prediction, the model that made it, and what it took, in milliseconds."""
+    """A prediction, its model, and its times in milliseconds."""
 
     prediction: Prediction
     model: ModelInfo
@@ -35,29 +35,29 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One text that waits or is being rated. It belongs to the event loop.
+    """One text that waits or is being rated. Belongs to the event loop.
 
-    ``await ticket`` returns the Answer. It raises ModelUnavailable when the deadline passes or the engine closes, and
-    EngineError when the model fails on the text. To cancel the task that awaits it gives its place back.
+    ``await ticket`` returns the Answer. It raises ModelUnavailable if the deadline passes or the engine closes, and
+    EngineError if the model fails on the text. Cancelling the awaiting task frees the place.
     """
 
     text: str
     cache: EncoderCache | None
     max_tokens: int
-    """Tokens that the model reads of a text."""
+    """Maximum number of tokens that the model reads."""
     deadline: float | None
-    """On the clock of the event loop; None where the caller keeps one itself."""
+    """By the clock of the event loop; None if the caller has its own."""
     background: bool = False
     tokens: int = field(init=False)
-    """What is left to encode, estimated."""
+    """Estimated number of tokens left to encode."""
     is_long: bool = field(init=False)
-    """Whether it is read in steps, and waits among the long ones."""
+    """Whether it is a long text, which is read in steps."""
     ahead: int = field(init=False)
-    """Tokens that may be read in steps, ahead of the rest."""
+    """Tokens left that may be read in steps."""
     since: float = field(init=False, default_factory=time.perf_counter)
     inference_s: float = field(init=False, default=0.0)
     is_taken: bool = field(init=False, default=False)
-    """Whether the model has begun with it."""
+    """Whether the model has started on it."""
     _answer: "asyncio.Future[Answer]" = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,19 +70,19 @@ class Ticket:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is answered, given up, or too late."""
+        """Whether it was answered or cancelled, or its deadline has passed."""
         return self._answer.done()
 
     @property
     def order(self) -> float:
-        """Whose turn it is among its like: by age, where longer texts give way to shorter ones."""
+        """Sort key of the queue: the time of submission, plus a delay per token so that shorter texts go first."""
         return self.since + self.tokens * _SLACK_MS_PER_TOKEN / 1000
 
     def replace(self, text: str) -> bool:
-        """Have this text rated in the place of the one that waits, and return True.
+        """Replace the waiting text by this one, and return True.
 
-        Returns False, and changes nothing, once the model has begun with that one, and where either would be read in
-        steps: the turn of a short text is not enough for a long one.
+        Returns False and changes nothing if the model has started, or if either text is long: the place of a short text
+        is not enough for a long one.
         """
         if self.is_taken or self.is_long or self.is_settled:
             return False
@@ -93,7 +93,7 @@ class Ticket:
         return True
 
     def settle(self, outcome: Answer | EngineError) -> None:
-        """Give the answer to whoever awaits it, unless they have left."""
+        """Give the outcome to the caller, unless the ticket is settled already."""
         if self.is_settled:
             return
         if isinstance(outcome, EngineError):
@@ -112,18 +112,18 @@ class Ticket:
             raise ModelUnavailable(TOO_LATE) from error
         except EngineError as error:
             if (cause := error.__cause__) is not None:
-                # Here, in the caller's context, so that the record is the caller's. The text stays out of it.
+                # Logged here, in the caller's context, so that the record has its session id. The text is not logged.
                 logger.error("the model failed on a text of %d characters", len(self.text), exc_info=cause)
             raise
 
 
 def is_long(tokens: int) -> bool:
-    """Whether a text of so many tokens is read in steps."""
+    """Whether a text with this number of tokens is read in steps."""
     return tokens > _LONG_TOKENS
 
 
 def estimate_tokens(text: str, cache: EncoderCache | None, max_tokens: int) -> int:
-    """Tokens the text will cost, from its length: the tokenizer itself runs in the model thread."""
+    """Estimate the tokens to encode from the length of the text. The tokenizer itself runs in the model thread."""
     tokens = min(max_tokens, 2 + len(text) // _CHARS_PER_TOKEN)
     if cache is None:
         return tokens

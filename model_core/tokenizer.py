@@ -20,7 +20,7 @@ class Encoding:
     """Tokens of the text that the model reads, without [CLS] and [SEP]; 0 if the text is empty."""
     truncated: bool
     legible: float | None = None
-    """See ``model_core.legibility``; None where the tokenizer was not told to find it."""
+    """See ``model_core.legibility``; None if the tokenizer does not compute it."""
 
 
 class TextTokenizer:

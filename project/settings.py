@@ -108,7 +108,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
-# The API knows nobody by cookies, so any page may read what it answers: to one without a key from elsewhere, a refusal.
+# The API uses no cookies, so pages of any origin may read its answers. Without a key, other origins get only a refusal.
 CORS_URLS_REGEX = r"^/api/v1/"
 CORS_ALLOW_ALL_ORIGINS = True
 CORS_EXPOSE_HEADERS = ["Retry-After"]
@@ -124,7 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # Behind a proxy that speaks TLS and sets X-Forwarded-Proto itself.
 HTTPS = _server.https
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-if HTTPS:  # Browsers take such names from this very host by TLS alone, and never from a neighbour.
+if HTTPS:  # Browsers accept the prefix __Host- only over TLS, and only from this host, not from a subdomain.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -141,9 +141,9 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # A client error is answered and logged by live.monitoring.requests; it is no warning to the operator.
-    # The channel layer writes a traceback a second while Redis is away, with an address that may hold a password.
-    # Daphne's details name the addresses of clients.
+    # django.request: live.monitoring.requests logs client errors; they are no warning to the operator.
+    # channels_redis: it logs a traceback per second while Redis is down, with a URL that may contain a password.
+    # daphne: its debug records contain the addresses of clients.
     "loggers": {
         "django.request": {"level": "ERROR"},
         "channels_redis": {"level": "CRITICAL"},
@@ -151,7 +151,7 @@ LOGGING = {
     },
 }
 
-# Names of this prefix that others read: Compose, the tests, the clients.
+# Variables with this prefix that other programs read: Compose, the tests, the clients.
 STARCAST_UNKNOWN = unknown(
     (
         *("STARCAST_HOST", "STARCAST_TAG", "STARCAST_KEY", "STARCAST_API_KEY"),

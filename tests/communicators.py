@@ -8,7 +8,7 @@ from tests.timing import PATIENCE_S
 
 
 class WebsocketCommunicator(testing.WebsocketCommunicator):  # type: ignore[misc]
-    """Waits as long as a busy machine may need; that of Channels waits for one second."""
+    """Waits as long as a busy machine may need; Channels' own communicator waits only one second."""
 
     async def receive_output(self, timeout: float = 0) -> Any:  # noqa: ASYNC109 - as Channels has it
         return await super().receive_output(max(timeout, PATIENCE_S))

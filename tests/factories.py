@@ -138,7 +138,7 @@ def constants(proto: onnx.ModelProto) -> dict[str, Any]:
 
 
 def in_float(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with its integer products done in float32: what is left is its structure."""
+    """Return the same graph with integer products replaced by float32 ones, to check its structure."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     arrays = constants(proto)

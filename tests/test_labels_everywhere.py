@@ -1,4 +1,4 @@
-"""The eight ratings are written down in one place; whoever repeats them must say the same."""
+"""The eight ratings are defined in one place. All copies of them must be equal."""
 
 import json
 import re

@@ -1,8 +1,8 @@
-"""Average the weights of several checkpoints into one, such as runs of the same start with other seeds.
+"""Average the weights of several checkpoints into one, such as runs from the same start with different seeds.
 
 ``python -m training.average RUN1/checkpoint RUN2/checkpoint --output runs/soup`` (Wortsman et al. 2022, "Model soups:
-averaging weights of multiple fine-tuned models improves accuracy without increasing inference time"). It helps where
-the runs began from the same weights; whether it does, validation says.
+averaging weights of multiple fine-tuned models improves accuracy without increasing inference time"). It can help if
+the runs began from the same weights; check it on validation.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from model_core.errors import CheckpointError, one_line
 
 
 def average(checkpoints: Sequence[Path], output: Path) -> None:
-    """Write the mean of the weights, in float32, with config and tokenizer of the first. Raises CheckpointError."""
+    """Write the mean of the weights in float32, with config and tokenizer of the first. Raises CheckpointError."""
     first, *others = checkpoints
     config, architecture = read_config(first)
     tensors = _load(first)
@@ -29,11 +29,11 @@ def average(checkpoints: Sequence[Path], output: Path) -> None:
     for folder in others:
         other = _load(folder)
         if {name: tensor.shape for name, tensor in other.items()} != {name: t.shape for name, t in total.items()}:
-            raise CheckpointError(f"{folder} has other weights than {first}: only like models can be averaged")
+            raise CheckpointError(f"{folder} has other weights than {first}: the models must be alike")
         if read_config(folder)[0].attention != config.attention:
-            raise CheckpointError(f"{folder} has another attention than {first}: only like models can be averaged")
+            raise CheckpointError(f"{folder} has other attention than {first}: the models must be alike")
         if sha256_of(folder / TOKENIZER_FILE) != sha256_of(first / TOKENIZER_FILE):
-            raise CheckpointError(f"{folder} has another tokenizer than {first}: only like models can be averaged")
+            raise CheckpointError(f"{folder} has another tokenizer than {first}: the models must be alike")
         for name, tensor in other.items():
             total[name] += tensor
     output.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def average(checkpoints: Sequence[Path], output: Path) -> None:
     save_file(mean, output / WEIGHTS_FILE, metadata={"format": "pt"})
     if first.resolve() != output.resolve():
         shutil.copyfile(first / TOKENIZER_FILE, output / TOKENIZER_FILE)
-    # A temperature that was fitted to one model does not fit their mean.
+    # A temperature fitted to one model does not fit the mean.
     fresh = dataclasses.replace(config, temperature=((1, 1.0),), sha256={})
     write_config(output, fresh, {**architecture, "dtype": "float32"})
 
@@ -56,7 +56,7 @@ def _load(folder: Path) -> dict[str, np.ndarray]:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.average", description=__doc__)
-    parser.add_argument("checkpoints", type=Path, nargs="+", help="folders that training.finetune wrote")
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="folders written by training.finetune")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     options = parser.parse_args(argv)
     try:

@@ -1,4 +1,4 @@
-"""The competitor: TF-IDF over words and pairs of words, and logistic regression. Fitted anew in a minute or two."""
+"""The competitor: logistic regression on TF-IDF of words and word pairs. It takes a minute or two to fit."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,7 +20,7 @@ _WORD: Final = r"(?u)\b\w+\b"
 
 
 class TfidfClassifier:
-    """A linear model behind the interface of the served one, so that the same evaluation judges both."""
+    """The linear model with the interface of the served one, so that the same code evaluates both."""
 
     def __init__(self, pipeline: Pipeline, prior: tuple[float, ...], name: str) -> None:
         self._pipeline = pipeline
@@ -28,7 +28,7 @@ class TfidfClassifier:
 
     def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         """Rate texts; results in the order of the texts."""
-        # A rating that the training reviews do not hold has no column of its own.
+        # A rating that does not occur in the training reviews has no column.
         rows = np.zeros((len(texts), NUM_LABELS))
         rows[:, self._pipeline.classes_] = self._pipeline.predict_proba([clean_text(text) for text in texts])
         return [
@@ -41,13 +41,13 @@ class TfidfClassifier:
 
 
 def fit_tfidf(reviews: Sequence[Review], prefix_share: float = 0.0, seed: int = 1) -> TfidfClassifier:
-    """Fit on whole reviews and, with ``prefix_share`` above 0, on as many random beginnings as fine-tuning sees."""
+    """Fit on whole reviews and, with ``prefix_share`` above 0, on as many random beginnings as in fine-tuning."""
     config = FinetuneConfig(prefix_share=prefix_share, seed=seed)
     draws = [draw for batch in EpochPlan(TrainingTexts.of(reviews), config, epoch=0) for draw in batch]
     texts = [clean_text(reviews[index].text[:chars]) for index, chars in draws]
     labels = [reviews[index].label for index, _ in draws]
     pipeline = make_pipeline(
-        # Words of one character count: without them "7/10" is lost, and three points of accuracy with it.
+        # Include words of one character: without them "7/10" is lost, which costs three points of accuracy.
         TfidfVectorizer(ngram_range=(1, 2), min_df=3, sublinear_tf=True, strip_accents="unicode", token_pattern=_WORD),
         LogisticRegression(C=2.0, max_iter=200),
     )

@@ -1,4 +1,4 @@
-"""What a step of fine-tuning sees: whole reviews and random beginnings of them, in batches of like length."""
+"""The batches of fine-tuning: whole reviews and random beginnings of them, in batches of similar length."""
 
 import math
 import random
@@ -18,7 +18,7 @@ from training.config import FinetuneConfig
 from training.data import Review
 
 Draw = tuple[int, int]
-"""A text's index, and how many of its characters are shown."""
+"""A text's index, and the number of its first characters to use."""
 
 AnyDraw = TypeVar("AnyDraw")
 
@@ -28,23 +28,23 @@ _PAD_TO = 8
 
 @dataclass(frozen=True)
 class TrainingTexts:
-    """Texts and their targets [texts, 8]: first the rated reviews, then what only teachers have rated."""
+    """Texts and their targets [texts, 8]: first the rated reviews, then texts rated only by teachers."""
 
     texts: Sequence[str]
     targets: Tensor
     rated: int
     parts: int = 0
-    """So many of the last texts are no whole reviews: random beginnings are not cut from these."""
+    """Number of texts at the end that are not whole reviews. No random beginnings are cut from them."""
 
     @classmethod
     def of(cls, reviews: Sequence[Review]) -> "TrainingTexts":
-        """Rated reviews."""
+        """Return the texts of rated reviews, with one-hot targets."""
         ratings = torch.tensor([review.label for review in reviews], dtype=torch.long)
         return cls([review.text for review in reviews], functional.one_hot(ratings, NUM_LABELS).float(), len(reviews))
 
 
 class DrawnTexts(Dataset[tuple[tuple[int, ...], Tensor]]):
-    """Token ids and target [8] of (text, number of characters): half-typed words included, as on the page."""
+    """Token ids and target [8] of (text, number of characters). A text may end within a word, as while typing."""
 
     def __init__(self, data: TrainingTexts, tokenizer: TextTokenizer) -> None:
         self._data = data
@@ -59,10 +59,10 @@ class DrawnTexts(Dataset[tuple[tuple[int, ...], Tensor]]):
 
 
 class EpochPlan(Sampler[list[Draw]]):
-    """The batches of one epoch, the same for the same (seed, epoch), from ``first_batch`` on.
+    """The batches of one epoch from ``first_batch`` on; deterministic in (seed, epoch).
 
-    Like lengths share a batch, for padding costs as much as text: the draws are shuffled, sorted within pools of
-    some dozen batches, and the batches shuffled again.
+    A batch has texts of similar length, since padding costs as much as text: the draws are shuffled, sorted by length
+    within pools of some dozen batches, and the batches are shuffled again.
     """
 
     def __init__(self, data: TrainingTexts, config: FinetuneConfig, epoch: int, first_batch: int = 0) -> None:
@@ -106,7 +106,7 @@ def batches_alike(
 
 
 def prefix_chars(rng: random.Random, shortest: int, whole: int) -> int:
-    """A log-uniform length: as many draws between 10 and 100 characters as between 100 and 1,000."""
+    """Draw a log-uniform length: as often between 10 and 100 characters as between 100 and 1,000."""
     if whole <= shortest:
         return whole
     return round(math.exp(rng.uniform(math.log(shortest), math.log(whole))))

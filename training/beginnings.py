@@ -1,4 +1,4 @@
-"""Samples of reviews, and their beginnings: the texts that validation and evaluation judge."""
+"""Samples of reviews and their beginnings, for validation and evaluation."""
 
 import random
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ _SAMPLE_SEED = 20_11
 
 
 def first_tokens(tokenizer: Tokenizer, text: str, tokens: int) -> str:
-    """The beginning of a text that holds its first ``tokens`` tokens."""
+    """Return the beginning of a text with its first ``tokens`` tokens."""
     cleaned = clean_text(text)
     offsets = tokenizer.encode(cleaned, add_special_tokens=False).offsets
     return cleaned if len(offsets) <= tokens else cleaned[: offsets[tokens - 1][1]]
 
 
 def spread(reviews: Sequence[Review], count: int) -> list[Review]:
-    """``count`` reviews drawn at random, always the same; all of them where there are no more."""
+    """Return ``count`` random reviews, always the same; all of them if there are fewer."""
     return random.Random(_SAMPLE_SEED).sample(list(reviews), min(count, len(reviews)))

@@ -1,9 +1,9 @@
-"""Make one set of soft labels of several teachers', by weights that validation chooses.
+"""Combine the soft labels of several teachers, with weights fitted on validation.
 
-``python -m training.blend runs/soft/teacher runs/soft/shipped runs/soft/tf-idf --output runs/soft/blend`` rates each
-text that all of them have rated: by the weighted mean of the probabilities, or of their logarithms, whichever has the
-lower NLL on the reviews of the held-out films. Weights of logarithms need not sum to 1, so they also say how sure the
-blend may be. Whole reviews have their own weights; beginnings and sentences have those of beginnings.
+``python -m training.blend runs/soft/teacher runs/soft/shipped runs/soft/tf-idf --output runs/soft/blend`` combines the
+labels of each text that all teachers have rated: by the weighted mean of the probabilities or of their logarithms,
+whichever has the lower NLL on the reviews of the held-out films. Weights of logarithms need not sum to 1, so they also
+scale the confidence. There is one set of weights for whole reviews, and one for beginnings, which sentences use too.
 """
 
 import argparse
@@ -35,20 +35,20 @@ _LEAST = 1e-6
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each teacher counts."""
+    """Weights of the teachers."""
 
     space: Literal["probabilities", "logarithms"]
     weights: tuple[float, ...]
     nll: float
-    """On what they were fitted on."""
+    """NLL on the reviews that the weights were fitted on."""
 
     def blend(self, each: Floats) -> Floats:
-        """Probabilities [teachers, texts, 8] to [texts, 8]."""
+        """Combine probabilities [teachers, texts, 8] into [texts, 8]."""
         return _mixed(self.space, np.array(self.weights), each)
 
 
 def fit_weights(each: Floats, classes: NDArray[np.int64]) -> Weights:
-    """The weights of least NLL for probabilities [teachers, texts, 8] of texts of these classes [texts]."""
+    """Fit the weights with the lowest NLL. probabilities: [teachers, texts, 8], classes: [texts]."""
     count = len(each)
     rows = np.arange(len(classes))
 
@@ -86,7 +86,7 @@ def _mixed(space: str, weights: Floats, each: Floats) -> Floats:
 
 
 def common(labels: Sequence[SoftLabels]) -> tuple[SoftLabels, Floats]:
-    """The texts that all teachers have rated, by the first one, and all probabilities of these [teachers, texts, 8]."""
+    """Return the first teacher's labels of the texts that all have rated, and all labels [teachers, texts, 8]."""
     rows = [{name: row for row, name in enumerate(one.names)} for one in labels]
     names = [name for name in labels[0].names if all(name in other for other in rows)]
     each = np.stack(
@@ -96,10 +96,10 @@ def common(labels: Sequence[SoftLabels]) -> tuple[SoftLabels, Floats]:
 
 
 def blend(teachers: Sequence[Path], output: Path, library: Library, validation_share: float) -> dict[str, Any]:
-    """Write one file for each kind that all teachers have rated, and return weights and figures. Raises DataError."""
+    """Write one file per kind of text that all teachers have rated. Return weights and figures. Raises DataError."""
     rated = {kind: _read_kind(teachers, kind, library) for kind in KINDS}
     if rated["rated"] is None:
-        raise DataError("the weights are chosen on rated reviews, which not all of these have rated")
+        raise DataError("the weights are fitted on rated reviews, but not all teachers have labelled those")
     result: dict[str, Any] = {}
     for source in ("rated", "rated-beginnings"):
         if (found := rated[source]) is None:
@@ -111,7 +111,7 @@ def blend(teachers: Sequence[Path], output: Path, library: Library, validation_s
             if (review := library.review(name)) and in_validation(review.film, validation_share)
         }
         if not held_out:
-            raise DataError(f"no held-out review is among the {source} texts that all teachers have rated")
+            raise DataError(f"the {source} texts that all teachers have rated include no held-out review")
         chosen = each[:, list(held_out)]
         reviews = list(held_out.values())
         weights = fit_weights(chosen, np.array([review.label for review in reviews]))
@@ -133,7 +133,7 @@ def _command() -> str:
 
 
 def _read_kind(teachers: Sequence[Path], kind: Kind, library: Library) -> tuple[SoftLabels, Floats] | None:
-    """What all teachers have rated of a kind; None if there is nothing."""
+    """Return the texts of a kind that all teachers have rated; None if there are none."""
     read = []
     for folder in teachers:
         files = sorted(folder.glob(f"{kind}-[0-9]*.safetensors"))
@@ -149,7 +149,7 @@ def _read_kind(teachers: Sequence[Path], kind: Kind, library: Library) -> tuple[
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.blend", description=__doc__)
-    parser.add_argument("teachers", type=Path, nargs="+", help="folders that training.distill wrote")
+    parser.add_argument("teachers", type=Path, nargs="+", help="folders written by training.distill")
     parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("runs/soft/blend"), help="folder (%(default)s)")
     parser.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")

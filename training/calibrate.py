@@ -1,8 +1,8 @@
-"""Fit the temperatures of a checkpoint on validation, so that its probabilities mean what they say at every length.
+"""Fit the temperatures of a checkpoint on validation, so that its probabilities are calibrated at every length.
 
 ``python -m training.calibrate CHECKPOINT --data ARCHIVE`` rates validation reviews and their beginnings as served and
 writes into the checkpoint's ``config.json`` one temperature for each length of ``KNOTS`` (temperature scaling: Guo et
-al. 2017, "On Calibration of Modern Neural Networks"). Which rating is most probable never changes.
+al. 2017, "On Calibration of Modern Neural Networks"). The most probable rating never changes.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from training.golden import write_golden
 from training.metrics import Floats, Integers
 
 KNOTS: Final = (*PREFIX_TOKENS, 512)
-"""Lengths in tokens that get a temperature of their own; those between are interpolated."""
+"""Lengths in tokens with their own temperature. Lengths between them are interpolated."""
 
 _BOUNDS = (0.2, 5.0)
 _BATCH = 16
@@ -36,7 +36,7 @@ _BATCH = 16
 
 def fit_temperatures(logits: Floats, tokens: Integers, classes: Integers) -> tuple[tuple[int, float], ...]:
     """Return (length, temperature) pairs that minimise the mean NLL of logits [texts, 8] at lengths [texts]."""
-    # A value between two knots is their mix, as CheckpointConfig.temperature_at computes it.
+    # Interpolated between two knots, as in CheckpointConfig.temperature_at.
     place = np.interp(np.log(np.maximum(tokens, 1)), np.log(KNOTS), np.arange(len(KNOTS)))
     below = np.minimum(place.astype(int), len(KNOTS) - 2)
     upper = place - below
@@ -47,7 +47,7 @@ def fit_temperatures(logits: Floats, tokens: Integers, classes: Integers) -> tup
         scaled = logits / temperature[:, None]
         scaled -= scaled.max(axis=1, keepdims=True)
         log_likelihood = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-        # d NLL / d T of each text; dividing by T moves the logits towards their mean under the distribution.
+        # d NLL / d T of each text: dividing by T moves the logits towards their mean under the distribution.
         mean_logit = (np.exp(log_likelihood) * logits).sum(axis=1)
         slope = (logits[rows, classes] - mean_logit) / temperature**2
         gradient = np.bincount(below, slope * (1 - upper), len(KNOTS))
@@ -61,13 +61,13 @@ def fit_temperatures(logits: Floats, tokens: Integers, classes: Integers) -> tup
 def collect(
     classifier: Classifier, config: CheckpointConfig, tokenizer: Tokenizer, reviews: Sequence[Review]
 ) -> tuple[Floats, Integers, Integers]:
-    """Logits [texts, 8], lengths [texts] and classes [texts] of whole reviews and of their beginnings."""
+    """Return logits [texts, 8], lengths [texts] and classes [texts] of whole reviews and their beginnings."""
     texts = [(review.text, review.label) for review in reviews]
     texts += [(first_tokens(tokenizer, r.text, tokens), r.label) for tokens in PREFIX_TOKENS for r in reviews]
     rows, lengths = [], []
     for start in tqdm(range(0, len(texts), _BATCH), desc="calibrate", mininterval=1, disable=None):
         for prediction in classifier.classify([text for text, _ in texts[start : start + _BATCH]]):
-            # Logits but for a constant, which the softmax does not see; the temperature there is must not count.
+            # Logits up to a constant, which softmax ignores. The current temperature is undone.
             log_probabilities = np.log(np.maximum(prediction.probabilities, 1e-12))
             rows.append(log_probabilities * config.temperature_at(prediction.tokens))
             lengths.append(prediction.tokens)
@@ -77,11 +77,11 @@ def collect(
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="folder that training.export wrote")
+    parser.add_argument("checkpoint", type=Path, help="folder written by training.export")
     parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
-    parser.add_argument("--limit", type=int, default=0, help="use so many reviews (default: all of validation)")
+    parser.add_argument("--limit", type=int, default=0, help="use this many reviews (default: all of validation)")
     options = parser.parse_args(argv)
     try:
         config, architecture = read_config(options.checkpoint)

@@ -1,7 +1,7 @@
 """Write the figures of ``metrics.json`` into a model card or another page, so that no number is copied by hand.
 
-``python -m training.card METRICS.json PAGE.md …`` renews what stands between ``<!-- figures -->`` or ``<!-- short -->``
-and ``<!-- end -->`` in each page.
+``python -m training.card METRICS.json PAGE.md …`` replaces the part of each page between ``<!-- figures -->`` or
+``<!-- short -->`` and ``<!-- end -->``.
 """
 
 import argparse
@@ -31,13 +31,13 @@ _COMPETITORS = {
 
 
 def short(metrics: Metrics) -> str:
-    """The four figures of whole reviews that say most, as a Markdown table."""
+    """Return the four main figures of whole reviews as a Markdown table."""
     rows = [(_FIGURES[name], _shown(name, metrics["full"][name])) for name in _SHORT]
     return _table([f"official {metrics['split']} set, {metrics['full']['reviews']:,} reviews", "Starcast, int8"], rows)
 
 
 def figures(metrics: Metrics) -> str:
-    """All that a model card says of whole reviews, beginnings, typing, calibration and int8, as Markdown."""
+    """Return all figures of the model card as Markdown: whole reviews, beginnings, typing, calibration and int8."""
     judged = {"Starcast, int8": metrics}
     judged |= {name: metrics["competitor"][key] for key, name in _COMPETITORS.items() if key in metrics["competitor"]}
     full, stated, other = (metrics[part] for part in ("full", "stated_rating", "no_stated_rating"))
@@ -70,7 +70,7 @@ def figures(metrics: Metrics) -> str:
 
 
 def renew(page: str, metrics: Metrics) -> str:
-    """Return the page with its figures. Raises ReportError where it has no place for them."""
+    """Return the page with new figures. Raises ReportError if it has no place for them."""
     content = {"figures": figures, "short": short}
 
     def replaced(match: re.Match[str]) -> str:
@@ -78,7 +78,7 @@ def renew(page: str, metrics: Metrics) -> str:
 
     renewed, count = re.subn(r"<!-- (figures|short) -->.*?<!-- end -->", replaced, page, flags=re.DOTALL)
     if not count:
-        raise ReportError("there is neither <!-- figures --> nor <!-- short --> with an <!-- end -->")
+        raise ReportError("there is no <!-- figures --> or <!-- short --> with an <!-- end -->")
     return renewed
 
 
@@ -124,8 +124,8 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.card", description=__doc__)
-    parser.add_argument("metrics", type=Path, metavar="METRICS.json", help="what training.evaluate --output wrote")
-    parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE.md", help="pages to renew")
+    parser.add_argument("metrics", type=Path, metavar="METRICS.json", help="file written by training.evaluate --output")
+    parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE.md", help="pages to update")
     options = parser.parse_args(argv)
     try:
         metrics: Any = read_metrics(options.metrics)

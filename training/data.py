@@ -1,7 +1,7 @@
 """The Large Movie Review Dataset v1.0 (Maas et al., ACL 2011): fetch, read, split by film.
 
-``python -m training.data fetch`` downloads the official archive; ``python -m training.data info`` describes one,
-``python -m training.data pack`` cuts one down to its training part.
+``python -m training.data fetch`` downloads the official archive, ``python -m training.data info`` describes it, and
+``python -m training.data pack`` writes an archive with only its training part.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class DataError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One labelled review. ``film`` is the address of the film's page: the group that a split must not tear."""
+    """One labelled review. ``film`` is the URL of the film's page. A split keeps the reviews of a film together."""
 
     part: str
     number: int
@@ -57,29 +57,29 @@ class Review:
 
     @property
     def states_rating(self) -> bool:
-        """Whether the text itself says a rating, such as "7/10" or "7 out of 10"."""
+        """Whether the text states a rating, such as "7/10" or "7 out of 10"."""
         return _STATED_RATING.search(self.text) is not None
 
 
 def read_reviews(path: Path, part: Literal["train", "test"]) -> list[Review]:
     """Read the 25,000 labelled reviews of one official part, ordered by number within neg, then pos.
 
-    ``path`` is the official archive or the folder it unpacks to. Raises DataError.
+    ``path`` is the official archive or its unpacked folder. Raises DataError.
     """
     texts: dict[tuple[str, int, int], str] = {}
     films: dict[str, list[str]] = {}
     for name, content in _members(path, part, (_REVIEW_NAME, _URLS_NAME)):
         if match := _REVIEW_NAME.search(name):
             if int(match[4]) not in CLASS_OF_STARS:
-                raise DataError(f"{path}: {name} has a rating that the dataset does not have")
+                raise DataError(f"{path}: {name} has a rating that does not occur in the dataset")
             texts[match[2], int(match[3]), int(match[4])] = content
         elif match := _URLS_NAME.search(name):
             films[match[2]] = [line.strip() for line in content.splitlines()]
     if not texts or films.keys() != {"pos", "neg"}:
-        raise DataError(f"{path} holds no aclImdb/{part} reviews: the official aclImdb_v1.tar.gz is needed")
+        raise DataError(f"{path} has no aclImdb/{part} reviews: the official aclImdb_v1.tar.gz is needed")
     counts = Counter(sentiment for sentiment, _, _ in texts)
     if counts != Counter({sentiment: len(listed) for sentiment, listed in films.items()}):
-        raise DataError(f"{path} is damaged: the reviews of {part} are {dict(counts)}, and urls_*.txt list others")
+        raise DataError(f"{path} is damaged: {part} has {dict(counts)} reviews, which does not match urls_*.txt")
     try:
         return [
             Review(part, number, stars, text, film=films[sentiment][number])
@@ -97,14 +97,14 @@ def read_unlabelled(path: Path) -> list[str]:
         if (match := _UNLABELLED_NAME.search(name))
     }
     if not texts:
-        raise DataError(f"{path} holds no aclImdb/train/unsup reviews: the official aclImdb_v1.tar.gz is needed")
+        raise DataError(f"{path} has no aclImdb/train/unsup reviews: the official aclImdb_v1.tar.gz is needed")
     return [texts[number] for number in sorted(texts)]
 
 
 def pack_training_part(path: Path, target: Path) -> None:
-    """Write the training part alone, unlabelled reviews included, as an archive of a third of the size.
+    """Write only the training part, with unlabelled reviews, as an archive of a third of the size.
 
-    All commands but those that judge on the test part take it: small enough to carry to another machine. Raises
+    It is smaller to copy to another machine, and works for all commands that do not use the test part. Raises
     DataError.
     """
     partial = target.with_name(target.name + ".part")
@@ -128,16 +128,16 @@ def load_split(path: Path, split: Split, validation_share: float) -> list[Review
 
 
 def in_validation(film: str, validation_share: float) -> bool:
-    """Whether a film belongs to validation: by the hash of its address, so the answer never depends on order.
+    """Whether a film belongs to validation: by the hash of its URL, so independent of any order.
 
-    Up to 30 reviews share a film: a split by review would leak titles and actors into validation.
+    Up to 30 reviews are about the same film. A split by review would leak titles and actors into validation.
     """
     digest = hashlib.sha256(film.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < validation_share
 
 
 def fingerprint(reviews: Iterable[Review]) -> str:
-    """Hex SHA-256 over labels and texts: names the data of a run, however it was packed."""
+    """Hex SHA-256 over labels and texts: identifies the data of a run, whatever the archive format."""
     digest = hashlib.sha256()
     for review in reviews:
         digest.update(f"{review.part} {review.number} {review.stars} {review.text}\n".encode())
@@ -145,7 +145,7 @@ def fingerprint(reviews: Iterable[Review]) -> str:
 
 
 def _members(path: Path, part: str, wanted: tuple[re.Pattern[str], ...]) -> Iterator[tuple[str, str]]:
-    """Yield (name, text) of the files of one part with a wanted name, out of the archive or the folder."""
+    """Yield (name, text) of the files of one part whose name matches, from the archive or folder."""
     if path.is_dir():
         root = path if path.name == "aclImdb" else path / "aclImdb"
         try:
@@ -160,22 +160,22 @@ def _members(path: Path, part: str, wanted: tuple[re.Pattern[str], ...]) -> Iter
         with tarfile.open(path, "r:*") as archive:
             for member in archive:
                 name = member.name.removeprefix("./")
-                # The other part is only skipped over; gzip cannot seek.
+                # The other part is skipped, but read: gzip cannot seek.
                 if not name.startswith(f"aclImdb/{part}/") or not any(pattern.match(name) for pattern in wanted):
                     continue
                 if (content := archive.extractfile(member)) is not None:
                     yield name, content.read().decode("utf-8")
-            # Damage may look like the end to tarfile; gzip's checksum comes last, and is compared when all is read.
+            # To tarfile, damage may look like the end. Reading everything makes gzip compare its checksum.
             while archive.fileobj is not None and archive.fileobj.read(1 << 20):
                 continue
     except (OSError, tarfile.TarError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}. Fetch it by: python -m training.data fetch") from error
+        raise DataError(f"cannot read {path}: {error}. Fetch it with: python -m training.data fetch") from error
 
 
 def fetch(target: Path, url: str = ARCHIVE_URL, size: int = ARCHIVE_BYTES, sha1: str = ARCHIVE_SHA1) -> None:
-    """Download the archive to ``target``, resuming what an earlier try left; check size and SHA-1.
+    """Download the archive to ``target``, resuming a partial download; check size and SHA-1.
 
-    Raises DataError when the result is not the published file; it is then removed.
+    Raises DataError if the result is not the published file. The file is then removed.
     """
     if target.exists() and _is_archive(target, size, sha1):
         return
@@ -183,13 +183,13 @@ def fetch(target: Path, url: str = ARCHIVE_URL, size: int = ARCHIVE_BYTES, sha1:
     target.parent.mkdir(parents=True, exist_ok=True)
     have = partial.stat().st_size if partial.exists() else 0
     if have > size:
-        partial.unlink()  # No beginning of the archive: another file's leftover.
+        partial.unlink()  # Not a part of this archive: it is too long.
         have = 0
     if have < size:
         _download(url, partial, have, size)
     if not _is_archive(partial, size, sha1):
         partial.unlink()
-        raise DataError(f"what {url} sent is not the published archive (size or SHA-1 differ); try again")
+        raise DataError(f"the file from {url} is not the published archive (size or SHA-1 differ); try again")
     partial.replace(target)
 
 
@@ -197,7 +197,7 @@ def _is_archive(path: Path, size: int, sha1: str) -> bool:
     if path.stat().st_size != size:
         return False
     with path.open("rb") as file:
-        # The published checksum of this archive is a SHA-1; it guards against a broken transfer, not an attacker.
+        # The published checksum is a SHA-1. It protects against a broken transfer, not against an attacker.
         return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest() == sha1
 
 
@@ -206,7 +206,7 @@ def _download(url: str, partial: Path, have: int, size: int) -> None:
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             if response.status != 206:
-                have = 0  # The server sends the whole file, whatever was asked for.
+                have = 0  # The server ignores the range and sends the whole file.
             with (
                 partial.open("ab" if have else "wb") as file,
                 tqdm(total=size, initial=have, unit="B", unit_scale=True, desc="fetch") as progress,
@@ -214,10 +214,10 @@ def _download(url: str, partial: Path, have: int, size: int) -> None:
                 while chunk := response.read(1 << 20):
                     progress.update(file.write(chunk))
             if response.length:
-                # http.client takes an early end for the end: what came so far must not be thrown away for it.
+                # http.client does not report a connection that ended early. Keep the partial file and report it.
                 raise ConnectionError(f"the connection ended {response.length} bytes early")
     except (OSError, http.client.HTTPException) as error:
-        raise DataError(f"cannot fetch {url}: {error}. What came so far is kept; run it again to resume") from error
+        raise DataError(f"cannot fetch {url}: {error}. The partial file is kept; run again to resume") from error
 
 
 def describe(reviews: Iterable[Review]) -> dict[str, object]:
@@ -236,7 +236,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.data", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     fetching = commands.add_parser("fetch", help="download the official archive (84 MB), with resume and checksum")
-    packing = commands.add_parser("pack", help="write the training part alone, to carry to another machine")
+    packing = commands.add_parser("pack", help="write only the training part, to copy to another machine")
     packing.add_argument("--output", type=Path, default=Path("data/training_part.tar.xz"), help="(%(default)s)")
     info = commands.add_parser("info", help="print the counts of each split as JSON")
     for command in (fetching, packing, info):

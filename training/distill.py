@@ -1,10 +1,10 @@
-"""Have a teacher rate texts: rated and unrated reviews, their beginnings, single sentences.
+"""Let a teacher rate texts: rated and unrated reviews, their beginnings, and single sentences.
 
-``python -m training.distill --teacher runs/teacher/checkpoint --output runs/soft/teacher`` writes a file for every
-1,000 texts as soon as they are rated, and goes on where it was stopped when the same command is given again. A teacher
-is a checkpoint of ``training.teacher`` or ``training.finetune``, what serving loads, or ``tf-idf``. ``training.blend``
-makes one set of labels of several teachers', and ``training.finetune --soft-labels`` learns from it (distillation:
-Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
+``python -m training.distill --teacher runs/teacher/checkpoint --output runs/soft/teacher`` writes a file after every
+1,000 texts. The same command continues a run that was stopped. A teacher is a checkpoint of ``training.teacher`` or
+``training.finetune``, an exported checkpoint, or ``tf-idf``. ``training.blend`` combines the labels of several
+teachers, and ``training.finetune --soft-labels`` learns from them (distillation: Hinton et al. 2015, "Distilling the
+Knowledge in a Neural Network").
 """
 
 import argparse
@@ -46,11 +46,11 @@ TFIDF: Final = "tf-idf"
 _FOLDS = 4
 
 Rater = Callable[[Sequence[TextName]], Floats]
-"""Probabilities [texts, 8] of the texts of these names."""
+"""Returns probabilities [texts, 8] of the texts with these names."""
 
 
 def rater(teacher: str, library: Library, validation_share: float) -> Rater:
-    """The teacher in a folder, or TF-IDF. Raises CheckpointError, InitError."""
+    """Load the teacher from a folder, or fit TF-IDF. Raises CheckpointError, InitError."""
     if teacher == TFIDF:
         return _tfidf(library, validation_share)
     folder = Path(teacher)
@@ -79,9 +79,9 @@ def rater(teacher: str, library: Library, validation_share: float) -> Rater:
 
 
 def _tfidf(library: Library, validation_share: float) -> Rater:
-    """TF-IDF that never rates a film that it learned from: what it says of those is all but their ratings.
+    """TF-IDF that never rates a film that it was fitted on, where it would almost repeat the known ratings.
 
-    It is fitted once for each fold of the training films, on the others and their beginnings.
+    It is fitted once for each fold of the training films, on reviews and beginnings of the other folds.
     """
     train = [review for review in library.rated.values() if not in_validation(review.film, validation_share)]
     fitted = [
@@ -117,14 +117,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--teacher", required=True, help=f"folder, or {TFIDF}")
     parser.add_argument("--output", type=Path, default=Path("runs/soft/teacher"), help="folder (%(default)s)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="in this order (default: all)")
-    parser.add_argument("--parts", type=int, help="only so many first parts of each kind: a random sample")
+    parser.add_argument("--parts", type=int, help="rate only the first parts of each kind, this many: a random sample")
     parser.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
     options = parser.parse_args(argv)
     try:
         library = Library(options.data)
         weights = None if options.teacher == TFIDF else Path(options.teacher) / WEIGHTS_FILE
         if weights and not weights.is_file():
-            raise DataError(f"{options.teacher} holds no {WEIGHTS_FILE}")
+            raise DataError(f"{options.teacher} has no {WEIGHTS_FILE}")
         described = {"name": options.teacher, "sha256": sha256_of(weights)} if weights else {"name": TFIDF}
         command = shlex.join(["python", "-m", "training.distill", *(argv if argv is not None else sys.argv[1:])])
         begin_folder(options.output, {"teacher": described, "command": command})

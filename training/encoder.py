@@ -1,4 +1,4 @@
-"""Any sequence classifier of Hugging Face with our eight labels: loaded, and its texts encoded."""
+"""Loads any Hugging Face sequence classifier with our eight labels, and encodes texts for it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,16 +24,16 @@ _PAD_TO = 8
 
 
 class TextEncoder:
-    """Texts to token ids. A text longer than ``max_tokens`` keeps its head and its tail."""
+    """Encodes texts to token ids. A text longer than ``max_tokens`` keeps its head and its tail."""
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int, head_share: float, pad_id: int) -> None:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self.tokenizer, self.pad_id, self.max_tokens = tokenizer, pad_id, max_tokens
-        # Of nothing, a tokenizer makes the tokens at the ends: the first stands before a text, the others behind it.
+        # An empty text gives the special tokens: the first one goes before a text, the others after it.
         ends = tokenizer.encode("").ids
         if not ends:
-            raise InitError("the tokenizer puts no token at the beginning of a text that could be classified")
+            raise InitError("the tokenizer adds no special token at the beginning, at which a text could be classified")
         self._start, self._end = ends[:1], ends[1:]
         self._room = max_tokens - len(ends)
         self._head = int(self._room * head_share)
@@ -47,9 +47,9 @@ class TextEncoder:
 
 
 def load_encoder(init: str, hidden_dropout: float = 0.0, attention_dropout: float = 0.0) -> tuple[Any, Tokenizer]:
-    """Return a classifier with eight labels and its tokenizer, from a folder or by a hub name. Raises InitError.
+    """Return a classifier with eight labels and its tokenizer, from a folder or a hub name. Raises InitError.
 
-    Only safetensors are read. A head of other labels gives way to a new one; the encoder must be there whole.
+    Only safetensors are read. A head with other labels is replaced by a new one; the encoder must be complete.
     """
     try:
         config = AutoConfig.from_pretrained(init, id2label=ID2LABEL, label2id=LABEL2ID)
@@ -67,7 +67,7 @@ def load_encoder(init: str, hidden_dropout: float = 0.0, attention_dropout: floa
         prefix = f"{model.base_model_prefix}."
         fresh = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
         if lost := [name for name in fresh if name.startswith(prefix) and ".pooler." not in name]:
-            raise InitError(f"{init!r} holds no whole encoder: {len(lost)} weights such as {lost[0]} are missing")
+            raise InitError(f"the encoder of {init!r} is incomplete: {len(lost)} weights such as {lost[0]} are missing")
         if isinstance(model, MPNetForSequenceClassification):
             fuse(model)
         if (Path(init) / TOKENIZER_FILE).is_file():
@@ -75,19 +75,19 @@ def load_encoder(init: str, hidden_dropout: float = 0.0, attention_dropout: floa
         return model.float(), AutoTokenizer.from_pretrained(init, use_fast=True).backend_tokenizer
     except InitError:
         raise
-    except Exception as error:  # The errors of transformers, tokenizers and safetensors share no base of their own.
-        raise InitError(f"no classifier {init!r}: {one_line(error)}") from error
+    except Exception as error:  # Errors of transformers, tokenizers and safetensors have no common base class.
+        raise InitError(f"cannot load a classifier from {init!r}: {one_line(error)}") from error
 
 
 def collate(encoded: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """Pad to ids [texts, width] and what of them is text, [texts, width], both int64."""
+    """Pad to ids [texts, width] and a mask [texts, width] that is 1 at tokens, both int64."""
     ids, lengths = pad(encoded, pad_id, _PAD_TO)
     return ids, (torch.arange(ids.shape[1]) < lengths[:, None]).long()
 
 
 @torch.inference_mode()
 def rate_texts(model: Any, encoder: TextEncoder, texts: Sequence[str]) -> Floats:
-    """Probabilities [texts, 8], in batches of like length and of about as many tokens."""
+    """Return probabilities [texts, 8], computed in batches of similar length and number of tokens."""
     model.eval()
     encoded = [encoder.encode(text) for text in texts]
     order = sorted(range(len(texts)), key=lambda index: len(encoded[index]))

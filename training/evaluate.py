@@ -1,4 +1,4 @@
-"""Judge a checkpoint as it is served: whole reviews, their beginnings, typing, and short texts of our own.
+"""Evaluate a checkpoint as it is served: whole reviews, their beginnings, typing, and short texts of our own.
 
 ``python -m training.evaluate --data ARCHIVE --split test --competitor --output metrics.json`` writes all figures.
 """
@@ -45,21 +45,21 @@ from training.stability import stability_metrics
 
 PROGRESS_PERCENT: Final = tuple(range(10, 101, 10))
 FLOAT_TOKENS: Final = (8, 32, 128)
-"""Beginnings at which int8 is set against float, beside the whole text."""
+"""Lengths of beginnings for the comparison of int8 with float32; whole texts are compared too."""
 DEFAULT_CHECKPOINT: Final = Path("model_core/checkpoints/starcast-electra-6x384")
 
 READ_REVIEWS: Final = 2_000
-"""Reviews of the split, at most, whose legibility is found: that takes no model."""
+"""Maximum number of reviews whose legibility is computed, which needs no model."""
 
 _BATCH = 16
 
 
 @dataclass(frozen=True)
 class Scope:
-    """How much of a split is judged beyond the whole reviews; 0 leaves a part out."""
+    """Numbers of reviews for the evaluations besides whole reviews; 0 skips one."""
 
     prefixes: int = 2_000
-    """Reviews whose beginnings are judged."""
+    """Reviews whose beginnings are rated."""
     typed: int = 50
     """Reviews that are typed key by key."""
 
@@ -83,7 +83,7 @@ def evaluate(classifier: Classifier, tokenizer: Tokenizer, reviews: Sequence[Rev
 
 
 def judge_whole(whole: Floats, reviews: Sequence[Review]) -> dict[str, Any]:
-    """The figures of whole reviews; ``whole`` are their predictions [reviews, 8]."""
+    """Return the figures of whole reviews; ``whole``: their predictions [reviews, 8]."""
     stars = _stars(reviews)
     stated = np.array([review.states_rating for review in reviews])
     return {
@@ -101,7 +101,7 @@ def judge_whole(whole: Floats, reviews: Sequence[Review]) -> dict[str, Any]:
 def judge_beginnings(
     classifier: Classifier, tokenizer: Tokenizer, sample: Sequence[Review], whole: Floats
 ) -> dict[str, Any]:
-    """The figures of beginnings; ``whole`` are the predictions [reviews, 8] of the same reviews, already made."""
+    """Return the figures of beginnings; ``whole``: the known predictions [reviews, 8] of the whole reviews."""
     stars = _stars(sample)
     by_tokens = {
         str(tokens): predict(
@@ -135,7 +135,7 @@ def _stars(reviews: Sequence[Review]) -> Integers:
 def against_float(
     served: Classifier, exact: Classifier, tokenizer: Tokenizer, reviews: Sequence[Review]
 ) -> dict[str, Any]:
-    """What int8 costs: both models on the same whole reviews and beginnings of ``FLOAT_TOKENS`` tokens.
+    """Compare int8 with float32 on the same whole reviews and beginnings of ``FLOAT_TOKENS`` tokens.
 
     ``agreement`` is the share of texts with the same most probable class; the differences are of the expected stars.
     """
@@ -160,7 +160,7 @@ def against_float(
 
 
 def against_tfidf(model: dict[str, Any], competitor: dict[str, Any]) -> dict[str, Any]:
-    """By how much the model's accuracy is above the competitor's, at each length of the prefix curve."""
+    """Return the model's accuracy minus the competitor's, at each length of the prefix curve."""
     ahead = {
         tokens: metrics["accuracy"] - competitor["prefix"][tokens]["accuracy"]
         for tokens, metrics in model["prefix"].items()
@@ -170,7 +170,7 @@ def against_tfidf(model: dict[str, Any], competitor: dict[str, Any]) -> dict[str
 
 
 def predict(classifier: Classifier, texts: Sequence[str], title: str) -> Floats:
-    """Rate texts through the very classifier that serves; probabilities [texts, 8]."""
+    """Return probabilities [texts, 8] from the classifier that serving uses."""
     rows: list[tuple[float, ...]] = []
     with tqdm(total=len(texts), desc=title, mininterval=1, disable=None) as bar:
         for start in range(0, len(texts), _BATCH):
@@ -242,7 +242,7 @@ def _judge(options: argparse.Namespace) -> dict[str, Any]:
     split = load_split(options.data, options.split, options.validation_share)
     reviews = spread(split, options.limit) if options.limit else split
     classifier = load_classifier(options.checkpoint, options.backend, options.threads)
-    # Loaded before the long work, so that what is missing is told at once.
+    # Loaded first, so that missing files are reported before the long work.
     exact = load_classifier(options.checkpoint, "torch", options.threads) if options.float_reviews else None
     tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
     tokenizer.no_truncation()
@@ -272,14 +272,14 @@ def _judge(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def tidy_json(result: dict[str, Any]) -> str:
-    """The JSON object as a file: indented, with each list of numbers on one line."""
+    """Return indented JSON with each list of numbers on one line."""
     text = json.dumps(_rounded(result), indent=2)
-    # No line break stands within a JSON string, so what is matched is a list.
+    # JSON strings contain no line breaks, so only lists match.
     return re.sub(r"(?<=\[)\n[^\[\]{}]*(?=\])", lambda match: " ".join(match[0].split()), text) + "\n"
 
 
 def _rounded(value: Any) -> Any:
-    """Five digits: at 25,000 texts the third is noise already."""
+    """Round to five digits: with 25,000 texts the third one is noise already."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -288,7 +288,7 @@ def _rounded(value: Any) -> Any:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures for people: a row for each kind of text."""
+    """Return a table of the figures, with a row for each kind of text."""
     rows = {name: result[name] for name in ("full", "stated_rating", "no_stated_rating") if result[name]}
     rows |= {f"first {tokens} tokens": metrics for tokens, metrics in result.get("prefix", {}).items()}
     rows |= {f"first {percent} %": metrics for percent, metrics in result.get("progress", {}).items()}

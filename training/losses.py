@@ -1,4 +1,4 @@
-"""What fine-tuning minimises. Targets are distributions [texts, 8]: a rating, or what a teacher says."""
+"""Losses of fine-tuning. Targets are distributions [texts, 8]: a rating, or a teacher's prediction."""
 
 import torch
 from torch import Tensor
@@ -9,11 +9,11 @@ from model_core.labels import NUM_LABELS
 def td_targets(logits: Tensor, reads: Tensor, counted: Tensor, targets: Tensor, lookahead_tokens: float) -> Tensor:
     """Targets [texts, reads, 8] of beginnings, by temporal consistency (TC-lambda: Maystre et al. 2025).
 
-    The target of a beginning mixes what the model itself says a little later with the text's own target,
-    z_t = w z_{t+1} + (1 - w) p_{t+1}, where w falls with the tokens between the two: (1 - 1/lookahead)^gap. So a
-    beginning is asked for what can be known soon, not for what only the end tells. 0 asks for the end at once.
+    The target of a beginning mixes the model's own prediction a little later with the target of the text: z_t = w
+    z_{t+1} + (1 - w) p_{t+1}, where w = (1 - 1/lookahead)^gap for a gap in tokens. So a beginning learns what can be
+    known soon, not what only the end of the text says. With 0 all beginnings get the target of the text.
 
-    ``logits`` [texts, reads, 8] and ``reads`` [texts, reads] (positions) count up to each text's last read, where
+    ``logits`` [texts, reads, 8] and ``reads`` [texts, reads] (positions) are valid up to each text's last read, where
     ``counted`` [texts, reads] is true.
     """
     if not lookahead_tokens:
@@ -25,7 +25,7 @@ def td_targets(logits: Tensor, reads: Tensor, counted: Tensor, targets: Tensor, 
         gap = reads[:, step] - reads[:, step - 1]
         weight = ((1 - 1 / lookahead_tokens) ** gap)[:, None]
         mixed = weight * later + (1 - weight) * probabilities[:, step]
-        # A read that does not count belongs to no text: the target of a text begins at its own last read.
+        # Reads that do not count are padding: start from the text's target at its last read.
         later = torch.where(counted[:, step, None], mixed, targets)
         result.append(later)
     return torch.stack(result[::-1], dim=1)
@@ -34,7 +34,7 @@ def td_targets(logits: Tensor, reads: Tensor, counted: Tensor, targets: Tensor, 
 def rating_loss(logits: Tensor, targets: Tensor, ordinal_weight: float) -> Tensor:
     """Cross-entropy [...] of logits [..., 8] against distributions of the same shape, plus an ordinal term.
 
-    The ordinal term punishes probability by its distance from the target in classes (OLL: Castagnos et al. 2022,
+    The ordinal term penalises probability by its distance from the target in classes (OLL: Castagnos et al. 2022,
     "A Simple Log-based Loss Function for Ordinal Text Classification").
     """
     logits = logits.float()
@@ -50,8 +50,8 @@ def rating_loss(logits: Tensor, targets: Tensor, ordinal_weight: float) -> Tenso
 def beginnings_loss(losses: Tensor, counted: Tensor, blocks_weight: float) -> Tensor:
     """Mean over texts of losses [texts, reads].
 
-    The last read of each text weighs 1 - ``blocks_weight``, the mean of its earlier ones ``blocks_weight``; of a text
-    with one read only, that read weighs all.
+    The last read of each text has the weight 1 - ``blocks_weight``, and the mean of its earlier ones ``blocks_weight``.
+    A text with only one read has all its weight there.
     """
     earlier = counted[:, 1:]
     last = counted & ~torch.cat([earlier, torch.zeros_like(counted[:, :1])], dim=1)

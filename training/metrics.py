@@ -1,4 +1,4 @@
-"""What a set of predicted distributions is worth. Probabilities are [texts, 8] in class order, stars [texts]."""
+"""Metrics of predicted distributions. Probabilities are [texts, 8] in class order, stars [texts]."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,9 +21,9 @@ Integers = NDArray[np.int64]
 def rating_metrics(probabilities: Floats, stars: Integers) -> dict[str, float]:
     """All figures of one set of texts.
 
-    ``within_one`` counts neighbouring classes, so 4 and 7 are neighbours; ``mae`` and ``rmse`` are in real stars, of
-    the expected value, so there 4 and 7 are three apart. ``binary_accuracy`` asks for 7 stars or more. ``qwk`` is 0
-    where one rating is all that occurs, which leaves it undefined.
+    ``within_one`` counts neighbouring classes, so 4 and 7 are neighbours. ``mae`` and ``rmse`` are errors of the
+    expected stars, so 4 and 7 are three apart. ``binary_accuracy`` is for 7 stars or more. ``qwk`` is 0 if only one
+    rating occurs, which leaves it undefined.
     """
     classes = classes_of(stars)
     predicted = probabilities.argmax(axis=1)
@@ -44,12 +44,12 @@ def rating_metrics(probabilities: Floats, stars: Integers) -> dict[str, float]:
 
 
 def metrics_with_intervals(probabilities: Floats, stars: Integers) -> dict[str, Any]:
-    """All figures of one set of texts, and under ``intervals`` what ``bootstrap_intervals`` says of them."""
+    """All figures of one set of texts, and their ``bootstrap_intervals`` under ``intervals``."""
     return {**rating_metrics(probabilities, stars), "intervals": bootstrap_intervals(probabilities, stars)}
 
 
 def classes_of(stars: Integers) -> Integers:
-    """Class 0 to 7 of each number of stars."""
+    """Return the classes, 0 to 7, of these stars."""
     return np.array([CLASS_OF_STARS[int(value)] for value in stars])
 
 
@@ -59,7 +59,7 @@ def expected_stars(probabilities: Floats) -> Floats:
 
 
 def contributions(probabilities: Floats, stars: Integers) -> dict[str, Floats]:
-    """What each text [texts] adds to the figures that are means over texts."""
+    """Return the contribution of each text [texts] to the figures that are means over texts."""
     classes = classes_of(stars)
     predicted = probabilities.argmax(axis=1)
     positive = probabilities[:, FIRST_POSITIVE_CLASS:].sum(axis=1) > 0.5
@@ -76,14 +76,14 @@ def contributions(probabilities: Floats, stars: Integers) -> dict[str, Floats]:
 def bootstrap_intervals(probabilities: Floats, stars: Integers) -> dict[str, list[float]]:
     """95 % intervals, [low, high], of the figures that are means over texts.
 
-    Percentiles over ``RESAMPLES`` draws of as many texts with replacement (Efron and Tibshirani 1993). The draws
-    depend on nothing but the number of texts, so two models on the same texts are judged on the same draws.
+    Percentiles over ``RESAMPLES`` draws of as many texts with replacement (Efron and Tibshirani 1993). The draws depend
+    only on the number of texts, so two models on the same texts get the same draws.
     """
     each = contributions(probabilities, stars)
     values = np.column_stack(list(each.values()))
     count = len(values)
     generator = np.random.default_rng(_BOOTSTRAP_SEED)
-    # How often a text is drawn is all that its mean needs: one product for a draw, and no copies of the texts.
+    # A mean needs only how often each text is drawn: one product per draw, and no copies of the texts.
     means = [
         np.bincount(generator.integers(count, size=count), minlength=count) @ values / count for _ in range(RESAMPLES)
     ]
@@ -92,7 +92,7 @@ def bootstrap_intervals(probabilities: Floats, stars: Integers) -> dict[str, lis
 
 
 def confusion(probabilities: Floats, stars: Integers) -> list[list[int]]:
-    """Counts of texts, 8 rows of true classes by 8 columns of predicted ones."""
+    """Return counts of texts [8, 8]: true classes by predicted classes."""
     cells = classes_of(stars) * NUM_LABELS + probabilities.argmax(axis=1)
     counts: list[list[int]] = np.bincount(cells, minlength=NUM_LABELS**2).reshape(NUM_LABELS, NUM_LABELS).tolist()
     return counts
@@ -101,7 +101,7 @@ def confusion(probabilities: Floats, stars: Integers) -> list[list[int]]:
 def reliability(
     probabilities: Floats, classes: Integers, bins: int = ECE_BINS
 ) -> dict[str, list[int] | list[float | None]]:
-    """What a reliability diagram shows: texts, mean confidence and accuracy of each bin, None where there is no text.
+    """Return the data of a reliability diagram: texts, mean confidence and accuracy of each bin; None in empty bins.
 
     The confidence is the probability of the most probable class. Bins are of equal width.
     """
@@ -116,10 +116,10 @@ def reliability(
 
 
 def pooled_calibration(by_length: Mapping[str, Floats], stars: Integers) -> dict[str, Any]:
-    """Calibration of the same texts at several lengths [texts, 8]: of each length, and of all predictions as one set.
+    """Calibration of the same texts at several lengths [texts, 8]: of each length, and of all predictions pooled.
 
-    Each length weighs the same in the pool. Gaps of opposite sign at two lengths can cancel out there, so the ECE of
-    each length stands beside it.
+    All lengths have the same weight in the pool. Gaps of opposite sign at two lengths can cancel out there, so each
+    length has its own ECE too.
     """
     pool = np.concatenate(list(by_length.values()))
     classes = classes_of(stars)
@@ -134,7 +134,7 @@ def pooled_calibration(by_length: Mapping[str, Floats], stars: Integers) -> dict
 
 
 def quadratic_kappa(classes: Integers, predicted: Integers) -> float:
-    """Agreement [texts] beyond chance, by the squares of the distances in classes; 0 where all is one class."""
+    """Agreement beyond chance, weighted by the squared distance in classes; 0 if there is only one class."""
     if len(np.unique(np.concatenate([classes, predicted]))) < 2:
         return 0.0
     return float(cohen_kappa_score(classes, predicted, labels=range(NUM_LABELS), weights="quadratic"))
@@ -148,9 +148,9 @@ def expected_calibration_error(probabilities: Floats, classes: Integers, bins: i
 
 
 def _binned(probabilities: Floats, classes: Integers, bins: int) -> tuple[Integers, Floats, Floats]:
-    """Bin, confidence, and 1 where the most probable class is the right one: each [texts]."""
+    """Return bin, confidence, and 1 if the most probable class is right, each [texts]."""
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == classes).astype(np.float64)
-    # Bins are open below and closed above, so that a confidence of 1 falls into the last.
+    # Bins include their upper end, so that a confidence of 1 is in the last one.
     which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     return which, confidence, right

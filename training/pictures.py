@@ -1,4 +1,4 @@
-"""The style that all pictures of the docs share, and how they are written."""
+"""The style of all pictures in the docs, and how they are written."""
 
 import io
 from pathlib import Path
@@ -14,7 +14,7 @@ WIDTH: Final = 9.0
 """Inches; drawn at ``_DPI``."""
 _DPI: Final = 160
 
-# The font is one that matplotlib brings along: the pictures are the same everywhere.
+# The font comes with matplotlib, so that pictures are the same on all machines.
 STYLE: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
@@ -39,7 +39,7 @@ STYLE: Final[dict[str, Any]] = {
 
 
 def write_png(figure: Figure, path: Path) -> None:
-    """Write a PNG of 64 colours: a third of the size, and no difference to the eye. It names no date and no program."""
+    """Write a PNG with 64 colours: a third of the size, no visible difference. It has no date or program in it."""
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=_DPI)
     path.parent.mkdir(parents=True, exist_ok=True)

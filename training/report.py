@@ -1,4 +1,4 @@
-"""Draw what ``training.evaluate`` found: prefix curve, reliability, confusion, flicker.
+"""Draw the results of ``training.evaluate``: prefix curve, reliability, confusion, flicker.
 
 ``python -m training.report METRICS.json --output docs/images`` writes four PNG pictures.
 """
@@ -26,11 +26,11 @@ _COMPETITORS = {"tfidf_prefix": ("TF-IDF, also trained on beginnings", ORANGE), 
 
 
 class ReportError(Exception):
-    """There are no figures to draw, or not all of them."""
+    """Figures to draw are missing."""
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """Read what ``training.evaluate --output`` wrote. Raises ReportError where a picture's figures are missing."""
+    """Read the output of ``training.evaluate --output``. Raises ReportError if figures are missing."""
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         _ = metrics["confusion"], metrics["model"]["name"], metrics["split"]
@@ -42,14 +42,14 @@ def read_metrics(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ReportError(f"{path} is not JSON: {error}") from error
     except KeyError as error:
-        raise ReportError(f"{path} has no {error}, so it is old or not whole. {_cure(path)}") from error
+        raise ReportError(f"{path} has no {error}, so it is old or incomplete. {_cure(path)}") from error
     except (AttributeError, TypeError) as error:
-        raise ReportError(f"{path} does not hold what training.evaluate writes. {_cure(path)}") from error
+        raise ReportError(f"{path} was not written by training.evaluate. {_cure(path)}") from error
     return dict(metrics)
 
 
 def _cure(path: Path) -> str:
-    return f"Make it by: python -m training.evaluate --split test --competitor --output {path}"
+    return f"Create it with: python -m training.evaluate --split test --competitor --output {path}"
 
 
 def draw(metrics: Metrics, folder: Path) -> list[Path]:
@@ -68,11 +68,11 @@ def draw(metrics: Metrics, folder: Path) -> list[Path]:
 
 
 def prefix_curve(metrics: Metrics) -> Figure:
-    """Accuracy by the tokens that are typed, whole reviews last, with the 95 % interval as a band."""
+    """Accuracy by number of typed tokens, with whole reviews last and 95 % intervals as bands."""
     figure = Figure(figsize=(WIDTH, 5.2))
     axes = figure.subplots()
     lengths = [int(tokens) for tokens in metrics["prefix"]]
-    # The whole review stands one step after the longest beginning, as if the axis went on.
+    # Whole reviews are drawn one step after the longest beginning.
     places = np.log2([*lengths, 2 * lengths[-1]])
     for name, colour, figures in _series(metrics):
         points = [*figures["prefix"].values(), figures["full"]]
@@ -104,10 +104,10 @@ def prefix_curve(metrics: Metrics) -> Figure:
 
 
 def reliability_diagram(metrics: Metrics) -> Figure:
-    """Accuracy by confidence, of whole reviews and of all beginnings as one set, above how often each occurs."""
+    """Accuracy by confidence, for whole reviews and all beginnings together, above a histogram of the confidence."""
     figure = Figure(figsize=(WIDTH, 5.4))
     grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(4, 1))
-    # The competitor that saw whole reviews only is left out: three lines on one diagonal cannot be told apart.
+    # Without the competitor fitted only on whole reviews: three lines near one diagonal cannot be told apart.
     judged = [series for series in _series(metrics) if series[0] != _COMPETITORS["tfidf"][0]]
     columns = (("Whole reviews", "full"), ("Beginnings of all lengths", "all_prefixes"))
     for column, (title, part) in enumerate(columns):
@@ -134,18 +134,18 @@ def reliability_diagram(metrics: Metrics) -> Figure:
 
 
 def _reliability_line(axes: Axes, bins: Mapping[str, list[Any]], colour: str, label: str) -> None:
-    # A bin of a thousandth of the ratings is all noise, yet would draw the eye.
+    # A bin with a thousandth of the ratings is only noise.
     kept = [index for index, count in enumerate(bins["count"]) if 1_000 * count > sum(bins["count"])]
     counts = np.array([bins["count"][index] for index in kept])
     confidence = [bins["confidence"][index] for index in kept]
     accuracy = [bins["accuracy"][index] for index in kept]
     axes.plot(confidence, accuracy, color=colour, linewidth=1.5, label=label)
-    # The area of a dot is its share of the ratings.
+    # The area of a dot shows its share of the ratings.
     axes.scatter(confidence, accuracy, s=6 + 300 * counts / counts.sum(), color=colour, linewidth=0, clip_on=False)
 
 
 def confusion_matrix(metrics: Metrics) -> Figure:
-    """Of the whole reviews with each true rating, the share that each rating is given to."""
+    """The confusion matrix of whole reviews: for each true rating, the shares of predicted ratings."""
     counts = np.array(metrics["confusion"])
     totals = counts.sum(axis=1)
     shares = counts / np.maximum(totals, 1)[:, None]
@@ -159,7 +159,7 @@ def confusion_matrix(metrics: Metrics) -> Figure:
                 column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center",
                 color="white" if dark else INK, weight="bold" if row == column else "normal",
             )  # fmt: skip
-    # Between the negative and the positive ratings, where a mistake weighs most.
+    # The line between negative and positive ratings, where mistakes matter most.
     for line in (axes.axhline, axes.axvline):
         line(FIRST_POSITIVE_CLASS - 0.5, color=INK, linewidth=1)
     axes.spines[:].set_visible(False)
@@ -172,7 +172,7 @@ def confusion_matrix(metrics: Metrics) -> Figure:
 
 
 def flicker(metrics: Metrics) -> Figure:
-    """How much the rating moves from key to key, beside its accuracy: a constant would be perfectly calm."""
+    """How much the rating moves from key to key, next to its accuracy: a constant would never move."""
     series = [(name, colour, figures["typing"]) for name, colour, figures in _series(metrics)]
     figure = Figure(figsize=(WIDTH, 4.6))
     flips, moves, curve = figure.subplots(1, 3, width_ratios=(1, 1, 2.2))
@@ -189,7 +189,7 @@ def flicker(metrics: Metrics) -> Figure:
         axes.spines["left"].set_visible(False)
         axes.set_title(title)
         axes.margins(y=0.12)
-        # Room for three bars, so that one alone is no wall.
+        # Width for three bars, so that a single bar does not fill the axes.
         axes.set_xlim(len(series) / 2 - 2, len(series) / 2 + 1)
     for name, colour, typing in series:
         by_key = typing["accuracy_by_key"]
@@ -213,7 +213,7 @@ def flicker(metrics: Metrics) -> Figure:
 
 
 def _series(metrics: Metrics) -> Iterator[tuple[str, str, Metrics]]:
-    """Name, colour and figures: the model first, then the competitors that were judged."""
+    """Return name, colour and figures of the model and then of the competitors."""
     yield metrics["model"]["name"], BLUE, metrics
     judged = metrics.get("competitor", {})
     for key, (name, colour) in _COMPETITORS.items():
@@ -234,7 +234,7 @@ def _percents(value: float, _: float) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
-    parser.add_argument("metrics", type=Path, metavar="METRICS.json", help="what training.evaluate --output wrote")
+    parser.add_argument("metrics", type=Path, metavar="METRICS.json", help="file written by training.evaluate --output")
     parser.add_argument("--output", type=Path, default=Path("docs/images"), help="folder of the pictures (%(default)s)")
     options = parser.parse_args(argv)
     try:

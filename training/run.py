@@ -1,4 +1,4 @@
-"""What every training run keeps in its folder: what it was (``run.json``), and the state to resume from."""
+"""The folder of a training run: its description (``run.json``), and the state to resume from."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ _INDEX = "state.json"
 
 
 def describe_run(program: str, config: Any, **data: object) -> dict[str, Any]:
-    """Options, command, commit and versions; ``data`` says what was read."""
+    """Return options, command, commit and versions; ``data`` describes the training data."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     return {
         "config": dataclasses.asdict(config),
@@ -39,9 +39,9 @@ def describe_run(program: str, config: Any, **data: object) -> dict[str, Any]:
 
 
 def begin_run(run: Path, described: Mapping[str, Any], free_to_change: tuple[str, ...]) -> None:
-    """Write ``run.json``. Raises ConfigError where the folder holds the state of another run, which would be mixed.
+    """Write ``run.json``. Raises ConfigError if the folder has the state of a different run.
 
-    Options that are free to change do not make it another run.
+    Options in ``free_to_change`` may differ.
     """
     path = run / "run.json"
     if path.exists() and (run / "state").exists():
@@ -51,13 +51,13 @@ def begin_run(run: Path, described: Mapping[str, Any], free_to_change: tuple[str
         if before["train"] != described["train"]:
             changed.append("data")
         if changed:
-            raise ConfigError(f"{run} holds a run with another {', '.join(changed)}: give another --run, or remove it")
+            raise ConfigError(f"{run} has a run with another {', '.join(changed)}: choose another --run, or remove it")
     run.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
 def open_log(run: Path, step: int) -> TextIO:
-    """Open ``log.jsonl`` to go on from ``step``; what a killed run wrote beyond is taken out."""
+    """Open ``log.jsonl`` to append after ``step``. Later lines, from a killed run, are removed."""
     path = run / "log.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     kept = [line for line in lines if _step_of(line) <= step]
@@ -66,7 +66,7 @@ def open_log(run: Path, step: int) -> TextIO:
 
 
 def _step_of(line: str) -> float:
-    """The step of a line of the log; a line that was cut off by a kill is of none that is kept."""
+    """Return the step of a line of the log; infinity for an incomplete line of a killed run."""
     try:
         return int(json.loads(line)["step"])
     except ValueError:
@@ -74,7 +74,7 @@ def _step_of(line: str) -> float:
 
 
 def state_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Trained weights and moments by name; a weight that several modules share comes once."""
+    """Return trained weights and moments by name. A weight shared by several modules occurs once."""
     tensors = {
         f"model.{name}": parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad
     }
@@ -85,7 +85,7 @@ def state_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> d
 
 @torch.no_grad()
 def restore(model: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what ``state_tensors`` gave."""
+    """Restore the tensors from ``state_tensors``."""
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             parameter.copy_(tensors[f"model.{name}"])
@@ -100,11 +100,11 @@ def restore(model: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: M
 def save_pieces(folder: Path, tensors: Mapping[str, Tensor], progress: object, piece_bytes: int) -> None:
     """Write tensors as files of at most ``piece_bytes`` (0: one file) and an index that names them.
 
-    The index is replaced last and at once, so that a run killed while saving keeps the older state whole.
+    The index is replaced last and atomically, so that a run killed while saving keeps its older state.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = {path.name for path in folder.glob("*.safetensors")}
-    # Files that the index in force may name are never written over.
+    # Files of the current index are never overwritten.
     turn = "b" if any(name.startswith("a-") for name in _listed(folder)) else "a"
     names = []
     for number, piece in enumerate(_pieces(tensors, piece_bytes), start=1):
@@ -120,13 +120,13 @@ def save_pieces(folder: Path, tensors: Mapping[str, Tensor], progress: object, p
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until a file is on the disk: a machine that stops must not leave an index of files that are not."""
+    """Flush a file to the disk: after a crash of the machine, the index must not name missing files."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def load_pieces(folder: Path) -> tuple[dict[str, Tensor], Any] | None:
-    """Return the tensors and the progress that ``save_pieces`` wrote; None where there are none."""
+    """Return the tensors and the progress written by ``save_pieces``; None if there are none."""
     if not (folder / _INDEX).exists():
         return None
     index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))

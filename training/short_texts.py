@@ -1,4 +1,4 @@
-"""Judge a checkpoint on texts of our own: single sentences, stated ratings, openings, and what it cannot read."""
+"""Evaluate a checkpoint on short texts of our own: single sentences, stated ratings, openings, and illegible texts."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,13 +13,13 @@ from training.data import Review
 from training.sets import Half, first_words, of_length, read_kinds, read_lines
 
 READABLE: Final = ("readable", "neutral", "opinions")
-"""Sets of texts that can be read."""
+"""Sets of legible texts."""
 ILLEGIBLE_WORDS: Final = (3, 10, 40)
 BEGINNING_WORDS: Final = (3, 5, 10, 40)
 OPENINGS_A_REVIEW: Final = 4
 TYPED_KEYS: Final = 40
 INFORMATION: Final = (0.05, 0.1, 0.12, 0.15, 0.2, 0.25)
-"""Thresholds that are tried where one is chosen."""
+"""Thresholds to try when choosing one."""
 
 _NUMBERS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _BATCH: Final = 16
@@ -28,7 +28,7 @@ _BATCH: Final = 16
 def judge_short_texts(
     classifier: Classifier, tokenizer: TextTokenizer, reviews: Sequence[Review], half: Half
 ) -> dict[str, Any]:
-    """All figures but those of openings. Of ``reviews``, and their beginnings, only the legibility is found."""
+    """Return all figures except for openings. ``reviews`` and their beginnings are only used for legibility."""
     thresholds = classifier.info.states
     return {
         "sentences": judge_sentences(classifier, half),
@@ -39,7 +39,7 @@ def judge_short_texts(
 
 
 def judge_sentences(classifier: Classifier, half: Half) -> dict[str, Any]:
-    """Single sentences with an opinion: the share whose side is found."""
+    """Single sentences with an opinion: the share whose side is predicted right."""
     texts = read_kinds("opinions", half)
     right = [
         (positive_probability(row) > 0.5) == (side == "positive")
@@ -50,7 +50,7 @@ def judge_sentences(classifier: Classifier, half: Half) -> dict[str, Any]:
 
 
 def judge_stated_ratings(classifier: Classifier) -> dict[str, Any]:
-    """Bare ratings of 1 to 10 in forty wordings: the share whose expected stars are at most one away."""
+    """Stated ratings of 1 to 10 in forty wordings: the share with expected stars at most one away."""
     wordings = read_lines("stated_ratings")
     error: dict[str, list[float]] = {}
     for stars, word in enumerate(_NUMBERS, start=1):
@@ -67,7 +67,7 @@ def judge_stated_ratings(classifier: Classifier) -> dict[str, Any]:
 
 
 def judge_openings(classifier: Classifier, reviews: Sequence[Review]) -> dict[str, Any]:
-    """How far a few words in front that say nothing move the expected stars of whole reviews."""
+    """Measure how much a few empty words at the start move the expected stars of whole reviews."""
     openings = read_lines("openings")
     moves: list[float] = []
     for number, review in enumerate(reviews):
@@ -86,7 +86,7 @@ def judge_openings(classifier: Classifier, reviews: Sequence[Review]) -> dict[st
 def judge_legibility(
     tokenizer: TextTokenizer, threshold: float, reviews: Sequence[Review], half: Half
 ) -> dict[str, Any]:
-    """Shares of illegible texts that are found, and of readable ones that are wrongly flagged."""
+    """Return the shares of illegible texts that are found, and of legible texts that are wrongly flagged."""
 
     def flagged(texts: Sequence[str]) -> list[bool]:
         read = (tokenizer.encode(text).legible for text in texts)
@@ -113,7 +113,7 @@ def judge_legibility(
 
 
 def judge_no_opinion(classifier: Classifier, threshold: float, half: Half) -> dict[str, Any]:
-    """The share of texts with the state ``no_opinion``, by kind; and what other thresholds of information would say."""
+    """Return the share of texts with the state ``no_opinion``, by kind, and the shares at other thresholds."""
     neutral, opinions = read_kinds("neutral", half), read_kinds("opinions", half)
     told = {
         kind: np.array([information(row, classifier.info.prior) for row in _rate(classifier, listed)])

@@ -1,8 +1,8 @@
-"""Soft labels: what teachers make of texts, in files that name each text and hold none.
+"""Soft labels: ratings by teachers, in files that name the texts but do not contain them.
 
-A text is a part of a review of the training part: folder and number of the review, offset and length in characters.
-A file has the names and the probabilities of up to some thousand texts, and a digest over the texts themselves, so that
-labels of other texts are never taken for these.
+The name of a text is folder and number of a review of the training part, and offset and length in characters. A file
+has the names and probabilities of about a thousand texts, and a digest over the texts, so that labels of other texts
+are detected.
 """
 
 import hashlib
@@ -26,11 +26,11 @@ from training.metrics import Floats
 from training.spans import sentences
 
 FOLDERS: Final = ("neg", "pos", "unsup")
-"""The folders of the training part; a name has an index into them."""
+"""The folders of the training part. Names have an index into this list."""
 
 Kind = Literal["rated", "unrated", "rated-beginnings", "unrated-beginnings", "sentences"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-"""Whole reviews with and without a rating, a random beginning of each, and single sentences of those without."""
+"""Whole reviews with and without a rating, a random beginning of each, and single sentences of unrated reviews."""
 
 PART_TEXTS: Final = 1000
 SENTENCES: Final = 100_000
@@ -47,20 +47,20 @@ class TextName(NamedTuple):
     folder: int
     """Index into ``FOLDERS``."""
     number: int
-    """Number of the review; in ``unsup``, its place by number."""
+    """Number of the review; in ``unsup``, its index in the order of the numbers."""
     offset: int
     chars: int
 
 
 class Library:
-    """The reviews of the training part by name. Raises DataError where the data cannot be read."""
+    """The reviews of the training part by name. Raises DataError if the data cannot be read."""
 
     def __init__(self, data: Path) -> None:
         self.rated = {(int(review.stars > 5), review.number): review for review in read_reviews(data, "train")}
         self.unrated = read_unlabelled(data)
 
     def text(self, name: TextName) -> str:
-        """The text of that name. Raises DataError where there is none."""
+        """Return the text with this name. Raises DataError if there is none."""
         try:
             if FOLDERS[name.folder] == "unsup":
                 whole = self.unrated[name.number]
@@ -71,12 +71,12 @@ class Library:
         return whole[name.offset : name.offset + name.chars]
 
     def review(self, name: TextName) -> Review | None:
-        """The rated review that a text is a part of; None if it has no rating."""
+        """Return the rated review that contains a text; None if it has no rating."""
         return self.rated.get((name.folder, name.number))
 
 
 def texts_to_rate(library: Library, kind: Kind) -> list[TextName]:
-    """All texts of a kind in an order drawn once and for all, so that the first of them are a fair sample."""
+    """Return all texts of a kind in a fixed random order, so that the first ones are a random sample."""
     rng = random.Random(f"{_SEED} {kind}")
     if kind in ("rated", "rated-beginnings"):
         whole = [TextName(*name, 0, len(review.text)) for name, review in library.rated.items()]
@@ -106,12 +106,12 @@ class SoftLabels:
 
 
 def part_path(folder: Path, kind: Kind, part: int) -> Path:
-    """File of one part of a kind."""
+    """Return the path of one part of a kind."""
     return folder / f"{kind}-{part:03}.safetensors"
 
 
 def write_soft_labels(path: Path, labels: SoftLabels, library: Library) -> None:
-    """Write one file, all at once, with probabilities in float16."""
+    """Write one file atomically, with probabilities in float16."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     tensors = {
@@ -126,7 +126,7 @@ def read_soft_labels(path: Path, library: Library) -> SoftLabels:
     """Read a file, or all files of a folder in the order of their names. Raises DataError."""
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if not files:
-        raise DataError(f"{path} holds no soft labels: make them by training.distill")
+        raise DataError(f"{path} has no soft labels: create them with training.distill")
     read = [_read_file(file, library) for file in files]
     return SoftLabels(
         [name for labels in read for name in labels.names], np.concatenate([labels.probabilities for labels in read])
@@ -140,19 +140,20 @@ def _read_file(path: Path, library: Library) -> SoftLabels:
             probabilities: Floats = file.get_tensor("probabilities").astype(np.float64)
             written = file.metadata()["texts_sha256"]
     except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise DataError(f"{path} holds no soft labels of training.distill: {one_line(error)}") from error
+        raise DataError(f"{path} has no soft labels of training.distill: {one_line(error)}") from error
     listed = [TextName(*row) for row in names.tolist()]
     if written != _digest(listed, library):
-        raise DataError(f"{path} holds soft labels of other texts: make it again by training.distill")
-    # What float16 rounds off is put back, so that each row sums to 1.
+        raise DataError(f"{path} has soft labels of other texts: create it again with training.distill")
+    # Normalise again after the rounding to float16, so that each row sums to 1.
     return SoftLabels(listed, probabilities / probabilities.sum(axis=1, keepdims=True))
 
 
 def with_soft(train: Sequence[Review], labels: SoftLabels, library: Library, weight: float) -> TrainingTexts:
-    """Rated reviews and what teachers make of texts.
+    """Combine rated reviews with soft labels.
 
-    The target of a rated review that teachers have rated whole is theirs by ``weight``, and its rating for the rest.
-    All other texts follow, whole reviews first; none of a rated review that is not among these, such as a held-out one.
+    The target of a rated review with a soft label is that label by ``weight``, and its rating for the rest. The other
+    texts follow, whole reviews first. Texts of rated reviews that are not in ``train``, such as held-out ones, are left
+    out.
     """
     data = TrainingTexts.of(train)
     targets = data.targets.clone()
@@ -185,9 +186,9 @@ def _digest(names: Iterable[TextName], library: Library) -> str:
 
 
 def begin_folder(folder: Path, provenance: dict[str, object]) -> None:
-    """Note who rates, and refuse a folder that holds what another teacher said. Raises DataError."""
+    """Write down the teacher. Raises DataError if the folder has labels of another teacher."""
     path = folder / _PROVENANCE
     if path.exists() and (found := json.loads(path.read_text(encoding="utf-8"))["teacher"]) != provenance["teacher"]:
-        raise DataError(f"{folder} holds what another teacher says ({found}): give another --output, or remove it")
+        raise DataError(f"{folder} has labels of another teacher ({found}): choose another --output, or remove it")
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Parts of reviews that are rated by themselves: whole reviews, random beginnings, single sentences."""
+"""Parts of reviews to rate: whole reviews, random beginnings, and single sentences."""
 
 import re
 from typing import Final, NamedTuple
 
 SENTENCE_WORDS: Final = (5, 30)
-"""Fewest and most words of a sentence that is taken: shorter ones say little, longer ones are often no sentence."""
+"""Minimum and maximum words of a sentence: shorter ones say little, longer ones are often not single sentences."""
 
 _END = re.compile(r"""[.!?]+["'’”)\]]*(?=\s)|(?=<br)""")
 _BREAKS = re.compile(r"(?:\s|<br\s*/?>)*")
@@ -15,12 +15,12 @@ class Span(NamedTuple):
 
     review: int
     offset: int
-    """Characters before it."""
+    """Offset in characters."""
     chars: int
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
-    """Offset and length, in characters, of the sentences of 5 to 30 words; line breaks end a sentence too."""
+    """Return offset and length, in characters, of sentences of 5 to 30 words. A line break ends a sentence too."""
     found = []
     start = _skip_breaks(text, 0)
     for end in [*(match.end() for match in _END.finditer(text)), len(text)]:

@@ -1,7 +1,7 @@
-"""How calmly the rating moves while somebody types: every keystroke of a review is rated, half-typed words included.
+"""How stable the rating is while typing: every keystroke of a review is rated, with half-typed words.
 
-The figures follow the literature on incremental processing (Baumann et al. 2011): a constant is perfectly stable, so
-accuracy stands beside them.
+The metrics follow the literature on incremental processing (Baumann et al. 2011). A constant would be perfectly stable,
+so accuracy is measured too.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from training.data import Review
 
 MAX_KEYSTROKES: Final = 300
 KEY_BINS: Final = (10, 20, 40, 80, 160, MAX_KEYSTROKES)
-"""Last keystrokes of the stretches whose accuracy is told apart."""
+"""Ends of the ranges of keystrokes for which the accuracy is given."""
 
 
 def stability_metrics(classifier: Classifier, reviews: Sequence[Review]) -> dict[str, Any]:
-    """Type the first ``MAX_KEYSTROKES`` characters of each review, rating after each.
+    """Type the first ``MAX_KEYSTROKES`` characters of each review, and rate after each.
 
-    ``flips_per_100_keys`` counts changes of the most probable class; ``edit_overhead`` is the share of them that a
-    rating which goes straight to its end would not need; ``correction_time`` the share of the keystrokes after
-    which the class stays; ``move_per_key`` the mean change of the expected stars; ``accuracy_by_key`` the accuracy
-    over the keystrokes up to each of ``KEY_BINS``, after the one before.
+    ``flips_per_100_keys``: changes of the most probable class. ``edit_overhead``: the share of them that is not needed
+    to reach the final class. ``correction_time``: the share of keystrokes after which the class no longer changes.
+    ``move_per_key``: the mean change of the expected stars. ``accuracy_by_key``: the accuracy over the keystrokes of
+    each range of ``KEY_BINS``.
     """
     flips = needless = 0
     moves: list[float] = []

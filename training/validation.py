@@ -1,4 +1,4 @@
-"""A look on the way: how a model in training does on the held-out films, whole reviews and beginnings."""
+"""Evaluation during training, on whole reviews and beginnings of the held-out films."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ _BATCH = 32
 def predict_probabilities(
     model: ElectraForSequenceClassification, tokenizer: TextTokenizer, texts: Sequence[str], config: CheckpointConfig
 ) -> Floats:
-    """Probabilities [texts, 8] before any temperature, in batches of like length."""
+    """Return probabilities [texts, 8] without temperature, computed in batches of similar length."""
     training = model.training
     model.eval()
     encoded = [tokenizer.encode(text).input_ids for text in texts]
@@ -42,7 +42,7 @@ def validation_figures(
     reviews: Sequence[Review],
     config: CheckpointConfig,
 ) -> dict[str, float]:
-    """Accuracy and NLL of whole reviews, and their means over beginnings of ``PREFIX_TOKENS`` tokens."""
+    """Return accuracy and NLL of whole reviews, and their means over beginnings of ``PREFIX_TOKENS`` tokens."""
     stars = np.array([review.stars for review in reviews])
     whole = [review.text for review in reviews]
     texts = [whole, *([first_tokens(pieces, text, tokens) for text in whole] for tokens in PREFIX_TOKENS)]

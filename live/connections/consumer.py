@@ -1,4 +1,4 @@
-"""What all WebSocket consumers share: accepting, refusing, admitting, counting what is wrong. Nothing here waits."""
+"""The base of all WebSocket consumers: accepts, admits or refuses, charges messages, and counts errors."""
 
 import logging
 import secrets
@@ -32,7 +32,7 @@ _NO_LAYER = "none"
 
 
 class SocketConsumer(AsyncWebsocketConsumer):
-    """Channels' consumer without what a socket of keystrokes must not depend on: channel layer and database."""
+    """Channels' consumer without channel layer and database: a keystroke must not depend on them."""
 
     channel_layer_alias = _NO_LAYER
     closed = False
@@ -42,7 +42,7 @@ class SocketConsumer(AsyncWebsocketConsumer):
         self.session_id = secrets.token_urlsafe(9)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve the connection until it ends. What its task, or one started from it, logs names the session."""
+        """Serve the connection until it ends. Log records of its task, and of tasks started from it, have its id."""
         session_id.set(self.session_id)
         try:
             await super().__call__(scope, receive, send)
@@ -72,24 +72,24 @@ class SocketConsumer(AsyncWebsocketConsumer):
         try:
             await super().send(text_data, bytes_data, close)
         except Disconnected:
-            # The client left a moment ago, and Daphne has not told us yet.
+            # The client has just disconnected, and Daphne has not reported it yet.
             self.closed = True
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close, once; what still comes from the client is then read by nobody."""
+        """Close once. Later messages of the client are ignored."""
         if not self.closed:
             self.closed = True
             await super().close(code, reason)
 
     async def accept_offered(self) -> bool:
-        """Accept, echoing our subprotocol if it is offered. Returns whether this client can speak with us."""
+        """Accept, and echo our subprotocol if it is offered. Returns whether the client supports it."""
         offered = without_keys(self.scope["subprotocols"])
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         return SUBPROTOCOL in offered or not offered
 
     async def refuse(self, error: ProtocolError) -> None:
         """Send an error, then close: a browser can see neither a refused handshake nor the reason of a close."""
-        # Also asked for by tasks that serve all connections, where no context names the session.
+        # May be called by tasks that serve all connections, without the session in their context.
         logger.info("refused: %s", error.code, extra={"code": error.code, "session_id": self.session_id})
         await self.report(error)
         await self.close(FOLLOWING_CLOSE[error.code])
@@ -106,7 +106,7 @@ class SocketConsumer(AsyncWebsocketConsumer):
 
 
 class AdmittedConsumer(SocketConsumer):
-    """One client that must be let in, counts as a connection, is greeted, and pays for what it sends."""
+    """A connection that is admitted, counted, greeted, and charged for its messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class AdmittedConsumer(SocketConsumer):
         self._greeted_at: float | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve the connection until it ends, in whatever way, and leave nothing behind."""
+        """Serve the connection until it ends in any way, then clean up."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -126,13 +126,13 @@ class AdmittedConsumer(SocketConsumer):
 
     @property
     def address(self) -> str:
-        """Where the client is: what limits count by."""
+        """The client's network address, by which limits count."""
         return network_of(self.scope["client"][0]) if self.scope.get("client") else ""
 
     async def admit(self) -> Engine | None:
-        """Accept the connection and let the client in, or refuse it. Returns the engine that serves it, None if none.
+        """Accept the connection, then admit or refuse the client. Returns its engine, or None if it was refused.
 
-        Whoever is let in is to be greeted.
+        The caller greets an admitted client.
         """
         speaks_our_version = await self.accept_offered()
         try:
@@ -155,21 +155,21 @@ class AdmittedConsumer(SocketConsumer):
         return None
 
     def charge_connection(self) -> None:
-        """Pay for connecting, as for a message. Raises ProtocolError beyond the rate.
+        """Charge for the connection as for a message. Raises ProtocolError above the rate.
 
-        It comes before the key is looked up, so that trying keys, and coming and going, have a price.
+        This comes before the key is checked, so that guessing keys and reconnecting are limited too.
         """
         if wait_s := admissions.bill(self.address, self.limits).spend(1):
             raise beyond_rate("too many connections in a short time; slow down", wait_s)
 
     def count_in(self, key: str | None = None) -> None:
-        """Count as a connection of the address and the key until the end. Raises ProtocolError where it is full."""
+        """Count as a connection of the address and the key until the end. Raises ProtocolError above the limits."""
         self._admission = admissions.enter(self.address, self.limits, key)
         if self._admission is None:
             raise ProtocolError("server_full", "too many connections; try again later")
 
     async def greet(self, engine: Engine, is_busy: Callable[[], bool]) -> None:
-        """Send the greeting, and have the client's silence noticed from now on, but for while it ``is_busy``."""
+        """Send the greeting. From now on the client may be idle too long, except while it ``is_busy``."""
         self._idle = IdleTimer(self.limits.idle_timeout_s, is_busy, self._leave_idle)
         live_sockets.add(self)
         sessions.inc()
@@ -178,14 +178,14 @@ class AdmittedConsumer(SocketConsumer):
         await self.tell(session_created(self.session_id, engine.info, self.limits))
 
     def heard(self) -> None:
-        """Note that the client is there."""
+        """Note that the client sent something."""
         if self._idle is not None:
             self._idle.heard()
 
     def charge(self, texts: int = 1) -> float:
-        """Pay for one frame, or for several texts where it is as much work: 0, or the seconds to wait.
+        """Charge for one frame, or for as many texts as it is worth. Returns 0, or the seconds to wait.
 
-        Whatever comes costs, also what turns out wrong.
+        Invalid frames are charged too.
         """
         wait_s = self._admission.spend(texts) if self._admission is not None else 0.0
         self._refused = max(0, self._refused + (1 if wait_s else -1))
@@ -196,7 +196,7 @@ class AdmittedConsumer(SocketConsumer):
         self._malformed = 0
 
     async def answer_error(self, error: ProtocolError) -> None:
-        """Report what is wrong with a message, and close once there is too much of it."""
+        """Report an error in a message; close after too many."""
         await self.report(error)
         if error.malformed:
             self._malformed += 1
@@ -208,12 +208,12 @@ class AdmittedConsumer(SocketConsumer):
             )
 
     async def leave(self, closing: SessionClosing, within_s: float) -> None:
-        """Announce the end, and close."""
+        """Announce the close, and close."""
         await self.tell(closing)
         await self.close(CLOSE_GOING_AWAY)
 
     async def end(self) -> None:
-        """Leave nothing behind."""
+        """Clean up."""
         key_watch.remove(self._on_key_revoked)
         live_sockets.discard(self)
         if self._idle is not None:
@@ -229,4 +229,4 @@ class AdmittedConsumer(SocketConsumer):
         await self.refuse(ProtocolError("key_invalid", "this key was revoked"))
 
     async def _leave_idle(self) -> None:
-        await self.refuse(ProtocolError("idle", f"nothing came for {self.limits.idle_timeout_s} seconds"))
+        await self.refuse(ProtocolError("idle", f"the client sent nothing for {self.limits.idle_timeout_s} seconds"))

@@ -1,4 +1,4 @@
-"""Notices when nothing was heard of a client for long."""
+"""Finds clients that have sent nothing for too long."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,7 +8,7 @@ from model_core.tasks import spawn
 
 
 class IdleTimer:
-    """Calls ``on_idle`` once, when ``heard`` was not called for ``timeout_s`` and ``is_busy`` says no. For 0 never."""
+    """Calls ``on_idle`` once ``heard`` was not called for ``timeout_s`` and ``is_busy()`` is False. 0 means never."""
 
     def __init__(
         self, timeout_s: float, is_busy: Callable[[], bool], on_idle: Callable[[], Coroutine[Any, Any, None]]
@@ -18,7 +18,7 @@ class IdleTimer:
         self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
-        # One timer that is set anew when it fires: setting one at every message would cost more than the message.
+        # The timer is set again only when it fires: setting it at every message would cost more than the message.
         self._timer = self._loop.call_later(timeout_s, self._look) if timeout_s else None
 
     def heard(self) -> None:
@@ -26,7 +26,7 @@ class IdleTimer:
         self._heard_at = self._loop.time()
 
     def stop(self) -> None:
-        """Call nobody any more."""
+        """Never call ``on_idle`` from now on."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,1 +1,1 @@
-"""What goes over the wire: the classes of every message, and the table of errors."""
+"""The protocol: a class for each message, and the table of errors."""

@@ -1,4 +1,4 @@
-"""What a client may send: one class for each message, and what parses them."""
+"""Messages from clients: one class each, and their parsers."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -17,16 +17,18 @@ class TextUpdate(ClientMessageBase):
     """The whole text so far."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"type": "text.update", "seq": 17, "text": "A slow start, but what an endi"}]}
+        json_schema_extra={
+            "examples": [{"type": "text.update", "seq": 17, "text": "A slow start, but a wonderful endi"}]
+        }
     )
 
     type: Literal["text.update"]
     seq: Seq
-    text: Annotated[Text, Field(description="The whole text, not what was added to it")]
+    text: Annotated[Text, Field(description="The whole text, not only what was added")]
 
 
 class Flush(ClientMessageBase):
-    """Answer again for the newest text, marked as final."""
+    """Ask for a final answer to the newest text, without waiting for ``min_interval_ms``."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "flush", "seq": 17}]})
 
@@ -35,7 +37,7 @@ class Flush(ClientMessageBase):
 
 
 class Explain(ClientMessageBase):
-    """Ask for what words and sentences of the text ``seq`` contribute."""
+    """Ask what the words and sentences of the text ``seq`` contribute."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "explain", "seq": 17}]})
 
@@ -44,17 +46,17 @@ class Explain(ClientMessageBase):
 
 
 class SessionOptions(BaseModel):
-    """What a client may choose for its connection."""
+    """Options of a connection."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     min_interval_ms: Annotated[int, Field(strict=True, ge=0, le=MAX_INTERVAL_MS)] = Field(
-        default=0, description="Milliseconds from one prediction to the next at the least"
+        default=0, description="Minimum time between two predictions, in milliseconds"
     )
 
 
 class SessionUpdate(ClientMessageBase):
-    """Choose anew; options that are not named stay as they are."""
+    """Change options; options left out do not change."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"type": "session.update", "session": {"min_interval_ms": 100}}]}
@@ -65,7 +67,7 @@ class SessionUpdate(ClientMessageBase):
 
 
 class Cancel(ClientMessageBase):
-    """Forget the text that waits, and an explanation; a text that is being rated is still answered."""
+    """Cancel the waiting text and any explanation. A text that is already being rated is still answered."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "cancel"}]})
 
@@ -78,7 +80,7 @@ class Ping(ClientMessageBase):
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "ping", "id": "a"}]})
 
     type: Literal["ping"]
-    id: Annotated[Text, Field(max_length=128, description="Comes back in the pong")] = ""
+    id: Annotated[Text, Field(max_length=128, description="Returned in the pong")] = ""
 
 
 class Close(ClientMessageBase):
@@ -91,7 +93,7 @@ class Close(ClientMessageBase):
 
 ClientMessage = TextUpdate | Flush | Explain | SessionUpdate | Cancel | Ping | Close | RoomOpen | RoomClose
 WatcherMessage = Ping | Close
-"""What those may send who watch: nothing that says anything."""
+"""Messages from watchers."""
 
 _CLIENT_MESSAGES: Final[TypeAdapter[ClientMessage]] = TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")])
 _WATCHER_MESSAGES: Final[TypeAdapter[WatcherMessage]] = TypeAdapter(
@@ -106,7 +108,7 @@ _Message = TypeVar("_Message")
 
 
 def parse_client_message(frame: str | None, limits: Limits) -> ClientMessage:
-    """Parse one frame of a typist, None for a binary one. Raises ProtocolError, with the ``seq`` where there is one."""
+    """Parse one frame of a typist; None is a binary one. Raises ProtocolError, with the ``seq`` if the text has one."""
     message = _parse(frame, limits, _CLIENT_MESSAGES, _CLIENT_TYPES)
     if isinstance(message, TextUpdate):
         check_length(message.text, limits, message.seq)
@@ -114,7 +116,7 @@ def parse_client_message(frame: str | None, limits: Limits) -> ClientMessage:
 
 
 def parse_watcher_message(frame: str | None, limits: Limits) -> WatcherMessage:
-    """Parse one frame of somebody who watches, None for a binary one. Raises ProtocolError."""
+    """Parse one frame of a watcher; None is a binary one. Raises ProtocolError."""
     return _parse(frame, limits, _WATCHER_MESSAGES, _WATCHER_TYPES)
 
 

@@ -1,4 +1,4 @@
-"""The table of errors and the table of close codes. Everything else that is said of them is made from these two."""
+"""The tables of errors and close codes. Schemas and descriptions are generated from them."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -32,7 +32,7 @@ ErrorCode = Literal[
     "room_full",
     "storage_unavailable",
 ]
-"""The keys of ``ERRORS``, for type checkers and for the schemas of the messages; a test holds both equal."""
+"""The keys of ``ERRORS``, for type checkers and for the schemas of the messages. A test checks that they are equal."""
 
 CLOSE_ASKED_FOR: Final = 1000
 CLOSE_GOING_AWAY: Final = 1001
@@ -65,25 +65,25 @@ CLOSE_MEANINGS: Final[dict[int, str]] = {
     CLOSE_UNKNOWN_PATH: "There is no WebSocket at this path.",
     CLOSE_ROOM_ENDED: "There is no such room, or it has ended.",
 }
-"""Every code that the server closes a WebSocket with."""
+"""All codes with which the server closes a WebSocket."""
 
 FIRST_FINAL_CLOSE: Final = 4500
-"""From here up the same client would be refused again."""
+"""With this code or a higher one, reconnecting is no use: the client would be refused again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """What there is to know of an error code."""
+    """The properties of an error code."""
 
     meaning: str
     status: int | None = None
     """HTTP status; None for an error that only a WebSocket sends."""
     close: int | None = None
-    """The close code that follows, where the server closes at all; some of these errors close only on connecting."""
+    """The close code, if the server closes after this error. Some errors close only while connecting."""
     retryable: bool = False
-    """Whether the same may succeed a little later."""
+    """Whether the same message may succeed later."""
     malformed: bool = False
-    """Whether the message itself was wrong, rather than its time or its size."""
+    """Whether the message itself was invalid, not only its time or size."""
     over_websocket: bool = True
     """False for an error that only HTTP sends."""
 
@@ -146,11 +146,11 @@ ERRORS: Final[dict[ErrorCode, ErrorKind]] = {
 }
 
 STATUS: Final = {code: kind.status for code, kind in ERRORS.items() if kind.status is not None}
-"""HTTP status of the errors that HTTP sends."""
+"""HTTP status codes by error code."""
 FOLLOWING_CLOSE: Final = {code: kind.close for code, kind in ERRORS.items() if kind.close is not None}
-"""Close code of the errors after which the server may close."""
+"""Close codes by error code."""
 
 
 def comes_back(close_code: int) -> bool:
-    """Whether a client should connect again after this close, unless it asked for the close itself."""
+    """Whether a client should reconnect after this close code."""
     return close_code != CLOSE_ASKED_FOR and close_code < FIRST_FINAL_CLOSE

@@ -1,4 +1,4 @@
-"""The messages that HTTP has and the WebSocket has not: several texts at once, and the model when asked for."""
+"""Messages of the HTTP API only: several texts at once, and the description of the model."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
@@ -12,7 +12,7 @@ from model_core.classifier import ModelInfo
 from model_core.labels import STARS
 
 MAX_TEXTS: Final = 64
-"""Texts of one request."""
+"""Maximum number of texts in one request."""
 
 
 class PredictOne(BaseModel):
@@ -47,7 +47,7 @@ class PredictMany(BaseModel):
 
 ONE: Final = "one text"
 MANY: Final = "many texts"
-"""Tags of the two kinds of request, which no field is called."""
+"""Tags of the two kinds of request. They differ from all field names, so that an error's location is clear."""
 
 
 def _kind(content: Any) -> str:
@@ -60,7 +60,7 @@ PredictRequest = Annotated[Annotated[PredictOne, Tag(ONE)] | Annotated[PredictMa
 class ExplainRequest(BaseModel):
     """One text to explain."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "A slow start, but what an ending!"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "A slow start, but a wonderful ending."}]})
 
     text: Text = Field(description="The whole text")
 
@@ -72,18 +72,18 @@ class Ratings(BaseModel):
 
 
 class Model(BaseModel):
-    """The model, what its probabilities stand for, and what may be sent."""
+    """The model, its labels, and the limits."""
 
-    labels: tuple[int, ...] = Field(default=STARS, description="The stars that the probabilities stand for, in order")
-    prior: tuple[float, ...] = Field(description="How often each label occurs in the training data")
+    labels: tuple[int, ...] = Field(default=STARS, description="The stars of the probabilities, in order")
+    prior: tuple[float, ...] = Field(description="Frequency of each label in the training data")
     model: ModelDescription
     states: States = Field(description="Thresholds of `state`")
-    limits: dict[str, int] = Field(description="What may be sent, in the units of the names")
+    limits: dict[str, int] = Field(description="Limits, in the units of their names")
     offset_unit: Literal["unicode_code_point"] = "unicode_code_point"
 
 
 def model_reply(info: ModelInfo, limits: Limits) -> Model:
-    """Describe the model that answers."""
+    """Describe the current model."""
     return Model(
         prior=info.prior,
         model=ModelDescription(**{name: getattr(info, name) for name in ModelDescription.model_fields}),

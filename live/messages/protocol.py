@@ -1,6 +1,6 @@
-"""What all of ``starcast.v1`` shares, over WebSocket and HTTP: fields, the error object, the rating itself.
+"""What WebSocket and HTTP share in ``starcast.v1``: fields, the error object, and the rating.
 
-``client_messages`` and ``server_messages`` hold the messages. docs/protocol.md is the contract in words.
+The messages are in ``client``, ``server``, ``rooms`` and ``http``. docs/protocol.md describes them.
 """
 
 import json
@@ -21,11 +21,11 @@ from model_core.text import replace_surrogates
 
 SUBPROTOCOL: Final = "starcast.v1"
 MAX_SEQ: Final = 2**53 - 1
-"""The largest integer that every JSON reader keeps exact."""
+"""The largest integer that every JSON reader represents exactly."""
 
 
 class ProtocolError(Exception):
-    """A message that cannot be honoured; the connection goes on. ``param`` names the field at fault."""
+    """A message that is answered by an error; the connection stays open. ``param`` names the invalid field."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class ProtocolError(Exception):
 
     @property
     def malformed(self) -> bool:
-        """Whether the message itself was wrong, rather than its time or its size."""
+        """Whether the message itself was invalid, not only its time or size."""
         return ERRORS[self.code].malformed
 
 
@@ -57,31 +57,31 @@ Seq = Annotated[int, Field(strict=True, ge=0, le=MAX_SEQ, description="Number of
 
 
 class ClientMessageBase(BaseModel):
-    """Anything that a client sends."""
+    """Base of all messages from clients."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class ServerMessage(BaseModel):
-    """Anything that is sent."""
+    """Base of all messages from the server."""
 
-    # What has a default is always sent all the same, but for what is None.
+    # Fields with a default are always sent, except None.
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     def encode(self) -> str:
-        """JSON text of one frame; fields without a value are left out."""
+        """JSON text of one frame, without the fields that are None."""
         return self.model_dump_json(exclude_none=True)
 
 
 class Rating(BaseModel):
-    """What the model makes of one text; the same over WebSocket, HTTP and the command line."""
+    """The rating of one text; the same over WebSocket, HTTP and the command line."""
 
     model_config = ConfigDict(frozen=True)
 
     probabilities: tuple[float, ...] = Field(description="One for each label; they sum to 1")
     stars: int = Field(description="The most probable rating")
     expected_stars: float = Field(description="Mean of the distribution")
-    interval: tuple[int, int] = Field(description="Stars that hold the central 80 % of the probability")
+    interval: tuple[int, int] = Field(description="First and last star of the central 80 % of the probability")
     positive: float = Field(description="Probability of 7 stars or more")
     tokens: int = Field(description="Tokens of the text that the model read")
     truncated: bool = Field(description="Whether the middle of the text was left out")
@@ -91,27 +91,27 @@ class Rating(BaseModel):
         description="How much of the text the model could read, 0 to 1; left out where its language is not English",
     )
     state: State = Field(
-        description="What it amounts to: nothing that the model can read (`unreadable`), no opinion found "
-        "(`no_opinion`), as likely positive as negative (`either_way`), one side likelier (`leans`) or clear (`says`)"
+        description="Summary: not readable for the model (`unreadable`), no opinion found (`no_opinion`), "
+        "as likely positive as negative (`either_way`), one side likelier (`leans`) or clear (`says`)"
     )
 
 
 class SpanBody(BaseModel):
     """A word, phrase or sentence of the text."""
 
-    begin: int = Field(description="Its first character, counted in Unicode code points")
-    end: int = Field(description="The character after its last one")
-    weight: float = Field(description="Expected stars of the whole text less those of the text without this part")
-    unit: Unit = Field(description="What it is; a phrase is several neighbouring words")
+    begin: int = Field(description="Start in the text, in Unicode code points")
+    end: int = Field(description="End in the text (exclusive), in Unicode code points")
+    weight: float = Field(description="Expected stars of the whole text minus expected stars without this part")
+    unit: Unit = Field(description="Kind of part; a phrase is several neighbouring words")
 
 
 class Explained(BaseModel):
-    """What the parts of one text contribute to its expected stars; the same over WebSocket and HTTP."""
+    """What each part of one text contributes to its expected stars; the same over WebSocket and HTTP."""
 
     model_config = ConfigDict(frozen=True)
 
     method: str = Field(description="`leave_out`: each part in turn is left out, and the rest is rated")
-    expected_stars: float = Field(description="Mean of the distribution for the whole text")
+    expected_stars: float = Field(description="Expected stars of the whole text")
     spans: tuple[SpanBody, ...] = Field(description="In the order of the text, each sentence before its words")
 
 
@@ -119,12 +119,12 @@ class ErrorBody(BaseModel):
     """What went wrong, for programs (``code``, ``param``, ``seq``, ``retryable``) and for people (``message``)."""
 
     code: ErrorCode = Field(description="What went wrong, for programs")
-    message: str = Field(description="What went wrong, for people; the words may change")
-    param: str | None = Field(default=None, description="The field at fault, where one is")
-    seq: int | None = Field(default=None, description="The text that this is the answer to, where it is one")
-    retryable: bool = Field(description="Whether the same may succeed a little later")
+    message: str = Field(description="What went wrong, for people; the wording may change")
+    param: str | None = Field(default=None, description="The invalid field, if there is one")
+    seq: int | None = Field(default=None, description="Number of the text, if this answers one")
+    retryable: bool = Field(description="Whether the same message may succeed later")
     retry_after_ms: int | None = Field(
-        default=None, description="Milliseconds until the same is within the rate again, where it is `rate_limited`"
+        default=None, description="Milliseconds to wait before trying again; only with `rate_limited`"
     )
 
 
@@ -135,7 +135,7 @@ class ErrorReply(ServerMessage):
 
 
 def check_length(text: str, limits: Limits, seq: int | None = None) -> None:
-    """Raise ProtocolError for a text of too many characters."""
+    """Raise ProtocolError if the text has too many characters."""
     if len(text) > limits.max_chars:
         raise ProtocolError(
             "text_too_long", f"a text may have {limits.max_chars} characters, not {len(text)}", param="text", seq=seq
@@ -143,11 +143,11 @@ def check_length(text: str, limits: Limits, seq: int | None = None) -> None:
 
 
 def load_json(frame: str) -> Any:
-    """Parse JSON whose nesting and numbers are bounded, lone surrogates and all."""
+    """Parse JSON with bounded nesting and numbers. Lone surrogates are allowed. Raises ProtocolError."""
     try:
         return pydantic_core.from_json(frame)
     except ValueError as error:
-        # The fast parser is right to refuse "\ud800", which is no Unicode; half an emoji in JavaScript looks like that.
+        # The fast parser rejects a lone surrogate such as "\ud800", which JavaScript sends for half an emoji.
         if "\\ud" not in frame.lower():
             raise ProtocolError("bad_json", f"not JSON: {error}") from error
     try:
@@ -169,12 +169,12 @@ def error_body(error: ProtocolError) -> ErrorBody:
 
 
 def beyond_rate(message: str, wait_s: float, seq: int | None = None) -> ProtocolError:
-    """What a client is told who has used up its rate, and may come back after a time."""
+    """The error for a client above its rate, which may try again after ``wait_s``."""
     return ProtocolError("rate_limited", message, seq=seq, retry_after_ms=math.ceil(wait_s * 1000))
 
 
 def from_engine_error(error: EngineError, seq: int | None = None) -> ProtocolError:
-    """What a client is told when the engine could not answer."""
+    """The error for a text that the engine could not rate."""
     match error:
         case Overloaded():
             code: ErrorCode = "overloaded"

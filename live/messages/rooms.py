@@ -1,4 +1,4 @@
-"""Messages about rooms, in which others watch a typist: what typists send, and what they and watchers are sent."""
+"""Messages about rooms, in which others watch a typist: from typists, to typists and to watchers."""
 
 from typing import Annotated, Final, Literal
 
@@ -11,18 +11,18 @@ _RANDOM_256_BITS: Final = r"^[A-Za-z0-9_-]{43}$"
 
 
 class RoomOpen(ClientMessageBase):
-    """Let others watch. With the ``secret`` of a room, go on in that room, say after a reconnect."""
+    """Let others watch. With the ``secret`` of a room, continue that room, for example after a reconnect."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "room.open"}]})
 
     type: Literal["room.open"]
     secret: Annotated[str, Field(pattern=_RANDOM_256_BITS)] | None = Field(
-        default=None, description="What `room.opened` gave, to go on in the same room; leave it out for a new one"
+        default=None, description="The secret from `room.opened`, to continue that room; leave it out for a new room"
     )
 
 
 class RoomClose(ClientMessageBase):
-    """Let nobody watch any more."""
+    """End the room."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "room.close"}]})
 
@@ -46,22 +46,22 @@ class RoomOpened(ServerMessage):
     )
 
     type: Literal["room.opened"] = "room.opened"
-    room_id: str = Field(description="For those who watch; nobody can write with it, or guess it")
-    secret: str = Field(description="For the typist alone: it goes on in this room after a reconnect")
-    max_watchers: int = Field(description="So many may watch at once")
+    room_id: str = Field(description="For watchers. It cannot be guessed, and gives no right to write")
+    secret: str = Field(description="For the typist only, to continue this room after a reconnect")
+    max_watchers: int = Field(description="Maximum number of watchers at once")
 
 
 class RoomWatchers(ServerMessage):
-    """How many watch now; sent to the typist whenever that changes."""
+    """The number of watchers, sent to the typist whenever it changes."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "room.watchers", "count": 3}]})
 
     type: Literal["room.watchers"] = "room.watchers"
-    count: int = Field(description="Connections that watch")
+    count: int = Field(description="Number of watching connections")
 
 
 class RoomState(ServerMessage):
-    """What the typist sees: sent to those who watch when they come, and at every change. The newest counts."""
+    """The typist's text and rating, sent to watchers when they connect and at every change. States may be skipped."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -69,15 +69,15 @@ class RoomState(ServerMessage):
             "examples": [
                 {
                     "type": "room.state",
-                    "text": "A slow start, but what an endi",
+                    "text": "A slow start, but a wonderful endi",
                     "is_fresh": True,
                     "is_typist_here": True,
                     "rating": {
-                        "probabilities": [0.01, 0.01, 0.02, 0.05, 0.18, 0.31, 0.19, 0.23],
-                        "stars": 8,
-                        "expected_stars": 8.04,
-                        "interval": [7, 10],
-                        "positive": 0.91,
+                        "probabilities": [0.03, 0.02, 0.03, 0.04, 0.15, 0.26, 0.2, 0.27],
+                        "stars": 10,
+                        "expected_stars": 7.98,
+                        "interval": [4, 10],
+                        "positive": 0.88,
                         "tokens": 9,
                         "truncated": False,
                         "is_prior": False,
@@ -91,7 +91,7 @@ class RoomState(ServerMessage):
 
     type: Literal["room.state"] = "room.state"
     text: str = Field(default="", description="The whole text as it is now")
-    is_fresh: bool = Field(default=False, description="Whether the rating is that of this text, not of an older one")
+    is_fresh: bool = Field(default=False, description="Whether the rating belongs to this text, not to an older one")
     is_typist_here: bool = Field(default=True, description="False while the typist's connection is lost")
     rating: Rating | None = Field(default=None, description="The newest rating, once there is one")
 
@@ -100,12 +100,12 @@ RoomEnd = Literal["closed", "left", "taken"]
 
 
 class RoomClosed(ServerMessage):
-    """The room has ended. A typist's connection goes on; that of a watcher is closed."""
+    """The room has ended. A typist's connection stays open; a watcher's is closed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "room.closed", "reason": "left"}]})
 
     type: Literal["room.closed"] = "room.closed"
     reason: RoomEnd = Field(
-        description="`closed`: the typist closed it. `left`: the typist is gone and did not come back. "
-        "`taken`: another connection with the secret goes on in it"
+        description="`closed`: the typist closed it. `left`: the typist disconnected and did not come back. "
+        "`taken`: another connection uses the room's secret now"
     )

@@ -1,4 +1,4 @@
-"""What the server sends: one class for each message."""
+"""Messages from the server: one class each."""
 
 from dataclasses import asdict
 from typing import Final, Literal
@@ -21,28 +21,28 @@ _ALWAYS_RATED: Final = [name for name in Rating.model_fields if name != "legible
 
 
 class States(BaseModel):
-    """Where one state of a prediction ends and the next begins."""
+    """Thresholds between the states of a prediction."""
 
     legible: float = Field(description="`unreadable` below")
     information: float = Field(
-        description="`no_opinion` below: the Kullback-Leibler divergence from `prior`, in nats, that the text brought"
+        description="`no_opinion` below: Kullback-Leibler divergence of the prediction from `prior`, in nats"
     )
     either_way: float = Field(description="`either_way` up to this probability of the likelier side")
     says: float = Field(description="`says` from this probability of the likelier side; `leans` between the two")
 
 
 class ModelDescription(BaseModel):
-    """The model that answers."""
+    """The current model."""
 
     name: str
     version: str
-    sha256: str = Field(description="Of the weights")
-    backend: str = Field(description="What runs it")
-    max_tokens: int = Field(description="Tokens that it reads of one text; two of them mark beginning and end")
+    sha256: str = Field(description="Digest of the weights")
+    backend: str = Field(description="Software that runs the model")
+    max_tokens: int = Field(description="Maximum length of a text in tokens, including the special tokens")
 
 
 class SessionCreated(ServerMessage):
-    """The first message of every connection: all that a client must know."""
+    """The first message of every connection: model, labels, limits and options."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -55,7 +55,7 @@ class SessionCreated(ServerMessage):
                     "prior": [0.2, 0.09, 0.1, 0.11, 0.1, 0.12, 0.09, 0.19],
                     "model": {
                         "name": "starcast-electra-6x384",
-                        "version": "2025.01.31",
+                        "version": "2026.11.24.2",
                         "sha256": "…",
                         "backend": "onnx",
                         "max_tokens": 512,
@@ -70,34 +70,36 @@ class SessionCreated(ServerMessage):
     )
 
     type: Literal["session.created"] = "session.created"
-    session_id: str = Field(description="Names the connection in logs")
+    session_id: str = Field(description="Identifies the connection in the server's logs")
     protocol: Literal["starcast.v1"] = SUBPROTOCOL
-    labels: tuple[int, ...] = Field(default=STARS, description="The stars that the probabilities stand for, in order")
-    prior: tuple[float, ...] = Field(description="How often each label occurs: the answer to an empty text")
-    model: ModelDescription = Field(description="The model that answers")
+    labels: tuple[int, ...] = Field(default=STARS, description="The stars of the probabilities, in order")
+    prior: tuple[float, ...] = Field(
+        description="Frequency of each label in the training data, and the answer to an empty text"
+    )
+    model: ModelDescription = Field(description="The current model")
     states: States = Field(description="Thresholds of `state`")
     heartbeat_interval_ms: int = Field(
-        default=HEARTBEAT_INTERVAL_MS, description="Silence after which a ping may ask whether the server is there"
+        default=HEARTBEAT_INTERVAL_MS, description="Milliseconds without a message after which a client may send a ping"
     )
-    limits: dict[str, int] = Field(description="What may be sent, in the units of the names")
+    limits: dict[str, int] = Field(description="Limits, in the units of their names")
     offset_unit: Literal["unicode_code_point"] = Field(
-        default="unicode_code_point", description="What counts as a character"
+        default="unicode_code_point", description="Unit of `begin` and `end`"
     )
 
 
 class Timing(BaseModel):
-    """Milliseconds that a text waited, and that the batch it was in took."""
+    """Milliseconds that a text waited, and that its batch took."""
 
-    queue: float = Field(description="Waiting for the model")
-    inference: float = Field(description="In the model, with the texts that shared its turn")
+    queue: float = Field(description="Milliseconds of waiting for the model")
+    inference: float = Field(description="Milliseconds in the model, for the whole batch")
 
 
 class PredictionMessage(ServerMessage, Rating):
-    """The rating of the text ``seq``. ``skipped`` texts before it were passed over for newer ones."""
+    """The rating of the text ``seq``."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            # legible may be left out, where pydantic sees no more than a default.
+            # legible may be left out; pydantic would list it as always there, since it has a default.
             "required": ["type", "seq", "skipped", "is_final", *_ALWAYS_RATED, "timing_ms", "model_version"],
             "examples": [
                 {
@@ -105,33 +107,33 @@ class PredictionMessage(ServerMessage, Rating):
                     "seq": 17,
                     "skipped": 2,
                     "is_final": False,
-                    "probabilities": [0.01, 0.01, 0.02, 0.05, 0.18, 0.31, 0.19, 0.23],
-                    "stars": 8,
-                    "expected_stars": 8.04,
-                    "interval": [7, 10],
-                    "positive": 0.91,
+                    "probabilities": [0.03, 0.02, 0.03, 0.04, 0.15, 0.26, 0.2, 0.27],
+                    "stars": 10,
+                    "expected_stars": 7.98,
+                    "interval": [4, 10],
+                    "positive": 0.88,
                     "tokens": 9,
                     "truncated": False,
                     "is_prior": False,
                     "legible": 1.0,
                     "state": "says",
                     "timing_ms": {"queue": 0.1, "inference": 8.3},
-                    "model_version": "2025.01.31",
+                    "model_version": "2026.11.24.2",
                 }
             ],
         }
     )
 
     type: Literal["prediction"] = "prediction"
-    seq: int = Field(description="The text that this is the rating of")
-    skipped: int = Field(description="Texts passed over since the prediction before: replaced or cancelled")
-    is_final: bool = Field(description="Whether it answers a flush")
-    timing_ms: Timing = Field(description="Where the time went, in milliseconds")
-    model_version: str = Field(description="Version of the model that answered")
+    seq: int = Field(description="Number of the rated text")
+    skipped: int = Field(description="Texts replaced or cancelled since the previous prediction")
+    is_final: bool = Field(description="Whether this answers a flush")
+    timing_ms: Timing = Field(description="Times of this text in milliseconds")
+    model_version: str = Field(description="Version of the model")
 
 
 class ExplanationMessage(ServerMessage, Explained):
-    """What parts of the text ``seq`` contribute to its expected stars."""
+    """What each part of the text ``seq`` contributes to its expected stars."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -140,10 +142,10 @@ class ExplanationMessage(ServerMessage, Explained):
                     "type": "explanation",
                     "seq": 17,
                     "method": METHOD,
-                    "expected_stars": 8.04,
+                    "expected_stars": 7.98,
                     "spans": [
-                        {"begin": 0, "end": 13, "weight": -0.41, "unit": "sentence"},
-                        {"begin": 2, "end": 6, "weight": -0.62, "unit": "word"},
+                        {"begin": 0, "end": 34, "weight": 2.47, "unit": "sentence"},
+                        {"begin": 20, "end": 29, "weight": 3.3, "unit": "word"},
                     ],
                 }
             ]
@@ -151,11 +153,11 @@ class ExplanationMessage(ServerMessage, Explained):
     )
 
     type: Literal["explanation"] = "explanation"
-    seq: int = Field(description="The text that is explained")
+    seq: int = Field(description="Number of the explained text")
 
 
 class SessionUpdated(ServerMessage):
-    """The options in force, after ``session.update``."""
+    """All options of the connection, after ``session.update``."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"type": "session.updated", "session": {"min_interval_ms": 100}}]}
@@ -166,7 +168,7 @@ class SessionUpdated(ServerMessage):
 
 
 class SessionClosing(ServerMessage):
-    """The server is about to close this connection; come back after ``retry_after_ms``."""
+    """The server is about to close this connection; reconnect after ``retry_after_ms``."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"type": "session.closing", "reason": "restart", "retry_after_ms": 500}]}
@@ -174,7 +176,7 @@ class SessionClosing(ServerMessage):
 
     type: Literal["session.closing"] = "session.closing"
     reason: Literal["restart"] = Field(default="restart", description="Why the server closes")
-    retry_after_ms: int = Field(description="Milliseconds to wait, and a random time on top")
+    retry_after_ms: int = Field(description="Milliseconds to wait before reconnecting; add a random time")
 
 
 class Pong(ServerMessage):
@@ -183,7 +185,7 @@ class Pong(ServerMessage):
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "pong", "id": "a"}]})
 
     type: Literal["pong"] = "pong"
-    id: str = Field(description="That of the ping")
+    id: str = Field(description="The id of the ping")
 
 
 class ErrorMessage(ServerMessage):
@@ -222,7 +224,7 @@ SERVER_MESSAGES: Final[tuple[type[ServerMessage], ...]] = (
     Pong,
     ErrorMessage,
 )
-"""All that a typist's connection may be sent, the greeting first."""
+"""All messages to a typist, the greeting first."""
 
 WATCHER_SERVER_MESSAGES: Final[tuple[type[ServerMessage], ...]] = (
     SessionCreated,
@@ -232,7 +234,7 @@ WATCHER_SERVER_MESSAGES: Final[tuple[type[ServerMessage], ...]] = (
     Pong,
     ErrorMessage,
 )
-"""All that a connection that watches may be sent, the greeting first."""
+"""All messages to a watcher, the greeting first."""
 
 
 def session_created(session_id: str, model: ModelInfo, limits: Limits) -> SessionCreated:

@@ -1,4 +1,4 @@
-"""What is wrong with a message or a setting, in words of our own rather than of the library that found it."""
+"""Error messages for invalid messages and settings, in plain words instead of pydantic's."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _WORDS: Final = {
     "int_parsing": _A_WHOLE_NUMBER,
     "bool_parsing": "must be 1 or 0",
     "path_not_file": "must be the path of a file",
-    "unexpected_keyword_argument": "is not one of them",
+    "unexpected_keyword_argument": "is not a known option",
     "list_type": "must be a list",
     "model_type": _AN_OBJECT,
     "model_attributes_type": _AN_OBJECT,
@@ -30,18 +30,18 @@ _WORDS: Final = {
 
 
 def in_words(error: Mapping[str, Any], param: str | None) -> str:
-    """Say what an error of validation is about; ``param`` is the field at fault, None for all of the message."""
+    """Describe one validation error; ``param`` is the invalid field, None for the whole message."""
     context = error.get("ctx", {})
     if error["type"] == "value_error":
-        # Raised by ourselves.
+        # Raised by one of our own validators.
         return str(context["error"])
-    words = _WORDS.get(error["type"], "is not as it is described").format_map(context)
-    # The library names literals as Python writes them.
+    words = _WORDS.get(error["type"], "is invalid").format_map(context)
+    # pydantic writes literals as Python does.
     return f"{param or 'the message'} {words.replace('True', 'true')}"
 
 
 def in_one_line(error: ValidationError, names: Mapping[str, str] | None = None) -> str:
-    """Say all that is wrong with settings, and the values at fault; ``names`` has other names for their fields."""
+    """Describe all validation errors of settings, with the invalid values. ``names`` maps fields to other names."""
     names = names or {}
     lines = []
     for each in error.errors(include_url=False):

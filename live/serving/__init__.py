@@ -1,1 +1,1 @@
-"""The one engine of the process, and which model it runs."""
+"""The engine of the process, and the choice of its model."""

@@ -29,7 +29,7 @@ def find_checkpoint(name: str) -> Path:
     folders = checkpoint_folders()
     if name not in folders:
         raise CheckpointError(
-            f"there is no checkpoint {name} beside that of STARCAST_CHECKPOINT, nor in {settings.DATA_DIR}/checkpoints"
+            f"there is no checkpoint {name}, neither next to STARCAST_CHECKPOINT nor in {settings.DATA_DIR}/checkpoints"
         )
     return folders[name]
 
@@ -39,7 +39,7 @@ def verify(folder: Path) -> Serving:
     config, _ = read_config(folder)
     read_golden(folder)
     if not config.sha256:
-        raise CheckpointError(f"{folder / CONFIG_FILE} holds no digests: make them by python -m training.export")
+        raise CheckpointError(f"{folder / CONFIG_FILE} has no digests: create them with python -m training.export")
     for name in config.sha256:
         # Loading checks the files of the backend. Others may be missing, as in the image.
         if (folder / name).exists():
@@ -58,7 +58,7 @@ def load_choice(choice: ModelChoice) -> Serving:
     if not choice.name:
         return load(folder)
     if (folder / CONFIG_FILE).is_file() and sha256_of(folder / CONFIG_FILE) != choice.digest:
-        raise CheckpointError(f"{folder} is another checkpoint than was chosen under this name: copy the same here")
+        raise CheckpointError(f"{folder} is not the checkpoint that was chosen: copy the chosen one here")
     return verify(folder)
 
 
@@ -70,7 +70,7 @@ def load_at_start() -> Serving:
             if choice is not None:
                 return load_choice(choice)
         except DatabaseError as error:
-            logger.warning("cannot read which model was chosen, taking that of the settings: %s", error)
+            logger.warning("cannot read which model was chosen, using STARCAST_CHECKPOINT: %s", error)
         except CheckpointError as error:
-            logger.error("cannot serve the model that was chosen, taking that of the settings: %s", error)
+            logger.error("cannot load the chosen model, using STARCAST_CHECKPOINT: %s", error)
     return load(settings.STARCAST_CHECKPOINT)

@@ -1,4 +1,4 @@
-"""Takes up the model that ``manage.py model use`` names, while connections stay open."""
+"""Switches to the model that ``manage.py model use`` chose, while connections stay open."""
 
 import asyncio
 import logging
@@ -16,24 +16,24 @@ from model_core.errors import CheckpointError
 logger = logging.getLogger(__name__)
 
 _POLL_S: Final = 2.0
-"""The database is what all servers see."""
+"""Seconds between two looks into the database, where all servers find the choice."""
 
 
 class ModelWatch:
-    """Looks for a new choice, loads it beside the model that answers, and switches once it has proved itself."""
+    """Looks for a new choice, loads and verifies it next to the current model, and then switches."""
 
     def __init__(self) -> None:
         self._decided: int | None = None
-        """The choice that was taken or refused last."""
+        """Primary key of the choice that was taken or refused last."""
         self._failure: type[Exception] | None = None
-        """Why the last look failed; it is said once, however often it is so."""
+        """Why the last look failed. The same failure is logged only once in a row."""
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             try:
                 await self.look()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may succeed
+            except Exception as error:  # noqa: BLE001 - the next look may succeed
                 if type(error) is not self._failure:
                     self._failure = type(error)
                     _log_failure(error)
@@ -42,7 +42,7 @@ class ModelWatch:
             await asyncio.sleep(_POLL_S)
 
     async def look(self) -> None:
-        """Switch, if another model was chosen since the last look. One that cannot be had is refused in one line."""
+        """Switch if another model was chosen since the last look. One that cannot be loaded is refused in the log."""
         choice: ModelChoice | None = await database_sync_to_async(newest_choice)()
         if choice is None or choice.pk == self._decided:
             return
@@ -50,12 +50,12 @@ class ModelWatch:
             if _answers(choice):
                 self._decided = choice.pk
                 return
-            # Some seconds of work, in a thread that nobody waits for.
+            # Takes some seconds, so it runs in a thread of its own.
             serving = await asyncio.to_thread(load_choice, choice)
         except (CheckpointError, MemoryError) as error:
             self._decided = choice.pk
             MODEL_SWITCHES["refused"].inc()
-            logger.error("the model chosen is refused, the one before goes on: %s", error or type(error).__name__)
+            logger.error("the chosen model is refused, the current one stays: %s", error or type(error).__name__)
             return
         await switch_to(serving)
         self._decided = choice.pk
@@ -72,6 +72,6 @@ def _log_failure(error: Exception) -> None:
 
 
 def _answers(choice: ModelChoice) -> bool:
-    """Whether what was chosen answers already."""
+    """Whether the chosen model is the current one."""
     serving = get_serving()
     return serving.folder == find_checkpoint(choice.name) and choice.digest in ("", serving.digest)

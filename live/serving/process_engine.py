@@ -1,4 +1,4 @@
-"""The one model and engine of this process, made from the settings when first asked for; the model can be replaced."""
+"""The model and engine of this process, made from the settings on first use. The model can be replaced."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -26,9 +26,9 @@ class Serving:
     classifier: Classifier
     folder: Path
     digest: str
-    """SHA-256 of its ``config.json``, which holds those of the other files; empty for the fake model."""
+    """SHA-256 of ``config.json``, which contains the digests of the other files; empty for the fake model."""
     golden_difference: float | None
-    """By how much a probability differs from its golden answers at most; None where it has none."""
+    """Largest difference of a probability from the golden answers; None without golden answers."""
     since: datetime = field(default_factory=timezone.now)
 
 
@@ -37,9 +37,9 @@ _engine: tuple[asyncio.AbstractEventLoop, Engine] | None = None
 
 
 def load(folder: Path) -> Serving:
-    """Load a checkpoint, and compare its golden answers where it has some. Raises CheckpointError.
+    """Load a checkpoint, and check its golden answers if it has any. Raises CheckpointError.
 
-    The model that answers meanwhile goes on.
+    The current model is not touched.
     """
     classifier = load_classifier(
         folder, settings.STARCAST_BACKEND, settings.STARCAST_MODEL_THREADS, settings.STARCAST_CACHE_MB * 2**20
@@ -51,7 +51,7 @@ def load(folder: Path) -> Serving:
 
 
 def get_serving() -> Serving:
-    """The model that answers: at first, that of the settings. Raises CheckpointError."""
+    """Return the current model; load STARCAST_CHECKPOINT on first use. Raises CheckpointError."""
     global _serving
     if _serving is None:
         _serving = load(settings.STARCAST_CHECKPOINT)
@@ -59,12 +59,12 @@ def get_serving() -> Serving:
 
 
 def served_folder() -> Path:
-    """The folder of the model that answers, or would if it was asked."""
+    """The folder of the current model, or of the one that would be loaded."""
     return Path(settings.STARCAST_CHECKPOINT) if _serving is None else _serving.folder
 
 
 def get_classifier() -> Classifier:
-    """The classifier that answers. Raises CheckpointError."""
+    """The classifier of the current model. Raises CheckpointError."""
     return get_serving().classifier
 
 
@@ -82,13 +82,13 @@ def get_engine() -> Engine:
 
 
 def start_with(serving: Serving) -> None:
-    """Answer by this model, before anybody asked for one."""
+    """Make this the current model, before an engine exists."""
     global _serving
     _serving = serving
 
 
 async def switch_to(serving: Serving) -> None:
-    """Answer by this model from the next batch on; open connections stay."""
+    """Make this the current model from the next batch on. Connections stay open."""
     engine = get_engine()
     start_with(serving)
     note_model(serving.classifier.info)
@@ -96,7 +96,7 @@ async def switch_to(serving: Serving) -> None:
 
 
 def reset() -> None:
-    """Forget engine and model; the next that is asked for is made from the settings as they are then."""
+    """Forget engine and model. The next use makes them from the settings again."""
     global _serving, _engine
     _serving = _engine = None
 

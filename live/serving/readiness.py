@@ -1,6 +1,6 @@
-"""Whether the model answers, found out by a real forward pass: one at a time, however many ask.
+"""Checks that the model answers, by a real forward pass. Concurrent checks share one pass.
 
-A model that has too much to do is alive. To take its server away would leave the others with more still.
+An overloaded model is ready all the same: removing its server would put more load on the others.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from model_core.tasks import spawn
 from model_core.ticket import Answer
 
 _FRESH_S: Final = 1.0
-"""For so long an answer stands, so that whoever asks in a loop costs one pass a second."""
+"""Seconds for which an answer is reused: at most one pass per second, however often it is asked for."""
 
 _numbers: Final = itertools.count(1)
 
 
 class _Probe:
-    """One forward pass, whose outcome all who ask meanwhile share."""
+    """One forward pass. Its outcome is shared by all callers."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._ended: float | None = None
-        # In a context of its own: the records of that of a request are the request's.
+        # In a context of its own, since its log records do not belong to the request that starts it.
         self.outcome = spawn(self._run(), context=Context())
 
     @property
@@ -40,7 +40,7 @@ class _Probe:
     async def _run(self) -> Answer | EngineError | None:
         since = time.perf_counter()
         try:
-            # Another text each time: the model remembers the answers of the latest, and would not be asked.
+            # A new text each time: a repeated one would be answered from memory, without a pass.
             return await self._engine.classify(f"Film {next(_numbers)}.")
         except EngineError as error:
             return None if _is_busy(error, self._engine.busy_s, time.perf_counter() - since) else error
@@ -53,14 +53,14 @@ _probes: WeakKeyDictionary[Engine, _Probe] = WeakKeyDictionary()
 
 
 async def probe(engine: Engine) -> Answer | None:
-    """The model's answer to a short text, at most a second old; None where it is busy with others' texts.
+    """Return the model's answer to a short text, at most a second old; None if the model is busy with other texts.
 
-    Raises EngineError where the model does not answer, by the engine's deadline.
+    Raises EngineError if the model does not answer before the engine's deadline.
     """
     latest = _probes.get(engine)
     if latest is None or not latest.is_fresh:
         latest = _probes[engine] = _Probe(engine)
-    # Whoever gives up leaves the others their answer.
+    # Shielded: a caller that is cancelled must not cancel the pass for the others.
     outcome = await asyncio.shield(latest.outcome)
     if isinstance(outcome, EngineError):
         raise outcome
@@ -68,8 +68,8 @@ async def probe(engine: Engine) -> Answer | None:
 
 
 def _is_busy(error: EngineError, busy_s: float, waited_s: float) -> bool:
-    """Whether this is for want of time alone, while the model takes one batch after another."""
+    """Whether the error only means too much load: the model still takes one batch after another."""
     if isinstance(error, Overloaded):
         return busy_s < EngineOptions(**settings.STARCAST_ENGINE).deadline_ms / 1000
-    # Its time was up, and another batch was begun long after it had come: it is not what the model hangs on.
+    # The probe timed out, but the current batch began long after it came: the model is not stuck.
     return isinstance(error.__cause__, TimeoutError) and busy_s < waited_s / 2

@@ -23,14 +23,14 @@ _ALL_SERVER_MESSAGES: Final[tuple[type[BaseModel], ...]] = tuple(
 _ERRORS: Final = {code: kind for code, kind in ERRORS.items() if kind.over_websocket}
 
 _DESCRIPTION: Final = f"""\
-Star ratings of a film review at every key. Offer the subprotocol `{SUBPROTOCOL}`; every message is one JSON object in \
+Star ratings of a film review at every key. Offer the subprotocol `{SUBPROTOCOL}`. Every message is one JSON object in \
 one text frame, with a `type`. Unknown fields are ignored.
 
-The client numbers its texts by `seq`, always increasing, and always sends the whole text. A newer text takes the \
-place of one that waits; predictions come in increasing `seq`; the newest text is always answered, by a prediction or \
-by an error with its `seq`. Nothing is resumed: after a reconnect send the current text.
+The client always sends the whole text, with an increasing `seq`. A newer text replaces one that waits. The newest \
+text is always answered, by a prediction or by an error with its `seq`. Predictions arrive in increasing `seq`. \
+Nothing is resumed: after a reconnect, send the current text.
 
-A typist may open a room by `room.open`. Others watch it at an address of its own, and cannot write.
+A typist may open a room with `room.open`. Others watch it at the room's own address, and cannot write.
 """
 
 _NOT_OF_A_CLIENT: Final = frozenset({"max_frame_bytes", "max_body_bytes", "max_connections", "max_rooms"})
@@ -38,12 +38,12 @@ _NOT_OF_A_CLIENT: Final = frozenset({"max_frame_bytes", "max_body_bytes", "max_c
 
 
 def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict[str, Any]:
-    """The document as JSON values, for the server that answers at ``host``."""
+    """Return the document as JSON values, for the server at ``host``."""
     schemas = _schemas()
     server: dict[str, Any] = {
         "host": host,
         "protocol": "wss" if secure else "ws",
-        "description": "Keys are " + ("required." if require_key else "optional; one that is sent is checked."),
+        "description": "Keys are " + ("required." if require_key else "optional, and checked if sent."),
     }
     if require_key:
         server["security"] = [{"$ref": f"#/components/securitySchemes/{name}"} for name in _SECURITY_SCHEMES]
@@ -65,7 +65,7 @@ def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict
             "watch": {
                 "address": "/ws/v1/watch/{room_id}/",
                 "title": "Watching somebody type",
-                "parameters": {"room_id": {"description": "What `room.opened` told the typist"}},
+                "parameters": {"room_id": {"description": "The `room_id` from the typist's `room.opened`"}},
                 **_channel((*_WATCHER_MESSAGES, *WATCHER_SERVER_MESSAGES)),
             },
         },
@@ -73,8 +73,8 @@ def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict
         "operations": {
             "receive": _operation("receive", "classify", "What the client sends", CLIENT_MESSAGES),
             "send": _operation("send", "classify", "What the server sends", SERVER_MESSAGES),
-            "receiveFromWatcher": _operation("receive", "watch", "What those who watch send", _WATCHER_MESSAGES),
-            "sendToWatcher": _operation("send", "watch", "What those who watch are sent", WATCHER_SERVER_MESSAGES),
+            "receiveFromWatcher": _operation("receive", "watch", "What a watcher sends", _WATCHER_MESSAGES),
+            "sendToWatcher": _operation("send", "watch", "What a watcher receives", WATCHER_SERVER_MESSAGES),
         },
         "components": {
             "messages": {name_of(message): _message(message) for message in (*CLIENT_MESSAGES, *_ALL_SERVER_MESSAGES)},
@@ -96,7 +96,7 @@ def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict
 
 
 def name_of(message: type[BaseModel]) -> str:
-    """The ``type`` that marks messages of a class."""
+    """The ``type`` of a message class."""
     (name,) = get_args(message.model_fields["type"].annotation)
     return str(name)
 
@@ -114,7 +114,7 @@ _SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
 
 
 class _Draft7(GenerateJsonSchema):
-    """Writes pairs as AsyncAPI's own dialect, JSON Schema draft 7, has them."""
+    """Writes tuples in JSON Schema draft 7, the dialect of AsyncAPI."""
 
     def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
         described = super().tuple_schema(schema)

@@ -1,4 +1,4 @@
-"""The typist's WebSocket: each message is read, charged for, and handed to the session. Nothing here waits."""
+"""The typist's WebSocket: each message is parsed, charged for, and handed to the session. Never waits for a rating."""
 
 from live.connections.consumer import AdmittedConsumer
 from live.messages.client import (
@@ -37,7 +37,7 @@ class ClassifyConsumer(AdmittedConsumer):
     _sharing: Sharing
 
     async def connect(self) -> None:
-        """Let a typist in, and have texts rated from now on."""
+        """Admit the typist and start a session, or refuse the connection."""
         if (engine := await self.admit()) is None:
             return
         session = self._session = TypingSession(engine, self._answer)
@@ -94,7 +94,7 @@ class ClassifyConsumer(AdmittedConsumer):
                 await self.close(CLOSE_ASKED_FOR)
 
     async def leave(self, closing: SessionClosing, within_s: float) -> None:
-        """Announce the end, answer the newest text within a time, and close."""
+        """Announce the close, answer the newest text within this time, and close."""
         await self.tell(closing)
         if self._session is not None:
             await self._session.finish(within_s)
@@ -114,10 +114,10 @@ class ClassifyConsumer(AdmittedConsumer):
 
 
 class UnknownPathConsumer(AdmittedConsumer):
-    """Says so on any other path, where Channels would log a traceback. It costs and counts as any connection does."""
+    """Refuses connections to unknown paths, where Channels would log a traceback. They are charged like others."""
 
     async def connect(self) -> None:
-        """Accept, say what is wrong, close."""
+        """Accept, send the error, close."""
         await self.accept_offered()
         try:
             self.charge_connection()
@@ -125,4 +125,4 @@ class UnknownPathConsumer(AdmittedConsumer):
         except ProtocolError as error:
             await self.refuse(error)
         else:
-            await self.refuse(ProtocolError("unknown_path", "the path of this service is /ws/v1/classify/"))
+            await self.refuse(ProtocolError("unknown_path", "unknown path; connect to /ws/v1/classify/"))

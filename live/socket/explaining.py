@@ -1,4 +1,4 @@
-"""The explanation that a connection waits for: one at most, and none of a text that is no longer the newest."""
+"""The explanation that a connection waits for: at most one, and only for its newest text."""
 
 import asyncio
 import logging
@@ -23,11 +23,11 @@ class Explaining:
         self._engine = engine
         self._send = send
         self.seq: int | None = None
-        """The text that is being explained, or None."""
+        """Number of the text that is being explained, or None."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self, seq: int, text: str) -> None:
-        """Begin to explain the text ``seq``, unless that is what is being done."""
+        """Start to explain the text ``seq``, unless it is being explained already."""
         if seq == self.seq:
             return
         self.drop()
@@ -35,13 +35,13 @@ class Explaining:
         self._task = spawn(self._explain(seq, text))
 
     def drop(self) -> None:
-        """Give up what is under way; its place in the engine is free at once."""
+        """Cancel the explanation; its place in the engine is free at once."""
         self.seq = None
         if self._task is not None:
             self._task.cancel()
 
     async def close(self) -> None:
-        """Give up, and return when nothing runs any more."""
+        """Cancel the explanation, and return when its task has ended."""
         self.seq = None
         await stop(self._task)
 

@@ -1,7 +1,7 @@
-"""The sequence contract of one connection: the newest text is always answered, older ones may be passed over.
+"""The texts of one connection: the newest is always answered, older ones may be skipped.
 
-One text is with the engine, one waits here. A newer text takes the place of the one in the engine, until the model has
-begun with it, and otherwise of the one that waits here. Nothing here knows of sockets.
+At most one text is in the engine, and one waits here. A newer text replaces the one in the engine if the model has not
+begun with it, else the one that waits here. This module does not know about sockets.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ class _UnderWay:
 
     update: TextUpdate
     since: float
-    """When it came, on the clock of ``time.perf_counter``."""
+    """When it came, by ``time.perf_counter``."""
     skipped: int
-    """Texts that its answer says to have been passed over."""
+    """Texts replaced or cancelled before it, for ``skipped`` of its answer."""
     ticket: Ticket | None = None
-    """Its place in the engine; None where the engine has refused it."""
+    """Its place in the engine; None if the engine refused it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Answered:
 
 
 class TypingSession:
-    """Takes texts as they come and sends ratings through ``send``, one at a time and in increasing ``seq``."""
+    """Takes texts and sends their ratings through ``send``, one at a time and in increasing ``seq``."""
 
     def __init__(self, engine: Engine, send: Send) -> None:
         self.options = SessionOptions()
@@ -76,16 +76,14 @@ class TypingSession:
 
     @property
     def _unanswered(self) -> tuple[TextUpdate, ...]:
-        """The text that waits and the one that is being rated, as far as there are any."""
+        """The waiting text and the one being rated, newest first; each may be missing."""
         rated = () if self._rated is None else (self._rated.update,)
         return rated if self._waiting is None else (self._waiting, *rated)
 
     def update(self, update: TextUpdate) -> None:
-        """Store the newest text and return at once. Raises ProtocolError where ``seq`` does not increase."""
+        """Store the newest text and return at once. Raises ProtocolError if ``seq`` does not increase."""
         if update.seq <= self._newest_seq:
-            raise ProtocolError(
-                "seq_not_increasing", f"seq must be above {self._newest_seq}, the newest so far", "seq", update.seq
-            )
+            raise ProtocolError("seq_not_increasing", f"seq must be greater than {self._newest_seq}", "seq", update.seq)
         self.refuse(update.seq)
         if self._waiting is not None:
             self._skip()
@@ -93,20 +91,20 @@ class TypingSession:
         self._waiting_since = time.perf_counter()
         texts.inc()
         self._replace_rated()
-        # No task while nobody types: an idle connection costs its socket and this object.
+        # An idle connection has no task: it costs only its socket and this object.
         if self._worker is None or self._worker.done():
             self._worker = spawn(self._work())
 
     def refuse(self, seq: int | None) -> None:
-        """Note that the text ``seq``, if any, came, also where it was answered by an error before it came here."""
+        """Note that the text ``seq`` was answered by an error before it came here; None is no text."""
         if seq is not None and seq > self._newest_seq:
             self._newest_seq = seq
             self._drop_explanation()
 
     async def flush(self) -> None:
-        """Have the newest text answered as final: by the answer under way, or by the last one again.
+        """Mark the next answer to the newest text as final, or send the last answer again as final.
 
-        Raises ProtocolError before the first text, or where the newest was answered by an error.
+        Raises ProtocolError before the first text, or if the newest was answered by an error.
         """
         if self._unanswered:
             self._final_seq = self._unanswered[0].seq
@@ -117,15 +115,15 @@ class TypingSession:
             raise ProtocolError("bad_request", "there is no rated text to flush: send text.update", "seq")
 
     def is_new_to_explain(self, seq: int) -> bool:
-        """Whether to explain the text ``seq`` would be work, and none that is under way already."""
+        """Whether explaining the text ``seq`` would be new work, not work that is already under way."""
         held = self._unanswered if self._answered is None else (*self._unanswered, self._answered.update)
         is_held = seq == self._newest_seq and any(update.seq == seq for update in held)
         return is_held and seq not in (self._explain_seq, self._explaining.seq)
 
     def explain(self, seq: int) -> None:
-        """Have the text ``seq`` explained as soon as it is rated. One that is no longer the newest is passed over.
+        """Explain the text ``seq`` once it is rated; do nothing if it is no longer the newest.
 
-        Raises ProtocolError for a text that never came, was cancelled, or was answered by an error.
+        Raises ProtocolError if there is no such text, or it was cancelled or answered by an error.
         """
         if seq < self._newest_seq:
             return
@@ -134,15 +132,15 @@ class TypingSession:
         elif self._answered is not None and self._answered.update.seq == seq:
             self._explaining.start(seq, self._answered.update.text)
         else:
-            raise ProtocolError("bad_request", "there is no rated text of this seq to explain", "seq", seq)
+            raise ProtocolError("bad_request", "there is no rated text with this seq to explain", "seq", seq)
 
     def choose(self, options: SessionOptions) -> None:
-        """Take those options that are set; the others stay."""
+        """Change the options that are set; the others stay."""
         self.options = self.options.model_copy(update=options.model_dump(exclude_unset=True))
         self._hurry.set()
 
     def cancel(self) -> None:
-        """Forget the text that waits and any explanation. The client asked for it, so there is no answer."""
+        """Cancel the waiting text and any explanation. They get no answer, since the client asked for this."""
         if self._waiting is not None:
             self._waiting = None
             self._skip()
@@ -151,11 +149,11 @@ class TypingSession:
         self._drop_explanation()
 
     async def finish(self, within_s: float) -> None:
-        """Answer what was taken without further pauses, by an error where that takes longer, and stop working."""
+        """Answer the accepted texts without further pauses, then stop. After ``within_s`` the answer is an error."""
         self._finishing = True
         self._hurry.set()
         ends_at = time.monotonic() + within_s
-        # A text that comes when the one before was just answered is worked on by another task.
+        # A text that came just after the last answer has started a new worker.
         while self._worker is not None and not self._worker.done() and (left_s := ends_at - time.monotonic()) > 0:
             await asyncio.wait([self._worker], timeout=left_s)
         unanswered = self._unanswered
@@ -165,7 +163,7 @@ class TypingSession:
             await self._send(ErrorMessage(error=error_body(error)))
 
     async def close(self) -> None:
-        """Stop working; return when the tasks have ended."""
+        """Stop, and return when the tasks have ended."""
         self._waiting = None
         try:
             await stop(self._worker)
@@ -196,13 +194,13 @@ class TypingSession:
         except Exception:
             logger.exception("rating a text failed")
             refusal = ProtocolError("internal", "something went wrong here", seq=rated.update.seq)
-        # These texts were passed over as well; the next prediction says so.
+        # Report the skipped texts in the next prediction, since an error has no such field.
         self._skipped += rated.skipped
         self._take_flush(rated.update.seq)
         return ErrorMessage(error=error_body(refusal))
 
     async def _next(self) -> _UnderWay | None:
-        """Take the text that waits, if one still does after the pause."""
+        """Take the waiting text, if it still waits after the pause."""
         if self._waiting is not None:
             await self._pause()
         if self._waiting is None:
@@ -212,7 +210,7 @@ class TypingSession:
         return rated
 
     def _replace_rated(self) -> None:
-        """Have the text that waits rated in the place of the one that is with the engine, where that is possible."""
+        """Replace the text in the engine by the waiting one, if the engine allows it."""
         rated, newer = self._rated, self._waiting
         if rated is None or rated.ticket is None or newer is None or not rated.ticket.replace(newer.text):
             return
@@ -222,13 +220,13 @@ class TypingSession:
         self._waiting, self._skipped = None, 0
 
     async def _pause(self) -> None:
-        """Let the interval between two predictions pass, unless somebody waits for the end."""
+        """Wait for the interval between two predictions, unless a flush waits or the session is finishing."""
         while self._final_seq is None and not self._finishing and (wait_s := self._interval_left_s()) > 0:
             self._hurry.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._hurry.wait()
-            self._waiting_since = time.perf_counter()  # A pause that the client asked for is no delay of ours.
+            self._waiting_since = time.perf_counter()  # A pause that the client chose does not count as delay.
 
     def _skip(self) -> None:
         self._skipped += 1
@@ -242,7 +240,7 @@ class TypingSession:
         self._explaining.drop()
 
     def _take_flush(self, seq: int) -> bool:
-        """Whether the answer to ``seq`` is the one that a flush waits for; it waits no longer then."""
+        """Return whether the answer to ``seq`` settles a flush, and forget that flush."""
         is_final = self._final_seq is not None and seq >= self._final_seq
         if is_final:
             self._final_seq = None

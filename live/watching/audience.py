@@ -1,4 +1,4 @@
-"""Those in this process who watch one room: they share its newest state, and one beat asks for news of it."""
+"""An audience: all watchers of one room in this process. They share its newest state and one beat."""
 
 import asyncio
 import logging
@@ -27,26 +27,26 @@ class Watcher(Protocol):
     """One connection that watches."""
 
     def show(self, frame: str) -> None:
-        """Show a state; one that was not shown yet may be passed over."""
+        """Show a state. It replaces one that was not shown yet."""
         ...
 
     async def room_ended(self, reason: RoomEnd | None) -> None:
-        """Take that there is nothing to watch any more; None where there never was."""
+        """Note that the room has ended; None if it was never found."""
         ...
 
 
 class Audience:
-    """Asks at every beat, shows what comes, and ends when the room has ended or keeps silent for too long."""
+    """Asks at every beat, shows the answers, and ends when the room ends or is silent for too long."""
 
     def __init__(self, room_id: str, grace_s: float, patience_s: float, on_end: Callable[["Audience"], None]) -> None:
         self.room_id = room_id
         self._name = uuid.uuid4().hex
         self.total = 0
-        """Who watches in all processes, as the room counts."""
+        """Watchers in all processes, as counted by the room."""
         self.watchers: set[Watcher] = set()
         self._grace_s = grace_s
         self._patience_s = patience_s
-        """How long the first word of the room is waited for."""
+        """Seconds to wait for the first message of the room."""
         self._on_end = on_end
         self._token = ""
         self._number = -1
@@ -57,14 +57,14 @@ class Audience:
         self._task = spawn(self._work(), context=Context())
 
     def add(self, watcher: Watcher) -> None:
-        """Show to one more, at once what is known."""
+        """Add a watcher, and show it the known state."""
         self.watchers.add(watcher)
         if self._frame is not None:
             watcher.show(self._frame)
         self._changed.set()
 
     def discard(self, watcher: Watcher) -> None:
-        """Show to one less."""
+        """Remove a watcher."""
         self.watchers.discard(watcher)
         self._changed.set()
 
@@ -76,7 +76,7 @@ class Audience:
                 self._look_at_the_clock()
                 if self._end is None:
                     await self._wait_for_change()
-            # Whoever comes from now on comes to another audience.
+            # New watchers get a new audience from here on.
             self._on_end(self)
             for watcher in list(self.watchers):
                 await watcher.room_ended(self._end if self._frame is not None else None)
@@ -93,7 +93,7 @@ class Audience:
                 {"audience": self._name, "watchers": len(self.watchers), "shown": [self._token, self._number]},
             )
         except LayerAway:
-            # The room may well be there: its silence says nothing.
+            # The room may exist: without the layer it cannot answer.
             self._asked_since = None
             self._show_away()
         else:
@@ -105,11 +105,11 @@ class Audience:
             message = {"audience": self._name, "watchers": 0, "shown": [self._token, self._number]}
             await link.send(room_group(self.room_id), message)
         except LayerAway:
-            logger.debug("an audience ends without the room knowing")
+            logger.debug("cannot tell a room that its audience has ended")
         await link.leave(audience_group(self.room_id), self._on_message)
 
     async def _wait_for_change(self) -> None:
-        # Sooner while there is nothing to show: a beat may have come before the room could hear it.
+        # Sooner while there is nothing to show: the last beat may have been sent before the room listened.
         is_away = self._number < 0
         try:
             async with asyncio.timeout(BEAT_S / 2 if is_away else BEAT_S):
@@ -127,7 +127,7 @@ class Audience:
             self._show_away()
 
     def _on_message(self, message: Message) -> None:
-        """Take what the room says. An older room of the same secret has nothing to say any more."""
+        """Take a message of the room. Messages of an older room with the same secret are ignored."""
         if message["token"] < self._token:
             return
         self._asked_since = None
@@ -142,7 +142,7 @@ class Audience:
             self._show(message["state"])
 
     def _show_away(self) -> None:
-        """Say that the typist cannot be heard; the next word of the room brings the state anew."""
+        """Show that the typist cannot be reached. The next message of the room brings the full state."""
         if self._frame is not None and self._number >= 0:
             self._number = -1
             state = RoomState.model_validate_json(self._frame)
@@ -155,7 +155,7 @@ class Audience:
 
 
 class Audiences:
-    """The audiences of this process."""
+    """Finds the audience of a room, or makes it."""
 
     def __init__(self) -> None:
         self._audiences: dict[str, Audience] = {}
@@ -166,11 +166,11 @@ class Audiences:
 
     @property
     def watchers(self) -> int:
-        """Connections of this process that watch."""
+        """Watching connections of this process."""
         return sum(len(audience.watchers) for audience in self._audiences.values())
 
     def enter(self, room_id: str, watcher: Watcher, limits: Limits) -> Audience:
-        """Have a watcher shown the room. Raises ProtocolError where it is full, or its name is none of a room."""
+        """Add a watcher to the room's audience. Raises ProtocolError if the room is full or unknown."""
         if not _ROOM_ID.fullmatch(room_id):
             raise ProtocolError("room_not_found", "there is no such room")
         audience = self._audiences.get(room_id)
@@ -186,9 +186,9 @@ class Audiences:
         return audience
 
     def _patience_s(self, room_id: str, grace_s: float) -> float:
-        """How long a room may keep those waiting who have not seen it yet; 0 where it is known not to be there."""
+        """Seconds to wait for the first message of a room; 0 if it certainly does not exist."""
         if time.monotonic() - self._began < grace_s:
-            # Those who typed and watched before a restart come back in any order.
+            # After a restart, typists and watchers reconnect in any order.
             return grace_s + BEAT_S
         is_elsewhere = get_link().reaches_other_processes
         return UNKNOWN_S if is_elsewhere or room_id in rooms else 0
@@ -199,5 +199,5 @@ class Audiences:
 
 
 audiences = Audiences()
-"""Those of this process."""
+"""The audiences of this process."""
 open_watchers.set_function(lambda: audiences.watchers)

@@ -1,4 +1,4 @@
-"""The socket of one who watches: shown the newest state, and heard in nothing but pings."""
+"""The watcher's WebSocket: it sends the newest state, and takes only ``ping`` and ``close``."""
 
 import asyncio
 import math
@@ -15,11 +15,11 @@ from live.watching.audience import Audience, audiences
 from model_core.tasks import spawn, stop
 
 WRITABLE = "starcast.writable"
-"""Extension of the scope: an event that is set while the client reads what it is sent."""
+"""Extension of the scope: an event that is set while the send buffer has room."""
 
 
 class WatchConsumer(AdmittedConsumer):
-    """One who watches."""
+    """One watcher."""
 
     _audience: Audience | None = None
     _showing: asyncio.Task[None] | None = None
@@ -31,7 +31,7 @@ class WatchConsumer(AdmittedConsumer):
         self._shown_at = -math.inf
 
     async def connect(self) -> None:
-        """Let a client in, and begin to watch, or say why not."""
+        """Admit the client and start to watch, or refuse it."""
         if (engine := await self.admit()) is None:
             return
         await self.greet(engine, is_busy=self._has_seen_something)
@@ -61,12 +61,12 @@ class WatchConsumer(AdmittedConsumer):
             await self.answer_error(error)
 
     def show(self, frame: str) -> None:
-        """Show a state as soon as the client has read those before."""
+        """Show a state as soon as the client has read the ones before."""
         self._frame = frame
         self._news.set()
 
     async def room_ended(self, reason: RoomEnd | None) -> None:
-        """Say that there is nothing to watch any more, and close."""
+        """Say that the room has ended, and close."""
         if reason is None:
             await self.refuse(ProtocolError("room_not_found", "there is no such room"))
         else:
@@ -74,14 +74,14 @@ class WatchConsumer(AdmittedConsumer):
             await self.close(CLOSE_ROOM_ENDED)
 
     async def end(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         await super().end()
         if self._audience is not None:
             self._audience.discard(self)
         await stop(self._showing)
 
     def _has_seen_something(self) -> bool:
-        """Whether there was something to see of late: who watches has nothing to say then."""
+        """Whether a state was shown recently. A watcher has no reason to send anything then."""
         return time.monotonic() - self._shown_at < self.limits.idle_timeout_s
 
     async def _keep_showing(self) -> None:
@@ -89,7 +89,7 @@ class WatchConsumer(AdmittedConsumer):
         while True:
             await self._news.wait()
             if writable is not None:
-                # A slow reader keeps nobody waiting, and gets the newest state once it has read.
+                # A slow reader delays no other watcher, and gets the newest state once it can read again.
                 await writable.wait()
             self._news.clear()
             if self._frame is not None:

@@ -1,4 +1,4 @@
-"""The channel layer as rooms and audiences use it: one channel for all of a process, and nobody waits long for it."""
+"""The channel layer for rooms and audiences: one channel per process, and a timeout on every call."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ Listener = Callable[[Message], None]
 
 
 class LayerAway(Exception):  # noqa: N818 - reads as what it says
-    """The channel layer did not do what it was asked for in time."""
+    """The channel layer failed or did not answer in time."""
 
 
 class Link:
@@ -37,24 +37,24 @@ class Link:
 
     @property
     def reaches_other_processes(self) -> bool:
-        """Whether a room may be in another process than this one."""
+        """Whether rooms may be in other processes."""
         return not isinstance(self._layer, InMemoryChannelLayer)
 
     async def join(self, group: str, listener: Listener) -> None:
-        """Have the listener called with all that is sent to the group. Raises LayerAway; then try again."""
+        """Call the listener with every message to the group. Raises LayerAway; then try again."""
         self._listeners[group] = listener
         if group in self._joined:
             return
         if self._receiving is None:
-            # In a context of its own: that of a connection would live as long as the task.
+            # In a context of its own: the connection's would live as long as the task.
             self._receiving = spawn(self._receive(), context=Context())
-        # The task makes the channel in its first step, and only a channel that is there can join.
+        # The task creates the channel in its first step, and only an existing channel can join.
         await asyncio.sleep(0)
         await self._ask("group_add", group, self._channel)
         self._joined.add(group)
 
     async def leave(self, group: str, listener: Listener) -> None:
-        """Listen no more, unless another listener has taken the place of this one."""
+        """Stop listening, unless another listener has replaced this one."""
         if self._listeners.get(group) != listener:
             return
         del self._listeners[group]
@@ -63,13 +63,13 @@ class Link:
             try:
                 await self._ask("group_discard", group, self._channel)
             except LayerAway:
-                logger.debug("a group is left without the layer knowing")
+                logger.debug("cannot tell the channel layer that a group was left")
         if not self._listeners:
             receiving, self._receiving = self._receiving, None
             await stop(receiving)
 
     async def send(self, group: str, message: Message) -> None:
-        """Send to all who joined the group, in every process. Raises LayerAway."""
+        """Send to all listeners of the group, in every process. Raises LayerAway."""
         await self._ask("group_send", group, {**message, "type": "starcast", "group": group})
 
     async def _ask(self, method: str, *arguments: Any) -> None:
@@ -100,7 +100,7 @@ class Link:
             try:
                 listener(message)
             except Exception:
-                # One room must not end watching for all others of this process.
+                # A failure in one room must not stop the others of this process.
                 logger.exception("a message of the channel layer was not understood")
 
 

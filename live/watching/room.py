@@ -1,4 +1,4 @@
-"""A room: what one typist shows, held by the process in which the typist is, and told to whoever watches."""
+"""A room: the text and rating that one typist shows to watchers. It lives in the typist's process."""
 
 import asyncio
 import hashlib
@@ -25,30 +25,30 @@ logger = logging.getLogger(__name__)
 _SECRET_BYTES: Final = 32
 _ID_BYTES: Final = 16
 _PACE_S: Final = 0.05
-"""Between two states that are told: nobody sees more of them, and the newest counts."""
+"""Seconds between two states at the least: more could not be seen, and only the newest counts."""
 _RETRY_S: Final = 1.0
 
 
 def new_secret() -> str:
-    """What makes its holder the typist of a room."""
+    """A random secret. Its holder is the typist of the room."""
     return secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def room_id_of(secret: str) -> str:
-    """The public name of a room: it opens the room for watching, and the secret does not follow from it."""
+    """The public name of a room, for watching. The secret cannot be derived from it."""
     digest = hashlib.sha256(f"starcast room {secret}".encode()).digest()
     return urlsafe_b64encode(digest[:_ID_BYTES]).decode().rstrip("=")
 
 
 class Typist(Protocol):
-    """Whose connection a room belongs to."""
+    """The connection that a room belongs to."""
 
     async def show_watchers(self, count: int) -> None:
-        """Take the number of those who watch."""
+        """Take the new number of watchers."""
         ...
 
     async def room_ended(self, reason: RoomEnd) -> None:
-        """Take that the room is this connection's no more."""
+        """Note that the room no longer belongs to this connection."""
         ...
 
 
@@ -59,7 +59,7 @@ class _Count:
 
 
 class Room:
-    """Tells its audiences the newest state, and answers when they ask. Nothing that a typist does waits for that."""
+    """Sends its audiences the newest state, and answers their beats. The typist never waits for either."""
 
     def __init__(self, room_id: str, address: str, grace_s: float, on_end: Callable[["Room"], None]) -> None:
         self.id = room_id
@@ -70,7 +70,7 @@ class Room:
         self._typist: Typist | None = None
         self._state = RoomState()
         self._token = ""
-        """Made when a typist enters, and sorts after all before: of two rooms with one secret the later one holds."""
+        """Made when a typist enters; sorts by time. Of two rooms with the same secret, the later one counts."""
         self._number = 0
         self._told = -1
         self._was_asked = False
@@ -82,32 +82,32 @@ class Room:
         self._task: asyncio.Task[None] | None = None
 
     async def enter(self, typist: Typist) -> None:
-        """Let a connection write here from now on, and tell the one before that it is over."""
+        """Make this connection the typist, and tell the previous one that its room was taken."""
         before, self._typist = self._typist, typist
         self._away_since = None
         self._token = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
         if self._task is None:
-            # In a context of its own: that of a connection would live as long as the task.
+            # In a context of its own: the connection's would live as long as the task.
             self._task = spawn(self._work(), context=Context())
         if before is not None:
             await before.room_ended("taken")
         self.show(self._state.model_copy(update={"is_typist_here": True}))
 
     def show(self, state: RoomState) -> None:
-        """Show this from now on."""
+        """Make this the newest state."""
         self._state = state
         self._number += 1
         self._changed.set()
 
     def leave(self, typist: Typist) -> None:
-        """Wait for this typist to come back, for some time."""
+        """Note that this typist's connection is lost. The room waits ``grace_s`` for a new one."""
         if self._typist is typist:
             self._typist = None
             self._away_since = time.monotonic()
             self.show(self._state.model_copy(update={"is_typist_here": False, "is_fresh": False}))
 
     def close(self, reason: RoomEnd) -> None:
-        """End it; audiences are told."""
+        """End the room and tell its audiences."""
         self._end = self._end or reason
         self._on_end(self)
         self._changed.set()
@@ -133,7 +133,7 @@ class Room:
             else:
                 await link.send(audience_group(self.id), {"token": self._token, "end": self._end})
         except LayerAway:
-            logger.debug("a room ends without its audiences knowing")
+            logger.debug("cannot tell the audiences of a room that it has ended")
         finally:
             self._on_end(self)
             await link.leave(room_group(self.id), self._on_message)
@@ -163,7 +163,7 @@ class Room:
                 await self._typist.show_watchers(watchers)
 
     async def _tell_audiences(self) -> None:
-        """Tell what changed, if anybody watches; or, when asked, that nothing did."""
+        """Send the state if it changed and there are watchers. Answer a beat in any case."""
         was_asked, self._was_asked = self._was_asked, False
         message: Message = {"token": self._token, "number": self._number, "watchers": self.watchers}
         if self._told != self._number and self.watchers > 0:
@@ -178,10 +178,10 @@ class Room:
             raise
 
     def _on_message(self, message: Message) -> None:
-        """Take the beat of an audience: where it is, how many watch there, and what they see."""
+        """Take the beat of an audience: its name, its number of watchers, and the state it shows."""
         token, number = message["shown"]
         if token > self._token:
-            # The typist has come back through another process.
+            # The typist has reconnected to another process.
             self._is_superseded = True
             self.close("taken")
             return
@@ -196,7 +196,7 @@ class Room:
 
 
 class Rooms:
-    """The rooms of this process."""
+    """Finds the room of a secret, or opens it within the limits."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
@@ -209,12 +209,12 @@ class Rooms:
         return room_id in self._rooms
 
     def open(self, secret: str, address: str, limits: Limits) -> Room:
-        """The room of this secret, made where there is none. Raises ProtocolError where there are too many."""
+        """Return the room of this secret; create it if needed. Raises ProtocolError if there are too many rooms."""
         room_id = room_id_of(secret)
         if room_id in self._rooms:
             return self._rooms[room_id]
         if len(self._rooms) >= limits.max_rooms or self._addresses[address] >= limits.max_rooms_per_address:
-            raise ProtocolError("too_many_rooms", "there is no place for another room; try again later")
+            raise ProtocolError("too_many_rooms", "too many rooms are open; try again later")
         room = Room(room_id, address, limits.room_grace_s, self._forget)
         self._rooms[room_id] = room
         self._addresses[address] += 1
@@ -229,5 +229,5 @@ class Rooms:
 
 
 rooms = Rooms()
-"""Those of this process."""
+"""The rooms of this process."""
 open_rooms.set_function(lambda: len(rooms))

@@ -1,4 +1,4 @@
-"""What one typist's connection shows to others: nothing until asked, and then the newest text and rating."""
+"""A typist's side of watching: once a room is open, it shows the newest text and rating."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +13,7 @@ Send = Callable[[ServerMessage], Awaitable[None]]
 
 
 class Sharing:
-    """One typist's side of a room. All but sending is done before a method returns; nothing waits for who watches."""
+    """One typist's side of a room. Its methods wait only for sending to the typist, never for watchers."""
 
     def __init__(self, send: Send, address: str, limits: Limits) -> None:
         self._send = send
@@ -24,7 +24,7 @@ class Sharing:
         self._room: Room | None = None
 
     async def open(self, secret: str | None) -> None:
-        """Open a room, or go on in that of the secret. Raises ProtocolError where there are too many."""
+        """Open a new room, or the room of the secret. Raises ProtocolError if there are too many rooms."""
         secret = secret or new_secret()
         room = rooms.open(secret, self._address, self._limits)
         if room is not self._room:
@@ -44,7 +44,7 @@ class Sharing:
             await self._send(RoomClosed(reason="closed"))
 
     def leave(self) -> None:
-        """Note that the connection ends; the room waits for another one of the typist."""
+        """Note that the connection has ended. The room waits for the typist to reconnect."""
         if self._room is not None:
             self._room.leave(self)
 
@@ -65,12 +65,12 @@ class Sharing:
         await self._send(RoomWatchers(count=count))
 
     async def room_ended(self, reason: RoomEnd) -> None:
-        """Tell the typist that the room goes on without this connection."""
+        """Tell the typist that the room no longer belongs to this connection."""
         self._room = None
         await self._send(RoomClosed(reason=reason))
 
     def _show(self) -> None:
-        # Before the first text of a connection the room shows what it showed before a reconnect.
+        # Until the first text after a reconnect, the room keeps the state from before it.
         if self._room is None or self._text is None:
             return
         is_fresh = self._prediction is not None and self._prediction.seq == self._text.seq

@@ -136,7 +136,7 @@ class CachedOnnxBackend:
         return read
 
     def _read(self, job: _Job, logits: FloatArray) -> FloatArray:
-        """Return the mean logits [8] of the last tokens, without [CLS]. ``logits`` [new, 8] are those of the block."""
+        """Return the mean logits [8] of the last tokens, without [CLS]. ``logits`` [new, 8]: logits of the block."""
         begin = min(max(1, job.end - self._read_tokens), job.end - 1)
         earlier = job.cache.logits[begin:]
         return np.asarray(np.concatenate([earlier, logits[max(0, begin - job.past) :]]).mean(axis=0))

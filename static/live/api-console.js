@@ -1,4 +1,4 @@
-// Starts Swagger UI, which a script before this one has loaded.
+// Starts Swagger UI, which the script before this one has loaded.
 
 import { byId } from "./lib/dom.js";
 
@@ -7,7 +7,7 @@ import { byId } from "./lib/dom.js";
 const element = byId("console");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 
-// Its own dark style goes by this class.
+// This class turns on Swagger UI's own dark style.
 function dress() {
   document.documentElement.classList.toggle("dark-mode", isDark.matches);
 }

@@ -1,4 +1,4 @@
-/** What programs other than the page import, from the server or as the npm package `starcast-client`. */
+/** The JavaScript client for other programs, from the server or as the npm package `starcast-client`. */
 
 import { socketUrl } from "./client/protocol.js";
 import { RatingClient } from "./client/rating-client.js";
@@ -20,16 +20,16 @@ export { RatingSocket } from "./client/socket.js";
  * @typedef {import("./client/socket.js").Status} Status
  *
  * @typedef {object} Listeners
- * @property {(prediction: Prediction, elapsedMs: number | null) => void} [onPrediction] With the
- *   milliseconds from sending to this answer, where they were taken. Never older than the one before.
- * @property {(explanation: Explanation, text: string) => void} [onExplanation] With the text that
- *   the spans are about, see `utf16Spans`.
+ * @property {(prediction: Prediction, elapsedMs: number | null) => void} [onPrediction] Called with the
+ *   milliseconds from sending to this answer, if known. Never older than the previous one.
+ * @property {(explanation: Explanation, text: string) => void} [onExplanation] Called with the text of
+ *   the spans, see `utf16Spans`.
  * @property {(status: Status) => void} [onStatus]
- * @property {(session: Session) => void} [onSession] At every connection, before anything is sent.
- * @property {(message: RoomMessage) => void} [onRoom] What the server says of the room that one
- *   shares by `openRoom`, or watches at the address of its socket.
- * @property {(error: ServerError | Error) => void} [onError] A refusal, which has a `code`, or an
- *   `Error`: the server said something unknown. The connection goes on.
+ * @property {(session: Session) => void} [onSession] Called at every connection, before anything is sent.
+ * @property {(message: RoomMessage) => void} [onRoom] Messages about the room that is shared with
+ *   `openRoom`, or watched at its address.
+ * @property {(error: ServerError | Error) => void} [onError] An error of the server, with a `code`, or an
+ *   `Error` for an unknown message. The connection stays open.
  */
 
 const NO_WEBSOCKET =
@@ -39,9 +39,9 @@ const NO_WEBSOCKET =
 /**
  * Connects to a Starcast server, and stays connected until `close`.
  * @param {{url: string | URL} & SocketOptions & Listeners} options `url` is the address of the
- *   server, say `https://example.org`, or of its socket.
- * @throws {TypeError} for an address that is not a URL, and where there is no WebSocket.
- * @returns {RatingClient} Hand it the whole text at every change, by `submit`, or text by text, by `rate`.
+ *   server, for example `https://example.org`, or of its WebSocket.
+ * @throws {TypeError} If the address is not a URL, or there is no WebSocket.
+ * @returns {RatingClient} Call `submit` with the whole text at every change, or `rate` for single texts.
  */
 export function connect({
   url,

@@ -1,23 +1,23 @@
 /**
- * The live page: makes what its parts share, and hands it to each of them.
+ * The live page: creates the shared objects and attaches all parts of the page.
  *
- * What tests and style sheets may hold on to:
+ * Selectors for tests and style sheets:
  * - `textarea#review`
  * - `[role="meter"][data-stars="9"]`: `aria-valuenow` is the percent with one decimal,
  *   `data-probability` the number as the server sent it, absent until the first answer
  * - `td[data-stars="9"]`: the same percent in the table
  * - `#rating`: `data-too-short` true or false, `data-side` positive or negative, absent while too short
  * - `#expected` ("8.4", or "–" while too short), `#verdict` ("Positive 97%"), `#interval`
- * - `#freshness[data-state]`: `fresh`: the bars are for the text you see; `prior`: so they are, and it is
- *   too short to tell; `stale`: an answer is under way, or the bars are paused; `offline`: the bars are
- *   for an older text and there is no connection; `past`: one looks back on an earlier moment. The state is
- *   exact; the words follow a little later.
+ * - `#freshness[data-state]`: `fresh`: the bars are for the visible text; `prior`: the same, but there is no
+ *   verdict; `stale`: an answer is under way, or the bars are paused; `offline`: the bars are for an older
+ *   text and there is no connection; `past`: an earlier moment is shown. The state changes at once, its words
+ *   a little later.
  * - `#connection[data-state]`: `connecting`, `open`, `reconnecting`, `closed`; `data-transport` `websocket` or `http`
  * - `#timeline[data-state]`: `empty`, `now`, `past`; `#moment` (the slider), `#replay` (`data-playing`), `#now`,
- *   `#moment-text` (the text looked back on)
+ *   `#moment-text` (the text of the earlier moment)
  * - `#contributions[data-state]`: `waiting`, `shown`; in `#marked` each `.sentence` and `.word` with `data-sign` up or
- *   down and `data-strength` 1 to 4, both absent where it says nothing
- * - `#room[data-state]`: `closed`, `open`, `lost` (the connection is); `#room-link`, `#room-watchers`
+ *   down and `data-strength` 1 to 4, both absent without an effect
+ * - `#room[data-state]`: `closed`, `open`, `lost` (no connection); `#room-link`, `#room-watchers`
  * - `#feedback input[value="9"]`, `#feedback-send`, `#feedback-note`
  * - `#copy-link`, `#save-json`, `#save-csv`; `#history-on`, `#history-list`, `#history-clear`
  * - `#answer-time`: from sending to showing

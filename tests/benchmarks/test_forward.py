@@ -1,4 +1,4 @@
-"""The costs of a rating, measured on a tiny model: what is measured, never how fast it is."""
+"""The costs of a rating, on a tiny model. The tests check which costs are measured, not their values."""
 
 import itertools
 import json

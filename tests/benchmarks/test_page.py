@@ -1,4 +1,4 @@
-"""What the pages cost, measured once; and the budget of the live page, which is no matter of speed."""
+"""The costs of the pages, measured once, and the live page's budget, as far as it does not depend on speed."""
 
 import json
 from dataclasses import replace
@@ -34,12 +34,12 @@ def test_each_page_is_measured_and_the_live_one_keeps_to_its_budget(
         assert figures["first_bars_ms"] > 0
 
 
-def test_the_median_is_that_of_each_figure() -> None:
+def test_each_figure_has_its_own_median() -> None:
     runs = [{"bytes": 5, "requests": 1}, {"bytes": 1, "requests": 9}, {"bytes": 3, "requests": 3}]
     assert median(runs) == {"bytes": 3, "requests": 3}
 
 
-def test_what_is_above_its_budget_is_named_with_what_it_may_be() -> None:
+def test_a_figure_above_its_budget_is_named_with_the_budget() -> None:
     budget = Budget(first_paint_ms=900, blocking_ms=150, key_p95_ms=100)
     within = {"first_paint_ms": 900, "blocking_ms": 0, "key_p95_ms": 35.5, "layout_shift": 0.1, "bytes": BUDGET_BYTES}
     assert over_budget(within, budget) == []

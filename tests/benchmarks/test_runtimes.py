@@ -1,4 +1,4 @@
-"""The runtimes compared, on a tiny model: that all compute the same, never how fast they are."""
+"""The compared runtimes give the same results on a tiny model. Their speed is not tested."""
 
 import json
 from pathlib import Path

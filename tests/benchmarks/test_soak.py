@@ -27,7 +27,7 @@ def test_typists_come_and_go_and_leave_nothing(
     assert figures["grown"] == []
 
 
-def test_what_is_busy_is_no_growth() -> None:
+def test_a_busy_server_has_not_grown() -> None:
     assert grown([QUIET, *[BUSY] * 9, replace(QUIET, rss_mib=140)]) == []
 
 

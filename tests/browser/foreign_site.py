@@ -1,4 +1,4 @@
-"""A web site of somebody else, with a strict policy, that embeds the widget."""
+"""A third-party web site with a strict policy that embeds the widget."""
 
 import contextlib
 import threading

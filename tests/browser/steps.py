@@ -1,4 +1,4 @@
-"""What tests of the live page do and look at again and again."""
+"""Steps and checks that many tests of the live page share."""
 
 import re
 

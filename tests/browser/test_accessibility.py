@@ -1,4 +1,4 @@
-"""What everybody needs: axe finds nothing, the keyboard reaches everything, and no colour or motion is relied upon."""
+"""Accessibility: axe finds nothing, everything works by keyboard, and nothing depends on colour or motion."""
 
 from collections.abc import Callable, Iterator
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The page in Russian: no English word is left for people to meet."""
+"""The page in Russian has no English words left."""
 
 import re
 

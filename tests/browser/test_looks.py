@@ -1,4 +1,4 @@
-"""What a picture would show: that nothing moves but the bars, that all can be read, and what an empty page says."""
+"""The look of the page: only the bars move, all text is readable, and an empty page has its words."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tools.servers import RunningServer
 
 WIDTHS = (320, 360, 704, 768, 820, 1024, 1280)
 FLAT = [0.125] * 8
-# Name, and what is changed of an answer that is sure of ten stars.
+# Name, and the changes to an answer of almost certainly ten stars.
 VERDICTS: tuple[tuple[str, dict[str, object]], ...] = (
     ("nothing written", {"probabilities": FLAT, "tokens": 0, "is_prior": True}),
     ("no opinion", {"state": "no_opinion"}),

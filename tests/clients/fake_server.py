@@ -1,4 +1,4 @@
-"""A server of ``starcast.v1`` whose every word a test decides."""
+"""A ``starcast.v1`` server whose messages are all set by the test."""
 
 import contextlib
 import json

@@ -64,7 +64,7 @@ class _Relay:
             offered.remove(bearer)
         is_known = bool(key) and self._mutation.knows_key(key)
         if self._mutation.needs_key and not key and bearer is None and "Origin" not in headers:
-            # Whoever shows none is told so by ``carry``.
+            # A missing key is refused by ``carry``.
             return None
         try:
             self._upstream[connection] = await connect(
@@ -172,7 +172,7 @@ async def mutant(server: RunningServer, mutation: Mutation) -> AsyncIterator[str
 
 @contextlib.asynccontextmanager
 async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    """Close in the end, and be done with that: what is left open is found whenever something collects it."""
+    """Close in the end, since an unclosed socket would warn whenever it is garbage-collected."""
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         try:
             yield

@@ -1,4 +1,4 @@
-"""The asynchronous client against a server whose every word the test decides."""
+"""The asynchronous client against a server whose messages are all set by the test."""
 
 import asyncio
 from dataclasses import replace
@@ -39,7 +39,7 @@ async def test_a_rating_has_all_that_the_server_said_and_the_text() -> None:
     assert client.session.limits.max_chars == 20_000
 
 
-async def test_what_is_typed_before_the_first_connection_stands_is_rated() -> None:
+async def test_a_text_typed_before_the_first_connection_is_rated() -> None:
     async with fake_server(works) as server, client_of(server) as client:
         client.update("A")
         client.update("A fine")

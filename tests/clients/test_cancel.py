@@ -1,4 +1,4 @@
-"""What is taken back: nothing comes of it, and nothing else is lost with it."""
+"""A cancelled text gets no answer, and nothing else is lost."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The ``starcast`` command: what it says where something is missing."""
+"""The ``starcast`` command: its errors when something is missing."""
 
 import sys
 

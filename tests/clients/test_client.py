@@ -1,4 +1,4 @@
-"""The client without asyncio: what it adds is a thread, and that nothing of it is left."""
+"""The client without asyncio: it runs a thread, and cleans it up."""
 
 import asyncio
 import threading
@@ -55,7 +55,7 @@ def test_texts_are_rated_finished_and_explained(url: str) -> None:
     assert client.state == "closed"
 
 
-def test_predictions_follow_what_is_typed(url: str) -> None:
+def test_predictions_follow_the_typed_text(url: str) -> None:
     with Client(url, proxy=None) as client:
         client.update("A")
         for rating in client.predictions():

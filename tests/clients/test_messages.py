@@ -1,4 +1,4 @@
-"""What the client knows of the protocol is what the server knows of it."""
+"""Client and server have the same definition of the protocol."""
 
 import json
 from dataclasses import asdict
@@ -44,6 +44,6 @@ def test_an_unknown_type_is_nothing() -> None:
     "frame",
     ["", "1", "null", "[]", "{}", '{"type": "error"}', '{"type": "prediction", "seq": 1}', '{"type": "explanation"}'],
 )
-def test_what_is_malformed_is_a_value_error(frame: str) -> None:
+def test_a_malformed_frame_is_a_value_error(frame: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - json has words of its own
         parse(frame)

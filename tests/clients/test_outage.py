@@ -1,4 +1,4 @@
-"""Without a server: who waits is told in time, and why; who types is not."""
+"""Without a server, a caller that waits for a rating gets an error in time, and one that only types does not."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""``starcast score`` run again: what may go on, and what is rated once more."""
+"""``starcast score`` run again: which files can be continued, and which texts are rated again."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``starcast live``: what is typed is rated and drawn, and it ends as it was asked to."""
+"""``starcast live``: typed text is rated and drawn, and the program ends when asked to."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ def test_a_bar_is_as_long_as_its_share(share: float, drawn: str) -> None:
     assert bar(share, cells=8) == drawn
 
 
-async def test_what_is_typed_is_rated_and_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_typed_text_is_rated_and_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = asyncio.Event()
     show = LiveApp._show
 

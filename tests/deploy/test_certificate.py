@@ -1,4 +1,4 @@
-"""What certbot runs when it has a new certificate."""
+"""The script that certbot runs after it has renewed a certificate."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The dashboard and the alerts ask for metrics and labels that there are."""
+"""The dashboard and the alerts use only existing metrics and labels."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Engines of the tests: a model whose gate is shut, and callers that wait."""
+"""Engines for tests: a model that waits until it is released, and waiting callers."""
 
 import asyncio
 import queue

@@ -1,4 +1,4 @@
-"""The gate lets in by weight, in order, and forgets nobody."""
+"""The gate admits work by weight and in order, and loses none."""
 
 import asyncio
 
@@ -48,7 +48,7 @@ async def test_so_much_is_let_in_and_the_rest_in_its_order() -> None:
     assert inside(visitors) == [False, True, True, True]
 
 
-async def test_what_is_heavier_than_all_places_takes_them_all() -> None:
+async def test_work_heavier_than_the_capacity_runs_alone() -> None:
     visitors = await visit(Gate(10), 99, 1)
     assert inside(visitors) == [True, False]
     await visitors[0].leave()

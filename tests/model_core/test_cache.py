@@ -35,7 +35,7 @@ def test_the_last_token_is_always_encoded_anew_for_it_is_the_one_that_is_read() 
     assert filled(1, 2, 3, 4).shared_blocks((1, 2), block=4) == 0
 
 
-def test_what_is_kept_and_appended_stays_with_its_tokens() -> None:
+def test_kept_and_appended_states_stay_with_their_tokens() -> None:
     cache = filled(1, 2, 3, 4)
     cache.keep(2)
     cache.append((7, 8, 9), states(7, 8, 9), logits(7, 8, 9))
@@ -60,7 +60,7 @@ def test_keeping_nothing_and_clearing_leave_a_cache_that_works() -> None:
 
 
 def pool_of(caches: list[EncoderCache], room_for: int, idle_s: float) -> CachePool:
-    """A pool that the caches came to one by one, so many seconds apart."""
+    """A pool to which the caches were added one by one, this many seconds apart."""
     times = iter(range(100))
     pool = CachePool(room_for * filled(1, 2).states.nbytes, clock=lambda: next(times) * idle_s)
     for cache in caches:

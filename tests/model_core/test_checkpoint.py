@@ -37,7 +37,7 @@ def refusal(call: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_a_written_config_is_read_again(tmp_path: Path) -> None:
     config = tiny_config(sha256={"model.safetensors": "ab"})
     write_config(tmp_path, config, ARCHITECTURE)
     assert read_config(tmp_path)[0] == config
@@ -50,7 +50,7 @@ def test_a_folder_from_elsewhere_gets_defaults(tmp_path: Path) -> None:
     assert (config.temperature_at(50), config.attention) == (1, "full")
 
 
-def test_eight_labels_that_nobody_named_are_taken_for_the_ratings(tmp_path: Path) -> None:
+def test_eight_labels_without_names_are_taken_for_the_ratings(tmp_path: Path) -> None:
     content = {**ARCHITECTURE, "id2label": {str(index): f"LABEL_{index}" for index in range(8)}}
     assert read_config(write(tmp_path, content))[0].name == tmp_path.name
 

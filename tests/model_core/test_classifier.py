@@ -116,7 +116,7 @@ def test_the_temperature_divides_the_logits(tokenizer: TextTokenizer) -> None:
     assert distance(flat) == pytest.approx(1, rel=1e-5)
 
 
-def test_the_temperature_is_that_of_the_length(tokenizer: TextTokenizer) -> None:
+def test_the_temperature_depends_on_the_length(tokenizer: TextTokenizer) -> None:
     classifier = TextClassifier(INFO, tokenizer, StubBackend(), lambda tokens: float(tokens))
     one, two = (classifier.classify([text])[0].probabilities for text in ("good", "good film"))
     # The stub's logits grow with the length by as much as the temperature here divides them.

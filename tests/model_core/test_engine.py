@@ -119,7 +119,7 @@ async def test_the_log_of_a_failure_does_not_hold_the_text(
     assert "secret" not in caplog.text
 
 
-async def test_a_model_that_answers_too_little_leaves_nobody_waiting(make_engine: MakeEngine) -> None:
+async def test_all_callers_get_an_error_when_the_model_returns_too_few_answers(make_engine: MakeEngine) -> None:
     class Short(FakeClassifier):
         def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
             return []
@@ -280,7 +280,7 @@ async def test_a_caller_cancelled_just_before_the_batch_is_made_never_reaches_th
     assert gone.cancelled()
 
 
-async def test_a_caller_that_leaves_while_the_model_reads_its_text_harms_nobody(
+async def test_a_caller_that_leaves_while_its_text_is_rated_does_not_affect_others(
     make_engine: MakeEngine, held: HeldClassifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = make_engine(held)

@@ -1,4 +1,4 @@
-"""Work that nobody watches a cursor for: it waits in a line of its own, and keys go first."""
+"""Background work waits in its own queue, and keys go first."""
 
 import asyncio
 

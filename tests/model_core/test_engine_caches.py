@@ -1,4 +1,4 @@
-"""What the engine keeps between keys, and what becomes of it when another model takes the place of the first."""
+"""The engine's caches between keys, and after a switch of the model."""
 
 import asyncio
 import dataclasses
@@ -59,7 +59,7 @@ def kept(*caches: EncoderCache) -> list[int]:
     return [len(cache.input_ids) for cache in caches]
 
 
-async def test_what_waits_is_answered_by_the_new_model_and_what_is_under_way_by_the_old(held: HeldClassifier) -> None:
+async def test_waiting_texts_are_rated_by_the_new_model_and_the_current_batch_by_the_old(held: HeldClassifier) -> None:
     engine = Engine(held)
     first = await start_busy(engine, held)
     waiting = await start(engine, "a", "b")

@@ -1,4 +1,4 @@
-"""Explanations, with a model that counts words: what each is worth is then known."""
+"""Explanations of a model that counts words, so that the weight of each word is known."""
 
 import asyncio
 import threading

@@ -47,7 +47,7 @@ def legible(tokenizer: TextTokenizer, text: str) -> float:
         "🇩🇪 🇫🇷 🇮🇹",
     ],
 )
-def test_what_is_no_english_cannot_be_read(tokenizer: TextTokenizer, text: str) -> None:
+def test_texts_that_are_not_english_are_illegible(tokenizer: TextTokenizer, text: str) -> None:
     assert legible(tokenizer, text) < 0.5
 
 

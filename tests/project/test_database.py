@@ -1,4 +1,4 @@
-"""Which database the settings name."""
+"""The database from the settings."""
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(variable, raising=False)
 
 
-def test_what_is_not_set_is_the_default() -> None:
+def test_unset_options_have_their_defaults() -> None:
     server = read(Server)
     assert (server.redis_url, server.debug, server.watchdog_s) == ("", False, 30)
     assert server.allowed_hosts == ["localhost", "127.0.0.1", "[::1]"]

@@ -1,4 +1,4 @@
-"""What a container may use."""
+"""The resources that a container may use."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Redis as the channel layer: used where it is named, and never in the way of a rating."""
+"""Redis as the channel layer: used if configured, and never a delay for ratings."""
 
 import json
 import os

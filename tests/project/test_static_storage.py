@@ -1,4 +1,4 @@
-"""What is collected of our own scripts and styles."""
+"""The collected files of our own scripts and styles."""
 
 import json
 import subprocess

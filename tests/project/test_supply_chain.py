@@ -1,4 +1,4 @@
-"""What is installed is pinned, can be audited, and can be listed."""
+"""Installed packages are pinned, audited, and listed."""
 
 import itertools
 import json

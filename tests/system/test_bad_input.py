@@ -1,4 +1,4 @@
-"""Bad input over a real server: whatever comes, a clear answer in bounded time, and nobody else notices."""
+"""Bad input to a real server gets a clear answer in bounded time, and does not affect other clients."""
 
 import asyncio
 import contextlib

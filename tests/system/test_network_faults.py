@@ -1,4 +1,4 @@
-"""A cable is pulled: the server finds out who is gone, loses nothing of who comes back, and others notice nothing."""
+"""A cable is pulled: lost clients are found, returning ones lose no text, and others are not affected."""
 
 from collections.abc import Iterator
 from pathlib import Path

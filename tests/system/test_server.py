@@ -94,7 +94,7 @@ async def test_under_load_nothing_that_was_taken_is_lost_in_a_stop(data_dir: Pat
         pongs = [int(message["id"]) for message in messages if message["type"] == "pong"]
         return max([taken, *pongs]), max([answered, *(message.get("seq", 0) for message in messages)]), code
 
-    # All of them are at one address, and what is beyond its rate is refused.
+    # All of them share one address, and messages above its rate are refused.
     with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_BURST="1000000") as server:
         typists = [asyncio.create_task(type_until_closing(server)) for _ in range(20)]
         async with await open_socket(server) as socket:

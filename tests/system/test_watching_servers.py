@@ -152,7 +152,7 @@ async def test_while_redis_is_away_texts_are_rated_and_watching_recovers_within_
 
 
 async def waiting_watcher(server: RunningServer, room: dict[str, Any]) -> ClientConnection:
-    """One who comes while nobody can say whether there is such a room, and waits."""
+    """A watcher who connects and waits while it is not yet known whether the room exists."""
     url = server.ws.replace("classify/", f"watch/{room['room_id']}/")
     socket = await connect(url, subprotocols=[Subprotocol("starcast.v1")], proxy=None)
     assert json.loads(await socket.recv())["type"] == "session.created"
@@ -187,7 +187,7 @@ async def test_a_redis_that_comes_late_and_hangs_at_times_holds_up_no_rating(dat
         assert "Traceback" not in server.logged()
 
 
-async def test_a_watcher_who_does_not_read_is_dropped_and_nobody_else_notices(data_dir: Path) -> None:
+async def test_a_watcher_who_does_not_read_is_dropped_and_others_are_not_affected(data_dir: Path) -> None:
     with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_SLOW_READER_S="1") as server:
         async with await open_socket(server) as typist:
             room = await opened(typist)

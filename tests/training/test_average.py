@@ -42,7 +42,7 @@ def test_unlike_checkpoints_are_refused(tmp_path: Path, difference: str) -> None
         (other / TOKENIZER_FILE).write_text(json.dumps({**raw, "added": 1}))
     elif difference == "weights":
         (other / WEIGHTS_FILE).write_bytes(b"damaged")
-    with pytest.raises(CheckpointError, match="only like models" if difference != "weights" else "cannot read"):
+    with pytest.raises(CheckpointError, match="the models must be alike" if difference != "weights" else "cannot read"):
         average([first, other], tmp_path / "soup")
 
 

@@ -117,7 +117,7 @@ def test_texts_with_soft_labels_join_an_epoch_by_their_share_and_change_from_epo
     assert sorted(epochs[0]) != sorted(epochs[1])
 
 
-def test_no_beginnings_are_cut_from_what_is_no_whole_review() -> None:
+def test_beginnings_are_cut_only_from_whole_reviews() -> None:
     shown = draws(list(EpochPlan(with_more(400, parts=300), config(soft_share=2, prefix_share=1), epoch=0)))
     cut = {index for index, chars in shown if index >= len(REVIEWS) and chars < 400}
     assert cut

@@ -88,7 +88,7 @@ def test_teachers_that_rated_no_rated_review_cannot_be_weighed(data: Path, tmp_p
     library = Library(data)
     write_teacher(tmp_path / "one", library, 1, 1)
     (tmp_path / "one" / "rated-000.safetensors").unlink()
-    with pytest.raises(DataError, match="chosen on rated reviews"):
+    with pytest.raises(DataError, match="fitted on rated reviews"):
         blend([tmp_path / "one"], tmp_path / "blend", library, SHARE)
 
 
@@ -98,4 +98,4 @@ def test_the_command_says_the_weights(data: Path, tmp_path: Path, capsys: pytest
     assert main(arguments) == 0
     assert "rated: " in capsys.readouterr().out
     assert main([str(tmp_path / "nowhere"), *arguments[1:]]) == 1
-    assert "error: the weights are chosen" in capsys.readouterr().err
+    assert "error: the weights are fitted" in capsys.readouterr().err

@@ -34,9 +34,9 @@ def test_what_stands_around_the_figures_stays(tmp_path: Path) -> None:
 
 
 def test_a_page_without_a_place_for_figures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ReportError, match="neither"):
+    with pytest.raises(ReportError, match="there is no"):
         renew("nothing here", {})
     page = tmp_path / "page.md"
     page.write_text("nothing here", encoding="utf-8")
     assert main([str(CHECKPOINT / "metrics.json"), str(page)]) == 1
-    assert capsys.readouterr().err.startswith("error: there is neither")
+    assert capsys.readouterr().err.startswith("error: there is no <!-- figures -->")

@@ -162,17 +162,17 @@ def test_an_archive_whose_compression_is_damaged_is_refused(tmp_path: Path) -> N
 
 def test_another_archive_is_refused(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "other.tar.gz", {"photos/cat.txt": "a cat"})
-    assert_unreadable(path, "holds no aclImdb/train reviews")
+    assert_unreadable(path, "has no aclImdb/train reviews")
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    assert_unreadable(tmp_path, "holds no aclImdb/train reviews")
+    assert_unreadable(tmp_path, "has no aclImdb/train reviews")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("aclImdb/train/urls_neg.txt", None, "holds no"),
+        ("aclImdb/train/urls_neg.txt", None, "has no"),
         ("aclImdb/train/urls_neg.txt", "http://www.imdb.com/title/only-one\n", "is damaged"),
         ("aclImdb/train/neg/0_1.txt", None, "is damaged"),
     ],

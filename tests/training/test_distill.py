@@ -231,7 +231,7 @@ def test_another_teacher_is_not_mixed_with_this_one(
     for seed, status in ((1, 0), (2, 1)):
         teacher = write_tuned(tmp_path / "teacher", seed)
         assert run_main(data, teacher, tmp_path / "soft", "--kinds", "unrated") == status
-    assert "what another teacher says" in capsys.readouterr().err
+    assert "labels of another teacher" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", ["--data", "--teacher"])

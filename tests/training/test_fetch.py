@@ -15,7 +15,7 @@ SHA1 = hashlib.sha1(CONTENT, usedforsecurity=False).hexdigest()
 
 
 class Shop(http.server.ThreadingHTTPServer):
-    """Serves CONTENT on a free port; what is asked for is kept in ``ranges``."""
+    """Serves CONTENT on a free port. Requested ranges are recorded in ``ranges``."""
 
     def __init__(self, *, honours_range: bool = True, breaks_after: int | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Counterman)
@@ -108,7 +108,7 @@ def test_a_finished_download_that_was_never_renamed_needs_no_server(shop: Shop, 
     assert shop.ranges == []
 
 
-def test_what_is_longer_than_the_archive_is_no_beginning_of_it(shop: Shop, tmp_path: Path) -> None:
+def test_a_partial_file_longer_than_the_archive_is_removed(shop: Shop, tmp_path: Path) -> None:
     target = tmp_path / "archive.tar.gz"
     part_of(target).write_bytes(b"?" * (len(CONTENT) + 1))
     fetch_from(shop, target)
@@ -118,7 +118,7 @@ def test_what_is_longer_than_the_archive_is_no_beginning_of_it(shop: Shop, tmp_p
 def test_a_connection_that_breaks_keeps_what_came_and_the_next_try_goes_on(shop: Shop, tmp_path: Path) -> None:
     target = tmp_path / "archive"
     shop.breaks_after = 5000
-    with pytest.raises(DataError, match="run it again to resume"):
+    with pytest.raises(DataError, match="run again to resume"):
         fetch_from(shop, target)
     assert part_of(target).read_bytes() == CONTENT[:5000]
     shop.breaks_after = None

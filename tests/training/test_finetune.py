@@ -170,7 +170,7 @@ def test_soft_labels_teach_what_no_rating_says(initial: Path, tmp_path: Path) ->
 
 
 def test_more_tokens_than_the_model_has_positions_are_refused(initial: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"max_tokens is 512, where .* has 64 positions"):
+    with pytest.raises(ConfigError, match=r"max_tokens is 512, but .* has 64 positions"):
         finetune(config(initial, max_tokens=512), TRAIN[:8], [], tmp_path)
 
 
@@ -272,7 +272,7 @@ def test_a_resumed_run_logs_nothing_twice(initial: Path, tmp_path: Path, monkeyp
     assert [entry["epoch"] for entry in log_of(tmp_path) if "epoch" in entry] == [1, 2, 3, 4]
 
 
-def test_the_average_of_the_weights_is_what_is_written(initial: Path, tmp_path: Path) -> None:
+def test_the_average_of_the_weights_is_written(initial: Path, tmp_path: Path) -> None:
     """After one step from the same start it lies between the start and what the step made, by its own weight."""
     start, stepped = tmp_path / "start", tmp_path / "stepped"
     plain = finetune(config(initial, epochs=1), TRAIN[:8], [], stepped)

@@ -60,7 +60,7 @@ def test_without_the_ordinal_term_the_loss_is_cross_entropy() -> None:
     torch.testing.assert_close(rating_loss(logits, EYE[:5], 0), wanted)
 
 
-def test_the_ordinal_term_punishes_what_is_far_from_the_rating_more() -> None:
+def test_the_ordinal_term_penalises_distant_ratings_more() -> None:
     near, far = torch.zeros(8), torch.zeros(8)
     near[1] = far[7] = 3
     plain = [rating_loss(logits, EYE[0], 0).item() for logits in (near, far)]

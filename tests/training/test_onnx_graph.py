@@ -106,7 +106,7 @@ def test_a_token_far_louder_than_the_others_does_not_round_them_off() -> None:
 
 @pytest.mark.parametrize("read_tokens", [1, 3, 20])
 @pytest.mark.parametrize("ids", [(2,), *TEXTS], ids=len)
-def test_the_rating_is_the_mean_of_what_is_read_at_the_last_tokens(ids: tuple[int, ...], read_tokens: int) -> None:
+def test_the_rating_is_the_mean_over_the_last_tokens(ids: tuple[int, ...], read_tokens: int) -> None:
     model = tiny_model()
     graph = in_float(build(model, 4, read_tokens))
     model.load_state_dict(rounded(weights_of(model)))

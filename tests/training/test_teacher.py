@@ -146,7 +146,7 @@ def test_learning_rates_fall_from_the_head_downwards(mpnet: Path) -> None:
     assert by_name["mpnet.encoder.layer.1.output.dense.weight"] == 1.5e-3
     assert by_name["mpnet.encoder.layer.0.output.dense.weight"] is None
     assert by_name["mpnet.embeddings.word_embeddings.weight"] is None
-    with pytest.raises(ConfigError, match="frozen_layers is 4, where the encoder has 3 layers"):
+    with pytest.raises(ConfigError, match="frozen_layers is 4, but the encoder has 3 layers"):
         parameter_groups(model, config(mpnet, frozen_layers=4))
 
 
@@ -221,14 +221,14 @@ def test_any_classifier_of_hugging_face_will_do(tmp_path: Path) -> None:
 
 
 def test_what_holds_no_encoder_is_refused(tmp_path: Path, mpnet: Path) -> None:
-    with pytest.raises(InitError, match="no classifier"):
+    with pytest.raises(InitError, match="cannot load a classifier"):
         load_encoder(str(tmp_path / "nowhere"))
     deeper = write_mpnet(tmp_path / "deeper")
     settings = json.loads((deeper / "config.json").read_text())
     (deeper / "config.json").write_text(json.dumps({**settings, "num_hidden_layers": 4}))
-    with pytest.raises(InitError, match="holds no whole encoder"):
+    with pytest.raises(InitError, match="is incomplete"):
         load_encoder(str(deeper))
-    with pytest.raises(InitError, match=r"no checkpoint of training\.teacher"):
+    with pytest.raises(InitError, match=r"not a checkpoint of training\.teacher"):
         load_teacher(mpnet)
 
 
@@ -280,7 +280,7 @@ def test_a_snapshot_has_the_average_of_the_weights_so_far(
     ("arguments", "message"),
     [
         (["--data", "/nowhere/aclImdb.tar.gz"], "cannot read /nowhere"),
-        (["--init", "/nowhere/mpnet"], "no classifier"),
+        (["--init", "/nowhere/mpnet"], "cannot load a classifier"),
         (["--init", ""], "init must name"),
         (["--average", "1"], "average must be a number, 0 to 0.99999"),
     ],

@@ -1,7 +1,7 @@
-"""Compare options of fine-tuning side by side: same start, same reviews, same number of texts, judged on validation.
+"""Compare options of fine-tuning: same initial weights, same reviews, same number of texts, evaluated on validation.
 
 ``python -m training.experiments.compare training/experiments/configs/compare.toml --run runs/experiments`` trains each
-variant that has not been trained yet, averages those that the file says, and prints one Markdown table.
+variant that has not been trained yet, averages the variants listed in the file, and prints one Markdown table.
 """
 
 import argparse
@@ -30,14 +30,14 @@ _COLUMNS: Final = ("accuracy", "binary_accuracy", "mae", "nll", "prefix_accuracy
 
 @dataclass(frozen=True)
 class Plan:
-    """What one file describes."""
+    """The contents of one file."""
 
     shared: Mapping[str, Any]
-    """Options of every run."""
+    """Options of all runs."""
     variants: Mapping[str, Mapping[str, Any]]
-    """For each run what it has beside the shared options."""
+    """Additional options of each run."""
     averages: Mapping[str, list[str]]
-    """For each average the runs that it is of."""
+    """Runs of each average."""
 
 
 def read_plan(path: Path) -> Plan:
@@ -51,12 +51,12 @@ def read_plan(path: Path) -> Plan:
         raise ConfigError(f"{path} must have variants, and may have shared and averages; not {', '.join(content)}")
     for name, runs in plan.averages.items():
         if unknown := set(runs) - plan.variants.keys():
-            raise ConfigError(f"{path}: the average {name} is of {', '.join(sorted(unknown))}, which is no variant")
+            raise ConfigError(f"{path}: the average {name} has unknown variants: {', '.join(sorted(unknown))}")
     return plan
 
 
 def finetune_command(options: Mapping[str, Any], data: Path, run: Path) -> list[str]:
-    """The command line that trains one variant, without the interpreter."""
+    """Return the command line that trains one variant, without the interpreter."""
     flags = [f"--{name.replace('_', '-')}={as_flag(value)}" for name, value in options.items()]
     return ["-m", "training.finetune", f"--data={data}", f"--run={run}", *flags]
 
@@ -78,7 +78,7 @@ def judge(checkpoint: Path, data: Path, validation_share: float, limit: int) -> 
 
 
 def table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """The figures as Markdown, accuracies in percent."""
+    """Return the figures as a Markdown table, with accuracies in percent."""
     lines = ["| variant | " + " | ".join(_COLUMNS) + " |", "|---|" + "---|" * len(_COLUMNS)]
     for name, figures in rows.items():
         cells = [

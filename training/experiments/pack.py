@@ -1,7 +1,7 @@
-"""Pack the reviews that pre-training reads, rated and not, into one file of token ids; draw masked sequences from it.
+"""Pack the reviews for pre-training, rated and unrated, into one file of token ids; draw masked sequences from it.
 
 ``python -m training.experiments.pack --data ARCHIVE --output runs/packed.safetensors``. Films of the
-validation split are left out, and nothing of the official test part is read. The file takes two bytes a token.
+validation split are left out, and the official test part is not read. The file takes two bytes per token.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _MOST_PIECES: Final = 2**16
 
 @dataclass(frozen=True)
 class PackedTexts:
-    """Documents one after the other, each ``[CLS] … [SEP]``, and the tokenizer that made them."""
+    """Concatenated documents, each ``[CLS] … [SEP]``, and their tokenizer."""
 
     tokens: NDArray[np.uint16]
     """Token ids of all documents [tokens]."""
@@ -46,12 +46,12 @@ class PackedTexts:
     tokenizer: Tokenizer
 
     def first(self, documents: int) -> "PackedTexts":
-        """The first so many documents; all of them where there are no more."""
+        """Return the first ``documents`` documents; all of them if there are fewer."""
         ends = self.ends[:documents]
         return PackedTexts(self.tokens[: ends[-1]], ends, self.tokenizer)
 
     def described(self) -> dict[str, object]:
-        """Counts, and a hex SHA-256 that names what is read: the texts, their order, and how they were cut."""
+        """Return counts, and a hex SHA-256 of the texts, their order, and their tokenization."""
         digest = hashlib.sha256(self.tokens.tobytes() + self.ends.tobytes()).hexdigest()
         return {"documents": len(self.ends), "tokens": len(self.tokens), "sha256": digest}
 
@@ -68,7 +68,7 @@ def pack(texts: Sequence[str], tokenizer: Tokenizer) -> PackedTexts:
     """Clean and encode texts in their order; those without any token are left out. Raises DataError."""
     ids = special_ids(tokenizer)
     if tokenizer.get_vocab_size() > _MOST_PIECES:
-        raise DataError(f"the vocabulary has {tokenizer.get_vocab_size()} pieces, where two bytes tell {_MOST_PIECES}")
+        raise DataError(f"the vocabulary has {tokenizer.get_vocab_size()} pieces; two bytes can hold {_MOST_PIECES}")
     tokenizer.no_truncation()
     tokenizer.no_padding()
     documents: list[NDArray[np.uint16]] = []
@@ -99,7 +99,7 @@ def write_packed(path: Path, packed: PackedTexts, **made_from: object) -> None:
 
 
 def read_packed(path: Path) -> PackedTexts:
-    """Read what ``write_packed`` wrote. Raises DataError."""
+    """Read a file of ``write_packed``. Raises DataError."""
     try:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
@@ -107,14 +107,14 @@ def read_packed(path: Path) -> PackedTexts:
             packed = PackedTexts(file.get_tensor("tokens"), file.get_tensor("ends"), tokenizer)
             written = metadata["sha256"]
     except (OSError, SafetensorError, KeyError) as error:
-        raise DataError(f"{path} holds no texts of training.experiments.pack: {one_line(error)}") from error
+        raise DataError(f"{path} is not a file of training.experiments.pack: {one_line(error)}") from error
     if packed.described()["sha256"] != written:
-        raise DataError(f"{path} is damaged: make it again by training.experiments.pack")
+        raise DataError(f"{path} is damaged: create it again with training.experiments.pack")
     return packed
 
 
 def read_texts(path: Path, validation_share: float, seed: int) -> list[str]:
-    """Texts of the official training part but for the validation films, shuffled by ``seed``. Raises DataError."""
+    """Return texts of the official training part without validation films, shuffled by ``seed``. Raises DataError."""
     texts = [review.text for review in load_split(path, "train", validation_share)]
     texts += read_unlabelled(path)
     random.Random(seed).shuffle(texts)
@@ -122,12 +122,12 @@ def read_texts(path: Path, validation_share: float, seed: int) -> list[str]:
 
 
 class SequencePlan:
-    """The sequences of each step, the same for the same (seed, step): one order and one shift of the cuts an epoch."""
+    """The sequences of each step; deterministic in (seed, step). Each epoch has its own order and shift of the cuts."""
 
     def __init__(self, packed: PackedTexts, config: PretrainConfig) -> None:
         self._tokens = packed.tokens
         self._width, self._batch, self._seed = config.sequence_tokens, config.batch_size, config.seed
-        # One sequence fewer than there is room for, so that the cuts may shift.
+        # One sequence fewer than would fit, so that the cuts can be shifted.
         self._sequences = len(packed.tokens) // self._width - 1
         if self._sequences < self._batch:
             raise ConfigError(
@@ -143,7 +143,7 @@ class SequencePlan:
             self._epoch, self._starts = epoch, self._cuts(epoch)
         starts = self._starts[batch * self._batch : (batch + 1) * self._batch]
         ids = self._tokens[starts[:, None] + np.arange(self._width)].astype(np.int64)
-        # Whatever is cut, position 0 holds [CLS], as in each text that is rated.
+        # Position 0 is always [CLS], as in all rated texts.
         ids[:, 0] = self._cls
         return torch.from_numpy(ids)
 
@@ -153,22 +153,22 @@ class SequencePlan:
 
 
 class Masked(NamedTuple):
-    """Sequences with some tokens chosen to be guessed."""
+    """Sequences with some tokens chosen for prediction."""
 
     ids: Tensor
     """The original token ids [sequences, tokens]."""
     shown: Tensor
-    """What the generator is shown [sequences, tokens]."""
+    """The generator's input [sequences, tokens]."""
     chosen: Tensor
     """Positions of the chosen tokens [sequences, chosen]."""
     counted: Tensor
-    """Whether a choice counts [sequences, chosen]: not where a sequence has too few tokens to choose from."""
+    """Whether a choice counts [sequences, chosen]. Some do not in sequences with too few tokens to choose from."""
 
 
 def mask_tokens(ids: Tensor, special: Tensor, mask_id: int, config: PretrainConfig) -> Masked:
     """Choose a fixed number of tokens of each sequence [sequences, tokens], and mask most of them.
 
-    ``special`` [vocabulary] is true for the ids that are never chosen.
+    ``special`` [vocabulary] is true for ids that must not be chosen.
     """
     scores = torch.rand(ids.shape, device=ids.device).masked_fill(special[ids], -1.0)
     top = scores.topk(max(1, round(config.mask_share * ids.shape[1])), dim=1)
@@ -179,9 +179,9 @@ def mask_tokens(ids: Tensor, special: Tensor, mask_id: int, config: PretrainConf
 
 
 def corrupt(batch: Masked, sampled: Tensor) -> tuple[Tensor, Tensor]:
-    """Put ``sampled`` [sequences, chosen] in its places; return ids and whether replaced, [sequences, tokens] both.
+    """Insert ``sampled`` [sequences, chosen]; return ids and whether replaced, both [sequences, tokens].
 
-    A sample that happens to be the original token is original.
+    A sample that equals the original token counts as original.
     """
     originals = batch.ids.gather(1, batch.chosen)
     corrupted = batch.ids.scatter(1, batch.chosen, torch.where(batch.counted, sampled, originals))
@@ -193,14 +193,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.experiments.pack", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("runs/packed.safetensors"), help="(%(default)s)")
-    parser.add_argument("--init", default=WARM_START, help="whose vocabulary: minilm, a folder, a name (%(default)s)")
+    parser.add_argument("--init", default=WARM_START, help="vocabulary of minilm, a folder, a hub name (%(default)s)")
     parser.add_argument("--validation-share", type=float, default=0.08, help="share of films left out (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of the documents (%(default)s)")
-    parser.add_argument("--limit", type=int, default=0, help="pack so many documents only (default: all)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the order of the documents (%(default)s)")
+    parser.add_argument("--limit", type=int, default=0, help="pack only this many documents (default: all)")
     options = parser.parse_args(argv)
     try:
         if options.limit < 0 or not 0 <= options.validation_share <= 0.5:
-            raise ConfigError("--limit must be 0 or more, and --validation-share lie in [0, 0.5]")
+            raise ConfigError("--limit must be 0 or more, and --validation-share in [0, 0.5]")
         _, tokenizer = load_initial(options.init, hidden_dropout=0.0, attention_dropout=0.0)
         texts = read_texts(options.data, options.validation_share, options.seed)[: options.limit or None]
         packed = pack(texts, tokenizer)

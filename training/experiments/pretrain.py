@@ -1,10 +1,10 @@
 """Pre-train an ELECTRA encoder on the reviews themselves, by replaced-token detection (ELECTRA: Clark et al. 2020).
 
-A small generator guesses masked tokens; the discriminator learns to tell which tokens of what comes out are not the
-original ones. Only the discriminator is kept. ``python -m training.experiments.pretrain --help`` lists the options;
-pack the texts before by ``python -m training.experiments.pack``.
+A small generator predicts masked tokens; the discriminator learns which tokens of the result are not the original
+ones. Only the discriminator is kept. ``python -m training.experiments.pretrain --help`` lists the options. Pack the
+texts first with ``python -m training.experiments.pack``.
 
-Writes a run folder as ``training.finetune`` does: ``checkpoint/`` (for ``training.finetune --init``), ``run.json``,
+Writes a run folder like ``training.finetune``: ``checkpoint/`` (for ``training.finetune --init``), ``run.json``,
 ``log.jsonl`` (both losses) and ``state/``. Run the same command again to resume.
 """
 
@@ -42,7 +42,7 @@ from training.loop import Figures, TrainingRun
 from training.run import begin_run, describe_run
 
 _FREE_TO_CHANGE = ("device", "save_minutes", "stop_after_minutes", "shard_mb", "half_checkpoint")
-"""Options that a run may resume with although they differ: they do not change what is learned."""
+"""Options that may change when a run is resumed, since they do not affect the result."""
 
 _POSITIONS = 512
 _ONE_FILE = "50GB"
@@ -54,7 +54,7 @@ _AS_TRAINED = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, 
 
 
 class ReplacedTokenDetection(torch.nn.Module):
-    """Generator and discriminator on the same embeddings, as in ELECTRA's own code."""
+    """Generator and discriminator with shared embeddings, as in ELECTRA's own code."""
 
     def __init__(self, discriminator: ElectraForPreTraining, generator_share: float, weight: float) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class ReplacedTokenDetection(torch.nn.Module):
     def forward(self, batch: Masked, allowed: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the loss, and figures [4]: both losses, replaced tokens that were found, replaced tokens.
 
-        ``allowed`` [sequences, 1, tokens, tokens] says what a token sees; None is everything.
+        ``allowed`` [sequences, 1, tokens, tokens] is true where attention is allowed; None allows all.
         """
         logits = self._guess(batch, allowed)
         originals = batch.ids.gather(1, batch.chosen).masked_fill(~batch.counted, -100)
@@ -81,7 +81,7 @@ class ReplacedTokenDetection(torch.nn.Module):
         return generator_loss + self._weight * discriminator_loss, figures
 
     def _guess(self, batch: Masked, allowed: Tensor | None) -> Tensor:
-        """Logits [sequences, chosen, vocabulary] of the generator: only where they are needed, for they are large."""
+        """Return the generator's logits [sequences, chosen, vocabulary], only at chosen tokens: they are large."""
         hidden = self.generator.electra(input_ids=batch.shown, attention_mask=allowed).last_hidden_state
         at_chosen = hidden.gather(1, batch.chosen[:, :, None].expand(-1, -1, hidden.shape[-1]))
         logits: Tensor = self.generator.generator_lm_head(self.generator.generator_predictions(at_chosen))
@@ -89,7 +89,7 @@ class ReplacedTokenDetection(torch.nn.Module):
 
 
 def block_causal(ids: Tensor, block: int) -> Tensor:
-    """What each token sees, [sequences, 1, tokens, tokens]: blocks of 1 to twice ``block`` tokens, drawn at random."""
+    """Return the attention mask [sequences, 1, tokens, tokens] of random blocks of 1 to twice ``block`` tokens."""
     lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
     blocks, _, _ = random_blocks(lengths, ids.shape[1], longest=2 * block)
     allowed: Tensor = blocks[:, None, :, None] >= blocks[:, None, None, :]
@@ -97,13 +97,13 @@ def block_causal(ids: Tensor, block: int) -> Tensor:
 
 
 def gumbel_sample(logits: Tensor) -> Tensor:
-    """Draw from the softmax of logits [..., choices]: the largest after adding Gumbel noise."""
+    """Sample from the softmax of logits [..., choices] by the Gumbel-max trick."""
     noise = -torch.log(-torch.log(torch.rand_like(logits) + 1e-9) + 1e-9)
     return (logits + noise).argmax(-1)
 
 
 def _generator_config(config: ElectraConfig, share: float) -> ElectraConfig:
-    """Narrower, with heads as wide as the discriminator's, and as deep."""
+    """The generator's config: narrower, with the discriminator's head size and depth."""
     heads = max(1, round(share * config.num_attention_heads))
     hidden = heads * config.hidden_size // config.num_attention_heads
     intermediate = hidden * config.intermediate_size // config.hidden_size
@@ -112,7 +112,7 @@ def _generator_config(config: ElectraConfig, share: float) -> ElectraConfig:
 
 
 def initial_model(config: PretrainConfig, packed: PackedTexts) -> ReplacedTokenDetection:
-    """The discriminator, from scratch or around the encoder of a checkpoint, and its generator, without dropout.
+    """Return the discriminator, from scratch or with the encoder of a checkpoint, and its generator, without dropout.
 
     Raises ConfigError, InitError.
     """
@@ -124,16 +124,16 @@ def initial_model(config: PretrainConfig, packed: PackedTexts) -> ReplacedTokenD
             raise ConfigError(
                 f"the texts were packed with another vocabulary: training.experiments.pack --init {config.init}"
             )
-        # The shape alone: of labels or a temperature that the checkpoint may have, nothing stays true.
+        # Only the shape: labels and temperature of the checkpoint are no longer valid.
         shape = {name: getattr(start.config, name) for name in _SHAPE}
         discriminator = ElectraForPreTraining(ElectraConfig(**shape, **_AS_TRAINED))
         discriminator.electra = start.electra
     positions = discriminator.config.max_position_embeddings
     if positions < config.sequence_tokens:
-        raise ConfigError(f"sequence_tokens is {config.sequence_tokens}, where {config.init} has {positions} positions")
+        raise ConfigError(f"sequence_tokens is {config.sequence_tokens}, but {config.init} has {positions} positions")
     largest = discriminator.electra.embeddings.word_embeddings.weight.nbytes / 2**20
     if config.shard_mb and largest > config.shard_mb:
-        raise ConfigError(f"shard_mb is {config.shard_mb}, where the word embeddings alone take {largest:.0f} MiB")
+        raise ConfigError(f"shard_mb is {config.shard_mb}, but the word embeddings alone take {largest:.0f} MiB")
     return ReplacedTokenDetection(discriminator, config.generator_share, config.discriminator_weight)
 
 
@@ -152,7 +152,7 @@ def _scratch_config(config: PretrainConfig, tokenizer: Tokenizer) -> ElectraConf
 
 
 class Pretraining:
-    """Both models, their optimizer, and the texts they learn from. Raises ConfigError, InitError."""
+    """Both models, their optimizer, and the training texts. Raises ConfigError, InitError."""
 
     def __init__(self, config: PretrainConfig, packed: PackedTexts) -> None:
         torch.manual_seed(config.seed)
@@ -177,7 +177,7 @@ class Pretraining:
         return (self._plan.ids(step) for step in range(first_step, self.steps))
 
     def rate(self, step: int, share: float) -> float:
-        """Linear up, then linear down to zero, over the share of the run."""
+        """Linear warmup, then linear decay to zero, by the share of the run."""
         return schedule(share, self._config.warmup_share)
 
     def backward(self, batch: Tensor) -> Figures:
@@ -201,10 +201,10 @@ class Pretraining:
         }
 
     def look(self, step: int, ended: bool) -> None:
-        """The losses say it all."""
+        """Nothing to log besides the losses."""
 
     def save(self, folder: Path) -> Path:
-        """Write the discriminator, as ``training.initial`` reads it."""
+        """Write the discriminator for ``training.initial``."""
         model = self.model.discriminator
         if self._config.half_checkpoint:
             model = copy.deepcopy(model).half()
@@ -214,9 +214,9 @@ class Pretraining:
 
 
 def pretrain(config: PretrainConfig, packed: PackedTexts, run: Path) -> Path | None:
-    """Train, resuming what ``run`` holds; return the folder of the checkpoint, or None where the run was stopped.
+    """Train, or resume the run in ``run``. Return the folder of the checkpoint, or None if the run was stopped.
 
-    A run that has ended is not trained again. Raises ConfigError, InitError.
+    A finished run is not trained again. Raises ConfigError, InitError.
     """
     trainee = Pretraining(config, packed)
     return TrainingRun(run, trainee, config, piece_bytes=config.shard_mb * 2**20).finish(trainee.save)

@@ -1,4 +1,4 @@
-"""Short texts of our own that choose thresholds and judge. No model is trained on any of them."""
+"""Short texts of our own, to choose thresholds and to evaluate. No model is trained on them."""
 
 import re
 from pathlib import Path
@@ -11,13 +11,13 @@ _KIND = re.compile(r"\[(\w+)\]")
 
 
 def read_lines(name: str) -> list[str]:
-    """The texts of a set without kinds, in their order."""
+    """Return the texts of a set without kinds, in order."""
     lines = (_FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("# ")]
 
 
 def read_kinds(name: str, half: Half | None = None) -> dict[str, list[str]]:
-    """The texts of a set by kind; one half of each kind where ``half`` is given: none is in both."""
+    """Return the texts of a set by kind. With ``half``, one half of each kind; the halves are disjoint."""
     kinds: dict[str, list[str]] = {}
     for line in read_lines(name):
         if match := _KIND.fullmatch(line):
@@ -30,7 +30,7 @@ def read_kinds(name: str, half: Half | None = None) -> dict[str, list[str]]:
 
 
 def of_length(texts: list[str], words: int) -> list[str]:
-    """Each text cut to so many words; a shorter one goes on with those that follow it."""
+    """Cut each text to ``words`` words. A shorter text is continued with the next ones."""
     cut = []
     for first in range(len(texts)):
         run: list[str] = []
@@ -43,5 +43,5 @@ def of_length(texts: list[str], words: int) -> list[str]:
 
 
 def first_words(text: str, words: int) -> str:
-    """The beginning of a text, of so many words."""
+    """Return the first ``words`` words of a text."""
     return " ".join(text.split()[:words])

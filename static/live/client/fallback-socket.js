@@ -1,4 +1,4 @@
-/** A WebSocket that goes over HTTP while WebSockets are blocked, and comes back by itself once they are not. */
+/** A WebSocket that falls back to HTTP while WebSockets are blocked, and returns to WebSocket as soon as it can. */
 
 import { HttpSocket } from "./http-socket.js";
 import { browserTimers } from "./pacer.js";
@@ -8,14 +8,14 @@ import { browserTimers } from "./pacer.js";
  * @import { Socket, SocketClass } from "./socket.js"
  */
 
-// Longer than a handshake takes over a poor line, shorter than one waits for a page that does nothing.
+// Longer than a handshake over a slow line, shorter than a person waits for a page that does nothing.
 export const WORD_WITHIN_MS = 3_000;
 export const RETRY_FIRST_MS = 2_000;
 export const RETRY_CAP_MS = 30_000;
 
 /**
- * The first to greet carries the connection. A WebSocket that greets later takes it over: to who uses this, that is
- * one more `session.created`, upon which the newest text goes out again.
+ * The first transport that sends its greeting is used. If the WebSocket's greeting comes later, it takes over: the user
+ * of this class gets one more `session.created`, and sends the newest text again.
  * @implements {Socket}
  */
 export class FallbackSocket {

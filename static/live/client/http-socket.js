@@ -1,4 +1,4 @@
-/** Looks like a WebSocket of `starcast.v1`, and asks over HTTP: the same numbers where WebSockets are blocked. */
+/** Has the interface of a `starcast.v1` WebSocket, but uses the HTTP API: for networks that block WebSockets. */
 
 /** @import { Socket } from "./socket.js" */
 
@@ -7,15 +7,15 @@ const HEARTBEAT_INTERVAL_MS = 25_000;
 const ABNORMAL_CLOSE = 1006;
 /** @import { ServerError } from "./protocol.js" */
 
-/** Refusals that another try would meet again. */
+/** Errors that another try would get again. */
 const FINAL_CLOSES = /** @type {Readonly<Record<string, number>>} */ (
   Object.freeze({ key_missing: 4503, key_invalid: 4504, origin_refused: 4520 })
 );
 
-/** @typedef {Record<string, unknown> & {error?: ServerError}} Reply The object that the server answers with. */
+/** @typedef {Record<string, unknown> & {error?: ServerError}} Reply The body of an answer. */
 
 /**
- * One text is rated at a time, and the newest waits. An explanation ends with the next text.
+ * One text is rated at a time, and the newest one waits. A newer text cancels an explanation.
  * @implements {Socket}
  */
 export class HttpSocket {
@@ -40,7 +40,7 @@ export class HttpSocket {
   #skipped = 0;
 
   /**
-   * @param {string} url Of the WebSocket that this stands in for.
+   * @param {string} url URL of the WebSocket that this replaces.
    * @param {typeof globalThis.fetch} [fetch]
    */
   constructor(url, fetch = globalThis.fetch.bind(globalThis)) {
@@ -140,7 +140,7 @@ export class HttpSocket {
    * @param {string} name
    * @param {object} [body]
    * @param {AbortSignal} [signal]
-   * @returns {Promise<Reply | null>} What came back, an error object or not; null where that is of no use any more.
+   * @returns {Promise<Reply | null>} The answer or an error object; null if it is no longer needed.
    */
   async #ask(name, body, signal = this.#end.signal) {
     const headers = { "Content-Type": "application/json" };
@@ -155,7 +155,7 @@ export class HttpSocket {
       return signal.aborted ? null : reply;
     } catch {
       if (signal.aborted) return null;
-      // A proxy may answer with a page of its own: that is no server of ours, but says when one may come back.
+      // A proxy may answer with a page of its own. Its `Retry-After` still counts.
       if (waitMs !== undefined) this.#say({ type: "session.closing", retry_after_ms: waitMs });
       this.#lost(ABNORMAL_CLOSE);
       return null;
@@ -177,7 +177,7 @@ export class HttpSocket {
 
 /**
  * @param {Response} response
- * @returns {number | undefined} Milliseconds that its `Retry-After` asks for, which holds seconds or a date.
+ * @returns {number | undefined} Milliseconds from its `Retry-After`, which holds seconds or a date.
  */
 export function retryAfterMs({ headers }) {
   const value = headers.get("Retry-After");

@@ -1,11 +1,11 @@
-/** Offsets in Unicode code points, as the server counts, turned into the UTF-16 units of JavaScript's strings. */
+/** Converts the server's offsets in Unicode code points into the UTF-16 units of JavaScript strings. */
 
 /**
  * @template {{begin: number, end: number}} Span
- * @param {string} text The text that the spans are about.
+ * @param {string} text The text of the spans.
  * @param {readonly Span[]} spans
- * @returns {Span[]} The same with offsets for `text.slice(begin, end)`, in the same order.
- * @throws {RangeError} for a span outside the text.
+ * @returns {Span[]} The same spans with offsets for `text.slice(begin, end)`, in the same order.
+ * @throws {RangeError} If a span is outside the text.
  */
 export function utf16Spans(text, spans) {
   /** @type {number[]} */

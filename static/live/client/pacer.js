@@ -1,18 +1,18 @@
 /**
- * Decides when which text goes out: one text under way, the newest waits, the newest always counts.
+ * Decides when to send which text: at most one is under way, and only the newest waits.
  *
- * There is no debounce. A key that finds nothing under way leaves at once; the others wait for the
- * answer, so that the pace is the server's own.
+ * There is no debounce. A text is sent at once if none is under way; else it waits for the answer, so
+ * that the server sets the pace.
  */
 
 /**
  * @typedef {object} Timers
  * @property {(callback: () => void, ms: number) => unknown} set
  * @property {(id: unknown) => void} clear
- * @property {() => number} now Milliseconds on a clock that never goes back.
+ * @property {() => number} now Milliseconds of a monotonic clock.
  */
 
-// A longer timeout ends at once.
+// The maximum of setTimeout: a longer timeout would fire at once.
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** @type {Timers} */
@@ -52,7 +52,7 @@ export class TextPacer {
   /**
    * @param {object} options
    * @param {(seq: number, text: string) => void} options.send
-   * @param {() => void} options.onTimeout Called when a text stays without an answer.
+   * @param {() => void} options.onTimeout Called when a text gets no answer in time.
    * @param {Timers} options.timers
    * @param {() => number} options.random Uniform in [0, 1).
    */
@@ -68,12 +68,12 @@ export class TextPacer {
     return this.#newest;
   }
 
-  /** The number of the newest text sent. It keeps growing over reconnects. */
+  /** The number of the newest text sent. It keeps increasing over reconnects. */
   get seq() {
     return this.#seq;
   }
 
-  /** Whether the newest text is on its way to the server, or was answered. */
+  /** Whether the newest text was sent or answered. */
   get isSent() {
     return this.#newest !== null && !this.#isWaiting;
   }
@@ -96,7 +96,7 @@ export class TextPacer {
     this.#pump();
   }
 
-  /** A session stands: the server knows nothing, so the text goes out again. */
+  /** A new session is open. The server knows no text yet, so the newest one is sent again. */
   connected() {
     this.#isOnline = true;
     this.#failures = 0;
@@ -104,14 +104,14 @@ export class TextPacer {
     this.#pump();
   }
 
-  /** Nothing goes out until `connected`; what is typed meanwhile waits. */
+  /** The connection is lost. The newest text waits until `connected`. */
   disconnected() {
     this.#isOnline = false;
     this.#release();
     this.#stopRetry();
   }
 
-  /** The newest text is taken back: it does not go out any more, and no answer is due. */
+  /** Cancels the newest text: it is not sent any more, and no answer is expected. */
   cancel() {
     this.#newest = null;
     this.#isWaiting = false;
@@ -121,7 +121,7 @@ export class TextPacer {
 
   /**
    * @param {number} seq
-   * @returns {number | null} Milliseconds from sending to this answer, where it was timed.
+   * @returns {number | null} Milliseconds from sending to this answer; null if unknown.
    */
   answered(seq) {
     const elapsedMs =
@@ -134,9 +134,9 @@ export class TextPacer {
   }
 
   /**
-   * @param {number | null | undefined} seq Which text failed; none named means the one under way.
+   * @param {number | null | undefined} seq The text that failed; without one, the text under way.
    * @param {boolean} isRetryable
-   * @param {number} [retryAfterMs] How long the server asks to wait at the least.
+   * @param {number} [retryAfterMs] The minimum wait that the server asked for.
    */
   failed(seq, isRetryable, retryAfterMs = 0) {
     if (!this.#settles(seq ?? this.#seq)) return;
@@ -151,7 +151,7 @@ export class TextPacer {
   }
 
   /**
-   * Sends what waits without waiting any longer, unless the server asked for the wait.
+   * Sends the waiting text at once, unless the server asked for the wait.
    * @returns {boolean} Whether the newest text is under way.
    */
   hurry() {

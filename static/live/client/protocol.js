@@ -1,13 +1,13 @@
 /**
- * The messages of `starcast.v1`, both ways, with no socket and no DOM.
+ * The messages of `starcast.v1` in both directions. Uses no socket and no DOM.
  *
  * @typedef {object} Limits
- * @property {number} max_chars Unicode code points of text that the server takes.
- * @property {number} max_message_bytes UTF-8 bytes of one whole message.
+ * @property {number} max_chars Maximum length of a text in Unicode code points.
+ * @property {number} max_message_bytes Maximum size of a message in UTF-8 bytes.
  *
  * @typedef {"unreadable" | "no_opinion" | "either_way" | "leans" | "says"} State
  *
- * @typedef {object} States Where one state of a rating ends and the next begins.
+ * @typedef {object} States Thresholds between the states of a rating.
  * @property {number} legible `unreadable` below.
  * @property {number} information `no_opinion` below, in nats.
  * @property {number} either_way `either_way` up to this probability of the likelier side.
@@ -16,14 +16,14 @@
  * @typedef {object} Session
  * @property {"session.created"} type
  * @property {number[]} labels
- * @property {number[]} [prior] Class shares with nothing read yet, in the order of the labels.
+ * @property {number[]} [prior] Frequency of each label in the training data.
  * @property {{name: string, version: string, max_tokens: number}} model
  * @property {number} heartbeat_interval_ms
  * @property {Limits} limits
- * @property {"http"} [transport] Where it goes over HTTP: `HttpSocket` says so.
+ * @property {"http"} [transport] Set by `HttpSocket` when HTTP is used.
  * @property {States} [states] Thresholds of `state`; an older server has none.
  *
- * @typedef {object} Rating What the model makes of a text.
+ * @typedef {object} Rating The rating of one text.
  * @property {number[]} probabilities One for each label, sum 1.
  * @property {number} stars The likeliest label.
  * @property {number} expected_stars
@@ -33,23 +33,23 @@
  * @property {boolean} truncated
  * @property {boolean} [is_prior]
  * @property {number} [legible] How much of the text the model could read, 0 to 1.
- * @property {State} [state] What it amounts to; an older server does not say.
+ * @property {State} [state] Summary of the rating; older servers have none.
  *
- * @typedef {object} Answer What a prediction has beside the rating.
+ * @typedef {object} Answer What a prediction has besides the rating.
  * @property {"prediction"} type
  * @property {number} seq
- * @property {number} skipped Texts passed over since the prediction before.
- * @property {boolean} is_final Whether it answers a flush.
+ * @property {number} skipped Texts replaced or cancelled since the previous prediction.
+ * @property {boolean} is_final Whether this answers a flush.
  * @property {{queue: number, inference: number}} timing_ms
  * @property {string} model_version
  *
  * @typedef {Rating & Answer} Prediction
  *
- * @typedef {object} Span Offsets count Unicode code points, see `utf16Spans`.
+ * @typedef {object} Span Its offsets are Unicode code points, see `utf16Spans`.
  * @property {number} begin
  * @property {number} end
  * @property {number} weight What it adds to the expected stars.
- * @property {string} unit "word" or "sentence".
+ * @property {string} unit "word", "phrase" or "sentence".
  *
  * @typedef {object} Explanation
  * @property {"explanation"} type
@@ -58,18 +58,18 @@
  * @property {Span[]} spans
  *
  * @typedef {object} SessionSettings
- * @property {number} [min_interval_ms] The least time between two predictions.
+ * @property {number} [min_interval_ms] Minimum time between two predictions.
  *
  * @typedef {object} RoomOpened
  * @property {"room.opened"} type
- * @property {string} room_id For those who watch.
- * @property {string} secret For the typist alone, who goes on in the room with it.
+ * @property {string} room_id For watchers.
+ * @property {string} secret For the typist only, to continue this room after a reconnect.
  * @property {number} max_watchers
  *
- * @typedef {object} RoomState What the typist sees.
+ * @typedef {object} RoomState The typist's text and rating.
  * @property {"room.state"} type
  * @property {string} text
- * @property {boolean} is_fresh Whether the rating is that of this text.
+ * @property {boolean} is_fresh Whether the rating belongs to this text, not to an older one.
  * @property {boolean} is_typist_here
  * @property {Rating} [rating]
  *
@@ -81,7 +81,7 @@
  * @property {string} message
  * @property {number | null} [seq]
  * @property {boolean} retryable
- * @property {number} [retry_after_ms] Milliseconds to wait before asking for the same again.
+ * @property {number} [retry_after_ms] Milliseconds to wait before trying again.
  *
  * @typedef {Session | Prediction | Explanation | {type: "pong", id?: string}
  *   | {type: "error", error: ServerError} | {type: "session.updated", session: SessionSettings}
@@ -90,23 +90,23 @@
 
 export const SUBPROTOCOL = "starcast.v1";
 export const SOCKET_PATH = "/ws/v1/classify/";
-/** The stars that the probabilities stand for, in order. */
+/** The stars of the probabilities, in order. */
 export const LABELS = Object.freeze([1, 2, 3, 4, 7, 8, 9, 10]);
 
 const FIRST_FINAL_CLOSE_CODE = 4500;
 const LAST_FINAL_CLOSE_CODE = 4999;
 const PROBABILITY_SUM_TOLERANCE = 0.01;
-// JSON writes a control character as six bytes, and nothing costs more per UTF-16 unit.
+// The most JSON bytes per UTF-16 unit: a control character is written as six bytes.
 const MAX_JSON_BYTES_PER_UNIT = 6;
 
 const BEARER_PREFIX = "starcast.bearer.";
 
-/** A message that does not follow the contract. */
+/** A message that does not follow the protocol. */
 export class ProtocolError extends Error {}
 
 /**
- * @param {string | URL} address Of the server, `http(s)://` or `ws(s)://`, or of the socket itself.
- * @returns {string} The address of its socket.
+ * @param {string | URL} address Address of the server, `http(s)://` or `ws(s)://`, or of its WebSocket.
+ * @returns {string} The address of its WebSocket.
  */
 export function socketUrl(address) {
   const url = new URL(address);
@@ -116,7 +116,7 @@ export function socketUrl(address) {
 }
 
 /**
- * Browsers cannot set headers on a WebSocket, so that a key rides as a subprotocol that is never echoed.
+ * Browsers cannot set headers on a WebSocket, so a key is sent as a subprotocol, which the server never echoes.
  * @param {string} key
  * @returns {string}
  */
@@ -165,7 +165,7 @@ export function sessionUpdate(settings) {
 }
 
 /**
- * @param {string} [secret] Of the room to go on in; without one, a new room.
+ * @param {string} [secret] Secret of the room to continue; without one, a new room is opened.
  * @returns {string}
  */
 export function roomOpen(secret) {
@@ -189,7 +189,7 @@ export function ping(id) {
  * Reads one frame from the server.
  * @param {unknown} frame
  * @returns {ServerMessage}
- * @throws {ProtocolError} for anything the contract does not know, unknown types among them.
+ * @throws {ProtocolError} If the frame does not follow the protocol, or its type is unknown.
  */
 export function parse(frame) {
   const message = parseObject(frame);
@@ -204,7 +204,7 @@ export function parse(frame) {
 
 /**
  * @param {number} code A WebSocket close code.
- * @returns {boolean} Whether coming back would be refused again.
+ * @returns {boolean} Whether a reconnect would be refused again.
  */
 export function isFinalClose(code) {
   return code >= FIRST_FINAL_CLOSE_CODE && code <= LAST_FINAL_CLOSE_CODE;
@@ -212,18 +212,18 @@ export function isFinalClose(code) {
 
 /**
  * @param {readonly number[]} labels
- * @returns {boolean} Whether the server rates on the scale this page draws.
+ * @returns {boolean} Whether the server uses the same labels as this page.
  */
 export function areOurLabels(labels) {
   return labels.length === LABELS.length && labels.every((label, i) => label === LABELS[i]);
 }
 
 /**
- * Cuts a text to what the server takes. Counts code points as Python does, and never cuts one in two.
+ * Cuts a text to the server's limits. Counts code points as Python does, and never splits one.
  * @param {string} text
  * @param {Limits} limits
- * @returns {{text: string, isCut: boolean, chars: number}} chars: code points of the text returned
- *   where it was cut, else 0.
+ * @returns {{text: string, isCut: boolean, chars: number}} chars: code points of the returned text
+ *   if it was cut, else 0.
  */
 export function fitText(text, { max_chars: maxChars, max_message_bytes: maxBytes }) {
   let end = unitsOfFirst(text, maxChars);
@@ -250,8 +250,8 @@ function unitsOfFirst(text, maxChars) {
 }
 
 /**
- * The longest cut, up to `end`, whose JSON fits, by bisection. It never ends inside a surrogate pair:
- * JSON escapes half a pair as six bytes, so that where half a pair fits the whole of four does too.
+ * Finds the longest prefix, up to `end`, whose JSON fits, by bisection. It never ends inside a surrogate
+ * pair: JSON escapes half a pair as six bytes, so where half a pair fits, the whole pair of four does too.
  * @param {string} text
  * @param {number} end
  * @param {number} roomBytes

@@ -1,12 +1,12 @@
-/** A rating socket that also answers text by text, as a promise. Not loaded by the page. */
+/** A rating socket that can also rate single texts and return promises. Not loaded by the page. */
 
 import { RatingSocket } from "./socket.js";
 
 /** @import { Prediction, ServerError } from "./protocol.js" */
 
 /**
- * Why a text has no rating. `code` is that of the server's error or of its close, or one of these:
- * `superseded` by another text, `cancelled`, `closed`, and `text_too_long` for a text that would have been cut.
+ * Why a text was not rated. `code` is the server's error code or close code, or one of these: `superseded` by another
+ * text, `cancelled`, `closed`, and `text_too_long` for a text that would have been cut.
  */
 export class RatingError extends Error {
   name = "RatingError";
@@ -29,15 +29,15 @@ export class RatingError extends Error {
  */
 
 export class RatingClient extends RatingSocket {
-  /** @type {Promise<unknown>} Ends when all texts handed in before are answered. */
+  /** @type {Promise<unknown>} Resolves when all earlier texts are answered. */
   #before = Promise.resolve();
   /** @type {Pending | null} */
   #pending = null;
   #sentText = "";
-  // The first number under which that text was sent; a reconnect and a retry send it again.
+  // The first number of that text. A reconnect or retry sends it again under a new one.
   #firstSeq = 0;
   #isCut = false;
-  /** @type {Prediction | null} Of the newest text sent. */
+  /** @type {Prediction | null} The prediction of the newest text sent. */
   #answer = null;
   /** @type {ServerError | null} */
   #refusal = null;
@@ -66,7 +66,7 @@ export class RatingClient extends RatingSocket {
     });
     this.addEventListener("state", ({ detail: { state, code } }) => {
       if (state !== "closed") return;
-      // A server says why before it closes for good.
+      // The server sends the reason before it closes for good.
       const { code: why, message } = this.#refusal ?? {
         code: code ?? "closed",
         message: closedBy(code),
@@ -76,11 +76,11 @@ export class RatingClient extends RatingSocket {
   }
 
   /**
-   * Rates one text. Texts that are handed in meanwhile wait for their turn. What can be tried again is tried again,
-   * also over lost connections, without an end: pass a signal, say `AbortSignal.timeout(5000)`, for one.
+   * Rates one text. Later texts wait for their turn. Retries retryable errors and lost connections without limit: for a
+   * limit, pass a signal such as `AbortSignal.timeout(5000)`.
    * @param {string} text
    * @param {{signal?: AbortSignal}} [options]
-   * @returns {Promise<Prediction>} Of exactly this text. Rejects with a `RatingError`, or the reason of the signal.
+   * @returns {Promise<Prediction>} The prediction of this text. Rejects with a `RatingError`, or the signal's reason.
    */
   rate(text, { signal } = {}) {
     const rated = this.#before.then(() => this.#rateNow(text, signal));
@@ -88,7 +88,7 @@ export class RatingClient extends RatingSocket {
     return rated;
   }
 
-  /** @param {string} text The whole text so far. It takes the place of one that is being rated. */
+  /** @param {string} text The whole text so far. It replaces one that is being rated. */
   submit(text) {
     if (this.#pending !== null && this.#pending.text !== text) {
       this.#fail("superseded", "another text was submitted before this one was rated");
@@ -96,7 +96,7 @@ export class RatingClient extends RatingSocket {
     super.submit(text);
   }
 
-  /** Takes the newest text back: neither a rating nor an explanation of it comes any more. */
+  /** Cancels the newest text: neither a rating nor an explanation of it will come. */
   cancel() {
     this.#fail("cancelled", "the text was taken back");
     this.#sentText = "";

@@ -1,6 +1,6 @@
 /**
- * The connection: comes up, stays up, comes back, and always ends up having sent the newest text.
- * Knows no DOM.
+ * The connection: it reconnects by itself, and always sends the newest text in the end.
+ * Uses no DOM.
  */
 
 import { browserTimers, TextPacer } from "./pacer.js";
@@ -32,24 +32,24 @@ import {
  *
  * @typedef {object} Status
  * @property {ConnectionState} state
- * @property {number} attempt Tries since the last working connection.
- * @property {string | null} code The error or close code that ended it for good.
+ * @property {number} attempt Failed attempts since the last working connection.
+ * @property {string | null} code The error or close code that closed it for good.
  *
  * @typedef {object} RatingEvents The `detail` of each event.
  * @property {Status} state
- * @property {Session} session Just before the newest text goes out.
- * @property {SessionSettings} updated The settings that the server now goes by.
+ * @property {Session} session Just before the newest text is sent.
+ * @property {SessionSettings} updated The settings that the server uses now.
  * @property {{seq: number, text: string, isCut: boolean, chars: number}} sent The text as it was
- *   submitted, and what was sent of it: see `fitText`.
+ *   submitted, and how much of it was sent: see `fitText`.
  * @property {{prediction: Prediction, elapsedMs: number | null}} prediction
- *   Never older than the one before.
+ *   Never older than the previous one.
  * @property {{explanation: Explanation, text: string}} explanation
- *   Always of the newest text, which comes along.
- * @property {RoomMessage} room What the server says of the room one shares or watches.
+ *   Always of the newest text, which is included.
+ * @property {RoomMessage} room A message about the shared or watched room.
  * @property {ServerError} refused
- * @property {Error} fault The server said something that the contract does not know.
+ * @property {Error} fault The server sent a message that does not follow the protocol.
  *
- * @typedef {object} Socket What is used of a WebSocket, the browser's own or the package `ws`.
+ * @typedef {object} Socket The used part of a WebSocket, either the browser's or from the package `ws`.
  * @property {(frame: string) => void} send
  * @property {() => void} close
  * @property {((event: any) => void) | null} onmessage
@@ -68,10 +68,10 @@ import {
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_CAP_MS = 15_000;
 export const PONG_TIMEOUT_MS = 5_000;
-// No text has failed where this is refused.
+// This error does not concern a text.
 const NO_ROOM_LEFT = "too_many_rooms";
 const SESSION_TIMEOUT_MS = 10_000;
-// The server gives itself 10 s to go; after that it has forgotten us.
+// The server takes at most 10 s to stop. After that it has dropped the connection.
 const CLOSING_TIMEOUT_MS = 10_000;
 
 const Events = /** @type {TypedEvents<RatingEvents>} */ (EventTarget);
@@ -97,15 +97,15 @@ export class RatingSocket extends Events {
   #settings = null;
   /** @type {string | null} */
   #textToExplain = null;
-  /** @type {number | null} What the server that leaves asked for; null while it stays. */
+  /** @type {number | null} The `retry_after_ms` of a server that is stopping; null otherwise. */
   #retryAfterMs = null;
-  // The server asked for no connection before that.
+  // Earliest time for a reconnect, as the server asked.
   #notBeforeMs = 0;
-  /** @type {unknown} Runs while the server takes no further explain. */
+  /** @type {unknown} Runs while the server's rate allows no other explain. */
   #explainTimer = null;
   /** @type {unknown} */
   #reconnectTimer = null;
-  // Runs while a word from the server is due: its greeting, a pong, or its leaving.
+  // Runs while a message of the server is due: its greeting, a pong, or its close.
   /** @type {unknown} */
   #deadlineTimer = null;
   /** @type {unknown} */
@@ -147,7 +147,7 @@ export class RatingSocket extends Events {
     return this.#pacer.isSettled;
   }
 
-  /** Connects, and from then on keeps the connection up, until `close`. Does nothing while it is kept up. */
+  /** Connects, and reconnects until `close`. Does nothing if already started. */
   start() {
     if (this.#socket !== null || this.#reconnectTimer !== null) return;
     this.#state = "connecting";
@@ -160,33 +160,33 @@ export class RatingSocket extends Events {
     this.#pacer.submit(text);
   }
 
-  /** Asks for a final answer to the newest text, unless it is there already. */
+  /** Asks for a final answer to the newest text, unless there is one already. */
   flush() {
     if (this.#pacer.hurry()) this.#socket?.send(flush(this.#pacer.seq));
   }
 
-  /** Asks what each word and sentence of the newest text adds; newer text makes that void. */
+  /** Asks what each word and sentence of the newest text adds. A newer text cancels this. */
   explain() {
-    // The server knows no text that it refused.
+    // A refused text cannot be explained.
     if (this.#pacer.isRefused) return;
     const { seq } = this.#pacer;
     this.#textToExplain = this.#pacer.text;
     this.#pacer.hurry();
-    // A text that is sent, now or later, takes the question along.
+    // If the text is not sent yet, the request follows once it is.
     if (this.#pacer.seq === seq && this.#pacer.isSent) this.#askToExplain(seq);
   }
 
-  /** Takes the newest text back: neither a rating nor an explanation of it comes any more. */
+  /** Cancels the newest text: neither a rating nor an explanation of it will come. */
   cancel() {
     this.#textToExplain = null;
     this.#pacer.cancel();
-    // What is on its way by now is passed over.
+    // Answers that are already on their way are ignored.
     this.#newestAnswer = this.#pacer.seq + 1;
     if (this.#session !== null) this.#socket?.send(cancel());
   }
 
   /**
-   * Asks for other settings of the session, now and after every reconnect.
+   * Changes settings of the session, now and after every reconnect.
    * @param {SessionSettings} settings
    */
   updateSession(settings) {
@@ -196,30 +196,30 @@ export class RatingSocket extends Events {
 
   /**
    * Lets others watch. After a reconnect it must be asked for again.
-   * @param {string} [secret] Of the room to go on in; without one, a new room.
+   * @param {string} [secret] Secret of the room to continue; without one, a new room is opened.
    */
   openRoom(secret) {
     if (this.#session !== null) this.#socket?.send(roomOpen(secret));
   }
 
-  /** Ends the watching of others. */
+  /** Ends the room. */
   closeRoom() {
     if (this.#session !== null) this.#socket?.send(roomClose());
   }
 
-  /** Ends the connection for good. */
+  /** Closes the connection for good. */
   close() {
     if (this.#state !== "closed") this.#giveUp(null);
   }
 
   /**
-   * Ends the wait for the next try, say because the network came back; a wait that the server asked for is kept to.
+   * Reconnects now, for example since the network is back, unless the server asked for the wait.
    */
   retryNow() {
     if (this.#reconnectTimer !== null) this.#connectOnceAllowed();
   }
 
-  /** Finds out whether the other side is still there, and reconnects if it keeps silent. */
+  /** Checks whether the server still answers, and reconnects if it does not. */
   probe() {
     if (this.#session === null || this.#deadlineTimer !== null) return;
     this.#socket?.send(ping(String(Math.round(this.#timers.now()))));
@@ -244,7 +244,7 @@ export class RatingSocket extends Events {
       return this.#emit("fault", /** @type {Error} */ (error));
     }
     this.#socket = socket;
-    // A socket that was given up may still speak; only the present one is listened to.
+    // A dropped socket may still send events. Only those of the current one count.
     /** @param {(event: any) => void} handle */
     const ifPresent = (handle) => (/** @type {any} */ event) => {
       if (socket === this.#socket) handle(event);
@@ -306,7 +306,7 @@ export class RatingSocket extends Events {
     this.#restartHeartbeat(session);
     this.#setState("open");
     this.#emit("session", session);
-    // A listener may have closed it.
+    // A listener may have closed the connection.
     if (this.#session === null) return;
     if (this.#settings !== null) this.#socket?.send(sessionUpdate(this.#settings));
     this.#pacer.connected();
@@ -389,7 +389,7 @@ export class RatingSocket extends Events {
     this.#deadlineTimer = this.#timers.set(() => this.#lost(null), withinMs);
   }
 
-  /** @param {number | null} closeCode None where the server fell silent. */
+  /** @param {number | null} closeCode null if the server did not answer. */
   #lost(closeCode) {
     if (closeCode !== null && isFinalClose(closeCode)) return this.#giveUp(String(closeCode));
     this.#dropSocket();
@@ -410,14 +410,14 @@ export class RatingSocket extends Events {
     this.#session = null;
     this.#clearTimers();
     this.#pacer.disconnected();
-    // Over a dead network the closing handshake takes a minute: it is not waited for.
+    // Do not wait for the closing handshake: over a dead network it takes a minute.
     socket?.close();
   }
 
   #comeBackLater() {
     const ceilingMs = Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** this.#attempt);
     const now = this.#timers.now();
-    // A server that leaves may take a while over it, and counts from its end.
+    // A stopping server may take a while to close, and its `retry_after_ms` counts from then.
     if (this.#retryAfterMs !== null) this.#notBeforeMs = now + this.#retryAfterMs;
     const waitMs = Math.max(0, this.#notBeforeMs - now) + this.#random() * ceilingMs;
     this.#attempt += 1;

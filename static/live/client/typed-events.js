@@ -1,8 +1,8 @@
-/** Types only; no module loads this at run time. */
+/** Types only; not loaded at run time. */
 
 /**
- * What `EventTarget` is for those who know the `detail` of each event that it dispatches.
- * @template Details By the names of the events.
+ * An `EventTarget` with a typed `detail` for each event.
+ * @template Details Maps event names to the types of their `detail`.
  * @typedef {Omit<EventTarget, "addEventListener"> & {
  *   addEventListener: <Name extends keyof Details & string>(
  *     name: Name,
@@ -13,7 +13,7 @@
  */
 
 /**
- * The base class of such: `EventTarget` itself, cast.
+ * A base class for typed event targets: `EventTarget` itself, cast.
  * @template Details
  * @typedef {new () => TypedEventTarget<Details>} TypedEvents
  */

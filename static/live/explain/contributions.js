@@ -1,4 +1,4 @@
-/** What words and sentences add to the stars: marked in a copy of the text once typing has paused. */
+/** Marks in a copy of the text what words and sentences add to the stars, after a pause in typing. */
 
 import { utf16Spans } from "../client/offsets.js";
 import { byId, element } from "../lib/dom.js";
@@ -12,7 +12,7 @@ import { extremes, nest, strengths } from "./marks.js";
  * @import { Mark, Piece } from "./marks.js"
  */
 
-// Longer than the pause between two words, shorter than one that feels like waiting.
+// Longer than the pause between two words, but too short to feel like waiting.
 const IDLE_MS = 700;
 // The number of a sentence must not stand on a line of its own.
 const WORD_JOINER = "\u2060";
@@ -28,7 +28,7 @@ export function attachContributions(page) {
     clearTimeout(timer);
     timer = setTimeout(ask, IDLE_MS);
     if (panel.dataset.state !== "shown") return;
-    // The room is kept, so that nothing below moves while one types.
+    // Keep the height, so that nothing below moves while typing.
     panel.style.minHeight = `${panel.offsetHeight}px`;
     panel.dataset.state = "waiting";
     byId("marked").replaceChildren();

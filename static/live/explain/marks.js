@@ -1,4 +1,4 @@
-/** Explanations made ready for drawing: nested marks, their strength, and what weighs most. Knows no DOM. */
+/** Prepares explanations for drawing: nested marks, their strength, and the strongest words. Uses no DOM. */
 
 /** @import { Span } from "../client/protocol.js" */
 
@@ -8,11 +8,11 @@
  * @typedef {string | Mark} Piece
  */
 
-// Hundredths of a star are noise of the model's rounding, and beside a strong word a weak one says nothing.
+// Hundredths of a star are rounding noise, and a weak word next to a strong one has no visible effect.
 const LEAST_WEIGHT = 0.05;
-// Below a quarter of the strongest nearly every "the" and "of" would have a mark.
+// With less than a quarter of the strongest, nearly every "the" and "of" would be marked.
 const LEAST_SHARE = 0.25;
-// What weighs most gets the strongest mark, but not where all weigh next to nothing.
+// The strongest word gets the strongest mark, unless all effects are tiny.
 const LEAST_SCALE = 0.25;
 const STRENGTHS = 4;
 const MOST_NAMED = 3;
@@ -21,7 +21,7 @@ const MOST_NAMED = 3;
  * Cuts a text into plain pieces and marks, words within their sentences.
  * @param {string} text
  * @param {readonly Span[]} spans In UTF-16 units and in the order of the text, outer before inner.
- * @returns {Piece[]} All of the text, in its order.
+ * @returns {Piece[]} The whole text, in order.
  */
 export function nest(text, spans) {
   const next = { index: 0 };
@@ -30,7 +30,7 @@ export function nest(text, spans) {
 
 /**
  * @param {readonly Span[]} spans
- * @returns {(span: Span) => number} 0 (says nothing) to 4, among others of its kind.
+ * @returns {(span: Span) => number} Strength from 0 (no effect) to 4, relative to spans of the same unit.
  */
 export function strengths(spans) {
   const scales = { sentence: scaleOf(spans.filter(isSentence)), other: scaleOf(words(spans)) };
@@ -39,7 +39,7 @@ export function strengths(spans) {
 
 /**
  * @param {readonly Span[]} spans
- * @returns {{up: Span[], down: Span[]}} The words and phrases that raise and lower the stars most, first the most.
+ * @returns {{up: Span[], down: Span[]}} The words and phrases that raise and lower the stars most, strongest first.
  */
 export function extremes(spans) {
   const scale = scaleOf(words(spans));
@@ -75,7 +75,7 @@ function strength(span, scale) {
 /**
  * @param {string} text
  * @param {readonly Span[]} spans
- * @param {{index: number}} next The first span that is not in a piece yet.
+ * @param {{index: number}} next Index of the first span that is not in a piece yet.
  * @param {number} begin
  * @param {number} end
  * @returns {Piece[]}

@@ -1,4 +1,4 @@
-/** Buttons that copy the text of an element: `<button data-copy="id" hidden>`. Shown only where one may copy. */
+/** Buttons that copy the text of an element: `<button data-copy="id" hidden>`. Shown only if copying is allowed. */
 
 import { byId } from "./dom.js";
 import { gettext } from "./i18n.js";
@@ -8,7 +8,7 @@ const BACK_AFTER_MS = 2_000;
 /** @type {NodeListOf<HTMLButtonElement>} */
 const buttons = document.querySelectorAll("button[data-copy]");
 for (const button of buttons) {
-  // Browsers give it to pages of a secure origin only.
+  // Browsers provide the clipboard only to pages of secure origins.
   if (!navigator.clipboard) break;
   const words = button.textContent;
   const source = byId(button.dataset.copy ?? "");

@@ -1,14 +1,14 @@
-/** The few things that every part of the page does with elements. */
+/** Helpers for DOM elements. */
 
 /**
- * @template {HTMLElement | SVGElement} [Type=HTMLElement] Of the element, as the template has it.
- * @param {string} id Of an element that the template has.
+ * @template {HTMLElement | SVGElement} [Type=HTMLElement] Type of the element.
+ * @param {string} id Id of an element in the template.
  * @returns {Type}
  */
 export const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
 /**
- * Writes words, unless they stand there: a screen reader would say them again.
+ * Writes words, unless they are there already: a screen reader would repeat them.
  * @param {string} id
  * @param {string} words
  */
@@ -18,7 +18,7 @@ export function say(id, words) {
 }
 
 /**
- * Writes words, and has screen readers say them, at the one place that the page has for that.
+ * Writes words into one of the page's live regions, which screen readers announce.
  * @param {string} id
  * @param {string} words
  */

@@ -1,4 +1,4 @@
-/** Words in the language of the page. Django's catalog, `messages.js`, brings the translations; without it all is English. */
+/** Translations from Django's catalog, `messages.js`. Without it all words are English. */
 
 /**
  * @typedef {object} Catalog
@@ -15,7 +15,7 @@ export const gettext = catalog.gettext ?? ((words) => words);
 export const ngettext = catalog.ngettext ?? ((one, many, count) => (count === 1 ? one : many));
 
 /**
- * @param {string} words With places such as "%(count)s", which translators may move.
+ * @param {string} words Words with placeholders such as "%(count)s", which translators may move.
  * @param {Record<string, string | number>} values
  * @returns {string}
  */
@@ -23,14 +23,14 @@ export function fill(words, values) {
   return words.replace(/%\((\w+)\)s/g, (_, name) => String(values[name]));
 }
 
-// Numbers go with the words. In a page of somebody else those are English, and its `lang` may be none at all.
+// Numbers are formatted in the language of the words. On a foreign page these are English, whatever its `lang`.
 const locale = (catalog.gettext && globalThis.document?.documentElement.lang) || "en";
 
 /**
  * @param {number} value
- * @param {number} [least] Decimals at the least.
- * @param {number} [most] Decimals at the most.
- * @returns {string} As the language of the page writes it.
+ * @param {number} [least] Minimum number of decimals.
+ * @param {number} [most] Maximum number of decimals.
+ * @returns {string} The number in the language of the page.
  */
 export function formatNumber(value, least = 0, most = 0) {
   return new Intl.NumberFormat(locale, {
@@ -43,7 +43,7 @@ export function formatNumber(value, least = 0, most = 0) {
  * @param {number} value
  * @param {number} least
  * @param {number} most
- * @returns {string} With its sign in front.
+ * @returns {string} The number with its sign.
  */
 export function formatSigned(value, least, most) {
   const digits = formatNumber(Math.abs(value), least, most);

@@ -1,14 +1,14 @@
-/** What the page works out of a prediction: whether it says anything yet, and how high the bars stand. Knows no DOM. */
+/** What the page computes from a prediction: whether there is a verdict, and the height of the bars. Uses no DOM. */
 
 /** @import { Rating } from "../client/protocol.js" */
 
-// Total variation distance: at 0.05, one review in twenty would be rated otherwise than the average.
+// Total variation distance: 0.05 means that a twentieth of the probability differs from the prior.
 const MIN_DISTANCE_FROM_PRIOR = 0.05;
 const TELLS_NOTHING = ["no_opinion", "unreadable"];
 
 /**
- * Whether the answer is little more than what one would say without reading anything. How many words were read does
- * not count: "The" tells nothing, and "Terrible" does. The server says so by `state`; an older one leaves it to us.
+ * Whether the answer differs too little from the prior for a verdict. The number of words does not matter: "The" says
+ * nothing, "Terrible" does. Newer servers send `state`; for older ones it is computed here.
  * @param {Rating} rating
  * @param {readonly number[] | undefined} prior
  * @returns {boolean}
@@ -23,18 +23,18 @@ export function isTooShort(rating, prior) {
 /**
  * @param {readonly number[]} p
  * @param {readonly number[]} q
- * @returns {number} Between 0 (the same) and 1 (nothing shared).
+ * @returns {number} From 0 (equal) to 1 (disjoint).
  */
 export function totalVariation(p, q) {
   return p.reduce((sum, value, i) => sum + Math.abs(value - q[i]), 0) / 2;
 }
 
 /**
- * The height is the square root of the share. Of eight ratings the likeliest rarely gets more than 40 %, so that on a
- * linear track all bars would lie in its lowest third and a change from 2 to 6 % could not be seen. One scale for
- * all: bars keep their order, never jump with their neighbours, and the number above each is the share itself.
- * @param {number} share 0 to 1.
- * @returns {string} The transform of a fill as high as its track. What is not nothing is seen as a sliver.
+ * The height is the square root of the probability. The likeliest of eight ratings rarely gets more than 40 %, so on a
+ * linear scale all bars would be low and a change from 2 to 6 % would be invisible. The scale is fixed: bars keep their
+ * order, do not move with their neighbours, and the number above each is the probability itself.
+ * @param {number} share Probability, 0 to 1.
+ * @returns {string} CSS transform of a fill as high as its track. Small probabilities stay visible as a sliver.
  */
 export function fillTransform(share) {
   if (share <= 0) return "translateY(100%)";

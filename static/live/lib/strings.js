@@ -1,4 +1,4 @@
-/** What the page says: predictions, errors, states, moments and contributions in plain words. */
+/** Words of the page for predictions, errors, states, moments and contributions. */
 
 import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
 
@@ -19,12 +19,12 @@ export function percentText(p) {
   return `${percent}%`;
 }
 
-/** @param {number} p @returns {string} With one decimal and no sign, as a meter has it in every language. */
+/** @param {number} p @returns {string} Percent with one decimal and no sign; the same in all languages, for meters. */
 export function percentNumber(p) {
   return (p * 100).toFixed(1);
 }
 
-/** @param {number} stars @param {number} p @returns {string} As a screen reader says a bar. */
+/** @param {number} stars @param {number} p @returns {string} The words of a bar for screen readers. */
 export function meterWords(stars, p) {
   const about = percentText(p);
   let percent = gettext("%(percent)s percent");
@@ -108,7 +108,7 @@ export function withoutVerdict({ state }) {
 export const PAUSED = gettext("Paused");
 export const PAUSE_BARS = gettext("Pause bars");
 export const RESUME_BARS = gettext("Resume bars");
-// On a phone these have one line.
+// On a phone these must fit on one line.
 export const CONNECTION_LOST = gettext("The connection is lost. Keep typing.");
 export const OFFLINE = gettext("You are offline. Keep typing.");
 export const LIVE_OVER_HTTP = gettext("Live, over HTTP");
@@ -164,7 +164,7 @@ export function givenUp(code) {
   return GIVEN_UP[code] ?? NOT_LET_IN;
 }
 
-/** @param {number} weight In stars. @returns {string} As printed beside a sentence or a word: "+0.4". */
+/** @param {number} weight In stars. @returns {string} As printed next to a sentence or word: "+0.4". */
 export function weightText(weight) {
   return formatSigned(weight, 1, Math.abs(weight) < 0.1 ? 2 : 1);
 }
@@ -178,7 +178,7 @@ export function starsMore(weight) {
  * @param {{isTooShort: boolean, expected_stars: number}} moment
  * @param {number} index
  * @param {number} count
- * @returns {string} As a screen reader says a place on the curve.
+ * @returns {string} The words of a moment for screen readers.
  */
 export function momentWords({ isTooShort, expected_stars: stars }, index, count) {
   const about = isTooShort
@@ -188,7 +188,7 @@ export function momentWords({ isTooShort, expected_stars: stars }, index, count)
   return `${place}: ${about}`;
 }
 
-/** @param {string} text @returns {string} On one line, and cut in its middle where it is long. */
+/** @param {string} text @returns {string} On one line; a long text is cut in the middle. */
 export function shortened(text) {
   const chars = [...text.replace(/\s+/g, " ")];
   if (chars.length <= MAX_PHRASE_CHARS) return chars.join("");
@@ -196,7 +196,7 @@ export function shortened(text) {
   return `${chars.slice(0, half).join("")}…${chars.slice(-half).join("")}`;
 }
 
-/** @param {string} text @returns {string} The end of it. */
+/** @param {string} text @returns {string} The end of the text. */
 export function tail(text) {
   if (text.length <= TAIL_CHARS) return text;
   return `…${[...text.slice(-TAIL_CHARS)].slice(1).join("")}`;

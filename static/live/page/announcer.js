@@ -1,4 +1,4 @@
-/** Says the rating to a screen reader: one sentence, once typing has paused, where it is another one. */
+/** Announces the rating to screen readers: one sentence after a pause in typing, if the rating has changed. */
 
 import { say } from "../lib/dom.js";
 import { announcement, withoutVerdict } from "../lib/strings.js";

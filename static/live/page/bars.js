@@ -1,4 +1,4 @@
-/** Draws one prediction: the eight meters, the scale beneath, the headline, and the table. A button holds them still. */
+/** Draws one prediction: the eight meters, the scale below, the headline, and the table. A button pauses them. */
 
 import { LABELS } from "../client/protocol.js";
 import { byId } from "../lib/dom.js";
@@ -29,7 +29,7 @@ export class RatingView {
   #expected = byId("expected");
   #verdict = byId("verdict");
   #interval = byId("interval");
-  // Who writes and who watches are invited by other words, and the template has them.
+  // The template has the words, which differ between typists and watchers.
   #invitation = [this.#verdict.textContent, this.#interval.textContent];
   #pin = byId("pin");
   #band = byId("band");
@@ -50,7 +50,7 @@ export class RatingView {
     else this.#showHeadline(rating);
   }
 
-  /** @param {string[]} words In place of the verdict, and of the interval. */
+  /** @param {string[]} words Shown instead of verdict and interval. */
   #showNothing([verdict, why]) {
     this.#expected.textContent = NOTHING;
     this.#verdict.textContent = verdict;
@@ -103,7 +103,7 @@ function rowOf(stars) {
 
 /**
  * @param {ParentNode} parent
- * @param {string} selector Of an element that the template has.
+ * @param {string} selector Selector of an element in the template.
  * @returns {HTMLElement}
  */
 const find = (parent, selector) => /** @type {any} */ (parent.querySelector(selector));
@@ -121,7 +121,7 @@ function showRow({ stars, meter, fill, percent, cell }, probability) {
   cell.textContent = `${formatNumber(100 * probability, 1, 1)}%`;
 }
 
-/** @param {number} stars @returns {string} Middle of its column, on a scale that has columns for 5 and 6 as well. */
+/** @param {number} stars @returns {string} Middle of its column, on a scale with columns for 5 and 6 too. */
 function placeOf(stars) {
   return `${((stars - 0.5) / SCALE_STARS) * 100}%`;
 }

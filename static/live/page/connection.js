@@ -1,4 +1,4 @@
-/** How the connection does: its state, the time of an answer, and the banner while it is lost. */
+/** Shows the state of the connection, the answer time, and a banner while the connection is lost. */
 
 import { byId, say } from "../lib/dom.js";
 import {
@@ -13,16 +13,16 @@ import {
 
 /** @import { RatingSocket, Status } from "../client/socket.js" */
 
-// One failed try is a hiccup or a restart of the server; a second one is a lost connection.
+// One failed attempt may be a restart of the server; after the second, the connection counts as lost.
 const LOST_FROM_ATTEMPT = 2;
 
-// The page of those who watch says itself what became of the room.
+// The watch page itself shows when a room has ended.
 const ROOM_ENDED = "4522";
 
 /**
  * @param {object} page
  * @param {RatingSocket} page.socket
- * @param {() => boolean} [page.isOver] Whether a room that is not there is asked for no more.
+ * @param {() => boolean} [page.isOver] Whether the page has stopped looking for its room.
  */
 export function attachConnection({ socket, isOver = () => false }) {
   /** @type {Status} */

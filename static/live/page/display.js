@@ -1,4 +1,4 @@
-/** What is on the screen: the newest answer, the last one before the bars were paused, or one looked back on. */
+/** The shown answer: the newest, the last one before a pause, or an earlier one chosen in the timeline. */
 
 import { isTooShort } from "../lib/rating.js";
 
@@ -9,7 +9,7 @@ import { isTooShort } from "../lib/rating.js";
  */
 
 /**
- * @typedef {Rating & {isTooShort: boolean, text: string}} RatedText A rating and the text that it is for.
+ * @typedef {Rating & {isTooShort: boolean, text: string}} RatedText A rating and its text.
  * @typedef {Prediction & RatedText} Shown
  *
  * @typedef {object} DisplayEvents
@@ -22,13 +22,13 @@ import { isTooShort } from "../lib/rating.js";
 const Events = /** @type {TypedEvents<DisplayEvents>} */ (EventTarget);
 
 /**
- * Dispatches `shown`, with a `Shown`; `refused`, with the error that the newest text met or null once that is over;
- * `pause`; and `past` when one begins or ends to look back.
+ * Dispatches `shown` with a `Shown`; `refused` with the error of the newest text, or null once it is resolved; `pause`;
+ * and `past` when the timeline starts or stops showing an earlier moment.
  */
 export class Display extends Events {
   /** @type {Shown | null} */
   shown = null;
-  /** @type {RatedText | null} An earlier one that is looked at for now. */
+  /** @type {RatedText | null} The earlier moment that is shown, if any. */
   past = null;
   isPaused = false;
   /** @type {ServerError | null} */
@@ -51,14 +51,14 @@ export class Display extends Events {
     socket.addEventListener("sent", ({ detail: { seq, text } }) => this.#sent.set(seq, text));
     socket.addEventListener("prediction", ({ detail }) => this.#answered(detail.prediction));
     socket.addEventListener("refused", ({ detail: error }) => {
-      // Then it was not the text that was refused, but its explanation.
+      // Not the text was refused, but its explanation.
       if (socket.isSettled) return;
       this.#forget(error.seq ?? 0);
       this.#setRefused(error);
     });
   }
 
-  /** Holds the bars still, or lets them go on with the newest answer. */
+  /** Pauses the bars, or resumes with the newest answer. */
   togglePause() {
     this.isPaused = !this.isPaused;
     if (!this.isPaused && this.#held !== null) this.#show(this.#held);
@@ -66,7 +66,7 @@ export class Display extends Events {
     this.dispatchEvent(new CustomEvent("pause"));
   }
 
-  /** @param {RatedText | null} moment What to show in place of the newest answer; null for that one again. */
+  /** @param {RatedText | null} moment The moment to show instead of the newest answer; null for the newest. */
   lookBack(moment) {
     if (moment === this.past) return;
     this.past = moment;
@@ -97,7 +97,7 @@ export class Display extends Events {
     this.dispatchEvent(new CustomEvent("refused", { detail: error }));
   }
 
-  /** @param {number} seq Nothing before it is answered any more; it itself may be, once more, after a flush. */
+  /** @param {number} seq Texts before it get no more answers. It may get another one after a flush. */
   #forget(seq) {
     for (const sent of this.#sent.keys()) if (sent < seq) this.#sent.delete(sent);
   }

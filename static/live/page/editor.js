@@ -1,4 +1,4 @@
-/** The text field. It is listened to and never disturbed: only a button may replace what a person wrote. */
+/** The text field. The page never changes its text, except when a button is pressed. */
 
 import { byId } from "../lib/dom.js";
 
@@ -7,14 +7,13 @@ import { byId } from "../lib/dom.js";
  * @import { TypedEvents } from "../client/typed-events.js"
  */
 
-// What an Enter is called once its line is in the text; one that ends a composition is none of these.
+// Input types of Enter, after the new line is in the text. An Enter that ends a composition has another type.
 const LINE_ENDS = ["insertLineBreak", "insertParagraph"];
 
 const Events = /** @type {TypedEvents<{text: {text: string}}>} */ (EventTarget);
 
 /**
- * Dispatches `text`, with `detail.text`, at every change. While an input method composes, the text is no text yet,
- * and the server is told nothing.
+ * Dispatches `text`, with `detail.text`, at every change. Unfinished text of an input method is not dispatched or sent.
  */
 export class Editor extends Events {
   #field;
@@ -51,7 +50,7 @@ export class Editor extends Events {
     field.addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
       if (key === "Enter" && (ctrlKey || metaKey)) this.flush();
     });
-    // A browser restores a text without an input event.
+    // A browser restores text without an input event.
     window.addEventListener("pageshow", () => this.tell());
   }
 
@@ -59,18 +58,18 @@ export class Editor extends Events {
     return this.#field.value;
   }
 
-  /** Whether the text on the screen is the one that was submitted last. */
+  /** Whether the visible text is the last submitted one. */
   get isTold() {
     return this.#field.value === this.#told;
   }
 
-  /** Whether a text of one's own waits to be brought back. */
+  /** Whether there is a replaced text to restore. */
   get hasKept() {
-    // An undo may have brought it back already.
+    // An undo may have restored it already.
     return this.#kept.length > 0 && this.#kept.at(-1) !== this.text;
   }
 
-  /** @param {string} text Takes the place of what one wrote, which is kept. */
+  /** @param {string} text Replaces the person's text, which is kept for `restore`. */
   bring(text) {
     const isOwn = this.text !== "" && this.text !== this.#brought;
     if (isOwn && this.text !== this.#kept.at(-1)) this.#kept.push(this.text);
@@ -78,38 +77,38 @@ export class Editor extends Events {
     this.replace(text);
   }
 
-  /** Brings back what one wrote before. */
+  /** Restores the person's text. */
   bringBack() {
     this.#brought = null;
     this.replace(this.#kept.pop() ?? this.text);
   }
 
-  /** @param {string} text In place of what is there, as if it had been typed, so that an undo brings that back. */
+  /** @param {string} text Replaces the field's text as if typed, so that undo restores the old one. */
   replace(text) {
     const { activeElement } = document;
     const { scrollX, scrollY } = window;
     this.focus();
     this.#field.select();
     document.execCommand(text === "" ? "delete" : "insertText", false, text);
-    // Not every browser does that, and none has another way.
+    // Not all browsers support this, and there is no other way to keep undo.
     if (this.#field.value !== text) {
       this.#field.value = text;
       this.#changed();
     }
-    // A phone would bring its keyboard up.
+    // Focus would open the keyboard of a phone.
     if (activeElement !== this.#field) this.#field.blur();
     /** @type {Partial<HTMLElement> | null} */ (activeElement)?.focus?.({ preventScroll: true });
     window.scrollTo(scrollX, scrollY);
   }
 
-  /** Submits what is there now. */
+  /** Submits the current text. */
   tell() {
     if (this.#isComposing || this.isTold) return;
     this.#told = this.#field.value;
     this.#socket.submit(this.#told);
   }
 
-  /** Submits what is there now, and asks for a final answer without waiting any longer. */
+  /** Submits the current text, and asks for a final answer at once. */
   flush() {
     this.tell();
     this.#socket.flush();
@@ -126,7 +125,7 @@ export class Editor extends Events {
 }
 
 /**
- * The buttons that bring an example, and the one that brings back what was there before.
+ * The example buttons, and the button that restores the text from before.
  * @param {{editor: Editor}} page
  */
 export function attachExamples({ editor }) {

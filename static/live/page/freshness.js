@@ -1,11 +1,11 @@
-/** The badge that says whether the bars are for the text one sees. */
+/** The badge that says whether the bars are for the visible text. */
 
 import { byId, say } from "../lib/dom.js";
 import { FRESHNESS, PAUSED } from "../lib/strings.js";
 
 /** @import { Page } from "./page.js" */
 
-// A badge that changes its words at every key is noise; only slow answers are worth them.
+// Words that change at every key are noise, so they change only for slow answers.
 const STALE_WORDS_AFTER_MS = 250;
 
 /**

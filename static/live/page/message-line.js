@@ -1,4 +1,4 @@
-/** The line under the text: what was refused or cut, and what a button did. */
+/** The line under the text: errors, cut texts, and the results of buttons. */
 
 import { say } from "../lib/dom.js";
 import { cutNote, refusal, truncatedNote } from "../lib/strings.js";
@@ -36,7 +36,7 @@ export class MessageLine {
     display.addEventListener("refused", () => this.#show());
   }
 
-  /** @param {string} words One line, also for screen readers. It stays until the text changes. */
+  /** @param {string} words One line, announced to screen readers. It stays until the text changes. */
   say(words) {
     this.#said = words;
     this.#show();

@@ -1,4 +1,4 @@
-/** What the parts of the page share. Each part is a function `attach…(page)` that listens and draws. */
+/** The objects that all parts of the page share. Each part is a function `attach…(page)` that listens and draws. */
 
 import { FallbackSocket } from "../client/fallback-socket.js";
 import { socketUrl } from "../client/protocol.js";
@@ -29,7 +29,7 @@ export function createPage() {
   const page = { socket, editor, display, messageLine, session: null };
   socket.addEventListener("session", ({ detail }) => {
     page.session = detail;
-    // The browser restores a text without an event.
+    // The browser restores text without an event.
     editor.tell();
   });
   return page;

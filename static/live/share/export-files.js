@@ -1,4 +1,4 @@
-/** A text, its rating and how that came about, as JSON and as CSV. Knows no DOM. */
+/** A text, its rating and its history of ratings, as JSON and CSV. Uses no DOM. */
 
 import { LABELS } from "../client/protocol.js";
 
@@ -17,7 +17,7 @@ const COLUMNS = Object.freeze([
   ...LABELS.map((stars) => `p${stars}`),
   "text",
 ]);
-// A spreadsheet would take a text that begins so for a formula, and run it.
+// A spreadsheet would run a text that starts with one of these as a formula.
 const FORMULA = /^[=+\-@\t\r]/;
 
 /**
@@ -26,7 +26,7 @@ const FORMULA = /^[=+\-@\t\r]/;
  * @typedef {object} Written
  * @property {string} text
  * @property {RatedText | null} shown The newest rating.
- * @property {readonly Moment[]} moments How it came about.
+ * @property {readonly Moment[]} moments The ratings while it was typed.
  * @property {{name: string, version: string} | null} model
  */
 
@@ -51,9 +51,9 @@ export function toJson({ text, shown, moments, model }) {
 }
 
 /**
- * One row for each moment, the newest last.
+ * One row per moment, the newest last.
  * @param {Written} written
- * @returns {string} With the line ends and quotes of RFC 4180.
+ * @returns {string} CSV with line ends and quotes as in RFC 4180.
  */
 export function toCsv({ moments }) {
   const start = moments[0]?.atMs ?? 0;
@@ -69,7 +69,7 @@ export function toCsv({ moments }) {
   return [COLUMNS, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
 }
 
-/** By the ends of their names. */
+/** Serializers by file extension. */
 export const WRITERS = Object.freeze({ json: toJson, csv: toCsv });
 export const TYPES = Object.freeze({ json: "application/json", csv: "text/csv;charset=utf-8" });
 

@@ -1,4 +1,4 @@
-/** What a person would give the text: sent at the press of a button, and only then. */
+/** Feedback: the person's own rating of the text, sent only when the button is pressed. */
 
 import { byId, tell } from "../lib/dom.js";
 import { FEEDBACK_THANKS, feedbackFailed, NOTHING_TO_SHARE } from "./strings.js";
@@ -42,7 +42,7 @@ export function attachFeedback({ editor }) {
 
 /**
  * @param {object} feedback
- * @returns {Promise<string | null>} The code of the error; null where it is stored.
+ * @returns {Promise<string | null>} The error code; null if the feedback was stored.
  */
 async function post(feedback) {
   try {

@@ -1,4 +1,4 @@
-/** The list of texts that this browser keeps, with the switch that makes it keep any. */
+/** The list of texts that this browser keeps, and the switch that turns keeping on. */
 
 import { byId, say } from "../lib/dom.js";
 import { KeptTexts } from "./kept-texts.js";
@@ -9,7 +9,7 @@ import { DELETE, HISTORY_EMPTY, HISTORY_FAILED, keptText } from "./strings.js";
  * @import { Kept } from "./kept-texts.js"
  */
 
-// Typing has paused when no answer came for this long.
+// Typing counts as paused after this long without an answer.
 const KEEP_AFTER_MS = 1_500;
 
 /** @param {Page} page */
@@ -26,7 +26,7 @@ export function attachHistory({ editor, display, messageLine }) {
     try {
       change();
     } catch {
-      // Storage that is full or forbidden throws.
+      // Full or blocked storage throws.
       messageLine.say(HISTORY_FAILED);
     }
     show();
@@ -73,7 +73,7 @@ export function attachHistory({ editor, display, messageLine }) {
   });
   byId("history-clear").addEventListener("click", () => change(() => kept.clear()));
   window.addEventListener("pagehide", keep);
-  // Another tab keeps and deletes too.
+  // Other tabs change the list too.
   window.addEventListener("storage", show);
   show();
 }
@@ -87,7 +87,7 @@ function buttonOf(words, onClick) {
   return button;
 }
 
-/** The browser's storage, or one that fails where even asking for it is forbidden. */
+/** The browser's storage; if access to it throws, a storage whose methods throw. */
 function storage() {
   try {
     return window.localStorage;

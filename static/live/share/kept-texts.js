@@ -1,4 +1,4 @@
-/** Texts that a person wants this browser to keep: off until switched on, bounded, and never sent anywhere. Knows no DOM. */
+/** Texts kept in this browser: off by default, limited in number, and never sent anywhere. Uses no DOM. */
 
 import { isSameStory } from "../timeline/recording.js";
 
@@ -13,7 +13,7 @@ const NAME = "starcast.history";
  * @property {number} at Milliseconds since 1970.
  */
 
-/** What is kept, newest first. All tabs share it, so that it is read anew each time. */
+/** The kept texts, newest first. Read from storage each time, since all tabs share it. */
 export class KeptTexts {
   #storage;
 
@@ -32,17 +32,17 @@ export class KeptTexts {
   }
 
   /**
-   * @param {boolean} isOn Off, nothing more is kept; what is there stays until it is deleted.
-   * @throws where the browser lets nothing be kept.
+   * @param {boolean} isOn If off, no new texts are kept. Kept ones stay until they are deleted.
+   * @throws If the browser blocks storage or it is full.
    */
   switch(isOn) {
     this.#write({ isOn, texts: this.texts });
   }
 
   /**
-   * Keeps a text in the place of the one that it grew out of. Does nothing while switched off.
+   * Keeps a text. Replaces the earlier version that it grew from. Does nothing while switched off.
    * @param {Kept} kept
-   * @throws where the browser lets nothing be kept.
+   * @throws If the browser blocks storage or it is full.
    */
   keep(kept) {
     const { isOn, texts } = this.#read();
@@ -63,7 +63,7 @@ export class KeptTexts {
     });
   }
 
-  /** Deletes all texts. Where it is switched off, nothing at all is left in the browser. */
+  /** Deletes all texts. If switched off, nothing is left in the browser. */
   clear() {
     if (this.isOn) this.#write({ isOn: true, texts: [] });
     else this.#storage.removeItem(NAME);

@@ -1,15 +1,15 @@
-/** A text inside the fragment of a link, which no browser sends to a server. Knows no DOM. */
+/** Encodes a text in the fragment of a link, which browsers never send to a server. Uses no DOM. */
 
 const PLAIN = "text=";
 const PACKED = "z=";
 const FORMAT = "deflate-raw";
-/** Longer links do not survive mail and chats. */
+/** Mail and chat programs break longer links. */
 export const MAX_LINK_CHARS = 16_000;
 const MAX_TEXT_BYTES = 400_000;
 
 /**
  * @param {string} text
- * @returns {Promise<string>} What follows the `#`.
+ * @returns {Promise<string>} The fragment without its `#`.
  */
 export async function toFragment(text) {
   const plain = PLAIN + encodeURIComponent(text.toWellFormed?.() ?? text);
@@ -19,8 +19,8 @@ export async function toFragment(text) {
 }
 
 /**
- * @param {string} fragment With or without its `#`.
- * @returns {Promise<string | null>} The text; null where there is none, or it is damaged.
+ * @param {string} fragment The fragment, with or without `#`.
+ * @returns {Promise<string | null>} The text; null if it is missing or damaged.
  */
 export async function fromFragment(fragment) {
   const content = fragment.replace(/^#/, "");
@@ -49,7 +49,7 @@ async function unpack(bytes) {
     const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
     read += value.length;
-    // A few bytes of a link may stand for gigabytes.
+    // A few compressed bytes may expand to gigabytes.
     if (read > MAX_TEXT_BYTES) {
       await reader.cancel();
       throw new RangeError("the text of the link is too long");
@@ -64,7 +64,7 @@ function base64url(bytes) {
   return btoa(characters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** @param {string} text In base64url. */
+/** @param {string} text Base64url. */
 function bytesOf(text) {
   const characters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
   return Uint8Array.from(characters, (character) => character.charCodeAt(0));

@@ -1,6 +1,6 @@
 /**
- * A link that holds the text, and files of it: both are made here, and no server sees them. What makes them is loaded
- * when it is asked for.
+ * Links that contain the text, and files of it. Both are made in the browser and never sent. Their modules are loaded
+ * on first use.
  */
 
 import { byId } from "../lib/dom.js";
@@ -40,7 +40,7 @@ export function attachSharing(page) {
     if (!/^#(text|z)=/.test(location.hash)) return;
     const { fromFragment } = await import("./link-fragment.js");
     const text = await fromFragment(location.hash);
-    // A text that stayed in the address would come back at every reload, over what was written since.
+    // Remove the text from the address, or a reload would overwrite what was written since.
     history.replaceState(history.state, "", location.pathname + location.search);
     if (text !== null) editor.bring(text);
     messageLine.say(text === null ? LINK_DAMAGED : LINK_OPENED);
@@ -71,10 +71,10 @@ export function attachSharing(page) {
 }
 
 /**
- * Copies a link, or shows it in a field where the browser does not let a page copy.
+ * Copies a link, or shows it in a field if the browser does not allow copying.
  * @param {string} link
  * @param {HTMLInputElement} field
- * @returns {Promise<boolean>} Whether it is copied.
+ * @returns {Promise<boolean>} Whether it was copied.
  */
 export async function copy(link, field) {
   try {

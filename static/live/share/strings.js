@@ -1,4 +1,4 @@
-/** What the parts say by which a text leaves the page or stays in the browser: links, rooms, files, history, feedback. */
+/** Words of the page for links, rooms, files, history and feedback. */
 
 import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
 
@@ -23,7 +23,7 @@ const ROOM_ENDS = Object.freeze({
   too_many_rooms: gettext("Too many people are sharing right now. Try again later."),
 });
 
-/** @param {string} reason @returns {string} Why a room ended that one shared; empty where one closed it. */
+/** @param {string} reason @returns {string} Why a shared room ended; empty if the typist closed it. */
 export function roomEnded(reason) {
   return ROOM_ENDS[reason] ?? "";
 }
@@ -58,7 +58,7 @@ const FEEDBACK_REFUSALS = Object.freeze({
   too_large: gettext("The text is too long to be stored."),
 });
 
-/** @param {string} code Of the error. @returns {string} */
+/** @param {string} code Error code. @returns {string} */
 export function feedbackFailed(code) {
   return FEEDBACK_REFUSALS[code] ?? FEEDBACK_FAILED;
 }

@@ -1,4 +1,4 @@
-/** The line of the expected stars over the moments, as paths of an SVG of 100 by 100 units. Knows no DOM. */
+/** The curve of the expected stars over the moments, as SVG paths of 100 by 100 units. Uses no DOM. */
 
 /** @import { Moment } from "./recording.js" */
 
@@ -7,19 +7,19 @@ const HIGHEST_STARS = 10;
 
 /** @typedef {Pick<Moment, "expected_stars" | "interval" | "isTooShort">} Drawn */
 
-/** @param {number} index @param {number} count @returns {number} From the left, in percent; the last is at the right. */
+/** @param {number} index @param {number} count @returns {number} Percent from the left; the last is at 100. */
 export function placeOf(index, count) {
   return count === 1 ? 100 : (100 * index) / (count - 1);
 }
 
-/** @param {number} stars @returns {number} From the top, in percent. */
+/** @param {number} stars @returns {number} Percent from the top. */
 export function heightOf(stars) {
   return (100 * (HIGHEST_STARS - stars)) / (HIGHEST_STARS - LOWEST_STARS);
 }
 
 /**
- * @param {readonly Drawn[]} moments Those that were too short to tell draw nothing.
- * @returns {{line: string, band: string}} The expected stars, and the area of their interval.
+ * @param {readonly Drawn[]} moments Those without a verdict are left out.
+ * @returns {{line: string, band: string}} The curve, and the area of the interval.
  */
 export function curve(moments) {
   const points = moments
@@ -31,7 +31,7 @@ export function curve(moments) {
       .map(({ moment, x }) => `${x.toFixed(2)},${heightOf(starsOf(moment)).toFixed(2)}`)
       .join("L");
   if (points.length === 0) return { line: "", band: "" };
-  // One rating is a level, and stands at the right, where now is.
+  // A single rating is a level line at the right end, which is now.
   if (moments.length === 1) points.unshift({ moment: moments[0], x: 0 });
   const upper = path(points, ({ interval }) => interval[1]);
   const lower = path(points.toReversed(), ({ interval }) => interval[0]);

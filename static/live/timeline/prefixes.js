@@ -1,6 +1,5 @@
 /**
- * A text that came all at once, an example or a paste, was never typed: its beginnings are rated afterwards, so that it
- * has a curve too. The server does that in the background.
+ * Gives a pasted text or an example a curve too: its beginnings are rated afterwards, as background work of the server.
  */
 
 import { retryAfterMs } from "../client/http-socket.js";
@@ -9,16 +8,16 @@ import { retryAfterMs } from "../client/http-socket.js";
 
 const PATH = "/api/v1/predict";
 const MAX_PREFIXES = 24;
-// All beginnings together are some ten times as long as the text.
+// All beginnings together are about ten times as long as the text.
 const MAX_TEXT_CHARS = 2_000;
 
-// The server asked for no request before that.
+// Earliest time for another request, as the server asked.
 let notBeforeMs = 0;
 
 /**
  * @param {string} text
- * @returns {string[]} Those of its proper beginnings that end with a word, spread evenly over a long text; none of a
- *   text that would cost too much.
+ * @returns {string[]} Proper beginnings that end with a word; evenly spread over a long text. Empty for a text that
+ *   would cost too much.
  */
 export function prefixesOf(text) {
   if (text.length > MAX_TEXT_CHARS) return [];
@@ -34,8 +33,8 @@ export function prefixesOf(text) {
  * @param {string[]} texts
  * @param {AbortSignal} signal
  * @param {typeof globalThis.fetch} [fetch]
- * @returns {Promise<(Rating & {text: string})[]>} Those that were rated; none where the
- *   server has better things to do.
+ * @returns {Promise<(Rating & {text: string})[]>} The rated texts; empty if the server is busy
+ *   or fails.
  */
 export async function rateAll(texts, signal, fetch = globalThis.fetch) {
   if (performance.now() < notBeforeMs) return [];

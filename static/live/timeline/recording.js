@@ -1,4 +1,4 @@
-/** What was shown while a text was typed, from its first words on, in bounded memory. Knows no DOM. */
+/** The ratings shown while a text was typed, from its first words on, in bounded memory. Uses no DOM. */
 
 /** @import { RatedText } from "../page/display.js" */
 
@@ -25,7 +25,7 @@ export class Recording {
   }
 
   /**
-   * Adds what is shown now. An empty text ends the story, and one that is quite another begins a new one.
+   * Adds a moment. An empty text clears the recording, and a very different text starts a new one.
    * @param {Moment} moment
    */
   add(moment) {
@@ -41,16 +41,16 @@ export class Recording {
   }
 
   /**
-   * Puts what would have been shown before the only moment there is. Another text may be there by now.
+   * Puts moments before the only one, unless its text has changed by now.
    * @param {Moment[]} before
-   * @param {string} text Of that moment.
+   * @param {string} text Text of the only moment.
    */
   lead(before, text) {
     if (this.#moments.length === 1 && this.#moments[0].text === text)
       this.#moments.unshift(...before);
   }
 
-  /** Lets every second one go, but never the first and the last. */
+  /** Removes every second moment, but never the first and the last. */
   #thin() {
     const chars = this.#moments.reduce((sum, { text }) => sum + text.length, 0);
     if (this.#moments.length <= MAX_MOMENTS && chars <= MAX_CHARS) return;
@@ -60,7 +60,7 @@ export class Recording {
 }
 
 /**
- * Whether one text came of the other by editing: most of the shorter one is there in the longer.
+ * Whether one text was made from the other by editing: most of the shorter one is in the longer.
  * @param {string} before
  * @param {string} after
  * @returns {boolean}

@@ -1,4 +1,4 @@
-/** Plays moments over again at the pace at which they came, without the pauses. Knows no DOM. */
+/** Replays moments at the pace of the typing, without its pauses. Uses no DOM. */
 
 import { browserTimers } from "../client/pacer.js";
 
@@ -6,14 +6,14 @@ import { browserTimers } from "../client/pacer.js";
 
 const LONGEST_STEP_MS = 350;
 const LONGEST_REPLAY_MS = 12_000;
-// Without motion: few steps, far apart, so that it is a series of pictures.
+// For reduced motion: few steps, far apart, like a series of pictures.
 const CALM_STEPS = 12;
 const CALM_STEP_MS = 900;
 
 /**
- * @param {readonly number[]} timesMs When each moment came.
+ * @param {readonly number[]} timesMs Time of each moment.
  * @param {boolean} isCalm
- * @returns {{index: number, afterMs: number}[]} Which moment to show, how long after the one before.
+ * @returns {{index: number, afterMs: number}[]} The moments to show, and how long after the previous one.
  */
 export function schedule(timesMs, isCalm) {
   const last = timesMs.length - 1;
@@ -42,7 +42,7 @@ export class Replay {
   /**
    * @param {object} options
    * @param {(index: number) => void} options.onMoment
-   * @param {() => void} options.onEnd After the last moment, or when it was stopped.
+   * @param {() => void} options.onEnd Called after the last moment, or when stopped.
    * @param {Timers} [options.timers]
    */
   constructor({ onMoment, onEnd, timers = browserTimers }) {
@@ -77,7 +77,7 @@ export class Replay {
    */
   #step(steps, next) {
     if (next === steps.length) {
-      // The last moment is seen for as long as any.
+      // Show the last moment as long as the others.
       this.#timer = this.#timers.set(() => this.stop(), LONGEST_STEP_MS);
       return;
     }

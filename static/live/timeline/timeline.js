@@ -1,4 +1,4 @@
-/** The rating over the text as it was typed: a curve to look back on, moment by moment or as a replay. */
+/** The timeline: a curve of the ratings while the text was typed, with a slider and a replay. */
 
 import { byId, say } from "../lib/dom.js";
 import { isTooShort } from "../lib/rating.js";
@@ -18,9 +18,9 @@ import { Replay } from "./replay.js";
 
 /** @import { Page } from "../page/page.js" */
 
-// Longer than the pause between two keys: typing makes a curve by itself.
+// Longer than the pause between two keys: typed texts get their curve from typing.
 const LEAD_AFTER_MS = 400;
-// As if each beginning had been typed in so long.
+// The time between two beginnings, as if they had been typed.
 const LEAD_STEP_MS = 150;
 
 /** @param {Page} page */
@@ -83,7 +83,7 @@ export function attachTimeline(page) {
   async function lead() {
     const only = recording.at(0);
     if (recording.length !== 1 || only?.text !== editor.text || display.isPaused) return;
-    // Most begin by typing a word, and need none of this.
+    // Not needed for most texts, which are typed from the first word on.
     if (!/\S\s+\S/.test(only.text)) return;
     leading = new AbortController();
     const { prefixesOf, rateAll } = await import("./prefixes.js");
@@ -103,7 +103,7 @@ export function attachTimeline(page) {
     recording.add({ ...detail, atMs: performance.now() });
     draw();
     clearTimeout(leadTimer);
-    // Without a network the module may not come, and then the one moment has to do.
+    // If the module cannot be loaded, there is only the one moment.
     if (recording.length === 1) leadTimer = setTimeout(() => lead().catch(() => {}), LEAD_AFTER_MS);
   });
   editor.addEventListener("text", () => {

@@ -1,4 +1,4 @@
-/** Letting others watch: a room is opened at the press of a button, and goes on after a reconnect. */
+/** The controls of a room: a button opens it for watchers, and it continues after a reconnect. */
 
 import { byId, say, tell } from "../lib/dom.js";
 import { copy } from "../share/sharing.js";

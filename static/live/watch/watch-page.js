@@ -1,7 +1,7 @@
 /**
- * The page for those who watch: text and bars of somebody else, as they come.
+ * The watch page: text and bars of a typist, live.
  *
- * What tests and style sheets may hold on to, beside the bars, `#freshness` and `#connection` of the live page:
+ * Selectors for tests and style sheets, besides the bars, `#freshness` and `#connection` of the live page:
  * - `#watched-text`: the text
  * - `#typist[data-state]`: `looking`, `here`, `away` (a lost connection), `left`, `none` (no such room), `full`
  */
@@ -19,8 +19,8 @@ import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/str
 
 const ROOM_ENDED = "4522";
 const NEAR_END_PX = 24;
-// So long a writer is waited for, and as often the room is asked for meanwhile: after a restart of the server it is
-// there again only when the writer is.
+// How long to wait for a room, and how often to look for it: after a restart of the server, a room exists only once its
+// typist has reconnected.
 const WAIT_FOR_WRITER_MS = 20_000;
 const ASK_AGAIN_MS = 1_000;
 
@@ -36,7 +36,7 @@ let newest = null;
 let prior;
 let isPaused = false;
 let isOver = false;
-/** @type {number | null} When the room was lost out of sight; null while it is seen. */
+/** @type {number | null} When the room was lost; null while it is there. */
 let lostAtMs = null;
 
 /** @param {keyof typeof TYPIST} state */
@@ -51,7 +51,7 @@ function showState() {
   if (newest.rating !== undefined) view.show(newest.rating, isTooShort(newest.rating, prior));
 }
 
-/** @param {string} text Its end is followed, unless one has scrolled up to read. */
+/** @param {string} text Scrolls to its end, unless the watcher has scrolled up. */
 function showText(text) {
   if (textBox.textContent === text) return;
   const belowPx = textBox.scrollHeight - textBox.clientHeight - textBox.scrollTop;

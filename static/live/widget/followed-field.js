@@ -1,4 +1,4 @@
-/** A text field of any page, known by its id: found when it comes, followed while it is there, let go when it leaves. */
+/** Follows a text field of any page by its id, while that field exists. It may appear later, and disappear again. */
 
 /** @import { TypedEvents } from "../client/typed-events.js" */
 
@@ -14,8 +14,8 @@ const EVENTS = ["focus", "input", "change", "blur", "compositionstart", "composi
 const Events = /** @type {TypedEvents<FieldEvents>} */ (EventTarget);
 
 /**
- * Dispatches `text` with `detail.text` at every change of what is written (null: there is no field), `focus`,
- * `enter` once its line is in the text, and `blur`. Says nothing during a composition.
+ * Dispatches `text` with `detail.text` (null: there is no field) at every change of the text; `focus`; `enter` after
+ * the new line is in the text; and `blur`. Nothing is dispatched during a composition.
  */
 export class FollowedField extends Events {
   #root;
@@ -26,7 +26,7 @@ export class FollowedField extends Events {
   #isComposing = false;
 
   /**
-   * @param {Root} root Where the field is looked for.
+   * @param {Root} root Where to look for the field.
    * @param {string} id
    * @param {new (callback: () => void) => Pick<MutationObserver, "observe" | "disconnect">} [Observer]
    */
@@ -37,7 +37,7 @@ export class FollowedField extends Events {
     this.#observer = new Observer(() => this.#look());
   }
 
-  /** What is written, or null where there is no field. @returns {string | null} */
+  /** The text of the field; null if there is no field. @returns {string | null} */
   get text() {
     return this.#element?.value ?? null;
   }
@@ -56,7 +56,7 @@ export class FollowedField extends Events {
     this.#hold(null);
   }
 
-  /** Says what is written now. A browser that restores a text, and a script that sets one, fire no event. */
+  /** Dispatches the current text. Text restored by the browser or set by a script fires no event. */
   tell() {
     if (!this.#isComposing) this.#tell();
   }
@@ -67,12 +67,12 @@ export class FollowedField extends Events {
     if (type === "focus") this.dispatchEvent(new Event("focus"));
     if (type.startsWith("composition")) this.#isComposing = type === "compositionstart";
     this.tell();
-    // An Enter makes a line in a `textarea`, and ends the change of an `input`.
+    // Enter adds a line in a `textarea`, and commits the value of an `input`.
     if (type === "change" || LINE_ENDS.includes(inputType)) this.#enter();
     if (type === "blur") this.dispatchEvent(new Event("blur"));
   }
 
-  /** @param {EventTarget | null} form Which empties its fields once all have heard of it. */
+  /** @param {EventTarget | null} form A form that is reset. It empties its fields only after this event. */
   #reset(form) {
     if (this.#element !== null && this.#element.form === form) setTimeout(() => this.tell());
   }
@@ -110,7 +110,7 @@ export class FollowedField extends Events {
 
 /**
  * @param {Element | null} element
- * @returns {element is Field} Whether one writes text into it, and no password. Only such fields have a caret.
+ * @returns {element is Field} Whether it is a text field, but not for passwords. Only text fields have a caret.
  */
 function isReadable(element) {
   const { selectionStart, type } = /** @type {Partial<Field>} */ (element ?? {});

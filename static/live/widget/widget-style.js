@@ -1,4 +1,4 @@
-/** The widget's looks. A style sheet made by script is let through by any Content-Security-Policy, and reaches no host page. */
+/** The widget's style sheet. Made by script, it is not blocked by any Content-Security-Policy and does not affect the page. */
 
 const CSS = `
 :host {
@@ -120,6 +120,6 @@ p { margin: 0; }
 }
 `;
 
-/** One for all widgets of a page. */
+/** Shared by all widgets of a page. */
 export const widgetStyleSheet = new CSSStyleSheet();
 widgetStyleSheet.replaceSync(CSS);

@@ -1,4 +1,4 @@
-/** What the widget shows: eight small meters, the expected stars, and a line of words. */
+/** Draws the widget: eight small meters, the expected stars, and a line of words. */
 
 import { LABELS } from "../client/protocol.js";
 import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
@@ -44,7 +44,7 @@ export class WidgetView {
     this.clear();
   }
 
-  /** Nothing is rated, since nothing is written. */
+  /** Shows no rating, since there is no text. */
   clear() {
     this.#card.dataset.tooShort = "true";
     for (const bar of this.#bars) bar.show(null);
@@ -72,7 +72,7 @@ export class WidgetView {
     this.#say(intervalText(rating.interval));
   }
 
-  /** @param {string} words What is wrong, in place of the interval; none where nothing is. */
+  /** @param {string} words An error, shown instead of the interval; empty if there is none. */
   showTrouble(words) {
     this.#trouble = words;
     this.#say(this.#interval);

@@ -1,12 +1,12 @@
 /**
- * `<starcast-meter for="id">`: rates what is typed into a field of any page, at every key.
+ * `<starcast-meter for="id">`: rates the text of a field in any page, at every key.
  *
- * Attributes: `for`, the id of the field; `server`, the address of the Starcast server, without which it is the one
- * that this module came from; `api-key`; `theme`, light, dark or auto, without which it is the page's own.
+ * Attributes: `for`, the id of the field; `server`, the address of the Starcast server (default: where this module came
+ * from); `api-key`; `theme`, light, dark or auto (default: the page's own).
  *
- * Dispatches `rating` with the prediction as `detail` (protocol.js), or null where there is none; `status` with the
- * state of the connection (`Status` of socket.js); and `error` with a `Trouble`. What the author of the page can mend
- * is also said in the console.
+ * Dispatches `rating` with the prediction as `detail` (protocol.js), or null if there is none; `status` with the state
+ * of the connection (`Status` of socket.js); and `error` with a `Trouble`. Errors that the author of the page can fix
+ * are also logged in the console.
  */
 
 import { socketUrl } from "../client/protocol.js";
@@ -27,9 +27,9 @@ import { WidgetView } from "./widget-view.js";
  */
 
 const ANNOUNCE_AFTER_MS = 1_200;
-// A field that a script makes after the page is there soon.
+// Milliseconds to wait for a field that a script adds to the page.
 const FIELD_WITHIN_MS = 3_000;
-// One failed try is a hiccup; where none ever succeeded, the second is a fault of the page or of the server's address.
+// If no attempt ever succeeded, the second failure means a wrong server address or a policy of the page.
 const UNREACHABLE_FROM_ATTEMPT = 2;
 const NO_ADDRESS = gettext("The server address is not a valid URL, so nothing is rated.");
 
@@ -78,7 +78,7 @@ class StarcastMeter extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    // Attributes that are there from the begin are told before the element is connected.
+    // Called for the initial attributes too, before the element is connected.
     if (this.#hearing === null || this.#hearing.signal.aborted) return;
     this.disconnectedCallback();
     this.connectedCallback();
@@ -109,7 +109,7 @@ class StarcastMeter extends HTMLElement {
   /** @param {string | null} text */
   #read(text) {
     if (text === null) return this.#leave();
-    // Reading the page alone opens no connection.
+    // Connect only once there is text.
     if (text !== "") this.#connect();
     this.#socket?.submit(text);
     clearTimeout(this.#quietTimer);
@@ -182,7 +182,7 @@ class StarcastMeter extends HTMLElement {
     else this.#warn(error.code, `${this.#url}: ${error.message}. ${hint}`, error);
   }
 
-  /** @param {Error} error Of the browser, which lets no page connect there, or about a message of the server. */
+  /** @param {Error} error The browser blocked the connection, or the server sent an unknown message. */
   #fault(error) {
     const code = error instanceof DOMException ? "blocked" : "not_understood";
     this.#warn(code, `${this.#url}: ${error.message}`);
@@ -199,7 +199,7 @@ class StarcastMeter extends HTMLElement {
 
   /**
    * @param {string} code
-   * @param {string} message For the author of the page, once.
+   * @param {string} message For the author of the page; logged once.
    * @param {ServerError} [error]
    */
   #warn(code, message, error) {
@@ -208,7 +208,7 @@ class StarcastMeter extends HTMLElement {
     this.#dispatchError({ ...error, code, message });
   }
 
-  /** @param {Trouble} trouble It does not bubble: whatever listens to the errors of a page would take it for one. */
+  /** @param {Trouble} trouble Does not bubble, or the page's own error listeners would get it. */
   #dispatchError(trouble) {
     this.dispatchEvent(new CustomEvent("error", { detail: trouble }));
   }
@@ -230,8 +230,8 @@ class StarcastMeter extends HTMLElement {
 }
 
 /**
- * @param {string} code Of an error of the server.
- * @returns {string | undefined} What the author of the page can do about it.
+ * @param {string} code Error code of the server.
+ * @returns {string | undefined} How the author of the page can fix it.
  */
 function hintAbout(code) {
   switch (code) {
@@ -244,5 +244,5 @@ function hintAbout(code) {
   }
 }
 
-// Two copies of this module in one page are one too many, yet no reason for an error.
+// A page may load two copies of this module: the first one counts.
 if (!customElements.get("starcast-meter")) customElements.define("starcast-meter", StarcastMeter);

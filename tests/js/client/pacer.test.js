@@ -215,7 +215,7 @@ test("hurrying does not wait out a retry", () => {
   assert.equal(sent.length, 2);
 });
 
-test("hurrying has nothing to do when all is answered, or nobody is there", () => {
+test("hurrying does nothing when all is answered, or there is no connection", () => {
   assert.equal(pacer.hurry(), false);
   pacer.connected();
   pacer.submit("a");

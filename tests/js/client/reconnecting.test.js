@@ -83,7 +83,7 @@ describe("starting again", () => {
     assert.equal(timers.pendingCount, 0);
   });
 
-  test("what is connected, or about to be, is not connected twice", () => {
+  test("a socket that is connected or connecting does not connect twice", () => {
     rating.start();
     open();
     rating.start();

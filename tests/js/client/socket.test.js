@@ -188,7 +188,7 @@ describe("answers", () => {
 });
 
 describe("taking back", () => {
-  test("neither a rating nor an explanation comes of what is taken back, and the next text is rated", () => {
+  test("a cancelled text gets neither a rating nor an explanation, and the next text is rated", () => {
     open();
     rating.submit("a");
     rating.submit("ab");
@@ -248,7 +248,7 @@ describe("explanations", () => {
     assert.equal(sentTypes().filter(([type]) => type === "explain").length, 1);
   });
 
-  test("an explanation that nobody asked for is dropped", () => {
+  test("an explanation that was not requested is dropped", () => {
     openAndAnswer();
     server().say(explanation(1));
     rating.explain();

@@ -30,7 +30,7 @@ describe("JSON", () => {
     );
   });
 
-  test("says when the rating is that of an older text, or is not there", () => {
+  test("says when the rating belongs to an older text, or is missing", () => {
     const content = JSON.parse(toJson({ ...written("fi"), text: "fine" }));
     assert.equal(content.rating.is_of_this_text, false);
     const without = { text: "fine", shown: null, moments: [], model: null };

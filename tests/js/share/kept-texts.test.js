@@ -62,7 +62,7 @@ describe("history", () => {
     assert.equal(texts()[0][0], "x");
   });
 
-  test("switched off keeps nothing more, and what is there until it is deleted", () => {
+  test("switched off keeps no new texts, and the old ones until they are deleted", () => {
     kept.switch(true);
     keep("a fine film");
     kept.switch(false);

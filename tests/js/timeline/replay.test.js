@@ -7,7 +7,7 @@ import { FakeTimers } from "../fakes.js";
 const total = (steps) => steps.reduce((sum, { afterMs }) => sum + afterMs, 0);
 
 describe("the pace", () => {
-  test("it is that of the typing", () => {
+  test("it is the pace of the typing", () => {
     assert.deepEqual(schedule([1_000, 1_080, 1_200], false), [
       { index: 0, afterMs: 0 },
       { index: 1, afterMs: 80 },

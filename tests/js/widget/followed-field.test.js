@@ -102,7 +102,7 @@ describe("a followed field", () => {
     assert.deepEqual(heard, ["", "日本"]);
   });
 
-  test("a reset of its form is told once the field is empty, and that of another form is not", async () => {
+  test("a reset of its form is reported once the field is empty, and a reset of another form is not", async () => {
     const field = new FakeField();
     const { heard, root } = follow(field);
     field.write("A fine film");

@@ -1,4 +1,4 @@
-"""Who is let in, by page, by program, by key."""
+"""Which clients are admitted: pages, programs, with and without keys."""
 
 import base64
 import logging
@@ -70,7 +70,7 @@ async def test_a_wrong_or_malformed_key_is_invalid_even_from_the_own_page(offere
     assert await refusal(OWN, bearer(offered)) == "key_invalid"
 
 
-async def test_a_database_that_fails_is_in_nobodys_way_but_that_of_keys(
+async def test_a_failing_database_affects_only_clients_with_a_key(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def locked(_: str) -> None:

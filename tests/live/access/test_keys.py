@@ -48,7 +48,7 @@ async def test_a_key_is_found_until_it_is_revoked() -> None:
     assert await find_key(key) is None
 
 
-async def test_what_is_no_key_is_not_found() -> None:
+async def test_a_malformed_key_is_not_found() -> None:
     _, key = await new_key("reader")
     for wrong in ("", "sc_", key[:-1], key[:11], key + "x", key[:-1] + "é", "\ud800", "\0"):
         assert await find_key(wrong) is None

@@ -1,4 +1,4 @@
-"""Passwords of the admin cannot be tried for ever."""
+"""Attempts at admin passwords are limited."""
 
 import logging
 from collections.abc import Iterator

@@ -22,7 +22,7 @@ def allowed(origin: bytes | None, host: bytes = b"localhost:8000", extra: tuple[
         (None, b"localhost:8000"),
     ],
 )
-def test_the_own_page_and_what_is_no_page_may_connect(origin: bytes | None, host: bytes) -> None:
+def test_the_own_page_and_clients_without_an_origin_may_connect(origin: bytes | None, host: bytes) -> None:
     assert allowed(origin, host)
 
 

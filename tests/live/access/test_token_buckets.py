@@ -51,7 +51,7 @@ def test_a_bucket_says_how_long_to_wait_and_then_gives(clock: list[float]) -> No
     assert bucket.take(4)
 
 
-def test_what_is_given_back_was_never_taken(clock: list[float]) -> None:
+def test_returned_tokens_can_be_spent_again(clock: list[float]) -> None:
     bucket = TokenBucket(per_s=1, burst=10)
     assert bucket.take(1)
     assert not bucket.take(64)

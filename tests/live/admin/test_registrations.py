@@ -25,7 +25,7 @@ def test_a_new_key_is_shown_once(admin: Client) -> None:
     made = admin.post("/admin/live/apikey/add/", {"name": "reader"})
     match = re.search(r"sc_[\w-]{43}", made.content.decode())
     assert match is not None
-    # Nowhere but in the page, which nobody keeps.
+    # Only in this page, which is not stored.
     assert "no-store" in made["Cache-Control"]
     assert match[0][11:] not in str({**made.cookies, **admin.cookies})
     record = ApiKey.objects.get()
@@ -84,7 +84,7 @@ def test_feedback_is_listed_found_and_shown_as_text(admin: Client) -> None:
     assert admin.get("/admin/live/feedback/add/").status_code == 403
     admin.post("/admin/live/feedback/", {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"})
     assert list(Feedback.objects.all()) == [scripted]
-    # What is deleted is gone, from the admin's own log too.
+    # Deleted data is removed from the admin's own log too.
     assert [entry.object_repr for entry in LogEntry.objects.all()] == [f"feedback {other.pk}, 8 stars"]
 
 

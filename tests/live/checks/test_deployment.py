@@ -1,4 +1,4 @@
-"""What works and is not for the open internet is found by ``check --deploy``, and not before."""
+"""Settings that work but are not safe on the internet are found by ``check --deploy``, and only there."""
 
 from pathlib import Path
 from typing import Any

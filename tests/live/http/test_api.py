@@ -1,4 +1,4 @@
-"""The HTTP twin, in the process."""
+"""The HTTP API, without a server process."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Feedback over HTTP: kept with consent, refused in words, and never in the way of a rating."""
+"""Feedback over HTTP: stored with consent, refused with a reason, and never a delay for ratings."""
 
 import json
 import sqlite3

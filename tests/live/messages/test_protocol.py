@@ -34,7 +34,7 @@ def test_unknown_fields_are_ignored() -> None:
     ["", " ", "{", "hello", "[" * 900, '{"type":"ping","x":' + "[" * 800 + "]" * 800 + "}", "1" * 1_990, "\x00"],
     ids=lambda frame: frame[:12],
 )
-def test_what_is_no_json_is_bad_json(frame: str) -> None:
+def test_a_frame_that_is_not_json_is_bad_json(frame: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_client_message(frame, LIMITS)
     # 1,990 digits are a number that fits; it is no message all the same.
@@ -48,7 +48,7 @@ def test_an_integer_of_5000_digits_is_bad_json() -> None:
 
 
 @pytest.mark.parametrize("frame", ["null", "1", '"text"', "[]", "true", "NaN", "1e999"])
-def test_what_is_no_object_is_a_bad_request(frame: str) -> None:
+def test_a_frame_that_is_not_an_object_is_a_bad_request(frame: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_client_message(frame, LIMITS)
     assert caught.value.code == "bad_request"

@@ -1,4 +1,4 @@
-"""What gets into the logs, and what never does."""
+"""Contents of the logs, and secrets and texts that must never be in them."""
 
 import base64
 import io

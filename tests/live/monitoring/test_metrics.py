@@ -1,4 +1,4 @@
-"""Figures after known traffic."""
+"""Metrics after known traffic."""
 
 import asyncio
 import threading
@@ -60,9 +60,7 @@ async def test_texts_answers_batches_and_errors_are_counted(socket: WebsocketCom
     assert sample("starcast_connections") == 1
 
 
-async def test_what_waits_and_what_is_passed_over_is_seen(
-    fake: ControlledClassifier, socket: WebsocketCommunicator
-) -> None:
+async def test_waiting_and_skipped_texts_are_counted(fake: ControlledClassifier, socket: WebsocketCommunicator) -> None:
     since = Since()
     fake.gate = threading.Event()
     for seq in (1, 2, 3):
@@ -122,7 +120,7 @@ async def test_without_a_token_in_the_settings_there_is_no_page(settings: Settin
         assert (await AsyncClient().get("/metrics", headers=headers)).status_code == 404
 
 
-async def test_the_page_is_for_whoever_has_the_token(settings: Settings) -> None:
+async def test_the_page_needs_the_token(settings: Settings) -> None:
     settings.STARCAST_METRICS_TOKEN = TOKEN
     for presented in (None, TOKEN, "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer é"):
         headers = {"Authorization": presented} if presented else {}

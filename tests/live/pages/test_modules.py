@@ -1,4 +1,4 @@
-"""The modules that a page names at once."""
+"""The modules that a page preloads."""
 
 import re
 from pathlib import Path, PurePosixPath
@@ -27,7 +27,7 @@ def test_a_page_names_every_module_that_its_script_needs(path: str, entry: str) 
         assert needed - {f"live/{entry}.js"} <= set(named), name
 
 
-def test_what_is_loaded_when_it_is_asked_for_is_not_named() -> None:
+def test_modules_loaded_on_demand_are_not_preloaded() -> None:
     assert "live/share/link-fragment.js" not in imported("live/live-page.js")
 
 

@@ -40,7 +40,7 @@ def test_fields_are_shown_with_their_types_and_those_of_objects_inside_follow() 
     assert context["address"] == "ws://localhost/ws/v1/classify/"
 
 
-def test_what_is_described_is_shown_as_text() -> None:
+def test_descriptions_are_shown_as_text() -> None:
     document = describe("localhost", secure=False, require_key=False, limits=Limits())
     document["x-error-codes"]["idle"]["meaning"] = "<script> and `<b>`"
     (meaning,) = [error["meaning"] for error in reference(document)["errors"] if error["code"] == "idle"]

@@ -1,4 +1,4 @@
-"""The catalogs: complete, compiled, and with the places of the words that they translate."""
+"""The catalogs are complete and compiled, and have the placeholders of the original words."""
 
 import re
 import shutil
@@ -62,7 +62,7 @@ def test_a_translation_has_the_same_places_and_marks_as_what_it_translates(langu
 
 
 @each_catalog
-def test_what_is_compiled_is_what_was_written(language: str, domain: str) -> None:
+def test_compiled_catalogs_match_their_sources(language: str, domain: str) -> None:
     path = REPOSITORY / "live" / "locale" / language / "LC_MESSAGES" / f"{domain}.mo"
     with path.open("rb") as file:
         compiled = read_mo(file)

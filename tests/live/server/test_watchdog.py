@@ -1,4 +1,4 @@
-"""A server that stands still is ended, and no other."""
+"""Only a server whose event loop hangs is ended."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ async def test_a_loop_that_turns_is_left_alone_and_none_is_watched_after_the_end
     watchdog.start()
     assert not await asyncio.to_thread(ended.wait, 1)
     watchdog.stop()
-    time.sleep(1)  # noqa: ASYNC251 - it stands still, and nobody watches.
+    time.sleep(1)  # noqa: ASYNC251 - it blocks the loop on purpose
     assert not ended.is_set()
 
 

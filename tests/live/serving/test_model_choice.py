@@ -1,4 +1,4 @@
-"""Which model answers, as settings and choices have it."""
+"""Which model is served, by settings and choices."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def test_every_file_is_verified_also_those_that_are_not_served(models: Path, fil
         verify(folder)
 
 
-def test_a_copy_may_lack_what_is_not_served_and_nothing_else(models: Path) -> None:
+def test_a_copy_may_lack_only_files_that_are_not_served(models: Path) -> None:
     folder = models / "checkpoints" / "two"
     (folder / WEIGHTS_FILE).unlink()
     assert verify(folder).classifier.info.backend == "onnx"
@@ -58,7 +58,7 @@ def test_a_model_without_digests_or_golden_answers_is_not_fit(models: Path) -> N
     config = json.loads((folder / "config.json").read_text())
     config["starcast"]["sha256"] = {}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match="holds no digests"):
+    with pytest.raises(CheckpointError, match="has no digests"):
         verify(folder)
     (folder / GOLDEN_FILE).unlink()
     with pytest.raises(CheckpointError, match=r"golden\.json is missing"):
@@ -87,7 +87,7 @@ def test_a_missing_choice_leaves_the_default_model(models: Path, caplog: pytest.
         shutil.copytree(models / "shipped" / "one", folder, dirs_exist_ok=True)
     assert version_at_start() == "1"
     [record] = caplog.records
-    assert "taking that of the settings" in record.message
+    assert "using STARCAST_CHECKPOINT" in record.message
     with pytest.raises(CheckpointError):
         load_choice(choice)
 

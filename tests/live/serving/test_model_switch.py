@@ -1,4 +1,4 @@
-"""Another model while a socket types."""
+"""Switching the model while a client types."""
 
 import asyncio
 import gc
@@ -114,7 +114,7 @@ async def test_a_bad_one_is_refused_once_in_one_line_and_the_one_before_goes_on(
     for _ in range(3):
         await watch.look()
     [record] = [record for record in caplog.records if record.name == "live.serving.model_switch"]
-    assert "refused, the one before goes on" in record.message
+    assert "refused, the current one stays" in record.message
     assert len(record.message.splitlines()) == 1
     assert sample("starcast_model_switches_total", outcome="refused") == refused + 1
     assert (await answer(socket, 1, REVIEW))["model_version"] == "1"

@@ -1,4 +1,4 @@
-"""The engine of the process, as the settings name it."""
+"""The engine of the process is made from the settings."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Probes of the model: real, shared, and never in a heap."""
+"""Probes of the model: a real forward pass, shared by concurrent callers."""
 
 import asyncio
 import threading
@@ -65,7 +65,7 @@ async def test_probes_of_a_model_that_hangs_wait_for_the_same_pass(held: Engine)
     assert held.waiting == 0
 
 
-async def test_whoever_gives_up_leaves_the_others_their_answer(held: Engine) -> None:
+async def test_a_caller_that_gives_up_does_not_cancel_the_probe_of_the_others(held: Engine) -> None:
     first, second = (asyncio.create_task(probe(held)) for _ in range(2))
     assert await asyncio.to_thread(model_of(held).asked.acquire, timeout=10)
     first.cancel()
@@ -107,7 +107,7 @@ async def test_a_full_queue_is_busy_until_the_model_is_at_one_batch_for_longer_t
     await asyncio.gather(taken, waits)
 
 
-async def test_whoever_was_passed_over_finds_the_model_busy_and_not_dead(
+async def test_a_probe_that_times_out_means_a_busy_model_unless_the_model_is_stuck(
     held: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "_FRESH_S", 0.0)

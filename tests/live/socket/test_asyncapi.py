@@ -1,4 +1,4 @@
-"""The AsyncAPI description: whole, sound, and true to the classes of the messages."""
+"""The AsyncAPI description is complete, valid, and matches the message classes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Whatever a client sends and however the model behaves: an answer or a documented close, and the sequence contract."""
+"""Any input and any failure of the model leads to an answer or a documented close, and keeps the sequence contract."""
 
 import asyncio
 import contextlib
@@ -192,7 +192,7 @@ class Conversation(RuleBasedStateMachine):
         explained = {message["seq"] for message in self.received if message["type"] == "explanation"}
         assert explained <= set(seqs)
         assert self.close_code is None or self.close_code in self.closes
-        # The engine says that the model failed, which it was told to; nobody else has a reason to complain.
+        # The engine logs the failures that the test causes. There must be no other records.
         assert {record.name for record in self.records} <= {"model_core.ticket"}
 
     def teardown(self) -> None:
@@ -284,7 +284,7 @@ class Conversation(RuleBasedStateMachine):
 class HurriedConversation(Conversation):
     """One that may not send much."""
 
-    # Its own rate is what the books are kept of, not that of its address.
+    # The test tracks the rate of the connection, not of its address.
     limits: ClassVar = {"messages_per_s": 2, "burst": 10, "max_refused": 15, "address_factor": 10_000}
     closes: ClassVar = Conversation.closes | {4008}
 
@@ -322,7 +322,7 @@ async def _all_end(tasks: list[asyncio.Task[Any]]) -> None:
 
 async def _rooms_end() -> None:
     async with asyncio.timeout(10):
-        while len(rooms):  # noqa: ASYNC110 - they end in tasks that nobody waits for
+        while len(rooms):  # noqa: ASYNC110 - they end in background tasks
             await asyncio.sleep(0)
 
 

@@ -47,7 +47,7 @@ class Typist:
     async def waits_in_the_engine(self) -> None:
         """Return once a text waits for the model, behind the batch that it is in."""
         async with asyncio.timeout(10):
-            while not self.engine.waiting:  # noqa: ASYNC110 - the engine tells nobody what waits
+            while not self.engine.waiting:  # noqa: ASYNC110 - the engine has no event for this
                 await asyncio.sleep(0)
 
 

@@ -1,4 +1,4 @@
-"""Watching without a server: a typist's socket and those of watchers, over the layer of one process."""
+"""Watching without a server: WebSockets of a typist and of watchers, over the in-memory channel layer."""
 
 import asyncio
 import math
@@ -40,7 +40,7 @@ async def connect(fake: FakeClassifier) -> AsyncIterator[Connect]:
     for communicator in communicators:
         await communicator.disconnect()
     async with asyncio.timeout(10):
-        while len(rooms) or len(audiences):  # noqa: ASYNC110 - they end in tasks that nobody waits for
+        while len(rooms) or len(audiences):  # noqa: ASYNC110 - they end in background tasks
             await asyncio.sleep(0)
 
 
@@ -294,7 +294,7 @@ async def test_rooms_have_a_number_for_the_process_and_for_an_address(connect: C
         await until(second, "room.closed")
 
 
-async def test_a_room_takes_so_many_watchers(connect: Connect, settings: Settings) -> None:
+async def test_a_full_room_refuses_watchers(connect: Connect, settings: Settings) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_watchers": 1}
     typist = await connect(CLASSIFY_PATH)
     room = await opened(typist)

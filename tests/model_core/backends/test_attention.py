@@ -41,7 +41,7 @@ def test_random_blocks_cover_each_text_and_are_read_at_their_ends(lengths: list[
         assert blocks[row, length:].tolist() == [width] * (width - length)
 
 
-def test_what_is_read_at_a_finished_block_does_not_change_while_the_text_grows() -> None:
+def test_logits_of_a_finished_block_do_not_change_while_the_text_grows() -> None:
     text = torch.randint(5, 40, (1, 14))
     blocks = even_blocks(torch.tensor([14]), 14, block=4)
     with torch.inference_mode():

@@ -23,7 +23,7 @@ from training.onnx_graph import build_cached
 BLOCK = 4
 READ_TOKENS = 3
 ROUNDING = 0.01
-"""A last bit of float that falls to the other side of an int8 step moves logits by a thousandth or so."""
+"""A float that rounds to another int8 value in its last bit moves logits by about a thousandth."""
 IDS = list(range(5, 60))
 
 

@@ -21,7 +21,7 @@ async def nothing() -> None:
     """No event: people just type."""
 
 
-async def test_a_killed_replica_costs_nobody_the_newest_text(site: Site) -> None:
+async def test_no_typist_loses_the_newest_text_when_a_replica_is_killed(site: Site) -> None:
     async with killed(site) as event:
         typed = await type_through(site, event)
     assert all(each.is_answered for each in typed)
@@ -52,12 +52,12 @@ async def test_a_page_is_had_from_another_replica_while_one_stands_still(site: S
         assert sum(page.elapsed.total_seconds() > 10 for page in pages) <= 1
 
 
-async def test_an_upgrade_of_one_replica_after_another_costs_nobody_the_newest_text(site: Site) -> None:
+async def test_no_typist_loses_the_newest_text_in_a_rolling_upgrade(site: Site) -> None:
     logged = len(site.proxy.log.read_text())
     async with upgraded(site) as event:
         typed = await type_through(site, event)
     assert all(each.is_answered for each in typed)
-    # Two of three are there at any time: whoever asks finds one.
+    # Two of three are up at any time, so every request finds one.
     assert '"status":502' not in site.proxy.log.read_text()[logged:]
     assert "Traceback" not in site.logged()
 
@@ -108,7 +108,7 @@ async def test_without_postgresql_rating_goes_on_and_keys_are_checked_again_when
     assert not any(each.reconnections for each in typed)
 
 
-async def test_while_redis_and_postgresql_hang_rating_goes_on_and_nobody_waits_for_them_for_ever(site: Site) -> None:
+async def test_rating_goes_on_and_keys_are_refused_in_time_while_redis_and_postgresql_hang(site: Site) -> None:
     async with with_frozen_stores(site) as event:
         typed = await type_through(site, event)
         await type_through(site, nothing, typists=3)

@@ -1,4 +1,4 @@
-"""What the proxy lets through, by its real configuration in front of a server that says what it got."""
+"""The proxy's real configuration, in front of a server that reports the requests it gets."""
 
 import contextlib
 import json
@@ -157,7 +157,7 @@ def test_old_versions_of_tls_are_refused(proxy: Proxy) -> None:
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.load_verify_locations(proxy.folder / "fullchain.pem")
     old.set_ciphers("ALL:@SECLEVEL=0")
-    # What is deprecated is what is tested.
+    # The test needs the deprecated versions.
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     with socket.create_connection(("localhost", proxy.port)) as raw, pytest.raises(ssl.SSLError):

@@ -352,7 +352,7 @@ def test_the_recipes_are_valid_and_flags_override_them(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "/nowhere/packed"], "holds no texts of training.experiments.pack"),
+        (["--data", "/nowhere/packed"], "is not a file of training.experiments.pack"),
         (["--init", "/nowhere/electra"], "no ELECTRA checkpoint"),
         (["--init", WARM_START], "packed with another vocabulary"),
         (["--batch-size", "400"], "too few for a batch"),
@@ -361,7 +361,7 @@ def test_the_recipes_are_valid_and_flags_override_them(
         (["--heads", "5"], "hidden is 32, which 5 heads do not divide"),
         (["--accumulate", "3"], "batch_size is 8"),
         (["--compile", "perhaps"], "compile must be true or false"),
-        (["--shard-mb", "1", "--embedding", "4096"], "shard_mb is 1, where the word embeddings alone take 2 MiB"),
+        (["--shard-mb", "1", "--embedding", "4096"], "shard_mb is 1, but the word embeddings alone take 2 MiB"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(
@@ -373,7 +373,7 @@ def test_an_error_is_one_line_and_a_status(
 
 
 def test_longer_sequences_than_the_start_has_positions_are_refused(packed: PackedTexts, initial: Path) -> None:
-    with pytest.raises(ConfigError, match=r"sequence_tokens is 65, where .* has 64 positions"):
+    with pytest.raises(ConfigError, match=r"sequence_tokens is 65, but .* has 64 positions"):
         initial_model(config(init=str(initial), sequence_tokens=65), packed)
 
 

@@ -17,8 +17,13 @@ new MutationObserver(() => window.shownSeqs.push(Number(document.documentElement
 
 expect.set_options(timeout=PATIENCE_S * 1000)
 
-ON_PURPOSE = ("WebSocket connection", "net::ERR_CONNECTION_REFUSED", "net::ERR_INTERNET_DISCONNECTED")
-"""What the browser says of a server that a test has stopped, or cut off."""
+ON_PURPOSE = (
+    "WebSocket connection",
+    "net::ERR_CONNECTION_REFUSED",
+    "net::ERR_INTERNET_DISCONNECTED",
+    "status of 503",
+)
+"""What the browser says of a server that a test stops, has stopped, or cut off."""
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import socket
 import ssl
 import string
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -64,7 +65,7 @@ class Proxy:
 
 
 @pytest.fixture
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+def proxy() -> Iterator[Proxy]:
     with contextlib.ExitStack() as stack:
         backend = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
         stack.callback(backend.server_close)
@@ -72,10 +73,9 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         thread.start()
         stack.callback(thread.join)
         stack.callback(backend.shutdown)
-        folder = tmp_path_factory.mktemp("proxy")
-        # Up to the root: the proxy's workers are another user where root starts them.
-        for each in (folder, *list(folder.parents)[:2]):
-            each.chmod(0o755)
+        # Not in pytest's folders, which only root can read: the proxy's workers are another user.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="starcast-proxy-")))
+        folder.chmod(0o755)
         (folder / "acme").mkdir()
         try:
             cert, key = certificate(folder)

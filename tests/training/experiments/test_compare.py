@@ -34,7 +34,7 @@ def test_a_variant_is_the_shared_options_and_its_own() -> None:
     [
         ("", "must have variants"),
         ("other = 1\n[variants.a]", "other"),
-        ("[variants.a]\n[averages]\nb = ['c']", "c, which is no variant"),
+        ("[variants.a]\n[averages]\nb = ['c']", "unknown variants: c"),
         ("[variants", "Expected"),
     ],
 )

@@ -148,7 +148,7 @@ var/secret_key:
 
 .venv/all: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing training, tests and linters into .venv ..."
-	@$(PIP) install -c $(CONSTRAINTS) -e '.[test]'
+	@$(PIP) install --no-compile -c $(CONSTRAINTS) -e '.[test]'
 	@touch .venv/serve .venv/check $@
 
 .venv/bench: pyproject.toml $(CONSTRAINTS) | .venv/bin/python

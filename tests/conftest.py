@@ -181,7 +181,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory, static_dir: Path) -> Path
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fake_server(data_dir: Path) -> Iterator[RunningServer]:
     """A real Daphne on a free port, with the fake model."""
     with start_server(data_dir, STARCAST_BACKEND="fake") as server:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import require_program
 from tests.timing import PATIENCE_S
@@ -36,14 +36,29 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A window of the browser that the tests of a module share, so that each finds the static files in its cache."""
+    with browser.new_context() as context:
+        yield context
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """An empty page that records every number of an answer it shows, and must end without errors on its console."""
-    page = browser.new_page()
+def page(context: BrowserContext) -> Iterator[Page]:
+    """An empty page that records every number of an answer it shows, and must end without errors on its console.
+
+    What it stored, and what a test allowed or switched off, goes with it.
+    """
+    page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.add_init_script(RECORD_SHOWN_SEQ)
     yield page
+    context.set_offline(False)
+    context.clear_permissions()
+    context.clear_cookies()
+    storage = {"origin": "*", "storageTypes": "local_storage,session_storage,indexeddb"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", storage)
     page.close()
     assert not [error for error in errors if not any(words in error for words in ON_PURPOSE)]

@@ -1,6 +1,7 @@
 """Client for Starcast: star ratings of a film review as it is typed."""
 
 from starcast_client.async_client import AsyncClient, State
+from starcast_client.bulk import BulkClient
 from starcast_client.client import Client
 from starcast_client.connecting import Options
 from starcast_client.errors import (
@@ -14,12 +15,24 @@ from starcast_client.errors import (
     Superseded,
     TextRefused,
 )
-from starcast_client.messages import ErrorInfo, Explanation, Limits, Model, Rating, Session, Span, States, Timing
+from starcast_client.messages import (
+    ErrorInfo,
+    Explanation,
+    Limits,
+    LiveRating,
+    Model,
+    Rating,
+    Session,
+    Span,
+    States,
+    Timing,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncClient",
+    "BulkClient",
     "Cancelled",
     "Client",
     "ClientClosed",
@@ -28,6 +41,7 @@ __all__ = [
     "Explanation",
     "IncompatibleServer",
     "Limits",
+    "LiveRating",
     "Model",
     "NoText",
     "Options",

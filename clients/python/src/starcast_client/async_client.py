@@ -9,13 +9,14 @@ import os
 import random
 import ssl as tls
 from asyncio import sleep
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
+from starcast_client.bulk import BulkClient
 from starcast_client.connecting import (
     PATIENCE_S,
     Options,
@@ -31,7 +32,7 @@ from starcast_client.connecting import (
 from starcast_client.conversation import Conversation
 from starcast_client.errors import ClientClosed, ConnectionFailed, StarcastError, Superseded, TextRefused
 from starcast_client.line import Line, Request, Want
-from starcast_client.messages import Closing, ErrorInfo, Explanation, Rating, Session
+from starcast_client.messages import Closing, ErrorInfo, Explanation, LiveRating, Rating, Session
 
 _Result = TypeVar("_Result")
 _logger: Final = logging.getLogger("starcast_client")
@@ -84,7 +85,7 @@ class AsyncClient:
         self._under_way: Request | None = None
         self._answered_at = 0.0
         """When a server last answered, or the client was started."""
-        self._outcome: Rating | TextRefused | None = None
+        self._outcome: LiveRating | TextRefused | None = None
         self._outcomes = 0
         self._news = asyncio.Event()
         self._end: StarcastError | None = None
@@ -133,13 +134,13 @@ class AsyncClient:
             if self._under_way.taken_back and self._conversation is not None:
                 self._conversation.give_up()
 
-    async def predictions(self) -> AsyncIterator[Rating]:
+    async def predictions(self) -> AsyncIterator[LiveRating]:
         """Iterate over ratings, each of a newer text than the last. A slow reader gets only the newest.
 
         Raises TextRefused for a text of ``update`` that the server will not rate; call it again to continue. Raises the
         error that ended the client, and stops after ``close``.
         """
-        seen = 0 if isinstance(self._outcome, Rating) else self._outcomes
+        seen = 0 if isinstance(self._outcome, LiveRating) else self._outcomes
         while True:
             if self._outcomes > seen:
                 seen = self._outcomes
@@ -153,20 +154,20 @@ class AsyncClient:
                 self._check_usable()
                 await self._news.wait()
 
-    async def rate(self, text: str) -> Rating:
+    async def rate(self, text: str) -> LiveRating:
         """Rate this text, whatever is typed meanwhile.
 
         Raises TextRefused, ConnectionFailed if no server answers for ``outage_timeout_s``, and the error that ended the
         client.
         """
         self._check_usable()
-        rating: Rating = await self._unless_out(self._line.ask(text, Want.RATING))
+        rating: LiveRating = await self._unless_out(self._line.ask(text, Want.RATING))
         return rating
 
-    async def flush(self) -> Rating:
+    async def flush(self) -> LiveRating:
         """Finish the newest text and return its final rating. Raises NoText, Cancelled, and the errors of ``rate``."""
         self._check_usable()
-        rating: Rating = await self._unless_out(self._line.ask_newest(Want.FINAL))
+        rating: LiveRating = await self._unless_out(self._line.ask_newest(Want.FINAL))
         return rating
 
     async def explain(self) -> Explanation:
@@ -177,6 +178,18 @@ class AsyncClient:
         self._check_usable()
         explanation: Explanation = await self._unless_out(self._line.ask_newest(Want.EXPLANATION))
         return explanation
+
+    async def rate_many(self, texts: Iterable[str], requests: int = 2) -> AsyncIterator[Rating | ErrorInfo]:
+        """Rate many texts over HTTP, in batches; see ``BulkClient``.
+
+        Yields a rating for each text in order, or the error of one that the server does not rate.
+        """
+        server = self._server
+        async with BulkClient(
+            server.url, api_key=server.api_key, requests=requests, ssl=server.ssl, proxy=server.proxy
+        ) as client:
+            async for result in client.rate_many(texts):
+                yield result
 
     async def _opened(self) -> Session:
         while self.state is not State.OPEN or self.session is None:
@@ -312,12 +325,12 @@ class AsyncClient:
                 self._line.put_back(request)
                 raise
             else:
-                if isinstance(answer, Rating) and not request.taken_back:
+                if isinstance(answer, LiveRating) and not request.taken_back:
                     self._publish(answer)
                 if request.waiter is not None and not request.waiter.done():
                     request.waiter.set_result(answer)
 
-    async def _perform(self, conversation: Conversation, request: Request) -> Rating | Explanation:
+    async def _perform(self, conversation: Conversation, request: Request) -> LiveRating | Explanation:
         match request.want:
             case Want.EXPLANATION:
                 newer = self._line.wait_newer(request.text)
@@ -361,7 +374,7 @@ class AsyncClient:
         self._line.fail(self._end)
         self._set_state(State.CLOSED)
 
-    def _publish(self, outcome: Rating | TextRefused) -> None:
+    def _publish(self, outcome: LiveRating | TextRefused) -> None:
         self._outcome = outcome
         self._outcomes += 1
         self._wake()

@@ -5,14 +5,14 @@ import concurrent.futures
 import os
 import ssl as tls
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from starcast_client.async_client import AsyncClient, State
 from starcast_client.connecting import Options, socket_url, tls_context
 from starcast_client.errors import ClientClosed
-from starcast_client.messages import Explanation, Rating, Session
+from starcast_client.messages import ErrorInfo, Explanation, LiveRating, Rating, Session
 
 _Result = TypeVar("_Result")
 
@@ -86,21 +86,35 @@ class Client:
         """Cancel the text of ``update`` if it is not rated yet, with its pending ``flush`` and ``explain``."""
         self._run(self._cancel())
 
-    def predictions(self) -> Iterator[Rating]:
+    def predictions(self) -> Iterator[LiveRating]:
         """Iterate over ratings, each of a newer text than the last. A slow reader gets only the newest."""
         iterator = self._open_client.predictions()
 
-        async def following() -> Rating | None:
+        async def following() -> LiveRating | None:
             return await anext(iterator, None)
 
         while (rating := self._run(following())) is not None:
             yield rating
 
-    def rate(self, text: str, timeout_s: float | None = None) -> Rating:
+    def rate(self, text: str, timeout_s: float | None = None) -> LiveRating:
         """Rate this text, whatever is typed meanwhile."""
         return self._run(self._open_client.rate(text), timeout_s)
 
-    def flush(self, timeout_s: float | None = None) -> Rating:
+    def rate_many(self, texts: Iterable[str], requests: int = 2) -> Iterator[Rating | ErrorInfo]:
+        """Rate many texts over HTTP, in batches; see ``BulkClient``.
+
+        Yields a rating for each text in order, or the error of one that the server does not rate. ``texts`` is iterated
+        over in the thread of the client.
+        """
+        iterator = self._open_client.rate_many(texts, requests)
+
+        async def following() -> Rating | ErrorInfo | None:
+            return await anext(iterator, None)
+
+        while (result := self._run(following())) is not None:
+            yield result
+
+    def flush(self, timeout_s: float | None = None) -> LiveRating:
         """Finish the newest text and return its final rating."""
         return self._run(self._open_client.flush(), timeout_s)
 

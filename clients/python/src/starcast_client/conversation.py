@@ -15,8 +15,8 @@ from starcast_client.messages import (
     ErrorInfo,
     Explained,
     Explanation,
+    LiveRating,
     Prediction,
-    Rating,
     ServerMessage,
     Session,
     as_unicode,
@@ -45,12 +45,12 @@ class Conversation:
         """The last error without ``seq``: the reason of a close, if one follows."""
         self._connection = connection
         self._seqs = seqs
-        self._rated: Rating | None = None
+        self._rated: LiveRating | None = None
         self._seq = 0
         self._wants_final = False
         self._answer: asyncio.Future[Prediction | Explained] | None = None
 
-    async def rate(self, text: str, is_final: bool = False) -> Rating:
+    async def rate(self, text: str, is_final: bool = False) -> LiveRating:
         """Rate one text. Raises TextRefused, also for retryable errors."""
         text = as_unicode(text)
         frames = []

@@ -75,20 +75,16 @@ class Timing:
     inference: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
     """The model's rating of one text."""
 
-    seq: int
-    """Increasing number of the text within this client."""
     text: str
     """The rated text, as it was sent."""
-    is_final: bool
-    """Whether this answers a ``flush``."""
-    skipped: int
-    """Number of texts skipped since the last rating."""
+    labels: tuple[int, ...] = LABELS
+    """The rating that each probability is for."""
     probabilities: tuple[float, ...]
-    """One per label of the session; they sum to 1."""
+    """One per label; they sum to 1."""
     stars: int
     """The most probable label."""
     expected_stars: float
@@ -103,13 +99,25 @@ class Rating:
     """Whether the text was too long for the model and was cut."""
     is_prior: bool
     """The text was empty: the probabilities are the session's prior."""
-    timing_ms: Timing
     model_version: str
     legible: float | None = None
     """How much of the text the model could read, 0 to 1; None where its language is not English, or the server is older
     than this field."""
     state: str | None = None
     """``unreadable``, ``no_opinion``, ``either_way``, ``leans`` or ``says``; None where the server is older."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRating(Rating):
+    """A rating over WebSocket, which knows its place among the texts of its client."""
+
+    seq: int
+    """Increasing number of the text within this client."""
+    is_final: bool
+    """Whether this answers a ``flush``."""
+    skipped: int
+    """Number of texts skipped since the last rating."""
+    timing_ms: Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +179,16 @@ class Prediction:
     seq: int
     content: Mapping[str, Any]
 
-    def of(self, text: str) -> Rating:
+    def of(self, text: str, labels: tuple[int, ...] = LABELS) -> LiveRating:
         """Return the rating with its ``text``."""
         content = self.content
-        return Rating(
+        return LiveRating(
+            **rating_fields(content),
             text=text,
-            probabilities=tuple(content["probabilities"]),
-            interval=(content["interval"][0], content["interval"][1]),
-            is_prior=content.get("is_prior", False),
+            labels=labels,
+            model_version=content["model_version"],
             timing_ms=_make(Timing, content["timing_ms"]),
-            legible=content.get("legible"),
-            state=content.get("state"),
-            **{name: content[name] for name in _PLAIN_RATING_FIELDS},
+            **{name: content[name] for name in ("seq", "is_final", "skipped")},
         )
 
 
@@ -202,10 +208,6 @@ class Explained:
 
 ServerMessage = Session | Prediction | Explained | ErrorInfo | Pong | Closing
 
-_PLAIN_RATING_FIELDS: Final = (
-    "seq", "is_final", "skipped", "stars", "expected_stars", "positive", "tokens", "truncated", "model_version",
-)  # fmt: skip
-
 
 def parse(frame: str | bytes) -> ServerMessage | None:
     """Parse one frame. Returns None for an unknown type. Raises ValueError if it is malformed."""
@@ -222,7 +224,7 @@ def parse(frame: str | bytes) -> ServerMessage | None:
                 spans = tuple(_make(Span, {"unit": "word", **span}) for span in content["spans"])
                 return Explained(content["seq"], content["method"], spans, content.get("expected_stars"))
             case "error":
-                return _make(ErrorInfo, content["error"])
+                return error_info(content["error"])
             case "pong":
                 return Pong()
             case "session.closing":
@@ -230,6 +232,23 @@ def parse(frame: str | bytes) -> ServerMessage | None:
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"malformed message: {error!r}") from error
     return None
+
+
+def rating_fields(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a rating says over WebSocket and HTTP alike. Raises KeyError, IndexError, TypeError."""
+    return {
+        "probabilities": tuple(content["probabilities"]),
+        "interval": (content["interval"][0], content["interval"][1]),
+        "is_prior": content.get("is_prior", False),
+        "legible": content.get("legible"),
+        "state": content.get("state"),
+        **{name: content[name] for name in ("stars", "expected_stars", "positive", "tokens", "truncated")},
+    }
+
+
+def error_info(content: Mapping[str, Any]) -> ErrorInfo:
+    """Return an error of the server. Raises TypeError."""
+    return _make(ErrorInfo, content)
 
 
 def encode(kind: str, **content: object) -> str:

@@ -13,7 +13,7 @@ from textual.widgets import Footer, Static, TextArea
 from starcast_client.async_client import AsyncClient, State
 from starcast_client.connecting import Options
 from starcast_client.errors import StarcastError, TextRefused
-from starcast_client.messages import Rating, Session
+from starcast_client.messages import LiveRating, Session
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _BAR_CELLS = 40
@@ -105,7 +105,7 @@ class LiveApp(App[int]):
             self.query_one("#bars", Static).update(draw(session.labels, session.prior, stars))
             self.query_one("#summary", Static).update("Type a review.")
 
-    def _show(self, rating: Rating) -> None:
+    def _show(self, rating: LiveRating) -> None:
         session = self._client.session
         if session is None:
             return

@@ -1,39 +1,57 @@
-"""The ``score`` command: progress on stderr, ratings in a file, and an exit status."""
+"""The ``score`` command: progress on stderr, rows with ratings in a file or on stdout, and an exit status."""
 
 import argparse
 import asyncio
+import codecs
 import contextlib
 import itertools
 import logging
 import math
 import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
 
-from starcast_client.connecting import Options
-from starcast_client.errors import StarcastError
-from starcast_client.scoring.readers import KINDS, STDIN, Source, UnreadableFile, is_regular, open_source, read_texts
-from starcast_client.scoring.resume import look_back
+from starcast_client.bulk import BulkClient
+from starcast_client.errors import IncompatibleServer, StarcastError
+from starcast_client.messages import LABELS, as_unicode
+from starcast_client.scoring import outputs
+from starcast_client.scoring.outputs import OUTPUT_FORMATS, Survey, output_format
+from starcast_client.scoring.progress import Progress
+from starcast_client.scoring.ratings import Record, parse
 from starcast_client.scoring.score import Stopped, score
-from starcast_client.scoring.writers import Output, Record, open_output
+from starcast_client.scoring.sources import FORMATS, STDIN, Source, UnreadableFile, open_source
+from starcast_client.scoring.tables import Reading, Row, missing_column, read_rows
 
 DESCRIPTION = """\
-Rate the reviews of a file: text (one per line), CSV, JSONL or Parquet, by its suffix. The ratings are written in the
-same order as JSONL, CSV or Parquet, by the suffix of OUTPUT. Rows that are already in OUTPUT are skipped, so a run can
-be resumed. Exit status: 0 if all rows are rated, 1 if some have an error, 2 if the run stopped.
+Rate the texts of a table or a text file (one per line). FILE ends in .csv, .tsv, .jsonl, .json, .parquet, .xlsx or
+.txt, and may be compressed (.gz, .bz2, .xz). OUTPUT has all columns of FILE and those of the ratings, and ends in
+.jsonl, .csv, .tsv (all also .gz) or .parquet. Run it again to go on with an unfinished run. Exit status: 0 if all rows
+are rated, 1 if some have an error, 2 if the run stopped, 130 after Ctrl-C.
 """
 
-# A batch job can wait half a minute for a busy server.
-_OPTIONS: Final = Options(max_connect_attempts=8, max_retries=8, outage_timeout_s=None)
+STDOUT: Final = Path("-")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("file", type=Path, metavar="FILE", help="input file, or - for standard input")
-    parser.add_argument("--output", type=Path, help="output file (default: FILE with the suffix .ratings.jsonl)")
-    parser.add_argument("--format", choices=KINDS, help="format of FILE, if its suffix does not say")
-    parser.add_argument("--column", default="text", help="column of the text in CSV, JSONL and Parquet (default: text)")
-    parser.add_argument("--connections", type=int, default=8, help="texts to rate at a time (default: 8)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="output file, or - for standard output (default: FILE with the suffix .ratings.jsonl, or - for a pipe)",
+    )
+    parser.add_argument("--column", default="text", help="column of the text (default: text)")
+    parser.add_argument("--format", choices=FORMATS, help="format of FILE, if its suffix does not say")
+    parser.add_argument("--output-format", choices=OUTPUT_FORMATS, help="format of OUTPUT, if its suffix does not say")
+    parser.add_argument("--encoding", type=_encoding, help="encoding of FILE (default: by its mark, or UTF-8)")
+    parser.add_argument("--delimiter", type=_delimiter, help="separator of cells (default: comma; tab in .tsv)")
+    parser.add_argument("--no-quotes", action="store_true", help="quotes in CSV or TSV are ordinary characters")
+    parser.add_argument("--sheet", help="sheet of an Excel workbook (default: the first)")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="rate only the first N rows")
+    parser.add_argument("--prefix", default="", help="put this before the names of the added columns")
+    parser.add_argument("--requests", type=_positive, default=2, metavar="N", help="requests at a time (default: 2)")
+    parser.add_argument("--force", action="store_true", help="begin anew, and write over OUTPUT")
     parser.add_argument(
         "--keep-going", action="store_true", help="record retryable errors and go on; the next run retries them"
     )
@@ -42,75 +60,186 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score a file; return the exit status."""
-    output_path = arguments.output
-    if output_path is None:
-        if arguments.file == STDIN or (arguments.file.exists() and not is_regular(arguments.file)):
-            return _stopped(f"{arguments.file} is no file beside which ratings could lie: say where by --output")
-        output_path = arguments.file.with_suffix(".ratings.jsonl")
-    if arguments.connections < 1:
-        return _stopped("--connections must be at least 1")
-    warnings, logger = _Warnings(), logging.getLogger("starcast_client")
-    logger.addHandler(warnings)
     try:
         import tqdm  # noqa: F401 - what is missing is missed before a file is made
-
-        with open_source(arguments.file, arguments.format) as source:
-            total = sum(1 for _ in read_texts(source, arguments.column))
-            with contextlib.closing(open_output(output_path)) as output:
-                errors = asyncio.run(_score(arguments, source, output, total))
-                output.finish()
+        from filelock import FileLock, Timeout
     except ImportError as error:
-        return _stopped(f"{error}; install it by: pip install './clients/python[score]' in the Starcast repository")
+        return _stopped(_install(error))
+    output = arguments.output or _default_output(arguments.file)
+    warnings, logger = _Warnings(), logging.getLogger("starcast_client")
+    logger.addHandler(warnings)
+    again = f"; run it again to go on with {output}" if output != STDOUT else ""
+    try:
+        with contextlib.ExitStack() as stack:
+            if output != STDOUT:
+                lock = output.with_name(f"{output.name}.lock")
+                stack.enter_context(FileLock(lock, timeout=0))
+                # Before the lock is released: later it may be that of another run.
+                stack.callback(lock.unlink, missing_ok=True)
+            return _Run(arguments, output).whole()
+    except Timeout:
+        return _stopped(f"another run writes {output} at this moment")
+    except ImportError as error:
+        return _stopped(_install(error))
     except Stopped as error:
-        return _stopped(f"{error}; run it again to go on with {output_path}")
-    except (StarcastError, UnreadableFile, OSError) as error:
+        return _stopped(f"{error}{again}")
+    except (StarcastError, UnreadableFile) as error:
+        return _stopped(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
         return _stopped(str(error))
     except KeyboardInterrupt:
-        return _stopped(f"interrupted; run it again to go on with {output_path}")
+        _stopped(f"interrupted{again}")
+        return 130
     finally:
         logger.removeHandler(warnings)
-    print(f"{total} rows, {errors} of them with an error, in {output_path}", file=sys.stderr)
-    return 1 if errors else 0
 
 
-async def _score(arguments: argparse.Namespace, source: Source, output: Output, total: int) -> int:
-    """Rate the remaining rows; return how many rows have an error."""
+class _Run:
+    """One run of the command."""
+
+    def __init__(self, arguments: argparse.Namespace, output: Path) -> None:
+        self._arguments = arguments
+        self._output = output
+        self._format = output_format(output, arguments.output_format)
+        self._reading = Reading(arguments.column, arguments.sheet, not arguments.no_quotes)
+
+    def whole(self) -> int:
+        """Do it all; return the exit status."""
+        arguments = self._arguments
+        with open_source(arguments.file, arguments.format, arguments.encoding, arguments.delimiter) as source:
+            survey = Survey(self._rows(source))
+            if survey.rows and arguments.column not in survey.columns:
+                raise missing_column(source, self._reading, survey.columns)
+            survey.kinds(arguments.prefix)
+            counts = _Counts()
+            if self._output == STDOUT:
+                asyncio.run(self._print(source, survey, counts))
+            else:
+                self._write(source, survey, counts)
+        without = f", {counts.empty} without a text" if counts.empty else ""
+        name = "standard output" if self._output == STDOUT else self._output
+        print(f"{survey.rows} rows, {counts.errors} with an error{without}, in {name}", file=sys.stderr)
+        return 1 if counts.errors else 0
+
+    def _rows(self, source: Source) -> Iterator[Row]:
+        return itertools.islice(read_rows(source, self._reading), self._arguments.limit)
+
+    async def _print(self, source: Source, survey: Survey, counts: "_Counts") -> None:
+        line_of = outputs.LineMaker(self._format, survey, self._arguments.prefix)
+        async with self._client() as client:
+            ratings = _shown(score(client, enumerate(self._rows(source)), self._arguments.keep_going), survey.rows, 0)
+            outputs.to_stdout(line_of.header)
+            async with contextlib.aclosing(ratings):
+                async for _, row, record in ratings:
+                    outputs.to_stdout(line_of(row, record))
+                    counts.add(row, record)
+
+    def _write(self, source: Source, survey: Survey, counts: "_Counts") -> None:
+        arguments, output = self._arguments, self._output
+        partial = output.with_name(f"{output.name}.partial.jsonl")
+        if arguments.force:
+            partial.unlink(missing_ok=True)
+            output.unlink(missing_ok=True)
+        with contextlib.closing(Progress(partial)) as progress:
+            if output.exists() and not progress.rows:
+                self._take_over(source, progress)
+            again, model = progress.match(self._rows(source))
+            if again or progress.rows < survey.rows:
+                asyncio.run(self._rate(source, survey, progress, again, model))
+            if progress.rows != survey.rows:
+                raise UnreadableFile(
+                    f"{source.name} changed meanwhile: it had {survey.rows} rows, and then {progress.rows}"
+                )
+
+            def merged() -> Iterator[tuple[Row, Record]]:
+                for row, record in zip(self._rows(source), progress.records(), strict=True):
+                    counts.add(row, record)
+                    yield row, record
+
+            outputs.write(output, self._format, merged(), survey, arguments.prefix, source)
+            progress.remove()
+
+    def _take_over(self, source: Source, progress: Progress) -> None:
+        """Continue a finished output: its input may have more rows now, or some have an error that may pass."""
+        name = self._output.name
+        try:
+            with open_source(self._output, self._format) as written:
+                rated = read_rows(written, Reading(self._arguments.column))
+                for number, (row, before) in enumerate(zip(self._rows(source), rated, strict=False)):
+                    record = parse(before.values, self._arguments.prefix)
+                    text = as_unicode(row.text)
+                    if row.problem is None and before.text not in (text, outputs.guarded(text)):
+                        raise UnreadableFile(
+                            f"{name} has ratings of another file: its row {number} has another text; "
+                            "write over it by --force, or name another --output"
+                        )
+                    progress.append(number, row, record)
+                if next(rated, None) is not None:
+                    raise UnreadableFile(f"{name} has more rows than {source.name}; write over it by --force")
+        except (KeyError, ValueError, TypeError, UnreadableFile) as error:
+            progress.remove()
+            if isinstance(error, UnreadableFile):
+                raise
+            raise UnreadableFile(f"{name} holds something else; write over it by --force") from error
+
+    async def _rate(
+        self, source: Source, survey: Survey, progress: Progress, again: list[tuple[int, Row]], model: str | None
+    ) -> None:
+        done = progress.rows
+        todo = itertools.chain(again, itertools.islice(enumerate(self._rows(source)), done, None))
+        async with self._client() as client:
+            ratings = _shown(score(client, todo, self._arguments.keep_going), survey.rows, done - len(again))
+            # Close here, even after an error: the requests must not outlive the loop.
+            async with contextlib.aclosing(ratings):
+                async for number, row, record in ratings:
+                    version = record["model_version"]
+                    if version and model and version != model and not self._arguments.any_model:
+                        raise UnreadableFile(
+                            f"the output has ratings by model {model}, and the server has {version}: "
+                            "name another output, or mix them by --any-model"
+                        )
+                    model = version or model
+                    progress.append(number, row, record)
+
+    @contextlib.asynccontextmanager
+    async def _client(self) -> AsyncIterator[BulkClient]:
+        arguments = self._arguments
+        async with BulkClient(
+            arguments.url, api_key=arguments.key, requests=arguments.requests, ssl=arguments.ssl
+        ) as client:
+            if client.labels != LABELS:
+                raise IncompatibleServer(f"the server rates by {client.labels}, and this program by {LABELS}")
+            yield client
+
+
+class _Counts:
+    """What the last line says."""
+
+    def __init__(self) -> None:
+        self.errors = 0
+        self.empty = 0
+
+    def add(self, row: Row, record: Record) -> None:
+        self.errors += record["error"] is not None
+        self.empty += row.problem is None and not row.is_ratable
+
+
+async def _shown(
+    rated: AsyncIterator[tuple[int, Row, Record]], total: int, done: int
+) -> AsyncGenerator[tuple[int, Row, Record], None]:
+    """Pass on what is rated, with a progress bar on stderr."""
     from tqdm import tqdm
 
-    rows = read_texts(source, arguments.column)
-    past = look_back(output, rows)
-    errors, done, model_version = past.errors, output.rows, past.model_version
-    renewed: dict[int, Record] = {}
-    if done == total and not past.again:
-        return errors
-    todo = itertools.chain(past.again, enumerate(rows, start=done))
-    ratings = score(
-        todo, arguments.url, arguments.key, arguments.connections, _OPTIONS, arguments.keep_going, arguments.ssl
-    )
-    progress = tqdm(total=total, initial=done - len(past.again), unit="row", disable=None)
-    # Close here, even after an error: the connections must not outlive the loop.
-    async with contextlib.aclosing(ratings):
-        with progress:
-            async for record in ratings:
-                if not arguments.any_model:
-                    _expect_model(record, model_version)
-                model_version = record["model_version"] or model_version
-                errors += record["error"] is not None
-                if record["row"] < output.rows:
-                    renewed[record["row"]] = record
-                    if len(renewed) == len(past.again):
-                        output.replace(renewed)
-                else:
-                    output.append(record)
-                    done += 1
-                progress.update()
-    if done != total:
-        raise UnreadableFile(f"{source.name} changed meanwhile: it had {total} rows, and then {done}")
-    return errors
+    with tqdm(total=total, initial=done, unit="row", disable=None) as progress:
+        async for each in rated:
+            progress.update()
+            yield each
 
 
 class _Warnings(logging.Handler):
-    """Prints warnings of the client above the progress bar. Several connections have the same ones."""
+    """Prints warnings of the client above the progress bar."""
 
     _SAME_WITHIN_S: Final = 10.0
 
@@ -127,13 +256,36 @@ class _Warnings(logging.Handler):
             tqdm.write(f"starcast score: {message}", file=sys.stderr)
 
 
-def _expect_model(record: Record, model_version: str | None) -> None:
-    """Raise UnreadableFile if another model rated the earlier rows."""
-    if record["model_version"] is not None and model_version is not None and record["model_version"] != model_version:
-        raise UnreadableFile(
-            f"the output has ratings by model {model_version}, and the server has {record['model_version']}: "
-            "name another output, or mix them by --any-model"
-        )
+def _default_output(file: Path) -> Path:
+    if file == STDIN or (file.exists() and not file.is_file()):
+        return STDOUT
+    return file.with_suffix(".ratings.jsonl")
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise ValueError(value)
+    return number
+
+
+def _delimiter(value: str) -> str:
+    character = {"\\t": "\t", "tab": "\t"}.get(value, value)
+    if len(character) != 1 or character in '"\r\n':
+        raise argparse.ArgumentTypeError(f"one character, or \\t for a tab, not {value!r}")
+    return character
+
+
+def _encoding(value: str) -> str:
+    try:
+        "".encode(value)
+    except LookupError:
+        raise argparse.ArgumentTypeError(f"{value!r} is no encoding of text; for instance cp1252 or utf-16") from None
+    return codecs.lookup(value).name
+
+
+def _install(error: ImportError) -> str:
+    return f"{error}; install it by: pip install './clients/python[score]' in the Starcast repository"
 
 
 def _stopped(reason: str) -> int:

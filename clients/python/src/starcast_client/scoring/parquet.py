@@ -1,85 +1,82 @@
-"""Parquet files of texts and ratings."""
+"""Rows of Parquet files, in and out."""
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from starcast_client.scoring.readers import Source, UnreadableFile
-from starcast_client.scoring.writers import COLUMNS, JSONL, LinesOutput, Record
+from starcast_client.scoring.sources import Source, UnreadableFile
 
+_ROWS_A_BATCH: Final = 1_024
 _ROWS_A_GROUP: Final = 10_000
-
-_KINDS: Final = {
-    **dict.fromkeys(("row", "stars", "interval_low", "interval_high", "tokens"), pa.int64()),
-    **dict.fromkeys(("truncated", "is_prior"), pa.bool_()),
-    **dict.fromkeys(("text", "model_version", "error"), pa.string()),
-}
-_SCHEMA: Final = pa.schema([(name, _KINDS.get(name, pa.float64())) for name in COLUMNS])
+_KINDS: Final = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
 
-def read_column(source: Source, column: str) -> Iterator[Any]:
-    """Yield the values of one column. Raises UnreadableFile, OSError."""
+def read_values(source: Source) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Yield the values of each row by column, and the columns whose text is not UTF-8 in it.
+
+    Raises UnreadableFile, OSError.
+    """
     try:
         with pq.ParquetFile(source.path) as file:
-            names = file.schema_arrow.names
-            if column not in names:
-                raise UnreadableFile(f"no column {column!r} in {source.name}; it has {', '.join(names)}")
-            for batch in file.iter_batches(batch_size=1_024, columns=[column]):
-                yield from batch.column(0).to_pylist()
+            for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
+                yield from _rows_of(batch)
     except pa.ArrowInvalid as error:
-        raise UnreadableFile(f"{source.name} is not Parquet: {error}") from error
+        raise UnreadableFile(f"{source.name}: not Parquet, or damaged: {error}") from error
 
 
-class ParquetOutput:
-    """Ratings as Parquet. It cannot be appended to, so records are collected in a side file until all are done."""
+def schema_of(source: Source) -> pa.Schema:
+    """Return the columns of a Parquet file."""
+    return pq.read_schema(source.path)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = path.with_name(f"{path.name}.partial.jsonl")
-        self._unfinished = path.with_name(f"{path.name}.unfinished")
-        if path.exists() and not self._partial.exists():
-            self._take_over()
-        self._lines = LinesOutput(self._partial, JSONL)
-        self.rows = self._lines.rows
 
-    def records(self) -> Iterator[Record]:
-        """The records of the side file when it was opened."""
-        return self._lines.records()
+def write_rows(
+    path: Path, rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, type], like: pa.Schema | None
+) -> None:
+    """Write rows with columns of these kinds, or those of ``like`` where it has them."""
+    schema = pa.schema(
+        [
+            like.field(name) if like is not None and name in like.names else pa.field(name, _KINDS[kind])
+            for name, kind in kinds.items()
+        ]
+    )
+    with pq.ParquetWriter(path, schema) as writer:
+        group: list[Mapping[str, Any]] = []
+        for row in rows:
+            group.append(row)
+            if len(group) == _ROWS_A_GROUP:
+                writer.write_table(pa.Table.from_pylist(group, schema))
+                group = []
+        writer.write_table(pa.Table.from_pylist(group, schema))
 
-    def replace(self, records: Mapping[int, Record]) -> None:
-        """Rewrite the side file."""
-        self._lines.replace(records)
 
-    def append(self, record: Record) -> None:
-        """Append one record to the side file."""
-        self._lines.append(record)
+def _rows_of(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    names = batch.schema.names
+    columns = [_values_of(column) for column in batch.columns]
+    for number in range(batch.num_rows):
+        damaged = frozenset(name for name, (_, bad) in zip(names, columns, strict=True) if number in bad)
+        yield {name: values[number] for name, (values, _) in zip(names, columns, strict=True)}, damaged
 
-    def close(self) -> None:
-        """Close the side file."""
-        self._lines.close()
 
-    def finish(self) -> None:
-        """Convert the side file to Parquet atomically."""
-        with (
-            pq.ParquetWriter(self._unfinished, _SCHEMA) as writer,
-            self._partial.open(encoding="utf-8", newline="\n") as lines,
-        ):
-            records = JSONL.decode(lines)
-            while batch := list(itertools.islice(records, _ROWS_A_GROUP)):
-                writer.write_table(pa.Table.from_pylist(batch, _SCHEMA))
-        self._unfinished.replace(self._path)
-        self._partial.unlink()
+def _values_of(column: pa.Array) -> tuple[list[Any], frozenset[int]]:
+    """Return the values of a column, and the places of texts that are not UTF-8, decoded as well as can be."""
+    if pa.types.is_temporal(column.type) or pa.types.is_decimal(column.type):
+        # Python has no nanoseconds, and JSON neither dates nor decimals: Arrow's own values write themselves.
+        return [value if value.is_valid else None for value in column], frozenset()
+    try:
+        return column.to_pylist(), frozenset()
+    except UnicodeDecodeError:
+        raw = [value.as_py() for value in column.cast(pa.binary())]
+    values = [value if value is None else value.decode("utf-8", "replace") for value in raw]
+    damaged = (place for place, value in enumerate(raw) if value is not None and not _is_utf8(value))
+    return values, frozenset(damaged)
 
-    def _take_over(self) -> None:
-        try:
-            with pq.ParquetFile(self._path) as file, self._unfinished.open("wb") as lines:
-                for batch in file.iter_batches():
-                    lines.writelines(JSONL.encode(record).encode() for record in batch.to_pylist())
-        except (pa.ArrowInvalid, KeyError) as error:
-            self._unfinished.unlink(missing_ok=True)
-            raise UnreadableFile(f"{self._path.name} holds something else: {error}") from error
-        self._unfinished.replace(self._partial)
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

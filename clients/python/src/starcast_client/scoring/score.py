@@ -1,21 +1,13 @@
-"""Rates rows over several connections at once, and yields the results in row order."""
+"""Rates rows in batches, and yields the results in row order."""
 
-import asyncio
-import contextlib
-import itertools
-import ssl as tls
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 
-from starcast_client.async_client import AsyncClient
-from starcast_client.connecting import Options
-from starcast_client.errors import IncompatibleServer, StarcastError, TextRefused
-from starcast_client.messages import LABELS, as_unicode
-from starcast_client.scoring.readers import BadRow, Row
-from starcast_client.scoring.writers import Record, failed, rated
-
-_WINDOW_PER_CONNECTION = 4
-"""Rows in flight: enough that one slow text does not leave the other connections idle."""
+from starcast_client.bulk import BulkClient
+from starcast_client.errors import StarcastError
+from starcast_client.messages import ErrorInfo
+from starcast_client.scoring.ratings import Record, rated, refused, unrated
+from starcast_client.scoring.tables import Row
 
 
 class Stopped(StarcastError):  # noqa: N818 - reads as what it says
@@ -23,47 +15,34 @@ class Stopped(StarcastError):  # noqa: N818 - reads as what it says
 
 
 async def score(
-    rows: Iterable[tuple[int, Row]],
-    url: str,
-    api_key: str | None,
-    connections: int,
-    options: Options,
-    keep_going: bool = False,
-    ssl: tls.SSLContext | None = None,
-) -> AsyncGenerator[Record, None]:
-    """Yield the record of each row, in order.
+    client: BulkClient, rows: Iterable[tuple[int, Row]], keep_going: bool = False
+) -> AsyncIterator[tuple[int, Row, Record]]:
+    """Yield the record of each row, in order. A row that cannot be rated gets a record with an ``error``.
 
-    A row that cannot be rated gets a record with an ``error``. Raises Stopped if a retryable error persists, unless
-    ``keep_going``, and the errors that end a client: Refused, ConnectionFailed, IncompatibleServer.
+    Raises Stopped for a retryable error that persists, unless ``keep_going``, and the errors that end a client.
     """
-    async with contextlib.AsyncExitStack() as stack:
-        clients = [
-            await stack.enter_async_context(AsyncClient(url, api_key=api_key, options=options, ssl=ssl))
-            for _ in range(connections)
-        ]
-        session = await clients[0].connected()
-        if session.labels != LABELS:
-            raise IncompatibleServer(f"the server rates by {session.labels}, and this program by {LABELS}")
-        tasks: deque[asyncio.Task[Record]] = deque()
-        try:
-            for (number, row), client in zip(rows, itertools.cycle(clients), strict=False):
-                tasks.append(asyncio.create_task(_record(client, number, row, keep_going)))
-                if len(tasks) >= connections * _WINDOW_PER_CONNECTION:
-                    yield await tasks.popleft()
-            while tasks:
-                yield await tasks.popleft()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    pending: deque[tuple[int, Row]] = deque()
 
+    def texts() -> Iterator[str]:
+        for number, row in rows:
+            pending.append((number, row))
+            if row.is_ratable:
+                yield row.text
 
-async def _record(client: AsyncClient, number: int, row: Row, keep_going: bool) -> Record:
-    if isinstance(row, BadRow):
-        return failed(number, None, f"bad_row: {row.message}")
-    try:
-        return rated(number, await client.rate(row))
-    except TextRefused as error:
-        if error.info.retryable and not keep_going:
-            raise Stopped(f"row {number}: {error}") from error
-        return failed(number, as_unicode(row), str(error))
+    def without_text() -> Iterator[tuple[int, Row, Record]]:
+        while pending and not pending[0][1].is_ratable:
+            number, row = pending.popleft()
+            yield number, row, unrated(row)
+
+    async for result in client.rate_many(texts()):
+        for each in without_text():
+            yield each
+        number, row = pending.popleft()
+        if not isinstance(result, ErrorInfo):
+            yield number, row, rated(result)
+        elif result.retryable and not keep_going:
+            raise Stopped(f"row {number}: {result}")
+        else:
+            yield number, row, refused(result)
+    for each in without_text():
+        yield each

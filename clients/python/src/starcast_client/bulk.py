@@ -1,0 +1,258 @@
+"""Rates many texts over HTTP: in batches of texts of a length, some at a time, as fast as the server allows."""
+
+import asyncio
+import itertools
+import json
+import logging
+import os
+import random
+import ssl as tls
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+import httpx
+
+from starcast_client.connecting import PATIENCE_S, explained, http_url, silence, socket_url, tls_context
+from starcast_client.errors import ConnectionFailed, IncompatibleServer, Refused
+from starcast_client.messages import LABELS, ErrorInfo, Rating, as_unicode, error_info, rating_fields
+
+_logger = logging.getLogger("starcast_client")
+sleep = asyncio.sleep
+
+_WINDOW_TEXTS: Final = 512
+"""Texts that are sorted by length together: batches of one length waste no work on padding."""
+_FIRST_PAUSE_S: Final = 0.4
+_LONGEST_PAUSE_S: Final = 8.0
+_CONNECT_TIMEOUT_S: Final = 10.0
+_ANSWER_TIMEOUT_S: Final = 120.0
+_JSON_BYTES_A_TEXT: Final = 4
+"""Quotes and comma between two texts of a request."""
+
+Result = Rating | ErrorInfo
+
+
+class BulkClient:
+    """Rates many texts over HTTP. Use it as ``async with BulkClient(url) as client``.
+
+    Sends ``requests`` batches at a time. Gives up after ``patience_s`` without a rating.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        requests: int = 2,
+        patience_s: float = 60.0,
+        ssl: tls.SSLContext | None = None,
+        cafile: str | os.PathLike[str] | None = None,
+        proxy: str | Literal[True] | None = True,
+    ) -> None:
+        self._url = http_url(socket_url(url), "/api/v1/")
+        self._http = httpx.AsyncClient(
+            base_url=self._url,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
+            verify=tls_context(ssl, cafile) or True,
+            timeout=httpx.Timeout(_ANSWER_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
+            proxy=proxy if isinstance(proxy, str) else None,
+            trust_env=proxy is True,
+            # A key, and trust in a CA, are for the URL that the user gave.
+            follow_redirects=False,
+        )
+        self._requests = requests
+        self._patience_s = patience_s
+        self._places = asyncio.Semaphore(requests)
+        self._answered_at = 0.0
+        """When the server last answered, or the client was started."""
+        self._has_warned = False
+        self._limits: dict[str, int] = {}
+        self.labels: tuple[int, ...] = LABELS
+        self.model_version = ""
+        """Version of the server's model when the client was opened."""
+
+    async def __aenter__(self) -> Self:
+        """Ask for the model and the limits. Raises ConnectionFailed, Refused, IncompatibleServer."""
+        await self._http.__aenter__()
+        try:
+            self._answered_at = asyncio.get_running_loop().time()
+            content = await self._ask("GET", "model")
+            if isinstance(content, ErrorInfo):
+                raise ConnectionFailed(f"{self._url} does not rate: {content}")
+            self._limits = dict(content["limits"])
+            self.labels = tuple(content["labels"])
+            self.model_version = content["model"]["version"]
+        except (KeyError, TypeError, ValueError) as error:
+            await self._http.aclose()
+            raise self._incompatible() from error
+        except BaseException:
+            await self._http.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def rate_many(self, texts: Iterable[str]) -> AsyncIterator[Result]:
+        """Yield a rating of each text in order, or the error of one that the server does not rate.
+
+        Takes about 1,000 texts from ``texts`` ahead of what it has yielded. Raises ConnectionFailed, Refused,
+        IncompatibleServer.
+        """
+        rest = iter(texts)
+        windows: deque[asyncio.Task[list[Result]]] = deque()
+        try:
+            while True:
+                while len(windows) < 2 and (window := list(itertools.islice(rest, _WINDOW_TEXTS))):
+                    windows.append(asyncio.create_task(self._rate_window(window)))
+                if not windows:
+                    return
+                for result in await windows[0]:
+                    yield result
+                windows.popleft()
+        finally:
+            for task in windows:
+                task.cancel()
+            await asyncio.gather(*windows, return_exceptions=True)
+
+    async def _rate_window(self, window: Sequence[str]) -> list[Result]:
+        results: list[Result | None] = [None] * len(window)
+        tasks = [asyncio.create_task(self._rate_batch(window, batch, results)) for batch in self._batches(window)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return [result for result in results if result is not None]
+
+    async def _rate_batch(self, window: Sequence[str], batch: Sequence[int], results: list[Result | None]) -> None:
+        async with self._places:
+            pauses = _pauses()
+            while batch:
+                body = json.dumps({"texts": [as_unicode(window[place]) for place in batch]}, ensure_ascii=False)
+                content = await self._ask("POST", "predict", body.encode())
+                again: list[int] = []
+                for place, result in zip(
+                    batch, self._results(content, [window[place] for place in batch]), strict=True
+                ):
+                    if isinstance(result, ErrorInfo) and result.retryable and not self._has_waited_enough():
+                        again.append(place)
+                    else:
+                        results[place] = result
+                        self._answered_at = asyncio.get_running_loop().time()
+                batch = again
+                if batch:
+                    await sleep(next(pauses))
+
+    def _batches(self, window: Sequence[str]) -> Iterable[Sequence[int]]:
+        """Yield the places of the texts that go into one request, shortest first."""
+        most_texts = self._limits.get("max_texts", 1)
+        most_bytes = self._limits.get("max_body_bytes", 65_536) // 2
+        batch: list[int] = []
+        size = 0
+        for place in sorted(range(len(window)), key=lambda place: len(window[place])):
+            bytes_ = len(json.dumps(as_unicode(window[place]), ensure_ascii=False).encode()) + _JSON_BYTES_A_TEXT
+            if batch and (len(batch) == most_texts or size + bytes_ > most_bytes):
+                yield batch
+                batch, size = [], 0
+            batch.append(place)
+            size += bytes_
+        if batch:
+            yield batch
+
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """Return the JSON of an answer, or the ErrorInfo of a server that is busy for longer than the patience."""
+        pauses = _pauses()
+        while True:
+            pause_s = next(pauses)
+            try:
+                content = await self._try(method, path, body)
+            except (httpx.TransportError, OSError) as error:
+                trouble = _in_words(error)
+                if self._has_waited_enough():
+                    raise ConnectionFailed(
+                        f"no answer from {self._url} for {self._patience_s:g} s: {trouble}"
+                    ) from error
+                self._warn(trouble)
+            else:
+                if not isinstance(content, ErrorInfo) or self._has_waited_enough():
+                    return content
+                pause_s = max(pause_s, (content.retry_after_ms or 0) / 1000)
+            await sleep(pause_s)
+
+    async def _try(self, method: str, path: str, body: bytes | None) -> Any:
+        """Return the JSON of an answer, or a retryable ErrorInfo. Raises TransportError, OSError, and final errors."""
+        slow = (
+            asyncio.get_running_loop().call_later(PATIENCE_S, self._warn, silence(self._url)) if body is None else None
+        )
+        try:
+            response = await self._http.request(
+                method, path, content=body, headers={"Content-Type": "application/json"} if body is not None else None
+            )
+        finally:
+            if slow is not None:
+                slow.cancel()
+        self._has_warned = False
+        if location := response.headers.get("Location"):
+            raise Refused(response.status_code, reason=f"this URL leads to {location}; use the URL of Starcast itself")
+        try:
+            content = response.json()
+            if response.is_success:
+                return content
+            info = error_info(content["error"])
+        except (KeyError, TypeError, ValueError) as error:
+            if response.status_code >= 500:
+                return ErrorInfo("internal", retryable=True, message=f"HTTP {response.status_code}")
+            raise self._incompatible(f"HTTP {response.status_code}") from error
+        if info.retryable:
+            return info
+        raise Refused(response.status_code, info)
+
+    def _results(self, content: Any, texts: Sequence[str]) -> Sequence[Result]:
+        """Return one result a text. Raises IncompatibleServer."""
+        if isinstance(content, ErrorInfo):
+            return [content] * len(texts)
+        try:
+            answers = content["results"]
+            return [self._result(text, answer) for text, answer in zip(texts, answers, strict=True)]
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise self._incompatible("malformed ratings") from error
+
+    def _result(self, text: str, answer: Mapping[str, Any]) -> Result:
+        if "error" in answer:
+            return error_info(answer["error"])
+        version = answer.get("model_version", self.model_version)
+        return Rating(**rating_fields(answer), text=text, labels=self.labels, model_version=version)
+
+    def _has_waited_enough(self) -> bool:
+        return asyncio.get_running_loop().time() - self._answered_at > self._patience_s
+
+    def _warn(self, trouble: str) -> None:
+        if not self._has_warned:
+            _logger.warning("no connection to %s: %s; trying again", self._url, trouble)
+        self._has_warned = True
+
+    def _incompatible(self, what: str = "no description of a model") -> IncompatibleServer:
+        return IncompatibleServer(f"no Starcast is at {self._url}, or a proxy before it refuses: {what}")
+
+
+def _pauses() -> Iterator[float]:
+    """Random pauses, up to a bound that doubles."""
+    bound_s = _FIRST_PAUSE_S
+    while True:
+        yield random.uniform(0, bound_s)  # noqa: S311 - chance, not secrecy
+        bound_s = min(2 * bound_s, _LONGEST_PAUSE_S)
+
+
+def _in_words(error: Exception) -> str:
+    """Return why a request failed, from the error below those of the HTTP library."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return explained(cause)
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__

@@ -1,0 +1,166 @@
+"""Writes rows with their ratings: JSONL, CSV, TSV or Parquet, to a file or to standard output."""
+
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, Final, Literal, get_args
+
+from starcast_client.scoring.ratings import KINDS, Record, named
+from starcast_client.scoring.sources import Source, UnreadableFile, suffix_of
+from starcast_client.scoring.tables import Row
+
+OutputFormat = Literal["jsonl", "csv", "tsv", "parquet"]
+OUTPUT_FORMATS: Final[tuple[OutputFormat, ...]] = get_args(OutputFormat)
+_FORMAT_OF_SUFFIX: Final[dict[str, OutputFormat]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+_DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
+
+# A spreadsheet takes such a cell for a formula, which may send the sheet elsewhere. A plain number is none.
+_FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+_NUMBER: Final = re.compile(r"[+\-]?[\d.,]+([eE][+\-]?\d+)?")
+
+
+class Survey:
+    """What all rows have: their number, and the columns with the types of their values. Raises what reading raises."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.rows = 0
+        self._seen: dict[str, set[type]] = {}
+        for row in rows:
+            self.rows += 1
+            for name, value in row.values.items():
+                self._seen.setdefault(name, set()).update(() if value is None else (_kind_of(value),))
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns of the input."""
+        return list(self._seen)
+
+    def kinds(self, prefix: str) -> dict[str, type]:
+        """The type of each column of the output: bool, int, float or str, and str for mixed ones.
+
+        Raises UnreadableFile where two have the same name.
+        """
+        both = sorted(self._seen.keys() & {prefix + name for name in KINDS})
+        if both:
+            raise UnreadableFile(
+                f"the input has columns named like those of ratings ({', '.join(both)}): "
+                "put something before the latter, for instance --prefix rating_"
+            )
+        own = {name: _common(kinds) for name, kinds in self._seen.items()}
+        return own | {prefix + name: kind for name, kind in KINDS.items()}
+
+
+def output_format(path: Path, wanted: OutputFormat | None) -> OutputFormat:
+    """Return the format of an output by its name. Raises UnreadableFile."""
+    found = wanted or (_FORMAT_OF_SUFFIX.get(suffix_of(path)) if str(path) != "-" else "jsonl")
+    if found is None:
+        raise UnreadableFile(f"{path.name}: an output ends in {', '.join(_FORMAT_OF_SUFFIX)}; or say --output-format")
+    if found == "parquet" and (str(path) == "-" or path.suffix == ".gz"):
+        raise UnreadableFile("Parquet goes to a file of its own, uncompressed: it compresses itself")
+    return found
+
+
+def write(
+    path: Path, format_: OutputFormat, rows: Iterable[tuple[Row, Record]], survey: Survey, prefix: str, source: Source
+) -> None:
+    """Write a whole output, or none. Raises OSError."""
+    kinds = survey.kinds(prefix)
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        if format_ == "parquet":
+            from starcast_client.scoring import parquet  # pyarrow comes with the extra [score]
+
+            like = parquet.schema_of(source) if source.format == "parquet" else None
+            plain = [name for name in kinds if like is None or name not in like.names]
+            merged = (_merged(row, record, kinds, prefix) for row, record in rows)
+            values = (row | {name: _plain(row[name], kinds[name]) for name in plain} for row in merged)
+            parquet.write_rows(unfinished, values, kinds, like)
+        else:
+            with _open(unfinished, path.suffix == ".gz") as file:
+                line_of = LineMaker(format_, survey, prefix)
+                file.write(line_of.header.encode())
+                for row, record in rows:
+                    file.write(line_of(row, record).encode("utf-8", "replace"))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class LineMaker:
+    """Makes the lines of an output of text: ``header``, and one for each row."""
+
+    def __init__(self, format_: OutputFormat, survey: Survey, prefix: str) -> None:
+        self._kinds = survey.kinds(prefix)
+        self._prefix = prefix
+        self._delimiter = _DELIMITERS.get(format_)
+        self.header = self._line(list(self._kinds)) if self._delimiter else ""
+
+    def __call__(self, row: Row, record: Record) -> str:
+        """Return the line of a row."""
+        if self._delimiter is None:
+            content = {**row.values, **dict(named(record, self._prefix))}
+            return json.dumps(content, ensure_ascii=False, default=str) + "\n"
+        return self._line([_cell(value) for value in _merged(row, record, self._kinds, self._prefix).values()])
+
+    def _line(self, cells: list[Any]) -> str:
+        line = io.StringIO()
+        # Every Python quotes CR and LF where both end a line.
+        csv.writer(line, delimiter=self._delimiter or ",", lineterminator="\r\n").writerow(cells)
+        return line.getvalue()
+
+
+def to_stdout(text: str) -> None:
+    """Write to standard output as UTF-8, whatever the terminal speaks."""
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()
+
+
+def guarded(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: with an apostrophe before it where needed."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _merged(row: Row, record: Record, kinds: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {**dict.fromkeys(kinds), **row.values, **dict(named(record, prefix))}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return guarded(value)
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
+
+
+def _plain(value: Any, kind: type) -> Any:
+    """Return a value as one of the type of its column."""
+    if value is None or isinstance(value, kind):
+        return value
+    return float(value) if kind is float else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _kind_of(value: Any) -> type:
+    """Return bool, int, float or str; object for anything else, and for what no number of Parquet holds."""
+    kind = type(value)
+    fits = kind is not int or -(2**63) <= value < 2**63
+    return kind if fits and kind in (bool, int, float, str) else object
+
+
+def _common(kinds: set[type]) -> type:
+    if kinds == {int, float}:
+        return float
+    return next(iter(kinds)) if len(kinds) == 1 and object not in kinds else str
+
+
+def _open(path: Path, compressed: bool) -> IO[bytes]:
+    # A fixed time, so that the same run writes the same file.
+    return gzip.GzipFile(path, "wb", mtime=0) if compressed else path.open("wb")  # type: ignore[return-value]

@@ -1,0 +1,194 @@
+"""Opens what is rated: finds its format, unpacks it, and decodes it strictly."""
+
+import bz2
+import codecs
+import contextlib
+import gzip
+import lzma
+import os
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Literal, get_args
+
+STDIN: Final = Path("-")
+
+Format = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "xlsx"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+FORMAT_OF_SUFFIX: Final[dict[str, Format]] = {
+    ".txt": "text",
+    ".text": "text",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+}
+
+_BINARY: Final = ("parquet", "xlsx")
+_COMPRESSED: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+_COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz")
+_OTHERS: Final = {
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it first",
+    b"PAR1": "Parquet: name it .parquet, or say --format parquet",
+    b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or say --format xlsx",
+    b"\xd0\xcf\x11\xe0": "a workbook of old Excel, or encrypted: save it as .xlsx without a password",
+    b"%PDF": "a PDF: export its text first",
+}
+"""First bytes of files that are no text, and what to do with them."""
+
+# The longer mark first: that of UTF-32 begins like that of UTF-16.
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_HEAD_BYTES: Final = 4_096
+_CHUNK_BYTES: Final = 65_536
+
+
+class UnreadableFile(Exception):  # noqa: N818 - reads as what it says
+    """A file that cannot be read. The message is for users: file, line, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that can be read repeatedly, unpacked."""
+
+    path: Path
+    name: str
+    format: Format
+    encoding: str = "utf-8"
+    delimiter: str = ","
+
+    @contextlib.contextmanager
+    def open_text(self) -> Iterator[IO[str]]:
+        """Open it as text, line ends as they are. Raises UnreadableFile from the block for what cannot be decoded."""
+        with self.path.open(encoding=self.encoding, newline="") as file:
+            try:
+                yield file
+            except UnicodeError as error:
+                raise self._undecodable() from error
+
+    def _undecodable(self) -> UnreadableFile:
+        """Name the first place that cannot be decoded: decoding in blocks has passed it by."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        line, place = 1, ""
+        with self.path.open("rb") as file:
+            while True:
+                chunk = file.read(_CHUNK_BYTES)
+                before = decoder.getstate()[0]
+                try:
+                    line += decoder.decode(chunk, final=not chunk).count("\n")
+                except UnicodeDecodeError as error:
+                    whole = before + chunk
+                    line += whole[: error.start].decode(self.encoding, "replace").count("\n")
+                    place = f" (byte {whole[error.start]:#04x})"
+                    break
+                except UnicodeError:
+                    break
+                if not chunk:
+                    break
+        return UnreadableFile(
+            f"{self.name}, line {line}: not {self.encoding}{place}; say which encoding it has, "
+            "for instance --encoding cp1252"
+        )
+
+
+@contextlib.contextmanager
+def open_source(
+    path: Path, format_: Format | None = None, encoding: str | None = None, delimiter: str | None = None
+) -> Iterator[Source]:
+    """Open a file. Pipes and compressed files are copied, unpacked, for the duration of the block.
+
+    Raises UnreadableFile, OSError.
+    """
+    format_ = format_ or _format_by_name(path)
+    with contextlib.ExitStack() as stack:
+        opened = sys.stdin.buffer if path == STDIN else stack.enter_context(path.open("rb"))
+        regular = path != STDIN and path.is_file()
+        readable = opened if regular else stack.enter_context(_copy(opened, path.name))
+        head = readable.read(_HEAD_BYTES)
+        readable.seek(0)
+        for magic, unpack in _COMPRESSED.items():
+            if head.startswith(magic):
+                readable = stack.enter_context(_copy(unpack(readable), path.name))
+                head = readable.read(_HEAD_BYTES)
+                regular = False
+        if format_ not in _BINARY:
+            encoding = _encoding_of(head, encoding, path.name)
+        yield Source(
+            path if regular else Path(readable.name),
+            "standard input" if path == STDIN else path.name,
+            format_,
+            encoding or "utf-8",
+            delimiter or ("\t" if format_ == "tsv" else ","),
+        )
+
+
+def suffix_of(path: Path) -> str:
+    """Return the suffix that names the format, without that of a compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSION_SUFFIXES:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _format_by_name(path: Path) -> Format:
+    if path == STDIN:
+        return "text"
+    suffix = suffix_of(path)
+    if suffix in FORMAT_OF_SUFFIX:
+        return FORMAT_OF_SUFFIX[suffix]
+    what = f"files that end in {suffix}" if suffix else "files without a suffix"
+    raise UnreadableFile(f"{path.name}: the format of {what} is not known; name it by --format {'|'.join(FORMATS)}")
+
+
+def _encoding_of(head: bytes, encoding: str | None, name: str) -> str:
+    """Return the encoding of a text by its mark, or as the user says. Raises UnreadableFile."""
+    for magic, what in _OTHERS.items():
+        if head.startswith(magic):
+            raise UnreadableFile(f"{name}: this is {what}")
+    if encoding is not None:
+        return codecs.lookup(encoding).name
+    for mark, marked in _MARKS:
+        if head.startswith(mark):
+            return marked
+    if b"\0" in head:
+        raise UnreadableFile(f"{name}: holds NUL bytes, so it is no UTF-8; perhaps --encoding utf-16-le")
+    return "utf-8"
+
+
+@contextlib.contextmanager
+def _copy(stream: IO[bytes], name: str) -> Iterator[Any]:
+    """Copy a stream to a temporary file, open at its start. Raises UnreadableFile if it cannot be unpacked."""
+    handle, path = tempfile.mkstemp(prefix="starcast-")
+    try:
+        with os.fdopen(handle, "w+b") as copy:
+            try:
+                shutil.copyfileobj(stream, copy)
+            except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
+                raise UnreadableFile(f"{name}: its compression is damaged ({error}); is it whole?") from error
+            copy.seek(0)
+            # The handle has a number for a name.
+            with Path(path).open("rb") as again:
+                copy.flush()
+                yield again
+    finally:
+        Path(path).unlink(missing_ok=True)

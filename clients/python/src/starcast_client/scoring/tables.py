@@ -1,0 +1,215 @@
+"""Reads the rows of a file in order, with all their columns."""
+
+import contextlib
+import csv
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starcast_client.scoring.sources import Format, Source, UnreadableFile
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: all its values by column, and its text, or why it has none."""
+
+    values: Mapping[str, Any]
+    text: str = ""
+    problem: str | None = None
+
+    @property
+    def is_ratable(self) -> bool:
+        """Whether there is something to rate. An empty cell is no mistake, and gets no rating."""
+        return self.problem is None and bool(self.text.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rows are read: column of the text, sheet of a workbook (default: the first), and whether CSV has quotes."""
+
+    column: str = "text"
+    sheet: str | None = None
+    quotes: bool = True
+
+
+def read_rows(source: Source, reading: Reading) -> Iterator[Row]:
+    """Yield the rows of a file. Raises UnreadableFile, OSError."""
+    return _READERS[source.format](source, reading)
+
+
+def _read_lines(source: Source, reading: Reading) -> Iterator[Row]:
+    with source.open_text() as lines:
+        for line in lines:
+            text = line.rstrip("\r\n")
+            yield Row({reading.column: text}, text)
+
+
+def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
+    # Reviews may exceed the csv module's default limit of 131,072 characters.
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    with source.open_text() as file:
+        records = csv.reader(
+            file,
+            delimiter=source.delimiter,
+            quoting=csv.QUOTE_MINIMAL if reading.quotes else csv.QUOTE_NONE,
+            strict=True,
+        )
+        names: Sequence[str] = ()
+        while True:
+            line = records.line_num + 1
+            try:
+                cells = next(records)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                raise UnreadableFile(
+                    f"{source.name}, line {line}: a quote is not closed, or not doubled inside a text ({error}); "
+                    "if quotes are ordinary characters in this file, say --no-quotes"
+                ) from error
+            if not names:
+                names = _header(cells, source, reading)
+            elif len(cells) > len(names):
+                problem = f"line {line} has {len(cells)} cells, and the header {len(names)}"
+                yield Row(dict(zip(names, cells, strict=False)), problem=problem)
+            elif cells:
+                yield _row(dict(zip(names, cells, strict=False)), reading)
+        if not names:
+            raise UnreadableFile(f"{source.name}: is empty, without even a header")
+
+
+def _read_jsonl(source: Source, reading: Reading) -> Iterator[Row]:
+    with source.open_text() as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                content = _load(line)
+            except (ValueError, RecursionError) as error:
+                yield Row({}, problem=f"line {number} is not JSON: {error}")
+                continue
+            yield _row_of_json(content, reading, f"line {number}")
+
+
+def _read_json(source: Source, reading: Reading) -> Iterator[Row]:
+    with source.open_text() as file:
+        whole = file.read()
+    try:
+        content = _load(whole)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(
+            f"{source.name}: not JSON: {error}; if each line is a value of its own, say --format jsonl"
+        ) from error
+    if not isinstance(content, list):
+        raise UnreadableFile(f"{source.name}: holds no JSON array of objects or strings")
+    for number, each in enumerate(content):
+        yield _row_of_json(each, reading, f"element {number}")
+
+
+def _read_parquet(source: Source, reading: Reading) -> Iterator[Row]:
+    from starcast_client.scoring.parquet import read_values  # pyarrow comes with the extra [score]
+
+    names: Sequence[str] = ()
+    for number, (values, damaged) in enumerate(read_values(source)):
+        names = names or _header(list(values), source, reading)
+        if reading.column in damaged:
+            yield Row(values, problem=f"row {number}: {reading.column!r} is not UTF-8")
+        else:
+            yield _row(values, reading)
+
+
+def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
+    import openpyxl
+
+    with contextlib.ExitStack() as stack:
+        # Opened here, for the library goes by the ending of a name.
+        file = stack.enter_context(source.path.open("rb"))
+        try:
+            workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+            raise UnreadableFile(f"{source.name}: not an Excel workbook (.xlsx): {error}") from error
+        stack.callback(workbook.close)
+        if reading.sheet is not None and reading.sheet not in workbook.sheetnames:
+            raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(workbook.sheetnames)}")
+        sheet = workbook[reading.sheet] if reading.sheet is not None else workbook.worksheets[0]
+        names: Sequence[str] = ()
+        for cells in sheet.iter_rows(values_only=True):
+            if all(cell is None for cell in cells):
+                continue
+            if not names:
+                # Formatting makes a sheet wider than its content.
+                width = max(place for place, cell in enumerate(cells, 1) if cell is not None)
+                names = _header(["" if cell is None else str(cell) for cell in cells[:width]], source, reading)
+            elif any(cell is not None for cell in cells[len(names) :]):
+                yield Row(dict(zip(names, cells, strict=False)), problem="it has cells to the right of the header")
+            else:
+                yield _row(dict(zip(names, cells, strict=False)), reading)
+        if not names:
+            raise UnreadableFile(f"{source.name}: the sheet {sheet.title!r} is empty")
+
+
+_READERS: Final[dict[Format, Callable[[Source, Reading], Iterator[Row]]]] = {
+    "text": _read_lines,
+    "csv": _read_csv,
+    "tsv": _read_csv,
+    "jsonl": _read_jsonl,
+    "json": _read_json,
+    "parquet": _read_parquet,
+    "xlsx": _read_workbook,
+}
+
+
+def missing_column(source: Source, reading: Reading, names: Sequence[str]) -> UnreadableFile:
+    """Return the error for a file without the column of the text."""
+    others = ", ".join(repr(name) for name in names) or "none"
+    hint = ""
+    for delimiter in (";", "\t", "|", ","):
+        if source.format in ("csv", "tsv") and len(names) == 1 and reading.column in names[0].split(delimiter):
+            hint = f"; its cells seem to be separated by {delimiter!r}: say --delimiter {delimiter!r}"
+    return UnreadableFile(
+        f"{source.name}: no column {reading.column!r}, but {others}; name that of the texts by --column{hint}"
+    )
+
+
+def _header(names: Sequence[str], source: Source, reading: Reading) -> Sequence[str]:
+    for name in names:
+        if names.count(name) > 1:
+            raise UnreadableFile(f"{source.name}: two columns have the name {name!r}; rename one")
+    if reading.column not in names:
+        raise missing_column(source, reading, names)
+    return names
+
+
+def _row(values: Mapping[str, Any], reading: Reading) -> Row:
+    text = values.get(reading.column)
+    if isinstance(text, str):
+        return Row(values, text)
+    if text is None and reading.column in values:
+        return Row(values)
+    what = f"{reading.column!r} is {type(text).__name__}, not text" if text is not None else f"no {reading.column!r}"
+    return Row(values, problem=what)
+
+
+def _row_of_json(content: Any, reading: Reading, place: str) -> Row:
+    if isinstance(content, str):
+        return Row({reading.column: content}, content)
+    if isinstance(content, dict):
+        return _row(content, reading)
+    return Row({}, problem=f"{place} is neither an object nor a string")
+
+
+def _load(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_once_each, parse_constant=_no_number)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a field stands twice in one object")
+    return content
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")

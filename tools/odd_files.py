@@ -1,0 +1,189 @@
+"""Files as people have them, in many encodings, dialects and compressions, whole and damaged; and how each is read."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from starcast_client.scoring.sources import UnreadableFile, open_source
+from starcast_client.scoring.tables import Reading, read_rows
+
+from tools.servers import REPOSITORY
+
+PAGE: Final = REPOSITORY / "docs" / "clients.md"
+BEGIN: Final = "<!-- odd files: python -m tools.odd_files -->\n"
+END: Final = "<!-- end -->\n"
+
+TEXTS: Final = ["A fine film.", "Très ennuyeux"]
+
+
+@dataclass(frozen=True)
+class OddFile:
+    """A file, the options it is read with, and what must come out: its texts (None: a bad row), or an error."""
+
+    what: str
+    name: str
+    content: bytes
+    texts: Sequence[str | None] | None = None
+    error: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def outcome(file: OddFile, folder: Path) -> tuple[list[str | None] | None, str]:
+    """Read a file; return its texts, or None and the error."""
+    path = folder / file.name
+    path.write_bytes(file.content)
+    options = dict(file.options)
+    reading = Reading(options.pop("column", "text"), options.pop("sheet", None), options.pop("quotes", "") != "no")
+    format_: Any = options.pop("format", None)
+    try:
+        with open_source(path, format_, **options) as source:
+            return [None if row.problem else row.text for row in read_rows(source, reading)], ""
+    except UnreadableFile as error:
+        return None, str(error)
+
+
+def _csv(*lines: str) -> str:
+    return "".join(f"{line}\r\n" for line in ("id,text", *lines))
+
+
+def _workbook(*rows: list[Any], title: str = "Sheet") -> bytes:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.title = title
+    for row in rows:
+        sheet.append(row)
+    content = io.BytesIO()
+    workbook.save(content)
+    return content.getvalue()
+
+
+def _parquet(columns: Mapping[str, Any]) -> bytes:
+    content = io.BytesIO()
+    pq.write_table(pa.table(dict(columns)), content)
+    return content.getvalue()
+
+
+def _zip(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(name, content)
+    return packed.getvalue()
+
+
+_PLAIN: Final = _csv("1,A fine film.", "2,Très ennuyeux")
+_JSONL: Final = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS)
+_UTF8: Final = _PLAIN.encode()
+_NOT_UTF8: Final = pa.array([b"fine", b"tr\xe8s"], pa.binary()).view(pa.string())
+
+ODD_FILES: Final = [
+    OddFile("UTF-8 with a mark (Excel)", "bom.csv", _PLAIN.encode("utf-8-sig"), TEXTS),
+    OddFile("UTF-16 with a mark (Excel: Unicode text)", "utf16.tsv", _PLAIN.replace(",", "\t").encode("utf-16"), TEXTS),
+    OddFile("UTF-32 with a mark", "utf32.csv", _PLAIN.encode("utf-32"), TEXTS),
+    OddFile("UTF-16 without a mark", "nomark.csv", _PLAIN.encode("utf-16-le"), error="holds NUL bytes"),
+    OddFile("the same with `--encoding utf-16-le`", "nomark.csv", _PLAIN.encode("utf-16-le"), TEXTS,
+            options={"encoding": "utf-16-le"}),
+    OddFile("Windows-1252", "ansi.csv", _PLAIN.encode("cp1252"), error="line 3: not utf-8 (byte 0xe8)"),
+    OddFile("the same with `--encoding cp1252`", "ansi.csv", _PLAIN.encode("cp1252"), TEXTS,
+            options={"encoding": "cp1252"}),
+    OddFile("Windows-1252, plain text", "ansi.txt", "fine\ntrès\n".encode("cp1252"), error="line 2: not utf-8"),
+    OddFile("UTF-8 cut off inside a letter", "cut.txt", "fine\ntrè".encode()[:-1], error="line 2: not utf-8"),
+    OddFile("line ends of old Macs (CR)", "mac.csv", _UTF8.replace(b"\r\n", b"\r"), TEXTS),
+    OddFile("line ends of Unix (LF), none at the end", "unix.csv", _UTF8.replace(b"\r\n", b"\n")[:-1], TEXTS),
+    OddFile("semicolons (Excel in Europe)", "european.csv", _UTF8.replace(b",", b";"), error="say --delimiter ';'"),
+    OddFile("the same with `--delimiter ';'`", "european.csv", _UTF8.replace(b",", b";"), TEXTS,
+            options={"delimiter": ";"}),
+    OddFile("tabs in a `.csv`", "tabs.csv", _UTF8.replace(b",", b"\t"), error="say --delimiter '\\t'"),
+    OddFile("tabs in a `.tsv`", "tabs.tsv", _UTF8.replace(b",", b"\t"), TEXTS),
+    OddFile("cells with commas, quotes and line ends, quoted", "quoted.csv",
+            _csv('1,"Fine, ""fine""\nand long"').encode(), ['Fine, "fine"\nand long']),
+    OddFile("a quote that is never closed", "open.csv", _csv('1,"fine', "2,dull").encode(),
+            error="line 2: a quote is not closed"),
+    OddFile("a quote inside a quoted cell, not doubled", "single.csv", _csv('1,"a "fine" film"').encode(),
+            error="line 2: a quote is not closed, or not doubled"),
+    OddFile("quotes in a TSV without quoting", "raw.tsv", b'text\n"Fine" film\n', error="say --no-quotes"),
+    OddFile("the same with `--no-quotes`", "raw.tsv", b'text\n"Fine" film\n', ['"Fine" film'],
+            options={"quotes": "no"}),
+    OddFile("a row wider than the header", "wide.csv", _csv("1,fine", "2,dull, very", "3,good").encode(),
+            ["fine", None, "good"]),
+    OddFile("a row without the cell of the text", "narrow.csv", _csv("1", "2,fine").encode(), [None, "fine"]),
+    OddFile("empty cells: rows without a rating", "empty.csv", _csv("1,", "2,fine").encode(), ["", "fine"]),
+    OddFile("blank lines between rows", "blank.csv", b"text\n\nfine\n\n", ["fine"]),
+    OddFile("two columns of one name", "twice.csv", b"text,text\na,b\n", error="two columns have the name 'text'"),
+    OddFile("no column of that name", "other.csv", b"id,review\n1,fine\n", error="name that of the texts by --column"),
+    OddFile("the same with `--column review`", "other.csv", b"id,review\n1,fine\n", ["fine"],
+            options={"column": "review"}),
+    OddFile("a file of no bytes", "nothing.csv", b"", error="is empty"),
+    OddFile("a header and no rows", "header.csv", b"id,text\n", []),
+    OddFile("gzip", "reviews.csv.gz", gzip.compress(_UTF8, mtime=0), TEXTS),
+    OddFile("gzip under another name", "reviews.csv", gzip.compress(_UTF8, mtime=0), TEXTS),
+    OddFile("gzip cut off", "cut.csv.gz", gzip.compress(_UTF8, mtime=0)[:-9], error="its compression is damaged"),
+    OddFile("bzip2", "reviews.jsonl.bz2", bz2.compress(_JSONL.encode()), TEXTS),
+    OddFile("xz", "reviews.txt.xz", lzma.compress("\n".join(TEXTS).encode()), TEXTS),
+    OddFile("zstd", "reviews.csv.zst", b"\x28\xb5\x2f\xfd" + bytes(20), error="format of files that end in .zst"),
+    OddFile("a zip archive called `.csv`", "zip.csv", _zip("reviews.csv", _UTF8), error="a zip archive"),
+    OddFile("JSONL with a line that is no JSON, and a blank one", "reviews.jsonl",
+            b'{"text": "fine"}\n{oops\n\n"dull"\n', ["fine", None, "dull"]),
+    OddFile("JSONL with one field twice, NaN, and a number as text", "strange.jsonl",
+            b'{"text": "a", "text": "b"}\n{"text": "c", "n": NaN}\n{"text": 5}\n', [None, None, None]),
+    OddFile("a JSON array", "reviews.json", json.dumps([{"text": text} for text in TEXTS]).encode(), TEXTS),
+    OddFile("a JSON object", "object.json", b'{"reviews": []}', error="no JSON array"),
+    OddFile("JSON lines called `.json`", "lines.json", _JSONL.encode(), error="say --format jsonl"),
+    OddFile("Parquet", "reviews.parquet", _parquet({"id": [1, 2], "text": TEXTS}), TEXTS),
+    OddFile("Parquet with nulls", "nulls.parquet", _parquet({"text": ["fine", None]}), ["fine", ""]),
+    OddFile("Parquet with a text that is not UTF-8", "bad.parquet", _parquet({"text": _NOT_UTF8}), ["fine", None]),
+    OddFile("Parquet cut off", "cut.parquet", _parquet({"text": TEXTS})[:-20], error="not Parquet, or damaged"),
+    OddFile("Parquet called `.csv`", "parquet.csv", _parquet({"text": TEXTS}), error="say --format parquet"),
+    OddFile("an Excel workbook", "reviews.xlsx", _workbook(["id", "text"], [1, TEXTS[0]], [2, TEXTS[1]]), TEXTS),
+    OddFile("a workbook with numbers, empty cells and empty rows", "mixed.xlsx",
+            _workbook(["id", "text"], [1, 10], [2, None], [None, None], [3, "fine"]), [None, "", "fine"]),
+    OddFile("`--sheet` that is not there", "sheet.xlsx", _workbook(["text"], ["fine"], title="Reviews"),
+            error="it has Reviews", options={"sheet": "Ratings"}),
+    OddFile("old Excel called `.xlsx`", "old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(64), error="not an Excel workbook"),
+    OddFile("a PDF called `.txt`", "paper.txt", b"%PDF-1.7\n", error="a PDF"),
+    OddFile("an ending that says nothing", "reviews.doc", b"fine\n", error="name it by --format"),
+    OddFile("no ending, with `--format text`", "reviews", b"fine\n\ndull\n", ["fine", "", "dull"],
+            options={"format": "text"}),
+]  # fmt: skip
+
+
+def table() -> str:
+    """Return the table of the docs: each file, and what reading it gives, as it is now."""
+    lines = ["| file | result |", "|---|---|"]
+    for file in ODD_FILES:
+        with tempfile.TemporaryDirectory() as folder:
+            texts, error = outcome(file, Path(folder))
+        if texts is None:
+            # In brackets libraries say what they found, each version in its own words.
+            result = re.sub(
+                r" \(.*?\)|: File is .*|: Parquet magic .*", "", error.partition(file.name)[2].lstrip(":, ")
+            )
+        else:
+            bad, empty = texts.count(None), texts.count("")
+            result = f"{len(texts)} row{'s' * (len(texts) != 1)}"
+            result += f", {bad} of them `bad_row`" * bool(bad) + f", {empty} without a rating" * bool(empty)
+        lines.append(f"| {file.what} | {result.replace('|', ', ')} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the table into its page."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, after = page.split(BEGIN)[0], page.split(END)[1]
+    PAGE.write_text(before + BEGIN + table() + END + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,9 +7,9 @@ import pytest
 from starcast_client import (
     AsyncClient,
     ClientClosed,
+    LiveRating,
     NoText,
     Options,
-    Rating,
     Superseded,
     TextRefused,
 )
@@ -26,7 +26,7 @@ from tests.clients.fake_server import (
 )
 
 
-async def first(client: AsyncClient) -> Rating:
+async def first(client: AsyncClient) -> LiveRating:
     return await anext(client.predictions())
 
 
@@ -282,5 +282,5 @@ async def test_a_caller_who_leaves_takes_the_text_out() -> None:
         assert [message["text"] for message in server.visits[0].heard] == ["first", "third"]
 
 
-async def _all(client: AsyncClient) -> list[Rating]:
+async def _all(client: AsyncClient) -> list[LiveRating]:
     return [rating async for rating in client.predictions()]

@@ -1,139 +1,236 @@
-"""``starcast score`` against a real Daphne with the fake model."""
+"""``starcast score``: what goes in, what comes out."""
 
+import csv
+import datetime
+import decimal
+import io
 import json
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import filelock
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from starcast_client import AsyncClient, ConnectionFailed, Rating
 from starcast_client.cli import main
-from starcast_client.scoring.writers import COLUMNS
+from starcast_client.scoring.ratings import KINDS
 
-from tests.clients.score_files import TEXTS, read, score, write_csv, write_jsonl, write_lines, write_parquet
-from tests.timing import PATIENCE_S
-from tools.servers import RunningServer
+from tests.clients.score_files import TEXTS, read, score, texts_of, write
+from tests.clients.scripted_http import Answer, ScriptedServer, error, rating, scripted_server
+from tools.servers import REPOSITORY, RunningServer
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY / "clients/python/src"), "NO_PROXY": "localhost"}
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server() as server:
+        yield server
 
 
 @pytest.mark.parametrize(
-    ("ending", "write"),
-    [("txt", write_lines), ("csv", write_csv), ("jsonl", write_jsonl), ("parquet", write_parquet)],
+    "output_name", ["out.jsonl", "out.csv", "out.tsv", "out.parquet", "out.csv.gz", "out.jsonl.gz"]
 )
-@pytest.mark.parametrize("output_ending", ["jsonl", "csv", "parquet"])
-def test_every_kind_of_file_is_rated_in_order_with_unrounded_numbers(
-    fake_server: RunningServer,
-    tmp_path: Path,
-    ending: str,
-    write: Callable[[Path, list[str]], None],
-    output_ending: str,
+@pytest.mark.parametrize("name", ["in.txt", "in.csv", "in.tsv", "in.jsonl", "in.parquet"])
+def test_every_format_becomes_every_other_in_order_with_unrounded_numbers(
+    server: ScriptedServer, tmp_path: Path, name: str, output_name: str
 ) -> None:
-    source, output = tmp_path / f"reviews.{ending}", tmp_path / f"ratings.{output_ending}"
+    source, output = tmp_path / name, tmp_path / output_name
     write(source, TEXTS)
-    assert score(fake_server, source, output) == 0
+    assert score(server.url, source, "--output", str(output)) == 0
     rows = read(output)
-    assert [row["text"] for row in rows] == TEXTS
-    assert tuple(rows[0]) == COLUMNS
-    answer = httpx.post(
-        f"{fake_server.http}/api/v1/predict", json={"text": TEXTS[3]}, trust_env=False, timeout=PATIENCE_S
-    ).json()
-    assert [float(rows[3][f"p_{label}"]) for label in (1, 2, 3, 4, 7, 8, 9, 10)] == answer["probabilities"]
-    assert float(rows[3]["expected_stars"]) == answer["expected_stars"]
+    assert texts_of(output) == TEXTS
+    assert tuple(rows[0]) == (*(("text",) if name == "in.txt" else ("id", "text")), *KINDS)
+    if name != "in.txt":
+        assert [int(row["id"]) for row in rows] == list(range(len(TEXTS)))
+    expected = rating(TEXTS[3])
+    assert [float(rows[3][f"p_{label}"]) for label in (1, 2, 3, 4, 7, 8, 9, 10)] == list(expected["probabilities"])
+    assert float(rows[3]["expected_stars"]) == expected["expected_stars"]
+    assert {path.name for path in tmp_path.iterdir()} == {name, output_name}
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
-def test_a_second_run_goes_on_where_the_first_stopped(
-    fake_server: RunningServer, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+def test_columns_of_parquet_keep_their_types(server: ScriptedServer, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    day = datetime.date(2026, 11, 1)
+    table = pa.table(
+        {
+            "text": pa.array(["fine", "dull"]),
+            "at": pa.array([1_000_000_001, None], pa.timestamp("ns")),
+            "day": pa.array([day, day]),
+            "price": pa.array([decimal.Decimal("1.50"), None], pa.decimal128(5, 2)),
+            "tags": pa.array([["a", "b"], []]),
+            "kind": pa.array(["x", "y"]).dictionary_encode(),
+        }
+    )
+    pq.write_table(table, source)
+    assert score(server.url, source, "--output", str(output)) == 0
+    assert pq.read_table(output).select(table.column_names).equals(table)
+    assert score(server.url, source, "--output", str(tmp_path / "out.jsonl")) == 0
+    first = read(tmp_path / "out.jsonl")[0]
+    assert (first["day"], first["price"], first["tags"]) == ("2026-11-01", "1.50", ["a", "b"])
+
+
+def test_fields_that_only_some_rows_have_become_columns_of_all(server: ScriptedServer, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    rows = [{"text": "fine", "n": 1, "mixed": 1}, {"text": "dull", "n": 2.5, "mixed": "x", "more": {"a": [1]}}]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name in ("out.csv", "out.parquet", "out.jsonl"):
+        assert score(server.url, source, "--output", str(tmp_path / name)) == 0
+    assert [row["more"] for row in read(tmp_path / "out.csv")] == ["", '{"a": [1]}']
+    parquet = read(tmp_path / "out.parquet")
+    assert [(row["n"], row["mixed"], row["more"]) for row in parquet] == [(1, "1", None), (2.5, "x", '{"a": [1]}')]
+    assert [row.get("more") for row in read(tmp_path / "out.jsonl")] == [None, {"a": [1]}]
+
+
+def test_rows_without_a_text_get_no_rating_and_bad_rows_an_error(
+    server: ScriptedServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / f"ratings.{ending}"
-    write_lines(source, TEXTS[:5])
-    assert score(fake_server, source, output) == 0
-    partial = output
-    if ending == "parquet":
-        partial = tmp_path / "ratings.parquet.partial.jsonl"
-        partial.write_text("".join(json.dumps(row) + "\n" for row in read(output)))
-        output.unlink()
-    # A crash in the middle of the last record.
-    partial.write_bytes(partial.read_bytes()[:-7])
-    write_lines(source, TEXTS)
-    sent: list[str] = []
-    rate = AsyncClient.rate
-
-    async def noting(client: AsyncClient, text: str) -> Rating:
-        sent.append(text)
-        return await rate(client, text)
-
-    monkeypatch.setattr(AsyncClient, "rate", noting)
-    assert score(fake_server, source, output) == 0
-    assert [row["text"] for row in read(output)] == TEXTS
-    assert sorted(sent) == sorted(TEXTS[4:])
-    sent.clear()
-    assert score(fake_server, source, output) == 0
-    assert sent == []
+    source, output = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_text("id,text\n1,fine\n2,\n3,a,b\n4,   \n5,dull\n")
+    assert score(server.url, source, "--output", str(output)) == 1
+    rows = read(output)
+    assert [row["stars"] is not None for row in rows] == [True, False, False, False, True]
+    assert [row["error"] for row in rows] == [None, None, "bad_row: line 4 has 3 cells, and the header 2", None, None]
+    assert server.texts == ["fine", "dull"]
+    assert "5 rows, 1 with an error, 2 without a text" in capsys.readouterr().err
 
 
-def test_what_ends_the_client_ends_the_run_and_parquet_waits_for_all_rows(
-    fake_server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_text_that_the_server_refuses_stops_nothing(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, ["fine", "dull", "good"])
+
+    def refuses_dull(texts: list[str]) -> Answer:
+        return 200, {"results": [error("text_too_long", False) if text == "dull" else rating(text) for text in texts]}
+
+    with scripted_server(refuses_dull) as server:
+        assert score(server.url, source, "--output", str(output)) == 1
+    assert [row["error"] for row in read(output)] == [None, "text_too_long: as the test wants", None]
+
+
+def test_a_spreadsheet_takes_no_text_for_a_formula(server: ScriptedServer, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('id,text\n-5,"=HYPERLINK(""x"")"\n+1e3,@fine\n-5 stars,fine\n')
+    assert score(server.url, source, "--output", str(output)) == 0
+    assert [(row["id"], row["text"]) for row in read(output)] == [
+        ("-5", '\'=HYPERLINK("x")'),
+        ("+1e3", "'@fine"),
+        ("'-5 stars", "fine"),
+    ]
+    assert server.texts[0] == "fine"  # the shortest first, and none with the guard
+    assert not any(text.startswith("'") for text in server.texts)
+
+
+def test_line_ends_inside_a_text_stay_inside_its_cell(server: ScriptedServer, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.csv"
+    texts = ["a\rb", "a\nb", "a\r\nb"]
+    write(source, texts)
+    assert score(server.url, source, "--output", str(output)) == 0
+    assert [row["text"] for row in read(output)] == texts
+
+
+def test_columns_of_one_name_need_a_prefix(
+    server: ScriptedServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / "ratings.parquet"
-    write_lines(source, TEXTS)
-    rate = AsyncClient.rate
-
-    async def breaks_down(client: AsyncClient, text: str) -> Rating:
-        if text == TEXTS[7]:
-            raise ConnectionFailed("as the test wants")
-        return await rate(client, text)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(AsyncClient, "rate", breaks_down)
-        assert score(fake_server, source, output) == 2
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("text,stars\nfine,3\n")
+    assert score(server.url, source, "--output", str(output)) == 2
+    assert "(stars)" in capsys.readouterr().err
     assert not output.exists()
-    assert len(read(tmp_path / "ratings.parquet.partial.jsonl")) == 7
-    assert score(fake_server, source, output) == 0
-    assert [path.name for path in tmp_path.iterdir() if "parquet" in path.name] == ["ratings.parquet"]
-    assert [row["text"] for row in read(output)] == TEXTS
+    for _ in range(2):
+        assert score(server.url, source, "--output", str(output), "--prefix", "rating_") == 0
+    (row,) = read(output)
+    assert row["stars"] == "3"
+    assert row["rating_stars"]
+    assert len(server.texts) == 1
 
 
-def test_a_row_that_cannot_be_rated_gets_an_error_and_stops_nothing(fake_server: RunningServer, tmp_path: Path) -> None:
-    source, output = tmp_path / "reviews.jsonl", tmp_path / "ratings.jsonl"
-    lines = ['{"text": "A fine film"}', "{", '{"txt": "?"}', json.dumps({"text": "a" * 20_001}), '"Only a string"']
-    source.write_text("\n".join(lines) + "\n")
-    assert score(fake_server, source, output) == 1
-    errors = [row["error"] and row["error"].split(":")[0] for row in read(output)]
-    assert errors == [None, "bad_row", "bad_row", "text_too_long", None]
-    # Once more there is nothing to do, and the errors still count.
-    assert score(fake_server, source, output) == 1
+def test_limit_rates_the_first_rows_and_the_next_run_the_rest(server: ScriptedServer, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, TEXTS)
+    assert score(server.url, source, "--output", str(output), "--limit", "3") == 0
+    assert texts_of(output) == TEXTS[:3]
+    assert score(server.url, source, "--output", str(output)) == 0
+    assert texts_of(output) == TEXTS
+    assert sorted(server.texts) == sorted(TEXTS)
 
 
-def test_another_column_may_hold_the_texts(fake_server: RunningServer, tmp_path: Path) -> None:
-    source, output = tmp_path / "reviews.csv", tmp_path / "ratings.csv"
-    source.write_text('id,review\n1,"Two\nlines"\n')
-    assert score(fake_server, source, output, "--column", "review") == 0
-    assert [row["text"] for row in read(output)] == ["Two\nlines"]
+def piped(url: str, content: bytes, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    command = [sys.executable, "-m", "starcast_client.cli", "score", "-", "--url", url, *arguments]
+    return subprocess.run(command, input=content, env=ENVIRONMENT, capture_output=True, check=False, timeout=120)
 
 
-def test_a_missing_column_is_named(
-    fake_server: RunningServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_from_pipe_to_pipe_by_a_real_server(fake_server: RunningServer) -> None:
+    finished = piped(fake_server.http, "id,text\n1,fine\n2,très dull\n".encode(), "--format", "csv")
+    assert finished.returncode == 0, finished.stderr
+    rows = [json.loads(line) for line in finished.stdout.decode().splitlines()]
+    assert [(row["id"], row["text"]) for row in rows] == [("1", "fine"), ("2", "très dull")]
+    assert all(row["model_version"] and row["state"] for row in rows)
+    finished = piped(fake_server.http, b"fine\n", "--output-format", "csv")
+    assert next(csv.DictReader(io.StringIO(finished.stdout.decode())))["text"] == "fine"
+
+
+def test_a_reader_that_leaves_ends_the_run_in_silence(fake_server: RunningServer) -> None:
+    command = [sys.executable, "-m", "starcast_client.cli", "score", "-", "--url", fake_server.http]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, errors = process.communicate(b"fine\n" * 5, timeout=60)
+    assert process.returncode == 2
+    assert b"Traceback" not in errors
+
+
+def test_a_named_pipe_is_read_once(server: ScriptedServer, tmp_path: Path) -> None:
+    pipe, output = tmp_path / "reviews.txt", tmp_path / "ratings.jsonl"
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["sh", "-c", f"printf 'A\\nB\\n' >{pipe}"])
+    assert score(server.url, pipe, "--output", str(output)) == 0
+    assert writer.wait(60) == 0
+    assert texts_of(output) == ["A", "B"]
+
+
+def test_two_runs_do_not_write_one_output(
+    server: ScriptedServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = tmp_path / "reviews.csv"
-    source.write_text("id,review\n1,fine\n")
-    assert score(fake_server, source, tmp_path / "ratings.csv") == 2
-    assert "no column 'text' in reviews.csv; it has id, review" in capsys.readouterr().err
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, TEXTS)
+    with filelock.FileLock(tmp_path / "out.jsonl.lock"):
+        assert score(server.url, source, "--output", str(output)) == 2
+    assert "another run" in capsys.readouterr().err
+    assert not output.exists()
+    assert score(server.url, source, "--output", str(output)) == 0
 
 
-@pytest.mark.parametrize("content", ['{"other": 1}\n', '{"row": 7, "text": "A"}\n'])
-def test_a_file_of_something_else_is_not_written_over(fake_server: RunningServer, tmp_path: Path, content: str) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / "ratings.jsonl"
-    write_lines(source, TEXTS)
-    output.write_text(content)
-    assert score(fake_server, source, output) == 2
-    assert output.read_text() == content
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["in.doc"], "--format"),
+        (["in.txt", "--output", "out.xlsx"], "an output ends in"),
+        (["in.txt", "--output", "out.parquet.gz"], "compresses itself"),
+        (["in.txt", "--output", "-", "--output-format", "parquet"], "file of its own"),
+        (["missing.txt"], "No such file"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_a_text_is_sent(
+    server: ScriptedServer, tmp_path: Path, arguments: list[str], words: str,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for name in ("in.doc", "in.txt"):
+        Path(name).write_text("fine\n")
+    assert main(["score", "--url", server.url, *arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert not server.requests
 
 
-def test_without_a_server_it_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("random.uniform", lambda low, high: 0)
-    source = tmp_path / "reviews.txt"
-    write_lines(source, TEXTS)
-    assert main(["score", str(source), "--url", "ws://localhost:1"]) == 2
-    assert "no connection to ws://localhost:1/ws/v1/classify/ in 8 tries" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "arguments", [["--encoding", "rot13"], ["--encoding", "nope"], ["--delimiter", "ab"], ["--limit", "0"]]
+)
+def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["score", str(tmp_path / "in.txt"), *arguments])
+    assert exit_.value.code == 2

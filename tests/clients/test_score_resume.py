@@ -1,132 +1,169 @@
-"""``starcast score`` run again: which files can be continued, and which texts are rated again."""
+"""``starcast score`` run again: which runs can be continued, and which texts are rated again."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starcast_client import AsyncClient, ErrorInfo, Rating, TextRefused
+from starcast_client.bulk import BulkClient
 from starcast_client.cli import main
-from starcast_client.scoring.writers import COLUMNS
 
-from tests.clients.fake_server import Visit, error
-from tests.clients.score_files import TEXTS, read, score, write_lines
-from tests.clients.test_client import ServerInAThread
-from tools.servers import RunningServer
+from tests.clients.score_files import TEXTS, read, score, texts_of, write
+from tests.clients.scripted_http import Answer, error, rating, scripted_server
 
-BUSY = ErrorInfo("overloaded", retryable=True, message="as the test wants")
+OUTPUTS = ["out.jsonl", "out.csv", "out.parquet", "out.csv.gz"]
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, *texts: str) -> list[str]:
-    """Have the server be too busy for some texts, however often they are sent; returns what is sent."""
-    rate, sent = AsyncClient.rate, []
-
-    async def busy(client: AsyncClient, text: str) -> Rating:
-        sent.append(text)
-        if text in texts:
-            raise TextRefused(BUSY)
-        return await rate(client, text)
-
-    monkeypatch.setattr(AsyncClient, "rate", busy)
-    return sent
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy server is given up at once."""
+    monkeypatch.setattr("starcast_client.scoring.cli.BulkClient", partial(BulkClient, patience_s=0))
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
-def test_an_error_that_may_pass_is_waited_out_and_else_stops_the_run_before_that_row(
-    fake_server: RunningServer, tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
+class Busy:
+    """A script by which the server is too busy for some texts, however often they are sent."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = texts
+
+    def __call__(self, texts: list[str]) -> Answer:
+        return 200, {"results": [error("overloaded", True) if text in self.texts else rating(text) for text in texts]}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / f"ratings.{ending}"
-    write_lines(source, TEXTS)
-    with pytest.MonkeyPatch.context() as patched:
-        refuse(patched, TEXTS[5])
-        assert score(fake_server, source, output) == 2
-    assert "row 5: overloaded: as the test wants; run it again" in capsys.readouterr().err
-    partial = tmp_path / "ratings.parquet.partial.jsonl" if ending == "parquet" else output
-    assert [row["text"] for row in read(partial)] == TEXTS[:5]
-    assert score(fake_server, source, output) == 0
-    assert [row["text"] for row in read(output)] == TEXTS
+    source, output = tmp_path / "in.txt", tmp_path / name
+    write(source, TEXTS)
+    busy = Busy(TEXTS[5])
+    with scripted_server(busy) as server:
+        assert score(server.url, source, "--output", str(output)) == 2
+        assert f"row 5: overloaded: as the test wants; run it again to go on with {output}" in capsys.readouterr().err
+        assert not output.exists()
+        partial = output.with_name(f"{name}.partial.jsonl")
+        assert len(read(partial)) == 5
+        # A crash in the middle of the last record.
+        partial.write_bytes(partial.read_bytes()[:-7])
+        server.requests.clear()
+        busy.texts = ()
+        assert score(server.url, source, "--output", str(output)) == 0
+        assert sorted(server.texts) == sorted(TEXTS[4:])
+    assert texts_of(output) == TEXTS
+    assert {path.name for path in tmp_path.iterdir()} == {"in.txt", name}
 
 
-async def no_pause(_: float) -> None:
-    pass
-
-
-def test_a_server_that_is_busy_for_long_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def busy_for_long(visit: Visit) -> None:
-        await visit.greet()
-        for _ in range(8):
-            await visit.say(**error("overloaded", (await visit.hear("text.update"))["seq"], retryable=True))
-        await visit.answer_all()
-
-    monkeypatch.setattr("starcast_client.async_client.sleep", no_pause)
-    source, output = tmp_path / "reviews.txt", tmp_path / "ratings.jsonl"
-    write_lines(source, ["A fine film"])
-    with ServerInAThread(busy_for_long) as url:
-        assert main(["score", str(source), "--url", url, "--output", str(output), "--connections", "1"]) == 0
-    assert read(output)[0]["error"] is None
-
-
-@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
-def test_rows_with_an_error_that_may_pass_are_rated_again_in_their_places(
-    fake_server: RunningServer, tmp_path: Path, ending: str
+def test_ctrl_c_ends_with_130_and_keeps_what_is_rated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / f"ratings.{ending}"
-    write_lines(source, [*TEXTS[:6], "a" * 20_001])
-    with pytest.MonkeyPatch.context() as patched:
-        refuse(patched, TEXTS[1], TEXTS[4])
-        assert score(fake_server, source, output, "--keep-going") == 1
-    assert [bool(row["error"]) for row in read(output)] == [False, True, False, False, True, False, True]
-    write_lines(source, [*TEXTS[:6], "a" * 20_001, *TEXTS[6:]])
-    with pytest.MonkeyPatch.context() as patched:
-        sent = refuse(patched)
-        assert score(fake_server, source, output) == 1
-    assert sorted(sent) == sorted([TEXTS[1], TEXTS[4], *TEXTS[6:]])
-    rows = read(output)
-    assert [int(row["row"]) for row in rows] == list(range(len(TEXTS) + 1))
-    assert [row["text"] for row in rows if row["error"] in (None, "")] == TEXTS
-    assert rows[6]["error"].startswith("text_too_long")
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, TEXTS)
+
+    def interrupt(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    with scripted_server() as server:
+        with monkeypatch.context() as patched:
+            patched.setattr("starcast_client.scoring.outputs.write", interrupt)
+            assert score(server.url, source, "--output", str(output)) == 130
+        assert "run it again" in capsys.readouterr().err
+        server.requests.clear()
+        assert score(server.url, source, "--output", str(output)) == 0
+        assert not server.requests
+    assert texts_of(output) == TEXTS
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_rows_with_an_error_that_may_pass_are_rated_again_in_their_places(tmp_path: Path, name: str) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / name
+    write(source, TEXTS[:6])
+    busy = Busy(TEXTS[1], TEXTS[4])
+    with scripted_server(busy) as server:
+        assert score(server.url, source, "--output", str(output), "--keep-going") == 1
+        assert [bool(row["error"]) for row in read(output)] == [False, True, False, False, True, False]
+        write(source, TEXTS)
+        server.requests.clear()
+        busy.texts = ()
+        assert score(server.url, source, "--output", str(output)) == 0
+        assert sorted(server.texts) == sorted([TEXTS[1], TEXTS[4], *TEXTS[6:]])
+        assert texts_of(output) == TEXTS
+        assert not any(row["error"] for row in read(output))
+        # Once more there is nothing to do.
+        server.requests.clear()
+        assert score(server.url, source, "--output", str(output)) == 0
+        assert not server.requests
 
 
 @pytest.mark.parametrize("changed", [0, 1, 2])
-def test_ratings_of_another_file_are_not_continued(fake_server: RunningServer, tmp_path: Path, changed: int) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / "ratings.jsonl"
-    write_lines(source, TEXTS[:3])
-    assert score(fake_server, source, output) == 0
-    before = output.read_text()
-    write_lines(source, ["another" if row == changed else text for row, text in enumerate(TEXTS)])
-    assert score(fake_server, source, output) == 2
-    assert output.read_text() == before
+def test_ratings_of_another_file_are_not_continued_but_by_force(tmp_path: Path, changed: int) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, TEXTS[:3])
+    with scripted_server() as server:
+        assert score(server.url, source, "--output", str(output)) == 0
+        before = output.read_text()
+        others = ["another" if row == changed else text for row, text in enumerate(TEXTS)]
+        write(source, others)
+        assert score(server.url, source, "--output", str(output)) == 2
+        assert output.read_text() == before
+        assert score(server.url, source, "--output", str(output), "--force") == 0
+    assert texts_of(output) == others
 
 
-def test_a_file_that_became_shorter_is_another_one(fake_server: RunningServer, tmp_path: Path) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / "ratings.jsonl"
-    write_lines(source, TEXTS[:3])
-    assert score(fake_server, source, output) == 0
-    write_lines(source, TEXTS[:2])
-    assert score(fake_server, source, output) == 2
+def test_a_file_that_became_shorter_is_another_one(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    with scripted_server() as server:
+        for texts, status in ((TEXTS[:3], 0), (TEXTS[:2], 2)):
+            write(source, texts)
+            assert score(server.url, source, "--output", str(output)) == status
 
 
 def test_ratings_of_another_model_are_mixed_only_where_one_asks_for_it(
-    fake_server: RunningServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / "ratings.jsonl"
-    write_lines(source, TEXTS[:3])
-    assert score(fake_server, source, output) == 0
-    records: list[dict[str, Any]] = [row | {"model_version": "of last year"} for row in read(output)]
-    before = "".join(json.dumps(record) + "\n" for record in records)
-    output.write_text(before)
-    # Nothing is left to rate, whatever the server has.
-    assert score(fake_server, source, output) == 0
-    write_lines(source, TEXTS)
-    assert score(fake_server, source, output) == 2
-    assert "ratings by model of last year, and the server has 0" in capsys.readouterr().err
-    assert output.read_text() == before
-    assert score(fake_server, source, output, "--any-model") == 0
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, TEXTS[:3])
+    with scripted_server() as server:
+        assert score(server.url, source, "--output", str(output)) == 0
+        records: list[dict[str, Any]] = [row | {"model_version": "of last year"} for row in read(output)]
+        before = "".join(json.dumps(record) + "\n" for record in records)
+        output.write_text(before)
+        # Nothing is left to rate, whatever the server has.
+        assert score(server.url, source, "--output", str(output)) == 0
+        write(source, TEXTS)
+        assert score(server.url, source, "--output", str(output)) == 2
+        assert "ratings by model of last year, and the server has 0" in capsys.readouterr().err
+        assert score(server.url, source, "--output", str(output), "--any-model") == 0
     assert [row["model_version"] for row in read(output)][2:4] == ["of last year", "0"]
 
 
-def test_a_record_that_lacks_a_field_is_something_else(fake_server: RunningServer, tmp_path: Path) -> None:
-    source, output = tmp_path / "reviews.txt", tmp_path / "ratings.jsonl"
-    write_lines(source, TEXTS)
-    output.write_text(json.dumps({name: 0 for name in COLUMNS if name != "model_version"}) + "\n")
-    assert score(fake_server, source, output) == 2
+@pytest.mark.parametrize("content", ['{"other": 1}\n', '{"text": "fine"}\n', "{oops\n"])
+def test_a_file_of_something_else_is_not_written_over(tmp_path: Path, content: str) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, TEXTS)
+    output.write_text(content)
+    with scripted_server() as server:
+        assert score(server.url, source, "--output", str(output)) == 2
+        assert output.read_text() == content
+        assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "out.jsonl"}
+        assert not server.requests
+
+
+def test_a_file_that_changes_while_it_is_read_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, TEXTS)
+
+    def shrinks(texts: list[str]) -> None:
+        write(source, TEXTS[:3])
+
+    with scripted_server(shrinks) as server:
+        assert score(server.url, source, "--output", str(output)) == 2
+    assert "in.txt changed while it was read" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "out.jsonl.partial.jsonl"}
+
+
+def test_without_a_server_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.txt"
+    write(source, TEXTS)
+    assert main(["score", str(source), "--url", "ws://localhost:1"]) == 2
+    assert "no answer from http://localhost:1/api/v1/" in capsys.readouterr().err

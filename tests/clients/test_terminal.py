@@ -5,7 +5,7 @@ import io
 import sys
 
 import pytest
-from starcast_client import Rating, Refused, State
+from starcast_client import LiveRating, Refused, State
 from starcast_client.cli import main
 from starcast_client.terminal import LiveApp, bar
 from textual.widgets import Static, TextArea
@@ -29,7 +29,7 @@ async def test_typed_text_is_rated_and_drawn(monkeypatch: pytest.MonkeyPatch) ->
     shown = asyncio.Event()
     show = LiveApp._show
 
-    def note(app: LiveApp, rating: Rating) -> None:
+    def note(app: LiveApp, rating: LiveRating) -> None:
         show(app, rating)
         if rating.text == "Fine":
             shown.set()

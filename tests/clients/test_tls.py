@@ -15,6 +15,7 @@ from starcast_client.conformance.cli import main as hold_to_protocol
 from starcast_client.conformance.suite import Target
 
 from tests.clients.fake_server import HURRIED, fake_server, works
+from tests.clients.scripted_http import scripted_server
 from tests.conftest import missing
 from tools.topology.services import NotInstalledError, certificate
 
@@ -127,7 +128,7 @@ def test_one_says_whom_to_trust_only_once(make: Callable[..., object], cafile: P
 
 
 @pytest.mark.parametrize(("is_named", "warnings"), [(True, 0), (False, 1)])
-async def test_a_file_is_rated_over_tls(
+def test_a_file_is_rated_over_tls(
     is_named: bool,
     warnings: int,
     cafile: Path,
@@ -137,9 +138,8 @@ async def test_a_file_is_rated_over_tls(
 ) -> None:
     (tmp_path / "reviews.txt").write_text("A fine film\n")
     trust = ["--cafile", str(cafile)] if is_named else ["--insecure"]
-    async with fake_server(works, ssl=at_server) as server:
-        command = ["score", str(tmp_path / "reviews.txt"), "--url", server.url, *trust]
-        assert await asyncio.to_thread(main, command) == 0
+    with scripted_server(ssl=at_server) as server:
+        assert main(["score", str(tmp_path / "reviews.txt"), "--url", server.url, *trust]) == 0
     rated = json.loads((tmp_path / "reviews.ratings.jsonl").read_text())
     assert (rated["text"], rated["error"]) == ("A fine film", None)
     assert capsys.readouterr().err.count("--insecure") == warnings

@@ -15,6 +15,7 @@ from starcast_client.conformance.cli import main as hold_to_protocol
 from starcast_client.connecting import PATIENCE_S
 
 from tests.clients.fake_server import HURRIED, Visit, client_of, error, fake_server, works
+from tests.clients.scripted_http import scripted_server
 from tools.servers import REPOSITORY
 
 IN_TIME_S = 8
@@ -174,21 +175,17 @@ async def test_a_program_that_does_not_ask_has_it_on_the_error_output(tmp_path: 
     assert process.returncode == 0
 
 
-async def test_a_file_is_rated_once_the_server_is_there_and_its_absence_is_said_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+def test_a_file_is_rated_once_the_server_has_time_and_its_lack_of_it_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def full(visit: Visit) -> None:
-        await visit.say(**error("server_full", retryable=True))
-        await visit.connection.close(4010)
-
+    busy = 503, {"error": {"code": "overloaded", "message": "as the test wants", "retryable": True}}
+    answers = iter([*[busy] * 4, None])
     (tmp_path / "reviews.txt").write_text("A fine film\n")
-    async with fake_server(*[full] * 8, works) as server:
-        command = ["score", str(tmp_path / "reviews.txt"), "--url", server.url]
-        assert await asyncio.to_thread(main, command) == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if "server_full" in line]
+    with scripted_server(lambda _: next(answers)) as server:
+        assert main(["score", str(tmp_path / "reviews.txt"), "--url", server.url]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "overloaded" in line]
     assert len(lines) == 1
-    assert re.match("starcast score: .*ws://localhost", lines[0])
-    assert len(warnings_in(caplog)) > 1
+    assert re.match("starcast score: http://localhost", lines[0])
 
 
 async def test_the_suite_says_that_no_answer_comes_before_it_gives_up(

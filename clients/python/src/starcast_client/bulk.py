@@ -67,6 +67,8 @@ class BulkClient:
         self._answered_at = 0.0
         """When the server last answered, or the client was started."""
         self._has_warned = False
+        self._windows: set[asyncio.Task[list[Result]]] = set()
+        """Texts that are being rated. An iteration that one left has some, too."""
         self._limits: dict[str, int] = {}
         self.labels: tuple[int, ...] = LABELS
         self.model_version = ""
@@ -94,6 +96,9 @@ class BulkClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for task in self._windows:
+            task.cancel()
+        await asyncio.gather(*self._windows, return_exceptions=True)
         await self._http.__aexit__(kind, error, trace)
 
     async def rate_many(self, texts: Iterable[str]) -> AsyncIterator[Result]:
@@ -104,19 +109,15 @@ class BulkClient:
         """
         rest = iter(texts)
         windows: deque[asyncio.Task[list[Result]]] = deque()
-        try:
-            while True:
-                while len(windows) < 2 and (window := list(itertools.islice(rest, _WINDOW_TEXTS))):
-                    windows.append(asyncio.create_task(self._rate_window(window)))
-                if not windows:
-                    return
-                for result in await windows[0]:
-                    yield result
-                windows.popleft()
-        finally:
-            for task in windows:
-                task.cancel()
-            await asyncio.gather(*windows, return_exceptions=True)
+        while True:
+            while len(windows) < 2 and (window := list(itertools.islice(rest, _WINDOW_TEXTS))):
+                windows.append(asyncio.create_task(self._rate_window(window)))
+                self._windows.add(windows[-1])
+            if not windows:
+                return
+            for result in await windows[0]:
+                yield result
+            self._windows.discard(windows.popleft())
 
     async def _rate_window(self, window: Sequence[str]) -> list[Result]:
         results: list[Result | None] = [None] * len(window)
@@ -177,17 +178,21 @@ class BulkClient:
                     raise ConnectionFailed(
                         f"no answer from {self._url} for {self._patience_s:g} s: {trouble}"
                     ) from error
-                self._warn(trouble)
+                self._warn(f"no connection to {self._url}: {trouble}; trying again")
             else:
                 if not isinstance(content, ErrorInfo) or self._has_waited_enough():
+                    self._has_warned = False
                     return content
+                self._warn(f"{self._url} is busy ({content}); waiting")
                 pause_s = max(pause_s, (content.retry_after_ms or 0) / 1000)
             await sleep(pause_s)
 
     async def _try(self, method: str, path: str, body: bytes | None) -> Any:
         """Return the JSON of an answer, or a retryable ErrorInfo. Raises TransportError, OSError, and final errors."""
         slow = (
-            asyncio.get_running_loop().call_later(PATIENCE_S, self._warn, silence(self._url)) if body is None else None
+            asyncio.get_running_loop().call_later(PATIENCE_S, self._warn, f"{self._url}: {silence(self._url)}")
+            if body is None
+            else None
         )
         try:
             response = await self._http.request(
@@ -196,7 +201,6 @@ class BulkClient:
         finally:
             if slow is not None:
                 slow.cancel()
-        self._has_warned = False
         if location := response.headers.get("Location"):
             raise Refused(response.status_code, reason=f"this URL leads to {location}; use the URL of Starcast itself")
         try:
@@ -231,9 +235,10 @@ class BulkClient:
     def _has_waited_enough(self) -> bool:
         return asyncio.get_running_loop().time() - self._answered_at > self._patience_s
 
-    def _warn(self, trouble: str) -> None:
+    def _warn(self, message: str) -> None:
+        """Log what is wrong, once until the next answer."""
         if not self._has_warned:
-            _logger.warning("no connection to %s: %s; trying again", self._url, trouble)
+            _logger.warning(message)
         self._has_warned = True
 
     def _incompatible(self, what: str = "no description of a model") -> IncompatibleServer:
@@ -249,10 +254,13 @@ def _pauses() -> Iterator[float]:
 
 
 def _in_words(error: Exception) -> str:
-    """Return why a request failed, from the error below those of the HTTP library."""
-    cause: BaseException | None = error
+    """Return why a request failed, from the error below those of the HTTP libraries."""
+    found, cause = error, error.__cause__ or error.__context__
     while cause is not None:
+        if isinstance(cause, BaseExceptionGroup):
+            # One error for each address of the host.
+            cause = cause.exceptions[0]
         if isinstance(cause, OSError):
-            return explained(cause)
+            found = cause
         cause = cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__
+    return explained(found)

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     if arguments.command == "score":
-        return scoring.run(arguments)
+        return until_nobody_reads(lambda: scoring.run(arguments))
     try:
         from starcast_client.terminal import run
     except ImportError as error:

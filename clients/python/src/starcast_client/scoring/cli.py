@@ -17,7 +17,7 @@ from starcast_client.errors import IncompatibleServer, StarcastError
 from starcast_client.messages import LABELS, as_unicode
 from starcast_client.scoring import outputs
 from starcast_client.scoring.outputs import OUTPUT_FORMATS, Survey, output_format
-from starcast_client.scoring.progress import Progress
+from starcast_client.scoring.progress import Progress, digest_of
 from starcast_client.scoring.ratings import Record, parse
 from starcast_client.scoring.score import Stopped, score
 from starcast_client.scoring.sources import FORMATS, STDIN, Source, UnreadableFile, open_source
@@ -148,13 +148,11 @@ class _Run:
             again, model = progress.match(self._rows(source))
             if again or progress.rows < survey.rows:
                 asyncio.run(self._rate(source, survey, progress, again, model))
-            if progress.rows != survey.rows:
-                raise UnreadableFile(
-                    f"{source.name} changed meanwhile: it had {survey.rows} rows, and then {progress.rows}"
-                )
 
             def merged() -> Iterator[tuple[Row, Record]]:
-                for row, record in zip(self._rows(source), progress.records(), strict=True):
+                for row, record in itertools.zip_longest(self._rows(source), progress.records()):
+                    if row is None or record is None or record["digest"] != digest_of(row):
+                        raise UnreadableFile(f"{source.name} changed while it was read; begin anew by --force")
                     counts.add(row, record)
                     yield row, record
 

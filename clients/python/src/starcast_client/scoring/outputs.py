@@ -109,8 +109,7 @@ class LineMaker:
     def __call__(self, row: Row, record: Record) -> str:
         """Return the line of a row."""
         if self._delimiter is None:
-            content = {**row.values, **dict(named(record, self._prefix))}
-            return json.dumps(content, ensure_ascii=False, default=str) + "\n"
+            return _json({**row.values, **dict(named(record, self._prefix))}) + "\n"
         return self._line([_cell(value) for value in _merged(row, record, self._kinds, self._prefix).values()])
 
     def _line(self, cells: list[Any]) -> str:
@@ -138,14 +137,25 @@ def _merged(row: Row, record: Record, kinds: Mapping[str, Any], prefix: str) -> 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return guarded(value)
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return guarded(_json(value) if isinstance(value, dict | list) else _as_text(value))
 
 
 def _plain(value: Any, kind: type) -> Any:
     """Return a value as one of the type of its column."""
     if value is None or isinstance(value, kind):
         return value
-    return float(value) if kind is float else json.dumps(value, ensure_ascii=False, default=str)
+    return float(value) if kind is float else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_as_text)
+
+
+def _as_text(value: Any) -> str:
+    """Write a date or a number of Excel or Arrow. Arrow's may have nanoseconds, which Python's have not."""
+    return str(value.cast("string").as_py() if hasattr(value, "cast") else value)
 
 
 def _kind_of(value: Any) -> type:

@@ -159,3 +159,9 @@ async def test_leaving_the_iteration_ends_its_requests(server: ScriptedServer) -
         async for _ in client.rate_many(["fine"] * 5_000):
             break
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_certificate_that_is_not_trusted_is_said_at_once(server: ScriptedServer) -> None:
+    secure = ScriptedServer(server.url.replace("http:", "https:"))
+    with pytest.raises(ConnectionFailed, match="does its URL begin with http://"):
+        await rate(secure, ["fine"])

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import starcast_client
 from starcast_client.connecting import refusal_by_close
 from starcast_client.conversation import _OF_A_MESSAGE
-from starcast_client.scoring.resume import _MAY_PASS
+from starcast_client.scoring.ratings import _MAY_PASS
 
 import live.messages.errors
 from live.limits import Limits, shown_to_clients

@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 from psycopg.errors import NotNullViolation
-from starcast_client import Options
 from starcast_client.cli import main as starcast
 from starcast_client.conformance.cli import main as hold_to_protocol
 
@@ -30,11 +29,10 @@ def test_the_command_line_rates_a_file_over_tls_by_a_named_ca_and_refuses_withou
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "localhost")
     (tmp_path / "reviews.txt").write_text("A fine film\nTerrible\n")
-    command = ["score", str(tmp_path / "reviews.txt"), "--url", site.url, "--connections", "1"]
+    command = ["score", str(tmp_path / "reviews.txt"), "--url", site.url]
     assert starcast([*command, "--cafile", str(site.certificate)]) == 0
     ratings = (tmp_path / "reviews.ratings.jsonl").read_text().splitlines()
     assert [json.loads(line)["text"] for line in ratings] == ["A fine film", "Terrible"]
-    monkeypatch.setattr("starcast_client.scoring.cli._OPTIONS", Options(max_connect_attempts=1))
     assert starcast([*command, "--output", str(tmp_path / "other.jsonl")]) == 2
     assert "certificate is not trusted" in capsys.readouterr().err
 

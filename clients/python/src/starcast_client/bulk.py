@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Self
 
 import httpx
 
-from starcast_client.connecting import PATIENCE_S, explained, http_url, silence, socket_url, tls_context
+from starcast_client.connecting import PATIENCE_S, http_url, silence, socket_url, tls_context
 from starcast_client.errors import ConnectionFailed, IncompatibleServer, Refused
 from starcast_client.messages import LABELS, ErrorInfo, Rating, as_unicode, error_info, rating_fields
 
@@ -173,7 +173,11 @@ class BulkClient:
             try:
                 content = await self._try(method, path, body)
             except (httpx.TransportError, OSError) as error:
-                trouble = _in_words(error)
+                cause = _cause_of(error)
+                trouble = explained(cause)
+                if isinstance(cause, tls.SSLError):
+                    # No waiting helps against a wrong certificate or URL.
+                    raise ConnectionFailed(f"no connection to {self._url}: {trouble}") from error
                 if self._has_waited_enough():
                     raise ConnectionFailed(
                         f"no answer from {self._url} for {self._patience_s:g} s: {trouble}"
@@ -253,8 +257,8 @@ def _pauses() -> Iterator[float]:
         bound_s = min(2 * bound_s, _LONGEST_PAUSE_S)
 
 
-def _in_words(error: Exception) -> str:
-    """Return why a request failed, from the error below those of the HTTP libraries."""
+def _cause_of(error: Exception) -> Exception:
+    """Return why a request failed: the error of the system below those of the HTTP libraries."""
     found, cause = error, error.__cause__ or error.__context__
     while cause is not None:
         if isinstance(cause, BaseExceptionGroup):
@@ -263,4 +267,4 @@ def _in_words(error: Exception) -> str:
         if isinstance(cause, OSError):
             found = cause
         cause = cause.__cause__ or cause.__context__
-    return explained(found)
+    return found

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Self
 
 import httpx
 
-from starcast_client.connecting import PATIENCE_S, http_url, silence, socket_url, tls_context
+from starcast_client.connecting import PATIENCE_S, explained, http_url, silence, socket_url, tls_context
 from starcast_client.errors import ConnectionFailed, IncompatibleServer, Refused
 from starcast_client.messages import LABELS, ErrorInfo, Rating, as_unicode, error_info, rating_fields
 

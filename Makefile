@@ -27,7 +27,7 @@ MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent 
   manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret check test test-long lint tables format types docs packages train distill export calibrate eval report bench topology audit sbom screenshots messages clean
+.PHONY: help run env secret check test test-long lint lint-python lint-js types-check tables format types docs packages train distill export calibrate eval report bench topology audit sbom screenshots messages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,8 +38,8 @@ run: .venv/serve secret $(STATIC) ## Install what serving needs and serve on htt
 
 env: .venv/all secret ## Install everything: training, tests, linters
 
-check: lint ## Check style and types and run the unit tests: a minute, without PyTorch, servers or a browser
-	$(MYPY_CHECK)
+check: .venv/check secret ## Check style and types and run the unit tests: a minute, without PyTorch, servers or a browser
+	@$(MAKE) --no-print-directory -j 2 -O lint-python lint-js types-check
 	$(PYTEST) -m "$(UNIT)" --hypothesis-profile quick $(ARGS)
 
 test: lint types ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
@@ -48,14 +48,22 @@ test: lint types ## Check style and types and run all tests but the long ones (A
 test-long: env ## Run the long tests: faults of a whole site, and the benchmarks
 	$(BIN)/python -m pytest -m long $(ARGS)
 
-lint: .venv/check secret ## Check style and formatting of Python, and of JavaScript where npm is installed
+lint: lint-python lint-js ## Check style and formatting of Python, and of JavaScript where npm is installed
+
+lint-python: .venv/check secret
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(COG) --check --check-fail-msg "run make tables" docs/*.md
-	SKIP=ruff-check,ruff-format $(BIN)/pre-commit run --all-files
+	@# tests/project/test_schemas.py checks the schemas: each hook would load its program anew, for longer than the others.
+	SKIP=ruff-check,ruff-format,workflows,dependabot,issue-forms,issue-config,citation $(BIN)/pre-commit run --all-files
+
+lint-js:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME) && (cd tests/js && npm run --silent lint); \
 	else echo "npm is not installed: JavaScript is not linted"; fi
+
+types-check: .venv/check
+	$(MYPY_CHECK)
 
 tables: .venv/check ## Write the tables of docs/ that are made from the code
 	$(COG) -r docs/*.md

@@ -39,6 +39,7 @@ MARKER_OF_PATH: Final = {
     "clients/test_score_resume.py": "system",
     "deploy": "system",
     "project/test_docs_site.py": "system",
+    "project/test_schemas.py": "system",
     "project/test_settings.py": "system",
     "project/test_supply_chain.py": "system",
     "system": "system",

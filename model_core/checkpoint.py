@@ -16,6 +16,7 @@ import numpy as np
 from model_core.errors import CheckpointError
 from model_core.labels import ID2LABEL, NUM_LABELS
 from model_core.states import DEFAULT_STATES, StateThresholds
+from model_core.text import TEXT_VERSIONS
 
 CONFIG_FILE: Final = "config.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -59,6 +60,8 @@ class CheckpointConfig:
     """The tail of a truncated text starts at a multiple of this many tokens, so that it rarely moves while typing."""
     temperature: tuple[tuple[int, float], ...] = ((1, 1.0),)
     """Pairs of length in tokens and temperature there, with ascending lengths (see ``temperature_at``)."""
+    text: int = 1
+    """Version of the cleaning of texts, see ``model_core.text``."""
     language: str = ENGLISH
     """Language of the texts that the model can read (ISO 639-1). Legibility is computed only for English."""
     states: StateThresholds = DEFAULT_STATES
@@ -77,6 +80,8 @@ class CheckpointConfig:
             raise CheckpointError("block or tail_step of config.json is out of range")
         if not 1 <= self.read_tokens <= self.max_tokens:
             raise CheckpointError("read_tokens of config.json is out of range")
+        if self.text not in TEXT_VERSIONS:
+            raise CheckpointError(f"text of config.json must be one of {TEXT_VERSIONS}, not {self.text!r}")
         lengths = [tokens for tokens, _ in self.temperature]
         if not lengths or lengths != sorted(set(lengths)) or lengths[0] < 1:
             raise CheckpointError("the temperature needs pairs of tokens and value, tokens ascending from 1 or more")

@@ -89,7 +89,7 @@ class Legibility:
             return 1.0
         pieces = (*pieces[:_HEAD_PIECES], *pieces[_HEAD_PIECES:][-_TAIL_PIECES:])
         unknown = pieces.count(self._unknown)
-        if unknown and not _MOODS.isdisjoint(_sample(text)):
+        if unknown and not _MOODS.isdisjoint(sample(text)):
             # The unknown piece is that emoji.
             pieces = tuple(piece for piece in pieces if piece != self._unknown)
             if not pieces:
@@ -165,8 +165,8 @@ def _is_other_script(piece: str) -> bool:
     )
 
 
-def _sample(text: str) -> str:
-    """The part of a text that is searched for emoji."""
+def sample(text: str) -> str:
+    """Return the part of a text that is searched for emoji: its head and tail."""
     if len(text) <= _HEAD_CHARS + _TAIL_CHARS:
         return text
     return f"{text[:_HEAD_CHARS]} {text[-_TAIL_CHARS:]}"

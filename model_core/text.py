@@ -1,6 +1,13 @@
-"""Text cleaning, shared by training and serving."""
+"""Text cleaning, shared by training and serving.
 
+A checkpoint says in ``config.json`` which version its texts are cleaned by: 1 makes ``<br />`` a line break, and 2 also
+puts in the English names of emoji, which the vocabulary does not have.
+"""
+
+import functools
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 MAX_CHARS: Final = 20_000
@@ -10,8 +17,53 @@ The text is cut before the tokenizer, which takes most of a second for a megabyt
 then stripping accents) can at most quadruple the length.
 """
 
-_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+TEXT_VERSIONS: Final = (1, 2)
+
+_LINE_BREAK = re.compile(r"<[bB][rR]\s*/?>")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_JOINER = "\u200d"
+_VARIANT = re.compile("[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
+"""Selectors of presentation and skin tones, which names do without."""
+_SKIN_TONE = re.compile("[\U0001f3fb-\U0001f3ff]")
+
+# Signs that texts use as such, © and ↔ among them, come before these ranges.
+_FIRST = "\u2600-\u27bf\u2934-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001faff"
+_KEY = "0-9#*"
+_FLAG_LETTER = "\U0001f1e6-\U0001f1ff"
+_REST = f"{_VARIANT.pattern}*[\U000e0020-\U000e007f]*"
+# One set of first characters, since the search for a set is fast; then what each of them begins.
+_LINE_BREAK_OR_EMOJI = re.compile(
+    f"[<{_KEY}{_FLAG_LETTER}{_FIRST}](?:(?<=<)[bB][rR]\\s*/?>|(?<=[{_KEY}])\ufe0f?\u20e3|"
+    f"(?<=[{_FLAG_LETTER}])[{_FLAG_LETTER}]|(?<=[{_FIRST}]){_REST}(?:{_JOINER}[{_FIRST}]{_REST})*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedText:
+    """A text as the model reads it, and the places of its characters in the text as sent."""
+
+    text: str
+    cut: bool
+    """Whether characters at the end of the text were left out."""
+    replaced: tuple[tuple[int, int, int, int], ...]
+    """Begin and end of each replacement in ``text``, and of what it replaced in the text as sent; ascending."""
+
+    def span_as_sent(self, begin: int, end: int) -> tuple[int, int]:
+        """Return the span of the text as sent that became ``text[begin:end]``, whole replacements included."""
+        shift_begin = shift_end = 0
+        for first, last, sent_first, sent_last in self.replaced:
+            if first < begin < last:
+                begin, shift_begin = first, sent_first - first
+            elif last <= begin:
+                shift_begin = sent_last - last
+            if first < end < last:
+                end, shift_end = last, sent_last - last
+            elif last <= end:
+                shift_end = sent_last - last
+            else:
+                break
+        return begin + shift_begin, end + shift_end
 
 
 def replace_surrogates(text: str) -> str:
@@ -20,6 +72,52 @@ def replace_surrogates(text: str) -> str:
     return text if text.isascii() else _LONE_SURROGATE.sub("�", text)
 
 
-def clean_text(text: str, max_chars: int = MAX_CHARS) -> str:
-    """Return the text as the model reads it: cut, valid Unicode, ``<br />`` as line breaks."""
-    return _LINE_BREAK.sub("\n", replace_surrogates(text[:max_chars]))
+def clean(text: str, version: int = 1, max_chars: int = MAX_CHARS) -> CleanedText:
+    """Return the text as the model reads it: cut, valid Unicode, ``<br />`` as line breaks; emoji by name (version 2).
+
+    Names make a text longer, so it is cut again after them. Names beyond the cut are not looked up.
+    """
+    sent = replace_surrogates(text[:max_chars])
+    pattern = _LINE_BREAK if version == 1 or sent.isascii() else _LINE_BREAK_OR_EMOJI
+    parts: list[str] = []
+    replaced: list[tuple[int, int, int, int]] = []
+    length = done = 0
+    for match in pattern.finditer(sent):
+        begin = length + match.start() - done
+        if begin >= max_chars:
+            break
+        new = _replacement(match[0])
+        if new == match[0]:
+            continue
+        parts += (sent[done : match.start()], new)
+        length, done = begin + len(new), match.end()
+        replaced.append((begin, length, *match.span()))
+    cleaned = "".join([*parts, sent[done:]])
+    return CleanedText(cleaned[:max_chars], len(text) > max_chars or len(cleaned) > max_chars, tuple(replaced))
+
+
+def clean_text(text: str, max_chars: int = MAX_CHARS, version: int = 1) -> str:
+    """Return only the text of ``clean``."""
+    return clean(text, version, max_chars).text
+
+
+@functools.cache
+def _names() -> Mapping[str, str]:
+    """English names by emoji, without selectors and skin tones."""
+    # Reading them takes a tenth of a second, which programs without a model do not need to spend.
+    from emoji import EMOJI_DATA
+
+    return {
+        _VARIANT.sub("", emoji): data["en"].strip(":").replace("_", " ").removeprefix("keycap ")
+        for emoji, data in EMOJI_DATA.items()
+        if not _SKIN_TONE.search(emoji)
+    }
+
+
+def _replacement(found: str) -> str:
+    if found.startswith("<"):
+        return "\n"
+    names, plain = _names(), _VARIANT.sub("", found)
+    # A sequence that has no name, or not yet, gets the names of its parts.
+    name = names.get(plain) or " ".join(names[part[0]] for part in plain.split(_JOINER) if part[:1] in names)
+    return f" {name} " if name else found

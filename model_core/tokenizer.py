@@ -1,14 +1,15 @@
 """WordPiece tokenization with the checkpoint's vocabulary, and truncation of long texts."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from model_core.checkpoint import ENGLISH, CheckpointConfig
-from model_core.legibility import Legibility
-from model_core.text import MAX_CHARS, clean_text
+from model_core.legibility import Legibility, sample
+from model_core.text import clean, clean_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class TextTokenizer:
         *,
         separator: bool = True,
         legibility: Legibility | None = None,
+        text_version: int = 1,
     ) -> None:
         if max_tokens < 3 or not 0 <= head_share <= 1:
             raise ValueError(f"max_tokens={max_tokens} must be 3 or more, head_share={head_share} within [0, 1]")
@@ -53,6 +55,9 @@ class TextTokenizer:
         self._head = int(self._room * head_share)
         self._tail_step = tail_step
         self._legibility = legibility
+        self._text_version = text_version
+        # The names of emoji are loaded now, not when a text has the first.
+        clean_text("👍", version=text_version)
 
     @classmethod
     def from_config(cls, path: Path, config: CheckpointConfig) -> "TextTokenizer":
@@ -77,20 +82,31 @@ class TextTokenizer:
             config.tail_step,
             separator=separator,
             legibility=legibility,
+            text_version=config.text,
         )
 
     def encode(self, text: str) -> Encoding:
         """Clean and encode one text of any length and content."""
-        cleaned = clean_text(text)
-        ids = self._tokenizer.encode(cleaned, add_special_tokens=False).ids
+        cleaned = clean(text, self._text_version)
+        ids = self._pieces(cleaned.text)
         too_long = len(ids) > self._room
         if too_long:
             left_out = math.ceil((len(ids) - self._room) / self._tail_step) * self._tail_step
             ids = ids[: self._head] + ids[self._head + left_out :]
-        legible = None if self._legibility is None else self._legibility(cleaned, ids)
-        return Encoding(
-            (*self._start, *ids, *self._end), len(ids), truncated=too_long or len(text) > MAX_CHARS, legible=legible
-        )
+        legible = self._legible(text, cleaned.text, ids)
+        return Encoding((*self._start, *ids, *self._end), len(ids), truncated=too_long or cleaned.cut, legible=legible)
+
+    def _pieces(self, cleaned: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(cleaned, add_special_tokens=False).ids
+        return ids
+
+    def _legible(self, text: str, cleaned: str, ids: Sequence[int]) -> float | None:
+        if self._legibility is None:
+            return None
+        if self._text_version > 1 and not text.isascii() and (plain := clean_text(text)) != cleaned:
+            # Emoji count as sent: the name of a train is English, but no more of a review than the train.
+            return self._legibility(plain, self._pieces(sample(plain)))
+        return self._legibility(cleaned, ids)
 
     def save(self, path: Path) -> None:
         """Write the ``tokenizer.json``."""

@@ -43,9 +43,9 @@ class TfidfClassifier:
 def fit_tfidf(reviews: Sequence[Review], prefix_share: float = 0.0, seed: int = 1) -> TfidfClassifier:
     """Fit on whole reviews and, with ``prefix_share`` above 0, on as many random beginnings as in fine-tuning."""
     config = FinetuneConfig(prefix_share=prefix_share, seed=seed)
-    draws = [draw for batch in EpochPlan(TrainingTexts.of(reviews), config, epoch=0) for draw in batch]
-    texts = [clean_text(reviews[index].text[:chars]) for index, chars in draws]
-    labels = [reviews[index].label for index, _ in draws]
+    examples = [example for batch in EpochPlan(TrainingTexts.of(reviews), config, epoch=0) for example in batch]
+    texts = [clean_text(example.text) for example in examples]
+    labels = [example.target.index(1.0) for example in examples]
     pipeline = make_pipeline(
         # Include words of one character: without them "7/10" is lost, which costs three points of accuracy.
         TfidfVectorizer(ngram_range=(1, 2), min_df=3, sublinear_tf=True, strip_accents="unicode", token_pattern=_WORD),

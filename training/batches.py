@@ -9,16 +9,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import Dataset, Sampler
 
 from model_core.attention import pad
 from model_core.labels import NUM_LABELS
-from model_core.tokenizer import TextTokenizer
+from training.augment import Example, Target, changed, made
 from training.config import FinetuneConfig
 from training.data import Review
-
-Draw = tuple[int, int]
-"""A text's index, and the number of its first characters to use."""
 
 AnyDraw = TypeVar("AnyDraw")
 
@@ -32,36 +28,33 @@ class TrainingTexts:
 
     texts: Sequence[str]
     targets: Tensor
-    rated: int
+    labels: Sequence[int]
+    """Class of each rated review."""
     parts: int = 0
     """Number of texts at the end that are not whole reviews. No random beginnings are cut from them."""
 
     @classmethod
     def of(cls, reviews: Sequence[Review]) -> "TrainingTexts":
         """Return the texts of rated reviews, with one-hot targets."""
-        ratings = torch.tensor([review.label for review in reviews], dtype=torch.long)
-        return cls([review.text for review in reviews], functional.one_hot(ratings, NUM_LABELS).float(), len(reviews))
+        labels = [review.label for review in reviews]
+        targets = functional.one_hot(torch.tensor(labels, dtype=torch.long), NUM_LABELS).float()
+        return cls([review.text for review in reviews], targets, labels)
+
+    @property
+    def rated(self) -> int:
+        """Number of rated reviews."""
+        return len(self.labels)
+
+    @property
+    def prior(self) -> Target:
+        """Mean target of the rated reviews."""
+        return tuple(self.targets[: self.rated].mean(0, dtype=torch.float64).tolist())
 
 
-class DrawnTexts(Dataset[tuple[tuple[int, ...], Tensor]]):
-    """Token ids and target [8] of (text, number of characters). A text may end within a word, as while typing."""
-
-    def __init__(self, data: TrainingTexts, tokenizer: TextTokenizer) -> None:
-        self._data = data
-        self._tokenizer = tokenizer
-
-    def __len__(self) -> int:
-        return len(self._data.texts)
-
-    def __getitem__(self, draw: Draw) -> tuple[tuple[int, ...], Tensor]:
-        index, chars = draw
-        return self._tokenizer.encode(self._data.texts[index][:chars]).input_ids, self._data.targets[index]
-
-
-class EpochPlan(Sampler[list[Draw]]):
+class EpochPlan:
     """The batches of one epoch from ``first_batch`` on; deterministic in (seed, epoch).
 
-    A batch has texts of similar length, since padding costs as much as text: the draws are shuffled, sorted by length
+    A batch has texts of similar length, since padding costs as much as text: the texts are shuffled, sorted by length
     within pools of some dozen batches, and the batches are shuffled again.
     """
 
@@ -70,9 +63,8 @@ class EpochPlan(Sampler[list[Draw]]):
         lengths = [len(text) for text in data.texts]
         order = list(range(data.rated))
         if config.weighted_sampler:
-            ratings = data.targets[: data.rated].argmax(1)
-            weights = (1 / torch.bincount(ratings))[ratings].tolist()
-            order = rng.choices(order, weights=weights, k=len(order))
+            share = 1 / torch.bincount(torch.tensor(data.labels))
+            order = rng.choices(order, weights=share[list(data.labels)].tolist(), k=len(order))
         soft = range(data.rated, len(lengths))
         order += rng.sample(soft, min(len(soft), round(config.soft_share * data.rated)))
         draws = [(index, lengths[index]) for index in order]
@@ -81,12 +73,19 @@ class EpochPlan(Sampler[list[Draw]]):
             (index, prefix_chars(rng, config.min_prefix_chars, lengths[index]))
             for index in rng.choices(whole, k=round(config.prefix_share * len(whole)))
         ]
-        self._batches = batches_alike(draws, lambda draw: draw[1], config.batch_size, rng)[first_batch:]
+        targets = [tuple(row) for row in data.targets.tolist()]
+        examples = []
+        for index, chars in draws:
+            label = data.labels[index] if index < data.rated else None
+            examples.append(changed(Example(data.texts[index][:chars], targets[index]), label, rng, config))
+        rated = [Example(text, target) for text, target in zip(data.texts, targets[: data.rated], strict=False)]
+        examples += made(rated, data.prior, rng, config)
+        self._batches = batches_alike(examples, lambda example: len(example.text), config.batch_size, rng)[first_batch:]
 
     def __len__(self) -> int:
         return len(self._batches)
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[Example]]:
         return iter(self._batches)
 
 
@@ -112,7 +111,7 @@ def prefix_chars(rng: random.Random, shortest: int, whole: int) -> int:
     return round(math.exp(rng.uniform(math.log(shortest), math.log(whole))))
 
 
-def collate(items: Sequence[tuple[tuple[int, ...], Tensor]], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Pad to ids [batch, tokens] and lengths [batch], both int64, and stack the targets [batch, 8]."""
+def collate(items: Sequence[tuple[tuple[int, ...], Target]], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pad to ids [batch, tokens] and lengths [batch], both int64, and the targets [batch, 8]."""
     ids, lengths = pad([ids for ids, _ in items], pad_id, _PAD_TO)
-    return ids, lengths, torch.stack([target for _, target in items])
+    return ids, lengths, torch.tensor([target for _, target in items])

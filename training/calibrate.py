@@ -63,7 +63,9 @@ def collect(
 ) -> tuple[Floats, Integers, Integers]:
     """Return logits [texts, 8], lengths [texts] and classes [texts] of whole reviews and their beginnings."""
     texts = [(review.text, review.label) for review in reviews]
-    texts += [(first_tokens(tokenizer, r.text, tokens), r.label) for tokens in PREFIX_TOKENS for r in reviews]
+    texts += [
+        (first_tokens(tokenizer, r.text, tokens, config.text), r.label) for tokens in PREFIX_TOKENS for r in reviews
+    ]
     rows, lengths = [], []
     for start in tqdm(range(0, len(texts), _BATCH), desc="calibrate", mininterval=1, disable=None):
         for prediction in classifier.classify([text for text, _ in texts[start : start + _BATCH]]):

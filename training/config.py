@@ -72,6 +72,8 @@ Average = Annotated[
         "The average is evaluated and written.",
     ),
 ]
+Share = Annotated[float, Field(ge=0, le=1)]
+MadeShare = Annotated[float, Field(ge=0, le=10)]
 ValidationShare = Annotated[
     float,
     Field(
@@ -145,6 +147,12 @@ class FinetuneConfig:
         description="Block-causal: above 1, the target of a beginning is what the model predicts about this many "
         "tokens later (TC-lambda). 0 makes the rating of the whole review the target.",
     )
+    text: int = Field(
+        default=1,
+        ge=1,
+        le=2,
+        description="Version of the cleaning of texts, a property of the checkpoint. 2: emoji by their English names.",
+    )
     ordinal_weight: float = Field(
         default=0.0,
         ge=0,
@@ -181,10 +189,41 @@ class FinetuneConfig:
         "that is still being typed.",
     )
     min_prefix_chars: MinPrefixChars = 8
+    opening_share: Share = Field(default=0.0, description="Share of texts that get an opening which says nothing.")
+    drop_share: Share = Field(default=0.0, description="Share of texts without their first words.")
+    stated_share: Share = Field(
+        default=0.0, description="Share of the rated reviews and their beginnings that get a phrase with their rating."
+    )
+    emoji_share: Share = Field(
+        default=0.0, description="Share of the rated reviews and their beginnings that get emoji of their mood."
+    )
+    sentence_share: MadeShare = Field(
+        default=0.0, description="Single sentences in each epoch, as a share of the rated reviews."
+    )
+    sentence_weight: float = Field(
+        default=0.7,
+        ge=0,
+        le=1,
+        description="Weight of the review's label in the target of its sentence. The rest is the mean of all reviews.",
+    )
+    bare_rating_share: MadeShare = Field(
+        default=0.0, description="Bare ratings such as `my vote: 8/10` in each epoch, as a share of the rated reviews."
+    )
+    bare_emoji_share: MadeShare = Field(
+        default=0.0, description="Bare emoji in each epoch, as a share of the rated reviews."
+    )
+    neutral_share: MadeShare = Field(
+        default=0.0,
+        description="Sentences that say nothing of a film's quality in each epoch, as a share of the rated reviews. "
+        "Their target is the mean of all reviews.",
+    )
     weighted_sampler: bool = Field(
         default=False, description="Draw all ratings equally often. Better on rare ratings, less accurate overall."
     )
     learning_rate: float = Field(default=1e-4, gt=0, le=1, description="Peak learning rate of the classification head.")
+    train_embeddings: bool = Field(
+        default=True, description="Train the word embeddings too. Without them, a step on short texts is faster."
+    )
     layer_decay: LayerDecay = 0.9
     weight_decay: WeightDecay = 0.01
     warmup_share: WarmupShare = 0.06
@@ -192,10 +231,13 @@ class FinetuneConfig:
     hidden_dropout: HiddenDropout = 0.1
     attention_dropout: AttentionDropout = 0.0
     validation_share: ValidationShare = 0.08
+    look_reviews: int = Field(
+        default=0, ge=0, le=10**6, description="Above 0: number of held-out reviews of an evaluation during the run."
+    )
     precision: Precision = "auto"
     device: Device = "auto"
     seed: int = Field(
-        default=1, description="Seed of the new weights, the order of the texts, their beginnings, and dropout."
+        default=1, description="Seed of the new weights, the order of the texts, their changes, and dropout."
     )
     save_minutes: SaveMinutes = 5.0
     limit: LimitReviews = 0
@@ -204,6 +246,8 @@ class FinetuneConfig:
     def _fit_together(self) -> "FinetuneConfig":
         if 0 < self.lookahead_tokens <= 1:
             raise ValueError(f"lookahead_tokens must be 0, or above 1 and up to 1000, not {self.lookahead_tokens}")
+        if self.opening_share + self.drop_share + self.stated_share + self.emoji_share > 1:
+            raise ValueError("opening_share, drop_share, stated_share and emoji_share must not add up to more than 1")
         if self.attention == "full" and self.lookahead_tokens:
             raise ValueError("lookahead_tokens needs block-causal attention, which rates all beginnings in one pass")
         return self

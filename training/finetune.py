@@ -21,7 +21,8 @@ from transformers import ElectraForSequenceClassification
 from model_core.attention import random_blocks, rate_at, rate_at_cls
 from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, write_config
 from model_core.tokenizer import TextTokenizer
-from training.batches import Draw, DrawnTexts, EpochPlan, TrainingTexts, collate
+from training.augment import Example
+from training.batches import EpochPlan, TrainingTexts, collate
 from training.beginnings import spread
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
 from training.data import DataError, Review, fingerprint, load_split
@@ -49,15 +50,15 @@ class Finetuning:
         if self.model.config.max_position_embeddings < config.max_tokens:
             positions = self.model.config.max_position_embeddings
             raise ConfigError(f"max_tokens is {config.max_tokens}, but {config.init} has {positions} positions")
+        self.model.electra.embeddings.word_embeddings.requires_grad_(config.train_embeddings)
         self.model.to(self._device)
         self._served = _checkpoint_config(config, data)
         self._tokenizer = TextTokenizer.for_config(self._pieces, self._served)
-        self._texts = DrawnTexts(data, self._tokenizer)
         self.optimizer = torch.optim.AdamW(parameter_groups(self.model, config), lr=config.learning_rate, fused=True)
         self._epoch_steps = len(EpochPlan(data, config, epoch=0))
         self.steps = config.epochs * self._epoch_steps
 
-    def batches(self, first_step: int) -> Iterator[list[Draw]]:
+    def batches(self, first_step: int) -> Iterator[list[Example]]:
         """The batches of all epochs from this step on."""
         epoch, first_batch = divmod(first_step, self._epoch_steps)
         for number in range(epoch, self._config.epochs):
@@ -68,9 +69,10 @@ class Finetuning:
         """Linear warmup, then linear decay to zero, by the share of the run."""
         return schedule(share, self._config.warmup_share)
 
-    def backward(self, batch: Sequence[Draw]) -> Figures:
+    def backward(self, batch: Sequence[Example]) -> Figures:
         """Add the gradient of one batch."""
-        tensors = collate([self._texts[draw] for draw in batch], self._tokenizer.pad_id)
+        encoded = [(self._tokenizer.encode(text).input_ids, target) for text, target in batch]
+        tensors = collate(encoded, self._tokenizer.pad_id)
         ids, lengths, targets = (tensor.to(self._device) for tensor in tensors)
         with self._autocast():
             loss = training_loss(self.model, ids, lengths, targets, self._config)
@@ -130,6 +132,8 @@ def parameter_groups(model: ElectraForSequenceClassification, config: FinetuneCo
     layers = model.config.num_hidden_layers
     groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if ".encoder.layer." in name:
             below_head = layers - int(name.split(".encoder.layer.")[1].split(".")[0])
         else:
@@ -146,7 +150,6 @@ def parameter_groups(model: ElectraForSequenceClassification, config: FinetuneCo
 
 
 def _checkpoint_config(config: FinetuneConfig, data: TrainingTexts) -> CheckpointConfig:
-    prior = data.targets[: data.rated].mean(0, dtype=torch.float64)
     return CheckpointConfig(
         name=config.name,
         version=time.strftime("%Y.%m.%d"),
@@ -157,7 +160,8 @@ def _checkpoint_config(config: FinetuneConfig, data: TrainingTexts) -> Checkpoin
         read_tokens=config.read_tokens if config.attention == "block-causal" else 1,
         # While the tail of a truncated text does not move, its finished blocks stay valid.
         tail_step=min(4 * config.block, config.max_tokens // 2) if config.attention == "block-causal" else 1,
-        prior=tuple(round(share, 6) for share in prior.tolist()),
+        prior=tuple(round(share, 6) for share in data.prior),
+        text=config.text,
     )
 
 
@@ -190,6 +194,8 @@ def main(argv: list[str] | None = None) -> int:
         validation = load_split(options.data, "validation", config.validation_share)
         if config.limit:
             train, validation = spread(train, config.limit), spread(validation, config.limit)
+        if config.look_reviews:
+            validation = spread(validation, config.look_reviews)
         data = TrainingTexts.of(train)
         if config.soft_labels:
             library = Library(options.data)

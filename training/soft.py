@@ -175,7 +175,7 @@ def with_soft(train: Sequence[Review], labels: SoftLabels, library: Library, wei
     more = [*whole, *parts]
     texts = [*data.texts, *(library.text(labels.names[row]) for row in more)]
     soft_targets = torch.from_numpy(labels.probabilities[more]).float()
-    return TrainingTexts(texts, torch.cat([targets, soft_targets]), data.rated, parts=len(parts))
+    return TrainingTexts(texts, torch.cat([targets, soft_targets]), data.labels, parts=len(parts))
 
 
 def _digest(names: Iterable[TextName], library: Library) -> str:

@@ -45,7 +45,7 @@ def validation_figures(
     """Return accuracy and NLL of whole reviews, and their means over beginnings of ``PREFIX_TOKENS`` tokens."""
     stars = np.array([review.stars for review in reviews])
     whole = [review.text for review in reviews]
-    texts = [whole, *([first_tokens(pieces, text, tokens) for text in whole] for tokens in PREFIX_TOKENS)]
+    texts = [whole, *([first_tokens(pieces, text, tokens, config.text) for text in whole] for tokens in PREFIX_TOKENS)]
     full, *prefixes = (rating_metrics(predict_probabilities(model, tokenizer, each, config), stars) for each in texts)
     return {
         **{figure: round(full[figure], 4) for figure in ("accuracy", "binary_accuracy", "mae", "nll")},

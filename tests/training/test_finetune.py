@@ -161,7 +161,7 @@ def test_soft_labels_teach_what_no_rating_says(initial: Path, tmp_path: Path) ->
     """The rated reviews say nothing of the word that the soft labels tell apart."""
     rated = TrainingTexts.of([make_review(number, (1, 10)[number % 2], "the film") for number in range(48)])
     soft = TrainingTexts.of(TRAIN)
-    data = TrainingTexts([*rated.texts, *soft.texts], torch.cat([rated.targets, soft.targets]), rated=48)
+    data = TrainingTexts([*rated.texts, *soft.texts], torch.cat([rated.targets, soft.targets]), rated.labels)
     checkpoint = module.finetune(config(initial, epochs=9, soft_share=2, prefix_share=0), data, [], tmp_path)
     assert checkpoint is not None
     great, awful = load_classifier(checkpoint, "torch", threads=1).classify(["the film was great", "an awful movie"])

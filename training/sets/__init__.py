@@ -1,6 +1,7 @@
 """Short texts of our own, to choose thresholds and to evaluate. No model is trained on them."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,23 +11,29 @@ _FOLDER = Path(__file__).parent
 _KIND = re.compile(r"\[(\w+)\]")
 
 
-def read_lines(name: str) -> list[str]:
+def read_lines(name: str, folder: Path = _FOLDER) -> list[str]:
     """Return the texts of a set without kinds, in order."""
-    lines = (_FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    lines = (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("# ")]
 
 
 def read_kinds(name: str, half: Half | None = None) -> dict[str, list[str]]:
     """Return the texts of a set by kind. With ``half``, one half of each kind; the halves are disjoint."""
+    kinds = kinds_of(read_lines(name))
+    if half is None:
+        return kinds
+    return {kind: texts[0 if half == "choose" else 1 :: 2] for kind, texts in kinds.items()}
+
+
+def kinds_of(lines: Sequence[str]) -> dict[str, list[str]]:
+    """Group lines by the kind whose name, in brackets, stands before them."""
     kinds: dict[str, list[str]] = {}
-    for line in read_lines(name):
+    for line in lines:
         if match := _KIND.fullmatch(line):
             texts = kinds[match[1]] = []
         else:
             texts.append(line)
-    if half is None:
-        return kinds
-    return {kind: texts[0 if half == "choose" else 1 :: 2] for kind, texts in kinds.items()}
+    return kinds
 
 
 def of_length(texts: list[str], words: int) -> list[str]:

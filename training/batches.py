@@ -74,12 +74,14 @@ class EpochPlan:
             for index in rng.choices(whole, k=round(config.prefix_share * len(whole)))
         ]
         targets = [tuple(row) for row in data.targets.tolist()]
+        # Numbers of their own, so that without changes the order of the texts is that of earlier versions.
+        changes = random.Random(f"{config.seed} {epoch} changes")
         examples = []
         for index, chars in draws:
             label = data.labels[index] if index < data.rated else None
-            examples.append(changed(Example(data.texts[index][:chars], targets[index]), label, rng, config))
+            examples.append(changed(Example(data.texts[index][:chars], targets[index]), label, changes, config))
         rated = [Example(text, target) for text, target in zip(data.texts, targets[: data.rated], strict=False)]
-        examples += made(rated, data.prior, rng, config)
+        examples += made(rated, data.prior, changes, config)
         self._batches = batches_alike(examples, lambda example: len(example.text), config.batch_size, rng)[first_batch:]
 
     def __len__(self) -> int:

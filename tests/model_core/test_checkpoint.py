@@ -38,7 +38,7 @@ def refusal(call: Callable[[], object]) -> str:
 
 
 def test_a_written_config_is_read_again(tmp_path: Path) -> None:
-    config = tiny_config(sha256={"model.safetensors": "ab"})
+    config = tiny_config(sha256={"model.safetensors": "ab"}, text=2)
     write_config(tmp_path, config, ARCHITECTURE)
     assert read_config(tmp_path)[0] == config
     assert read_config(tmp_path)[1]["hidden_size"] == 32
@@ -47,7 +47,7 @@ def test_a_written_config_is_read_again(tmp_path: Path) -> None:
 def test_a_folder_from_elsewhere_gets_defaults(tmp_path: Path) -> None:
     config, _ = read_config(write(tmp_path, ARCHITECTURE))
     assert config == CheckpointConfig(tmp_path.name, "0", max_tokens=128, head_share=0.25, prior=(0.125,) * 8)
-    assert (config.temperature_at(50), config.attention) == (1, "full")
+    assert (config.temperature_at(50), config.attention, config.text) == (1, "full", 1)
 
 
 def test_eight_labels_without_names_are_taken_for_the_ratings(tmp_path: Path) -> None:
@@ -98,6 +98,7 @@ def test_a_config_that_is_none_is_refused_by_its_path(tmp_path: Path, content: o
         {"block": 129},
         {"tail_step": 0},
         {"tail_step": 65},
+        {"text": 3},
         {"prior": [0.5, 0.5]},
         {"prior": [1] * 8},
         {"prior": None},

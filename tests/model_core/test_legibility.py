@@ -5,16 +5,17 @@ from tokenizers import Tokenizer
 
 from model_core.checkpoint import TOKENIZER_FILE
 from model_core.legibility import Legibility
-from model_core.text import MAX_CHARS, clean_text
+from model_core.text import MAX_CHARS, TEXT_VERSIONS, clean_text
 from model_core.tokenizer import TextTokenizer
 from tests.tiny import tiny_config
 
 SHIPPED = Path(__file__).parents[2] / "model_core/checkpoints/starcast-electra-6x384" / TOKENIZER_FILE
 
 
-@pytest.fixture(scope="module")
-def tokenizer() -> TextTokenizer:
-    return TextTokenizer.from_config(SHIPPED, tiny_config(max_tokens=512))
+@pytest.fixture(scope="module", params=TEXT_VERSIONS, ids="text {}".format)
+def tokenizer(request: pytest.FixtureRequest) -> TextTokenizer:
+    """The names of emoji that version 2 puts in are English, yet say no more than the emoji do."""
+    return TextTokenizer.from_config(SHIPPED, tiny_config(max_tokens=512, text=request.param))
 
 
 def legible(tokenizer: TextTokenizer, text: str) -> float:

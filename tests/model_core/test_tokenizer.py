@@ -174,3 +174,17 @@ def test_options_without_sense_are_refused(max_tokens: int, head_share: float) -
 def test_a_vocabulary_without_the_special_tokens_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no \[CLS\]"):
         TextTokenizer(Tokenizer(models.WordPiece({"a": 0, "[UNK]": 1}, unk_token="[UNK]")), 16, 0.5)
+
+
+def test_a_checkpoint_says_whether_emoji_are_read_by_name() -> None:
+    first, second = (TextTokenizer.for_config(tiny_tokenizer(), tiny_config(text=text)) for text in (1, 2))
+    assert first.encode("good 🎥").input_ids == (CLS, GOOD, UNKNOWN, SEP)
+    assert second.encode("good 🎥").input_ids == second.encode("good movie camera").input_ids
+    assert first.encode("a good film<br />") == second.encode("a good film<br />")
+
+
+def test_a_text_that_names_make_too_long_is_truncated() -> None:
+    tokenizer = TextTokenizer.for_config(tiny_tokenizer(), tiny_config(text=2))
+    encoding = tokenizer.encode("🎥" * MAX_CHARS)
+    assert encoding.truncated
+    assert len(encoding.input_ids) <= tokenizer.max_tokens

@@ -18,6 +18,7 @@ from training.batches import TrainingTexts
 from training.config import ConfigError, FinetuneConfig
 from training.data import Review, fingerprint, load_split
 from training.finetune import main, schedule
+from training.initial import load_initial
 from training.loop import TrainingRun
 
 TRAIN = separable_reviews(96, seed=1)
@@ -167,6 +168,23 @@ def test_soft_labels_teach_what_no_rating_says(initial: Path, tmp_path: Path) ->
     great, awful = load_classifier(checkpoint, "torch", threads=1).classify(["the film was great", "an awful movie"])
     assert great.expected_stars > 8
     assert awful.expected_stars < 3
+
+
+def test_a_run_with_changed_and_made_up_texts_stops_and_resumes_to_the_same_weights(
+    initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = {"opening_share": 0.2, "drop_share": 0.2, "stated_share": 0.2, "emoji_share": 0.2, "sentence_share": 0.5}
+    made = {"bare_rating_share": 0.5, "bare_emoji_share": 0.5, "neutral_share": 0.5}
+    options = config(initial, epochs=2, text=2, average=0.9, train_embeddings=False, save_minutes=0, **shares, **made)
+    whole = finetune(options, TRAIN[:24], [], tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        kill_after(5, patch)
+        with pytest.raises(KilledError):
+            finetune(options, TRAIN[:24], [], tmp_path / "stopped")
+    assert_same_weights(whole, finetune(options, TRAIN[:24], [], tmp_path / "stopped"))
+    assert read_config(whole)[0].text == 2
+    embeddings = "electra.embeddings.word_embeddings.weight"
+    assert torch.equal(weights_of(whole)[embeddings], load_initial(str(initial), 0, 0)[0].state_dict()[embeddings])
 
 
 def test_more_tokens_than_the_model_has_positions_are_refused(initial: Path, tmp_path: Path) -> None:

@@ -156,7 +156,9 @@ class TrainingRun:
                 bar.update()
                 if progress.step == 1 or progress.step % LOG_STEPS == 0 or self.share >= 1:
                     means = progress.pop_means()
-                    bar.set_postfix(means, refresh=False)
+                    # A time budget may end the run before its last step.
+                    left = progress.seconds * (1 - self.share) / self.share
+                    bar.set_postfix({**means, "ends_in": tqdm.format_interval(left)}, refresh=False)
                     _write(log, {"step": progress.step, **means, "seconds": round(progress.seconds, 1)})
                 if (seen := self._look()) is not None:
                     _write(log, {"step": progress.step, **seen})

@@ -1,4 +1,8 @@
-"""Short texts of our own, to choose thresholds and to evaluate. No model is trained on them."""
+"""Short texts of our own, to choose thresholds and to evaluate.
+
+No model is trained on them: ``training.phrases`` has others. Some emoji and ratings of ``readable`` occur in both; they
+evaluate only legibility, which does not depend on the trained weights.
+"""
 
 import re
 from collections.abc import Sequence

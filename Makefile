@@ -45,7 +45,7 @@ check: .venv/check secret ## Check style and types and run the unit tests: a min
 test: lint types ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
 	$(PYTEST) -m "$(TESTS)" $(ARGS)
 
-test-long: env ## Run the long tests: faults of a whole site, and the benchmarks
+test-long: env .venv/ray/installed ## Run the long tests: faults of a whole site, and the benchmarks
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: lint-python lint-js ## Check style and formatting of Python, and of JavaScript where npm is installed
@@ -176,6 +176,13 @@ var/secret_key:
 	@echo "Installing Gradio into .venv/gradio ..."
 	@$(PYTHON) -m venv .venv/gradio
 	@.venv/gradio/bin/python -m pip --quiet --disable-pip-version-check install -r $<
+	@touch $@
+
+# Its own environment, as on the machines of a cluster.
+.venv/ray/installed: deploy/ray/requirements.txt $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing Ray into .venv/ray ..."
+	@$(PYTHON) -m venv .venv/ray
+	@$(PIP) --python .venv/ray/bin/python install -c $(CONSTRAINTS) -r $<
 	@touch $@
 
 # Only what the Dockerfile installs, without pip.

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from model_core.labels import STARS
 from model_core.loading import load_classifier
-from tests.clients.score_files import read, score, write_parquet
+from tests.clients.score_files import read, score, write
 from tests.system.test_golden import ARCHIVE, SAME, dataset_reviews
 from tools.servers import RunningServer
 from training.evaluate import predict
@@ -24,8 +24,8 @@ def test_real_reviews_get_the_numbers_that_the_evaluation_gives_them(
 ) -> None:
     reviews = list(dataset_reviews()[:REVIEWS])
     source, output = tmp_path / "reviews.parquet", tmp_path / "ratings.parquet"
-    write_parquet(source, reviews)
-    assert score(real_server, source, output) == 0
+    write(source, reviews)
+    assert score(real_server.http, source, "--output", str(output)) == 0
     rows = read(output)
     assert [row["text"] for row in rows] == reviews
     scored = np.array([[row[f"p_{stars}"] for stars in STARS] for row in rows])

@@ -20,7 +20,7 @@ class Limits:
         default=131_072,
         ge=1,
         description="Bytes of a WebSocket message that the server reads at all; a longer one ends the connection "
-        "without a close code. At least `max_message_bytes`, so that clients get an error first.",
+        "(1009). At least `max_message_bytes`, so that clients get an error first.",
     )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1, description="Bytes of an HTTP body. A longer one gets `too_large`."

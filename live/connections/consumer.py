@@ -28,6 +28,9 @@ from model_core.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
+MESSAGE_TAKEN = "starcast.message_taken"
+"""Extension of the scope: a function to call for each message taken, so that the server reads on."""
+
 _NO_LAYER = "none"
 
 
@@ -59,6 +62,8 @@ class SocketConsumer(AsyncWebsocketConsumer):
         """
         match message["type"]:
             case "websocket.receive":
+                if (message_taken := self.scope.get("extensions", {}).get(MESSAGE_TAKEN)) is not None:
+                    message_taken()
                 await self.websocket_receive(message)
             case "websocket.connect":
                 await self.connect()

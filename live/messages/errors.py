@@ -53,7 +53,7 @@ CLOSE_MEANINGS: Final[dict[int, str]] = {
     CLOSE_ASKED_FOR: "The client sent `close`.",
     CLOSE_GOING_AWAY: "The server is stopping; `session.closing` came before.",
     CLOSE_INTERNAL: "The server has no model, cannot check keys, or has a fault.",
-    CLOSE_TOO_FAST: "Too many messages above the rate, or too many new connections.",
+    CLOSE_TOO_FAST: "Too many messages above the rate, too many control frames, or too many new connections.",
     CLOSE_IDLE: "The client sent nothing for `idle_timeout_s`.",
     CLOSE_SERVER_FULL: "The server, this address or the room has too many connections.",
     CLOSE_SLOW_READER: "The client left too much unread for `slow_reader_s`.",

@@ -1,4 +1,4 @@
-"""Daphne with graceful shutdown, close code 1001, and disconnection of slow readers."""
+"""Daphne with graceful shutdown and our own WebSocket protocol."""
 
 import asyncio
 import logging
@@ -9,14 +9,11 @@ from typing import Any, Final
 
 from daphne.http_protocol import WebRequest
 from daphne.server import Server, twisted_loop
-from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor
 
+from live.connections.consumer import MESSAGE_TAKEN
 from live.connections.open_sockets import live_sockets
-from live.messages.errors import CLOSE_GOING_AWAY, CLOSE_SLOW_READER
-from live.messages.protocol import ProtocolError, error_body
-from live.messages.server import ErrorMessage
-from live.monitoring.metrics import WEBSOCKET_ERRORS, note_close
+from live.server.socket_protocol import SocketProtocol
 from live.server.stopping import refuse
 from live.server.watchdog import Watchdog, exit_at_once
 from live.serving.model_switch import ModelWatch
@@ -28,71 +25,6 @@ logger = logging.getLogger(__name__)
 _ANSWERS_WITHIN_S: Final = 5.0
 _APPLICATIONS_END_WITHIN_S: Final = 2.0
 _EXIT_WITHIN_S: Final = 9.0
-_READ_BYTES: Final = 4_096
-"""Bytes read from one connection per turn. Twisted's 64 KiB would process a thousand flood messages in a row."""
-
-
-class SocketProtocol(WebSocketProtocol):
-    """One WebSocket connection. Twisted calls it when its send buffer fills up and empties."""
-
-    slow_reader_s = 10.0
-    writable: asyncio.Event
-    """Set while the client keeps up with what is sent."""
-    _deadline: Any = None
-    _opened = False
-
-    def onOpen(self) -> None:  # noqa: N802
-        """Handle the end of the handshake."""
-        self._opened = True
-        super().onOpen()
-
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
-        """Handle the end of the connection, for any reason."""
-        super().onClose(wasClean, code, reason)
-        if self._opened:
-            note_close(self.closedByMe or self.failedByMe, self.localCloseCode if self.closedByMe else code)
-
-    def connectionMade(self) -> None:  # noqa: N802
-        """Register as producer, instead of the HTTP side that handed over the connection."""
-        self.writable = asyncio.Event()
-        self.writable.set()
-        super().connectionMade()
-        self.transport.unregisterProducer()
-        self.transport.registerProducer(self, True)
-        self.transport.bufferSize = _READ_BYTES
-
-    def pauseProducing(self) -> None:  # noqa: N802
-        """Stop reading, and start the timeout of a slow reader."""
-        self.writable.clear()
-        self.transport.pauseProducing()
-        if self._deadline is None:
-            self._deadline = reactor.callLater(self.slow_reader_s, self._drop_slow_reader)
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        """Continue: the client has read everything."""
-        self.stopProducing()
-        self.writable.set()
-        self.transport.resumeProducing()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        """Stop waiting for the client. Also called when the connection is lost."""
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = None
-
-    def serverClose(self, code: int | None = None) -> None:  # noqa: N802
-        """Close. autobahn lets applications use only 1000 and 3000 to 4999, but a server may send 1001."""
-        if code == CLOSE_GOING_AWAY:
-            self.sendCloseFrame(code=code)
-        else:
-            super().serverClose(code)
-
-    def _drop_slow_reader(self) -> None:
-        # Queued behind the unread data: a client that resumes reading sees them, others just lose the connection.
-        WEBSOCKET_ERRORS["slow_reader"].inc()
-        error = ProtocolError("slow_reader", f"nothing was read for {self.slow_reader_s:g} seconds")
-        self.serverSend(ErrorMessage(error=error_body(error)).encode())
-        self.serverClose(CLOSE_SLOW_READER)
 
 
 class StarcastServer(Server):
@@ -136,7 +68,9 @@ class StarcastServer(Server):
         # Daphne trusts this header, so a client could disguise the path.
         scope["root_path"] = ""
         if isinstance(protocol, SocketProtocol):
-            scope["extensions"] = {WRITABLE: protocol.writable}
+            scope["extensions"] = {WRITABLE: protocol.writable, MESSAGE_TAKEN: protocol.message_taken}
+            # Daphne decodes them (%2E becomes a dot), but autobahn only accepts what the client wrote.
+            scope["subprotocols"] = list(protocol.websocket_protocols)
         elif self._stopping is not None:
             refuse(protocol)
             return None

@@ -46,7 +46,10 @@ class Limits:
         "`messages_per_s` and `burst`. With Redis this holds for all processes together.",
     )
     max_connections: int = Field(
-        default=2_000, ge=1, description="Open WebSockets of one process. One more gets `server_full`."
+        default=2_000,
+        ge=1,
+        description="Open WebSockets of one process. One more gets `server_full`. "
+        "If the process may not open that many files, there are fewer, and the log says so at start.",
     )
     max_connections_per_address: int = Field(
         default=200,

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from live.limits import get_limits
 from live.server.daphne import StarcastServer
+from live.server.descriptors import possible_connections
 from live.serving.model_choice import load_at_start
 from live.serving.model_switch import ModelWatch
 from live.serving.process_engine import start_with
@@ -50,6 +51,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         start_with(serving)
         info = serving.classifier.info
+        promised = get_limits().max_connections
+        if (possible := possible_connections(promised)) < promised:
+            settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_connections": possible}
         limits = get_limits()
 
         def announce() -> None:

@@ -1,0 +1,39 @@
+"""The limit of open files is raised to what the settings promise, or the promise is lowered."""
+
+import resource
+
+import pytest
+
+from live.server.descriptors import possible_connections
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """The soft and the hard limit of open files, of which the real ones stay as they are."""
+    values = {"soft": 1_024, "hard": 4_096}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (values["soft"], values["hard"]))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, new: values.update(zip(("soft", "hard"), new, strict=True)))
+    return values
+
+
+def test_the_soft_limit_is_raised_to_what_is_promised(limits: dict[str, int]) -> None:
+    assert possible_connections(2_000) == 2_000
+    assert 2_000 < limits["soft"] < limits["hard"] == 4_096
+
+
+@pytest.mark.parametrize("soft", [4_096, resource.RLIM_INFINITY])
+def test_a_soft_limit_that_is_enough_stays(limits: dict[str, int], soft: int) -> None:
+    limits["soft"] = soft
+    assert possible_connections(2_000) == 2_000
+    assert limits["soft"] == soft
+
+
+@pytest.mark.parametrize("hard", [1, 100, 1_024, 2_100])
+def test_fewer_connections_are_promised_where_the_hard_limit_is_low(
+    limits: dict[str, int], caplog: pytest.LogCaptureFixture, hard: int
+) -> None:
+    limits.update(soft=min(hard, 512), hard=hard)
+    possible = possible_connections(2_000)
+    assert 1 <= possible <= max(1, hard - min(hard // 2, 256))
+    assert limits == {"soft": hard, "hard": hard}
+    assert f"only {possible} WebSockets are possible, not 2000" in caplog.text

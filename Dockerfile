@@ -16,7 +16,7 @@ FROM python:3.12-slim
 # The final stage needs no installer. A new volume starts with these folders.
 RUN pip uninstall --yes --quiet pip \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin starcast \
-    && install --directory --owner=starcast --group=starcast /data /data/checkpoints
+    && install --directory --mode=700 --owner=starcast --group=starcast /data /data/checkpoints
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY manage.py LICENSE NOTICE ./

@@ -135,7 +135,7 @@ $(STATIC): $(shell find static -type f) project/static_files.py project/static_s
 secret: var/secret_key
 
 var/secret_key:
-	@mkdir -p var && umask 077 && $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))" > $@
+	@umask 077 && mkdir -p var && $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))" > $@
 
 # One file per set of packages, rebuilt when its list changes.
 .venv/bin/python:

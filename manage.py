@@ -7,7 +7,12 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+# Other users read what these write: the image is built by root, and runs as another user.
+FOR_ALL_USERS = ("collectstatic", "makemessages", "compilemessages")
+
 if __name__ == "__main__":
+    if sys.argv[1:2] not in ([name] for name in FOR_ALL_USERS):
+        os.umask(0o077)  # The database, exports and dumps hold texts, sessions and digests of keys.
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     try:
         execute_from_command_line(sys.argv)

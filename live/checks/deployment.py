@@ -1,6 +1,5 @@
 """``manage.py check --deploy``: warnings about settings that work but are unsafe on the open internet."""
 
-import stat
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
         *_check_threads(),
         *_check_memory(),
         *_check_deadline(),
-        *_check_secret_file(),
     ]
 
 
@@ -74,14 +72,3 @@ def _check_deadline() -> list[CheckMessage]:
         return []
     hint = f"Set STARCAST_DEADLINE_MS below {TIMEOUT_S * 1000:.0f}, or health checks may fail on a busy server."
     return [Warning("The deadline of texts is longer than the health check's timeout.", hint=hint, id="starcast.W009")]
-
-
-def _check_secret_file() -> list[CheckMessage]:
-    file = settings.DATA_DIR / "secret_key"
-    try:
-        if not file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            return []
-    except OSError:  # The key comes from the environment.
-        return []
-    hint = f"Run: chmod 600 {file}"
-    return [Warning("Other users of this machine can read the secret key.", hint=hint, id="starcast.W005")]

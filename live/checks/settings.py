@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import stat
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,7 @@ _VARIABLES: Final = {
     for kind in (Limits, EngineOptions)
     for field in dataclasses.fields(kind)
 }
+_PRIVATE_FILES: Final = ("secret_key", "starcast.sqlite3", "starcast.sqlite3-wal", "starcast.sqlite3-shm")
 _TOKEN_LENGTH: Final = 20
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
@@ -38,6 +40,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         *_check_hosts(),
         *_check_origins(),
         *_check_data_dir(),
+        *_check_private_files(),
         *_check_redis(),
         *_check_metrics(),
         *_check_static_files(),
@@ -97,6 +100,28 @@ def _check_data_dir() -> list[CheckMessage]:
         return []
     hint = "Create the folder, or set STARCAST_DATA_DIR to a folder that this user can write to."
     return [Error(f"The data folder {folder} does not exist or is not writable.", hint=hint, id="starcast.E005")]
+
+
+def _check_private_files() -> list[CheckMessage]:
+    if not _is_for_others(settings.DATA_DIR, stat.S_IXGRP | stat.S_IXOTH):
+        return []
+    files = (settings.DATA_DIR / name for name in _PRIVATE_FILES)
+    return [
+        Warning(
+            f"Other users of this machine can read {file}, which holds secrets or texts.",
+            hint=f"Run: chmod 600 {file}",
+            id="starcast.W005",
+        )
+        for file in files
+        if _is_for_others(file, stat.S_IRWXG | stat.S_IRWXO)
+    ]
+
+
+def _is_for_others(path: Path, rights: int) -> bool:
+    try:
+        return bool(path.stat().st_mode & rights)
+    except OSError:  # PostgreSQL and the environment may hold what these files would.
+        return False
 
 
 def _check_redis() -> list[CheckMessage]:

@@ -111,7 +111,7 @@ def test_a_server_has_longer_to_stop_than_it_takes() -> None:
 
 
 def test_the_image_holds_the_folder_that_checkpoints_are_copied_to() -> None:
-    assert re.search(r"install --directory --owner=starcast .*/data/checkpoints$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r"install --directory --mode=700 --owner=starcast .*/data/checkpoints$", DOCKERFILE, re.MULTILINE)
 
 
 def test_the_image_holds_no_torch_and_nothing_but_the_server() -> None:

@@ -55,12 +55,3 @@ def test_threads_are_held_against_the_cores_that_a_container_is_given(
     assert found(deploy=True) == {}
     settings.STARCAST_MODEL_THREADS = 2
     assert "STARCAST_MODEL_THREADS to 1:" in str(found(deploy=True)["starcast.W004"])
-
-
-def test_a_secret_key_that_others_can_read_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "secret_key"
-    file.write_text("x" * 60)
-    file.chmod(0o600)
-    assert found(deploy=True) == {}
-    file.chmod(0o644)
-    assert list(found(deploy=True)) == ["starcast.W005"]

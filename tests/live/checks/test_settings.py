@@ -62,3 +62,18 @@ def test_the_fake_backend_needs_no_checkpoint(settings: Settings, tmp_path: Path
     settings.STARCAST_CHECKPOINT = Path("no/such/folder")
     settings.STARCAST_ORIGINS = ["https://example.com", "http://localhost:3000"]
     assert found() == []
+
+
+@pytest.mark.parametrize("name", ["secret_key", "starcast.sqlite3", "starcast.sqlite3-wal"])
+def test_a_file_of_secrets_or_texts_that_others_can_read_is_named(
+    settings: Settings, tmp_path: Path, name: str
+) -> None:
+    settings.DATA_DIR = tmp_path
+    tmp_path.chmod(0o755)
+    before, file = found(), tmp_path / name
+    file.touch(mode=0o600)
+    assert found() == before
+    file.chmod(0o640)
+    assert sorted(found(), key=str) == sorted([*before, "starcast.W005"], key=str)
+    tmp_path.chmod(0o700)
+    assert found() == before

@@ -101,6 +101,21 @@ class Limits:
     room_grace_s: int = Field(
         default=20, ge=0, description="Seconds for which a room waits for a typist whose connection is lost."
     )
+    max_feedback: int = Field(
+        default=100_000, ge=0, description="Texts with feedback that are kept. One more gets `storage_unavailable`."
+    )
+    max_feedback_mb: int = Field(
+        default=500, ge=0, description="Megabytes of these texts. One more gets `storage_unavailable`."
+    )
+    max_feedback_per_day: int = Field(
+        default=50,
+        ge=1,
+        description="Feedback of one address in a day. More gets `rate_limited`. Counted by each process from its "
+        "start, or with Redis by all together.",
+    )
+    feedback_days: int = Field(
+        default=365, ge=0, description="Days after which feedback is deleted; 0 for never. Looked at every hour."
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Limits":

@@ -43,7 +43,8 @@ class Feedback(models.Model):
     probabilities = models.JSONField(editable=False, help_text="One for each rating, 1 to 4 and 7 to 10 stars.")
     model_version = models.CharField(max_length=64, editable=False)
     language = models.CharField(max_length=16, blank=True, editable=False, help_text="Language of the page.")
-    created = models.DateTimeField(default=timezone.now, editable=False)
+    size = models.PositiveIntegerField(db_default=0, db_index=True, editable=False, help_text="Bytes of the text.")
+    created = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
 
     class Meta:
         """Newest first."""

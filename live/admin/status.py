@@ -14,6 +14,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from live.http.feedback_room import kept
+from live.limits import get_limits
 from live.monitoring.metrics import REGISTRY, sample
 from live.serving.model_choice import newest_choice
 from live.serving.process_engine import get_serving
@@ -29,7 +31,7 @@ def status(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": "Status",
-        "sections": {"Model": _model(), "Work": _work(), "Process": _process()},
+        "sections": {"Model": _model(), "Work": _work(), "Feedback": _feedback(), "Process": _process()},
     }
     return render(request, "live/admin_status.html", context)
 
@@ -70,6 +72,19 @@ def _work() -> Rows:
         "Texts skipped": int(sample("starcast_skipped_texts_total")),
         "Mean time from key to answer": _mean_ms("starcast_keystroke_to_answer_seconds"),
         "Errors sent": ", ".join(_errors()) or "none",
+    }
+
+
+def _feedback() -> Rows:
+    limits = get_limits()
+    try:
+        rows, size = kept()
+    except DatabaseError:
+        return {"Texts kept": "unknown: the database is unavailable"}
+    return {
+        "Texts kept": f"{rows:,} of at most {limits.max_feedback:,}",
+        "Size of the texts": f"{size / 10**6:.1f} of at most {limits.max_feedback_mb:,} MB",
+        "Kept for": f"{limits.feedback_days} days" if limits.feedback_days else "ever",
     }
 
 

@@ -52,6 +52,7 @@ class _Call:
 
     def __init__(self, address: str) -> None:
         self.key: KnownKey | None = None
+        self.address = address
         self._bill = admissions.bill(address, get_limits())
 
     def spend(self, texts: int) -> None:
@@ -141,7 +142,7 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
     check_length(body.text, get_limits())
     call.spend(FEEDBACK_COST)
     engine = get_engine()
-    return json_response(await store(body, await rate(engine, body.text), engine.info.version))
+    return json_response(await store(body, await rate(engine, body.text), engine.info.version, call.address))
 
 
 @api.get(

@@ -1,16 +1,31 @@
 """Feedback requests and how they are stored."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from live.http.feedback_room import feedback_room
+from live.limits import get_limits
 from live.messages.protocol import ProtocolError, Rating, Text
 from live.models import Feedback
 
 FEEDBACK_COST: Final = 60
 """Cost in texts of the address's rate: feedback stays on disk."""
+
+
+def _of_type(kind: type) -> BeforeValidator:
+    """Python, and so Pydantic's literals, take ``True`` for 1 and 1 for ``True``."""
+
+    def check(value: Any) -> Any:
+        if type(value) is not kind:
+            raise PydanticCustomError("type", "must be {what}", {"what": "an integer" if kind is int else "a boolean"})
+        return value
+
+    return BeforeValidator(check)
+
 
 _WORDS: Final = r"\S"
 """Repeated as a pattern because Pydantic leaves the validator of the type out of the schema."""
@@ -24,8 +39,12 @@ class FeedbackRequest(BaseModel):
     )
 
     text: Annotated[Text, Field(pattern=_WORDS, description="The whole text", json_schema_extra={"pattern": _WORDS})]
-    stars: Literal[1, 2, 3, 4, 7, 8, 9, 10] = Field(description="What the person would give it")
-    consent: Literal[True] = Field(description="That the person has agreed to the text being kept")
+    stars: Annotated[Literal[1, 2, 3, 4, 7, 8, 9, 10], _of_type(int)] = Field(
+        description="What the person would give it"
+    )
+    consent: Annotated[Literal[True], _of_type(bool)] = Field(
+        description="That the person has agreed to the text being kept"
+    )
     language: Annotated[str, Field(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{1,8})?)?$")] = Field(
         default="", description="Language of the page that asked, such as `en`"
     )
@@ -39,11 +58,16 @@ class FeedbackReply(BaseModel):
     model_stars: int = Field(description="The rating that the model holds likeliest")
 
 
-async def store(request: FeedbackRequest, rating: Rating, model_version: str) -> FeedbackReply:
-    """Store feedback. Raises ProtocolError if the database is locked, full or down."""
+async def store(request: FeedbackRequest, rating: Rating, model_version: str, address: str) -> FeedbackReply:
+    """Store feedback of an address, which is not stored.
+
+    Raises ProtocolError if there is no room for it, or the database is locked, full or down.
+    """
+    # PostgreSQL rejects NUL in texts.
+    text = request.text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     feedback = Feedback(
-        # PostgreSQL rejects NUL in texts.
-        text=request.text.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        text=text,
+        size=len(text.encode()),
         stars=request.stars,
         model_stars=rating.stars,
         expected_stars=rating.expected_stars,
@@ -52,6 +76,7 @@ async def store(request: FeedbackRequest, rating: Rating, model_version: str) ->
         language=request.language,
     )
     try:
+        await feedback_room.take(address, feedback.size, get_limits())
         await database_sync_to_async(feedback.save)()
     except DatabaseError as error:
         # No traceback: some databases quote the row.

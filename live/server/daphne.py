@@ -13,6 +13,7 @@ from twisted.internet import reactor
 
 from live.connections.consumer import MESSAGE_TAKEN
 from live.connections.open_sockets import live_sockets
+from live.http.feedback_room import keep_expiring
 from live.server.socket_protocol import SocketProtocol
 from live.server.stopping import refuse
 from live.server.watchdog import Watchdog, exit_at_once
@@ -44,7 +45,7 @@ class StarcastServer(Server):
         self._on_serving = on_serving
         self._watchdog = Watchdog(twisted_loop, watchdog_s, exit_at_once) if watchdog_s else None
         self._model_watch = model_watch
-        self._watching: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
         self._ports: list[Any] = []
         self._stopping: asyncio.Task[None] | None = None
 
@@ -83,7 +84,8 @@ class StarcastServer(Server):
         if self._watchdog is not None:
             self._watchdog.start()
         if self._model_watch is not None:
-            self._watching = spawn(self._model_watch.run(), loop=twisted_loop)
+            self._background.append(spawn(self._model_watch.run(), loop=twisted_loop))
+        self._background.append(spawn(keep_expiring(), loop=twisted_loop))
         # Daphne's own ready_callable runs too early: a reader of this line may send a signal, which needs its handlers.
         self._on_serving()
 
@@ -99,7 +101,8 @@ class StarcastServer(Server):
 
     async def _drain_and_stop(self) -> None:
         try:
-            await stop(self._watching)
+            for task in self._background:
+                await stop(task)
             await asyncio.gather(*(port.stopListening().asFuture(twisted_loop) for port in self._ports))
             requests = self._under_way(WebRequest)
             await asyncio.gather(

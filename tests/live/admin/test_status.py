@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from live.admin import status
-from live.models import ModelChoice
+from live.models import Feedback, ModelChoice
 from model_core.fake import FakeClassifier
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +70,13 @@ def test_it_is_there_when_the_model_or_the_database_of_choices_is_not(
 
     monkeypatch.setattr(status, "newest_choice", away)
     assert rows(staff)["Chosen"] == "unknown: the database is unavailable"
+
+
+def test_it_shows_how_much_feedback_is_kept(staff: Client, fake: FakeClassifier) -> None:
+    Feedback.objects.create(
+        text="fine", size=2_500_000, stars=8, model_stars=8, expected_stars=8, probabilities=[], model_version="1"
+    )
+    shown = rows(staff)
+    assert shown["Texts kept"] == "1 of at most 100,000"
+    assert shown["Size of the texts"] == "2.5 of at most 500 MB"
+    assert shown["Kept for"] == "365 days"

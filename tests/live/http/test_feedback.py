@@ -2,23 +2,34 @@
 
 import json
 import sqlite3
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from django.db import OperationalError
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 from websockets.sync.client import connect
 
+import live.http.feedback
 from live.access.admissions import admissions
+from live.http.feedback_room import FeedbackRoom, expire
 from live.models import Feedback
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.labels import STARS
 from tools.servers import RunningServer
 
+STORED = {"text": "old", "stars": 8, "model_stars": 8, "expected_stars": 8.0, "probabilities": [], "model_version": "1"}
 PATH = "/api/v1/feedback"
 GIVEN = {"text": "A <script>fine</script> film 🎬", "stars": 8, "consent": True, "language": "en"}
+
+
+@pytest.fixture(autouse=True)
+def new_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has its own database."""
+    monkeypatch.setattr(live.http.feedback, "feedback_room", FeedbackRoom())
 
 
 async def post(body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
@@ -53,6 +64,9 @@ async def test_every_rating_of_the_page_may_be_given(fake: FakeClassifier) -> No
         ({"consent": None}, "bad_request", "consent"),
         ({"stars": 5}, "bad_request", "stars"),
         ({"stars": "8"}, "bad_request", "stars"),
+        ({"stars": True}, "bad_request", "stars"),
+        ({"stars": 8.0}, "bad_request", "stars"),
+        ({"consent": 1}, "bad_request", "consent"),
         ({"text": " \n"}, "bad_request", "text"),
         ({"text": 7}, "bad_request", "text"),
         ({"text": "a" * 20_001}, "text_too_long", "text"),
@@ -88,6 +102,53 @@ async def test_it_spends_the_rate_of_its_address(fake: FakeClassifier, settings:
     admissions._buckets.clear()
     assert [(await post(GIVEN))[0] for _ in range(3)] == [200, 429, 429]
     admissions._buckets.clear()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_address_has_a_daily_share_and_others_have_theirs(fake: FakeClassifier, settings: Settings) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_feedback_per_day": 2}
+
+    def give(address: str) -> Any:
+        return Client(REMOTE_ADDR=address).post(PATH, json.dumps(GIVEN), content_type="application/json")
+
+    assert [give("203.0.113.7").status_code for _ in range(2)] == [200, 200]
+    refused = give("203.0.113.7")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+    assert 0 < refused.json()["error"]["retry_after_ms"] <= 86_400_000 / 2
+    assert give("203.0.113.8").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("limits", [{"max_feedback": 2}, {"max_feedback_mb": 0}, {"max_feedback": 0}])
+async def test_feedback_without_end_is_refused_and_texts_are_rated(
+    fake: FakeClassifier, settings: Settings, limits: dict[str, int]
+) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, **limits}
+    possible = 2 if limits == {"max_feedback": 2} else 0
+    answers = [await post(GIVEN) for _ in range(3)]
+    assert [status for status, _ in answers] == [200] * possible + [503] * (3 - possible)
+    assert answers[-1][1]["error"]["code"] == "storage_unavailable"
+    assert await Feedback.objects.acount() == possible
+    rated = await AsyncClient().post("/api/v1/predict", data='{"text":"A fine film"}', content_type="application/json")
+    assert rated.status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_other_processes_stored_counts_too(fake: FakeClassifier, settings: Settings) -> None:
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_feedback_mb": 1}
+    await Feedback.objects.acreate(**STORED, size=999_990)
+    assert (await post(GIVEN))[0] == 503
+    assert (await post({**GIVEN, "text": "short"}))[0] == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_feedback_is_deleted_after_its_days() -> None:
+    for days in (0, 29, 31):
+        Feedback.objects.create(**STORED, created=timezone.now() - timedelta(days=days))
+    expire(0)
+    assert Feedback.objects.count() == 3
+    expire(30)
+    assert Feedback.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -21,17 +21,18 @@ import os
 import sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
 from django.core.management import execute_from_command_line
-import daphne.server
-from daphne.ws_protocol import WebSocketProtocol
-check_timeouts = WebSocketProtocol.check_timeouts
+from daphne.server import Server
+timeout_checker = Server.timeout_checker
 
-def check_a_week_later(protocol):
-    if protocol.state == protocol.STATE_OPEN:
+def check_a_week_later(server):
+    open_ones = [protocol for protocol in server.connections if getattr(protocol, "state", None) == 3]
+    for protocol in open_ones:
         protocol.socket_opened -= 7 * 86_400
-        check_timeouts(protocol)
+    timeout_checker(server)
+    for protocol in open_ones:
         protocol.serverSend("checked")
 
-WebSocketProtocol.check_timeouts = check_a_week_later
+Server.timeout_checker = check_a_week_later
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 

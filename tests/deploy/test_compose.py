@@ -33,6 +33,7 @@ def test_every_container_is_read_only_without_rights_and_bounded(name: str) -> N
     assert service["mem_limit"]
     assert service["cpus"]
     assert service["pids_limit"]
+    assert all("size=" in folder for folder in service.get("tmpfs", ()))
     assert "healthcheck" in service
     runs_as = service.get("user") or re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)[-1]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", runs_as)

@@ -110,6 +110,9 @@ def running_site(replicas: int = 2, **overrides: str) -> Iterator[Site]:
                 "NGINX_LOCAL_RESOLVERS": "127.0.0.1",
                 "NGINX_HTTP_PORT": f"127.0.0.1:{http_port}",
                 "NGINX_HTTPS_PORT": f"127.0.0.1:{https_port}",
+                "NGINX_HTTP_IPV6": "",
+                "NGINX_HTTPS_IPV6": "",
+                "NGINX_SERVER_NAME": "localhost",
                 **{
                     name: " ".join(value.replace("web:8000 resolve", f"127.0.0.1:{port}") for port in ports)
                     for name, value in proxied.items()

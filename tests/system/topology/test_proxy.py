@@ -11,7 +11,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,10 +19,10 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.conftest import missing
+from tests.system.topology.proxies import Proxy, proxy_before
 from tests.timing import PATIENCE_S
-from tools.servers import free_port
 from tools.topology import compose
-from tools.topology.services import TEMPLATE, NotInstalledError, certificate, nginx, program, running, wait_until
+from tools.topology.services import TEMPLATE, NotInstalledError, certificate, program, wait_until
 
 BROKEN = "/api/v1/model"
 
@@ -52,18 +51,6 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
-@dataclass
-class Proxy:
-    folder: Path
-    tls: ssl.SSLContext
-    http: str
-    https: str
-    port: int
-
-    def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.https, verify=self.tls, trust_env=False, timeout=PATIENCE_S)
-
-
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     with contextlib.ExitStack() as stack:
@@ -76,27 +63,7 @@ def proxy() -> Iterator[Proxy]:
         # Not in pytest's folders, which only root can read: the proxy's workers are another user.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="starcast-proxy-")))
         folder.chmod(0o755)
-        (folder / "acme").mkdir()
-        try:
-            cert, key = certificate(folder)
-            http_port, https_port = free_port(), free_port()
-            variables = {
-                "NGINX_RUN_DIR": str(folder),
-                "NGINX_LOCAL_RESOLVERS": "127.0.0.1",
-                "NGINX_HTTP_PORT": f"127.0.0.1:{http_port}",
-                "NGINX_HTTPS_PORT": f"127.0.0.1:{https_port}",
-                "NGINX_UPSTREAM_OF_PAGES": f"server 127.0.0.1:{backend.server_port};",
-                "NGINX_UPSTREAM_OF_SOCKETS": f"server 127.0.0.1:{backend.server_port};",
-                "NGINX_CONNECTIONS_PER_ADDRESS": "20",
-                "NGINX_ACME_DIR": str(folder / "acme"),
-                "NGINX_CERTIFICATE": str(cert),
-                "NGINX_CERTIFICATE_KEY": str(key),
-            }
-            stack.enter_context(running(nginx(folder, variables)))
-        except NotInstalledError as error:
-            missing(str(error))
-        tls = ssl.create_default_context(cafile=cert)
-        yield Proxy(folder, tls, f"http://localhost:{http_port}", f"https://localhost:{https_port}", https_port)
+        yield stack.enter_context(proxy_before(backend.server_port, folder))
 
 
 def test_it_says_itself_who_the_client_is_and_drops_what_the_client_says(proxy: Proxy) -> None:
@@ -141,6 +108,37 @@ def test_large_bodies_and_headers_are_refused_before_the_server_sees_them(proxy:
         assert client.post("/api/v1/predict", content=b"a" * 2_200_000).status_code == 413
         assert client.get("/", headers={"X-Long": "a" * 9_000}).status_code == 400
         assert client.get("/" + "a" * 9_000).status_code == 414
+
+
+def test_a_body_may_be_as_large_as_its_path_needs(proxy: Proxy) -> None:
+    with proxy.client() as client:
+        for path, limit in (
+            ("/", 16_384),
+            ("/admin/", 16_384),
+            ("/ws/v1/classify/", 16_384),
+            ("/api/v1/explain", 262_144),
+        ):
+            assert client.post(path, content=b"a" * limit).status_code == 200
+            assert client.post(path, content=b"a" * (limit + 1)).status_code == 413
+
+
+def test_it_answers_under_the_name_of_the_site_only_but_health_checks_under_any(proxy: Proxy) -> None:
+    with proxy.client() as client:
+        assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+        assert client.get("/healthz", headers={"Host": "10.0.0.7"}).status_code == 200
+    with httpx.Client(base_url=proxy.http, trust_env=False, timeout=PATIENCE_S) as client:
+        assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_it_is_reached_over_ipv6(proxy: Proxy) -> None:
+    with (
+        socket.create_connection(("::1", proxy.port)) as raw,
+        proxy.tls.wrap_socket(raw, server_hostname="localhost") as tls,
+    ):
+        tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: tls.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b'"x-real-ip": "::1"' in answer
 
 
 def test_plain_http_is_sent_to_tls_but_for_the_proof_that_a_certificate_needs(proxy: Proxy) -> None:

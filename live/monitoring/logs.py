@@ -6,12 +6,16 @@ types and lines of code, and requests are logged by route.
 
 import copy
 import logging
+import sys
+import threading
 import traceback
 from contextvars import ContextVar
 from typing import Any, Final
 
 from django.http import HttpRequest
 from pythonjsonlogger.json import JsonFormatter as _JsonFormatter
+
+logger = logging.getLogger(__name__)
 
 session_id: Final[ContextVar[str | None]] = ContextVar("session_id", default=None)
 """Session id (as in ``session.created``) of the connection that the current task belongs to."""
@@ -41,6 +45,8 @@ def _discreet(record: logging.LogRecord) -> logging.LogRecord:
     record.session_id = getattr(record, "session_id", None) or session_id.get()
     record.exc_text = None  # Another formatter may have cached the full text.
     if record.name.split(".", 1)[0] in _OURS:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_kind(argument) for argument in record.args)
         return record
     if record.name == "asyncio" and isinstance(record.msg, str):
         record.msg = record.msg.partition("\n")[0]  # Later lines quote the task and its exception.
@@ -55,9 +61,18 @@ def _discreet(record: logging.LogRecord) -> logging.LogRecord:
     return record
 
 
+def _kind(argument: object) -> object:
+    """Name the type of an exception and its cause. Only our own exceptions may speak: others may quote a text."""
+    if not isinstance(argument, BaseException) or type(argument).__module__.split(".", 1)[0] in _OURS:
+        return argument
+    cause = argument.__cause__
+    detail = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
+    return type(argument).__name__ if cause is None else f"{type(argument).__name__} ({detail})"
+
+
 def _named(argument: object, request: object) -> object:
     if isinstance(argument, BaseException):
-        return type(argument).__name__
+        return _kind(argument)
     if isinstance(request, HttpRequest) and argument == request.path:
         return route_of(request)
     if isinstance(argument, str):
@@ -66,6 +81,19 @@ def _named(argument: object, request: object) -> object:
         # Django's CSRF reasons end with the origin or referer of the client.
         return argument.partition(" - ")[0] if " checking failed - " in argument else argument
     return argument
+
+
+def log_unhandled() -> None:
+    """Log exceptions of threads and finalizers that nothing caught. Python would print them with their messages."""
+
+    def of_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            logger.critical("a thread failed", exc_info=args.exc_value)
+
+    def of_finalizer(unraisable: "sys.UnraisableHookArgs") -> None:
+        logger.error("a finalizer failed", exc_info=unraisable.exc_value)
+
+    threading.excepthook, sys.unraisablehook = of_thread, of_finalizer
 
 
 def _without_words(formatted: str) -> str:

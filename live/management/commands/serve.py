@@ -8,6 +8,7 @@ from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from live.limits import get_limits
+from live.monitoring.logs import log_unhandled
 from live.server.daphne import StarcastServer
 from live.server.descriptors import possible_connections
 from live.serving.model_choice import load_at_start
@@ -45,6 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, client_address_header: str | None, **_: Any) -> None:
         """Print what is served in three lines, then serve until a signal arrives."""
+        log_unhandled()
         try:
             serving = load_at_start()
         except CheckpointError as error:

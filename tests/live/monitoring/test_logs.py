@@ -5,6 +5,9 @@ import io
 import json
 import logging
 import signal
+import sqlite3
+import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -12,12 +15,14 @@ from typing import Any
 import httpx
 import pytest
 from django.core.exceptions import SuspiciousOperation
+from django.db import OperationalError
 from django.test import RequestFactory
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from live.monitoring.logs import JsonFormatter, LineFormatter, session_id
+from live.monitoring.logs import JsonFormatter, LineFormatter, log_unhandled, session_id
+from model_core.errors import CheckpointError
 from tests.timing import PATIENCE_S
 from tools.servers import RunningServer, ask, open_socket, start_server
 
@@ -204,6 +209,43 @@ def test_a_traceback_has_the_code_and_the_causes_and_not_what_they_say(formatter
     assert shown.index("builtins.KeyError") < shown.index("builtins.ValueError")
     assert "in fail" in shown
     assert MARKER not in shown
+
+
+@pytest.mark.parametrize("formatter", [LineFormatter(), JsonFormatter()])
+@pytest.mark.parametrize("name", ["live.access.keys", "psycopg"])
+def test_an_exception_of_a_library_is_named_and_not_quoted(formatter: logging.Formatter, name: str) -> None:
+    error = OperationalError(MARKER)
+    shown = logged_by(formatter, lambda logger: logger.warning("it failed: %s", error), name)
+    assert "it failed: OperationalError" in shown
+    error.__cause__ = sqlite3.OperationalError(MARKER)
+    error.__cause__.sqlite_errorname = "SQLITE_BUSY"
+    shown += logged_by(formatter, lambda logger: logger.warning("it failed: %s", error), name)
+    assert "OperationalError (SQLITE_BUSY)" in shown
+    assert MARKER not in shown
+
+
+def test_our_own_exceptions_say_what_is_wrong() -> None:
+    shown = logged_by(LineFormatter(), lambda logger: logger.error("no model: %s", CheckpointError("gone")), "live.a")
+    assert "no model: gone" in shown
+
+
+def test_what_fails_in_a_thread_is_logged_and_not_printed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    log_unhandled()
+
+    def fail() -> None:
+        raise ValueError(MARKER)
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    (record,) = caplog.records
+    assert MARKER not in LineFormatter().format(record)
+    assert "ValueError" in LineFormatter().format(record)
+    assert MARKER not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("formatter", [LineFormatter(), JsonFormatter()])

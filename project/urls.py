@@ -8,6 +8,7 @@ from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
 from live.http.api import api
+from live.http.upgrade import upgrade_required
 from live.pages import views
 from live.socket.consumer import ClassifyConsumer, UnknownPathConsumer
 from live.watching.consumer import WatchConsumer
@@ -15,6 +16,7 @@ from live.watching.consumer import WatchConsumer
 words = JavaScriptCatalog.as_view(packages=["live"])
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("ws/<path:rest>", upgrade_required, name="upgrade-required"),
     path("api/asyncapi.json", views.asyncapi, name="asyncapi"),
     path("api/socket", views.socket_reference, name="socket"),
     path("api/", api.urls),

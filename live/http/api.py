@@ -37,7 +37,7 @@ from model_core.explain import MAX_PASSES
 
 logger = logging.getLogger(__name__)
 
-_NO_BODY: Final = "GET"
+_NO_BODY: Final = ("GET", "HEAD")
 
 
 class _JsonParser(Parser):
@@ -73,7 +73,7 @@ async def _admit(request: HttpRequest) -> _Call:
     ]
     call.key = await identify(headers)
     call.spend(1)
-    if request.method != _NO_BODY:
+    if request.method not in _NO_BODY:
         if request.content_type not in ("application/json", ""):
             raise ProtocolError("unsupported_media_type", "send application/json")
         if not request.body:
@@ -145,7 +145,8 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
     return json_response(await store(body, await rate(engine, body.text), engine.info.version, call.address))
 
 
-@api.get(
+@api.api_operation(
+    ["GET", "HEAD"],
     "/v1/model",
     response={200: Model, **ERROR_RESPONSES},
     operation_id="model",

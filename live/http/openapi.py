@@ -103,6 +103,7 @@ class Api(NinjaAPI):
         }
         schema["security"] = [{"key": []}, *([] if settings.STARCAST_REQUIRE_KEY else [{}])]
         for operations in schema["paths"].values():
+            operations.pop("head", None)  # Every path that takes GET takes HEAD.
             for operation in operations.values():
                 for status in _ERROR_STATUSES:
                     _describe_errors(operation["responses"][status], status)

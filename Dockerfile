@@ -3,14 +3,13 @@
 #   docker run -p 8000:8000 -v starcast:/data -e STARCAST_SECRET_KEY=... starcast
 # docs/configuration.md lists the variables, docs/operations.md describes a whole site.
 
+# By tag, so that `docker build --pull` brings security fixes. docs/security.md says how to pin the digest.
 FROM python:3.12-slim AS build
 RUN python -m venv --without-pip /venv
-WORKDIR /build
-COPY pyproject.toml README.md LICENSE NOTICE ./
-COPY project/constraints.txt project/
-# The project has no packages of its own: this installs its dependencies.
+COPY project/requirements.txt ./
+# Wheels only, so that no package runs code here, and only those with the known hashes: `make hashes` writes them.
 RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
-    -c project/constraints.txt ".[postgres,redis]"
+    --require-hashes --only-binary :all: -r requirements.txt
 
 FROM python:3.12-slim
 # The final stage needs no installer. A new volume starts with these folders.

@@ -27,7 +27,7 @@ MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent 
   manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret check test test-long lint lint-python lint-js types-check tables format types docs packages train distill export calibrate eval report bench topology audit sbom screenshots messages clean
+.PHONY: help run env secret check test test-long lint lint-python lint-js types-check tables format types docs packages train distill export calibrate eval report bench topology audit hashes sbom screenshots messages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -112,6 +112,11 @@ topology: env ## Run a whole site on loopback: TLS proxy, servers, Redis, Postgr
 
 audit: env ## Check every pinned version against the advisories of PyPI; needs the network
 	$(BIN)/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict --progress-spinner off $(ARGS)
+
+hashes: env ## Write what the image installs, with its hashes, to project/requirements.txt; needs the network
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra redis --constraint $(CONSTRAINTS) --python-version 3.12 \
+	  --python-platform linux --only-binary :all: --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make hashes" --quiet --output-file project/requirements.txt $(ARGS)
 
 sbom: .venv/image/installed .venv/all ## Write the packages of the image to build/sbom.json (CycloneDX)
 	@mkdir -p build

@@ -116,9 +116,10 @@ def test_the_image_holds_the_folder_that_checkpoints_are_copied_to() -> None:
 
 
 def test_the_image_holds_no_torch_and_nothing_but_the_server() -> None:
-    assert '-c project/constraints.txt ".[postgres,redis]"' in DOCKERFILE
+    assert "--require-hashes --only-binary :all: -r requirements.txt" in DOCKERFILE
     assert "venv --without-pip /venv" in DOCKERFILE
     assert "pip uninstall --yes" in DOCKERFILE.split("FROM ")[-1]
+    assert re.search(r"^COPY .*LICENSE NOTICE ", DOCKERFILE.split("FROM ")[-1], re.MULTILINE)
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     allowed = (REPOSITORY / ".dockerignore").read_text().splitlines()
     for path in " ".join(copied).split():

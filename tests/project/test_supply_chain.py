@@ -36,10 +36,14 @@ def version_of(package: str) -> str:
     return metadata.version(package).split("+")[0]
 
 
-def needed() -> set[str]:
-    """All packages that Starcast with all its extras brings along, by what the installed ones say of themselves."""
+def needed(*extras: str, **environment: str) -> set[str]:
+    """All packages that Starcast with these extras brings along, by what the installed ones say of themselves.
+
+    Without any, with all extras. The ``environment`` is that of markers, such as ``python_version``.
+    """
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    listed = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    optional = project["optional-dependencies"]
+    listed = [*project["dependencies"], *itertools.chain(*(optional[extra] for extra in extras or optional))]
     todo = [Requirement(line) for line in listed]
     found: set[tuple[str, str]] = set()
     while todo:
@@ -50,7 +54,11 @@ def needed() -> set[str]:
                 continue
             found.add(key)
             requirements = (Requirement(line) for line in metadata.requires(key[0]) or ())
-            todo += [each for each in requirements if not each.marker or each.marker.evaluate({"extra": extra})]
+            todo += [
+                each
+                for each in requirements
+                if not each.marker or each.marker.evaluate({**environment, "extra": extra})
+            ]
     return {name for name, _ in found}
 
 
@@ -68,6 +76,17 @@ def bill_of(python: Path) -> dict[str, Any]:
     listing = [sys.executable, "-m", "cyclonedx_py", "environment", "--pyproject", "pyproject.toml"]
     finished = subprocess.run([*listing, str(python)], cwd=REPOSITORY, capture_output=True, check=True)
     return dict(json.loads(finished.stdout))
+
+
+def test_the_image_installs_what_the_server_needs_at_the_pinned_versions_and_by_hash_only() -> None:
+    text = (REPOSITORY / "project" / "requirements.txt").read_text()
+    hashed = re.findall(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE)
+    versions = {canonical(name): version for name, version, _ in hashed}
+    assert len(hashed) == len(re.findall("==", text))
+    assert versions == {name: version for name, version in pinned().items() if name in versions}
+    brought = needed("postgres", "redis", python_version="3.12", python_full_version="3.12.0")
+    assert versions.keys() == brought
+    assert "://" not in text
 
 
 def test_the_audit_asks_about_every_pin() -> None:

@@ -170,7 +170,8 @@ class SocketProtocol(WebSocketProtocol):
 
     def _hold(self, reason: Hold) -> None:
         self._holds.add(reason)
-        self.transport.pauseProducing()
+        if self.state != self.STATE_CLOSED:
+            self.transport.pauseProducing()
 
     def _release(self, reason: Hold) -> None:
         if reason not in self._holds:

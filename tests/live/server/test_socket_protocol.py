@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from daphne.ws_protocol import WebSocketFactory
-from pytest_django.fixtures import Settings
 from twisted.internet.testing import StringTransport
 
 import live.server.daphne  # noqa: F401 - gives Twisted the reactor of asyncio, as in the server
-from live.access.admissions import Admissions, new_bucket
+from live.access.admissions import Admissions
+from live.access.token_buckets import TokenBucket
 from live.server import socket_protocol
 from live.server.socket_protocol import SocketProtocol
 from tests.raw_sockets import HANDSHAKE, TEXT, frame, request
@@ -44,9 +44,9 @@ def server() -> Server:
 
 
 @pytest.fixture
-def own_admissions(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    settings.STARCAST_LIMITS = {"messages_per_s": 1, "burst": 1, "address_factor": 3}
-    monkeypatch.setattr(socket_protocol, "admissions", Admissions(new_bucket))
+def own_admissions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address may connect three times."""
+    monkeypatch.setattr(socket_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, 3)))
 
 
 def connect(server: Server, **headers: bytes) -> tuple[SocketProtocol, StringTransport]:

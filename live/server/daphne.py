@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from live.connections.consumer import MESSAGE_TAKEN
 from live.connections.open_sockets import live_sockets
 from live.http.feedback_room import keep_expiring
+from live.server.memory import keep_trimming
 from live.server.socket_protocol import SocketProtocol
 from live.server.stopping import refuse
 from live.server.watchdog import Watchdog, exit_at_once
@@ -85,7 +86,7 @@ class StarcastServer(Server):
             self._watchdog.start()
         if self._model_watch is not None:
             self._background.append(spawn(self._model_watch.run(), loop=twisted_loop))
-        self._background.append(spawn(keep_expiring(), loop=twisted_loop))
+        self._background += [spawn(keep_expiring(), loop=twisted_loop), spawn(keep_trimming(), loop=twisted_loop)]
         # Daphne's own ready_callable runs too early: a reader of this line may send a signal, which needs its handlers.
         self._on_serving()
 

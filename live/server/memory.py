@@ -1,0 +1,39 @@
+"""Gives memory back to the system after a burst. The C library would keep it for the next one."""
+
+import asyncio
+import ctypes
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+_EVERY_S: Final = 20.0
+_GROWN: Final = 1.1
+"""Growth since the last time that is worth the work, for which threads that need memory may wait."""
+_STATM: Final = Path("/proc/self/statm")
+
+
+async def keep_trimming() -> None:
+    """Give memory back when there is more than the last time, until cancelled. Only with glibc, on Linux."""
+    # What was loaded at start stays. Not looking at it again makes each collection quick.
+    gc.collect()
+    gc.freeze()
+    trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is None or not _STATM.exists():
+        return
+    least = 0
+    while True:
+        await asyncio.sleep(_EVERY_S)
+        least = min(least, resident_bytes())
+        if resident_bytes() > _GROWN * least:
+            # Closed connections refer to themselves in circles, and an idle server never collects by itself.
+            gc.collect()
+            # In a thread, since the call releases the interpreter.
+            await asyncio.to_thread(trim, 0)
+            least = resident_bytes()
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process has from the system."""
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,64 @@
+"""Memory goes back to the system when there is more of it than the last time."""
+
+import asyncio
+import ctypes
+import gc
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from live.server import memory
+from live.server.memory import keep_trimming, resident_bytes
+
+
+@pytest.fixture(autouse=True)
+def unfrozen() -> Iterator[None]:
+    """The garbage of other tests is collected as usual."""
+    yield
+    gc.unfreeze()
+
+
+async def test_memory_is_given_back_after_it_has_grown_and_not_at_other_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    resident, trimmed = 100, 0
+
+    def trim(_: int) -> int:
+        nonlocal resident, trimmed
+        resident, trimmed = 100, trimmed + 1
+        return 1
+
+    def library(_: Any) -> SimpleNamespace:
+        return SimpleNamespace(malloc_trim=trim)
+
+    looks: asyncio.Queue[None] = asyncio.Queue()
+    slept = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        slept.set()
+        await looks.get()
+
+    monkeypatch.setattr(ctypes, "CDLL", library)
+    monkeypatch.setattr(memory, "resident_bytes", lambda: resident)
+    monkeypatch.setattr(memory, "asyncio", SimpleNamespace(sleep=sleep, to_thread=asyncio.to_thread))
+    task = asyncio.create_task(keep_trimming())
+    counts = []
+    for now in (100, 105, 150, 105, 50, 60):
+        await slept.wait()
+        slept.clear()
+        resident = now
+        looks.put_nowait(None)
+        await slept.wait()
+        counts.append(trimmed)
+    assert counts == [1, 1, 2, 2, 2, 3]
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
+    await asyncio.wait_for(keep_trimming(), timeout=5)
+
+
+def test_the_memory_of_this_process_is_some_megabytes() -> None:
+    assert 10**7 < resident_bytes() < 10**11

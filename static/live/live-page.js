@@ -6,10 +6,12 @@
  * - `[role="meter"][data-stars="9"]`: `aria-valuenow` is the percent with one decimal,
  *   `data-probability` the number as the server sent it, absent until the first answer
  * - `td[data-stars="9"]`: the same percent in the table
- * - `#rating`: `data-too-short` true or false, `data-side` positive or negative, absent while too short
- * - `#expected` ("8.4", or "–" while too short), `#verdict` ("Positive 97%"), `#interval`
+ * - `#rating[data-state]`: the state of the headline: `nothing`, `unreadable`, `no_opinion`, `either_way`, `leans`, `says`;
+ *   `data-side` positive or negative, absent without one; `data-old` true: the bars have not been of the visible text for
+ *   half a second; `data-past` true: an earlier moment is shown
+ * - `#expected` ("8.4", or "–" without a number), `#verdict` ("Positive 97%"), `#interval`; they settle after the bars
  * - `#freshness[data-state]`: `fresh`: the bars are for the visible text; `prior`: the same, but there is no
- *   verdict; `stale`: an answer is under way, or the bars are paused; `offline`: the bars are for an older
+ *   number; `stale`: an answer is under way, or the bars are paused; `offline`: the bars are for an older
  *   text and there is no connection; `past`: an earlier moment is shown. The state changes at once, its words
  *   a little later.
  * - `#connection[data-state]`: `connecting`, `open`, `reconnecting`, `closed`; `data-transport` `websocket` or `http`

@@ -16,8 +16,10 @@ FLAT = [0.125] * 8
 # Name, and the changes to an answer of almost certainly ten stars.
 VERDICTS: tuple[tuple[str, dict[str, object]], ...] = (
     ("nothing written", {"probabilities": FLAT, "tokens": 0, "is_prior": True}),
-    ("no opinion", {"state": "no_opinion"}),
-    ("unreadable", {"state": "unreadable"}),
+    ("no opinion", {"is_prior": True}),
+    ("unreadable", {"legible": 0}),
+    ("either way", {"positive": 0.5, "interval": [1, 10]}),
+    ("leaning", {"positive": 0.4, "interval": [2, 10]}),
     ("positive, widely", {"interval": [2, 10], "positive": 0.999, "expected_stars": 9.9}),
     ("negative, widely", {"interval": [1, 9], "positive": 0.001, "expected_stars": 1.1}),
     ("one rating", {}),
@@ -133,9 +135,7 @@ def test_a_watcher_is_not_told_to_type(page: Page, fake_server: RunningServer) -
     expect(page.locator("#verdict")).to_have_text("Nothing is written yet")
 
 
-def test_bars_stand_as_high_as_the_square_root_of_their_share_on_a_flat_foot(
-    page: Page, fake_server: RunningServer
-) -> None:
+def test_bars_stand_as_high_as_their_share_of_the_axis_on_a_flat_foot(page: Page, fake_server: RunningServer) -> None:
     server = ServerByHand(page)
     page.emulate_media(reduced_motion="reduce")
     page.goto(fake_server.http)
@@ -154,9 +154,10 @@ def test_bars_stand_as_high_as_the_square_root_of_their_share_on_a_flat_foot(
             )
         )
 
-    for stars, share in ((3, 0.1), (4, 0.2), (8, 0.5), (9, 0.6)):
+    expect(page.locator("#axis-top")).to_have_text("50%")
+    for stars, share in ((4, 0.04), (7, 0.09), (8, 0.25), (9, 0.36)):
         bar, track = height(stars)
-        assert bar == pytest.approx(share * track, abs=0.6)
+        assert bar == pytest.approx(share / 0.5 * track, abs=0.6)
     assert height(1)[0] == pytest.approx(2, abs=0.1)
     assert height(2)[0] == pytest.approx(0, abs=0.1)
     assert page.locator(".fill").first.evaluate("fill => getComputedStyle(fill).borderBottomLeftRadius") == "0px"

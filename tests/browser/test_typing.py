@@ -55,7 +55,7 @@ def test_three_hundred_fast_keys_lose_none(page: Page, real_server: RunningServe
 def test_an_empty_page_shows_the_prior_and_says_that_it_is_too_early(page: Page, real_server: RunningServer) -> None:
     page.goto(real_server.http)
     expect(page.locator("#freshness")).to_have_attribute("data-state", "prior")
-    expect(page.locator("#rating")).to_have_attribute("data-too-short", "true")
+    expect(page.locator("#rating")).to_have_attribute("data-state", "nothing")
     assert sum(bars(page).values()) == pytest.approx(1, abs=1e-3)
 
 

@@ -52,7 +52,7 @@ export function attachContributions(page) {
   }
 
   editor.addEventListener("text", drop);
-  for (const name of /** @type {const} */ (["shown", "past"])) {
+  for (const name of /** @type {const} */ (["headline", "past"])) {
     display.addEventListener(name, () => {
       if (timer === undefined) ask();
     });

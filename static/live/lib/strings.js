@@ -1,12 +1,16 @@
 /** Words of the page for predictions, errors, states, moments and contributions. */
 
+import { LABELS } from "../client/protocol.js";
+import { hasNumber } from "./headline.js";
 import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
 
 /**
- * @import { Rating, ServerError } from "../client/protocol.js"
+ * @import { ServerError } from "../client/protocol.js"
+ * @import { Headline } from "./headline.js"
  */
 
-const POSITIVE_FROM = 0.5;
+const START_TYPING = gettext("Start typing");
+const OF_TEN = gettext("%(stars)s of 10 stars");
 const INTERVAL_CHANCE = 0.8;
 const MAX_PHRASE_CHARS = 32;
 const TAIL_CHARS = 240;
@@ -34,16 +38,38 @@ export function meterWords(stars, p) {
   return fill(words, { stars, percent: fill(percent, { percent: about.replace(/[<>%]/g, "") }) });
 }
 
-/** @param {number} positive P(rating >= 7). @returns {{isPositive: boolean, text: string}} */
-export function verdict(positive) {
-  const isPositive = positive >= POSITIVE_FROM;
-  const words = isPositive ? gettext("Positive %(percent)s") : gettext("Negative %(percent)s");
+const POSITIVE = gettext("Positive %(percent)s");
+const NEGATIVE = gettext("Negative %(percent)s");
+const LEANS_POSITIVE = gettext("Leans positive %(percent)s");
+const LEANS_NEGATIVE = gettext("Leans negative %(percent)s");
+const EITHER_WAY = gettext("Could go either way");
+const NO_OPINION = gettext("No opinion yet");
+const UNREADABLE = gettext("Cannot read this");
+
+/** @param {Headline} headline @returns {[verdict: string, why: string]} Two lines: the verdict, and what it rests on. */
+export function headlineWords({ state, side, rating, text }) {
+  if (state === "nothing" || rating === null) return [START_TYPING, ""];
+  if (state === "no_opinion") return [NO_OPINION, gettext("Say what you think.")];
+  if (state === "unreadable") {
+    // Without letters it is of no language.
+    const isOfALanguage = /\p{L}/u.test(text);
+    const why = isOfALanguage
+      ? gettext("It reads English only.")
+      : gettext("Nothing here it can read.");
+    return [UNREADABLE, why];
+  }
+  const { positive } = rating;
+  if (side === null) return [EITHER_WAY, fill(POSITIVE, { percent: percentText(positive) })];
+  const isPositive = side === "positive";
   const percent = percentText(isPositive ? positive : 1 - positive);
-  return { isPositive, text: fill(words, { percent }) };
+  const leaning = isPositive ? LEANS_POSITIVE : LEANS_NEGATIVE;
+  const words = state === "leans" ? leaning : isPositive ? POSITIVE : NEGATIVE;
+  return [fill(words, { percent }), intervalText(rating.interval)];
 }
 
-/** @param {[number, number]} interval In stars. @returns {string} */
+/** @param {[number, number]} interval In stars. @returns {string} Empty for the whole scale, which says nothing. */
 export function intervalText([low, high]) {
+  if (low === LABELS[0] && high === LABELS[LABELS.length - 1]) return "";
   const [from, to] = [low, high].map((stars) => formatNumber(stars, 0, 1));
   const words =
     from === to
@@ -60,15 +86,12 @@ export function answerTime(elapsedMs) {
     : fill(gettext("%(time)s s"), { time: formatNumber(elapsedMs / 1000, 1, 1) });
 }
 
-/** @param {Pick<Rating, "stars" | "positive">} rating @returns {string} For screen readers. */
-export function announcement({ stars, positive }) {
-  const side = positive >= POSITIVE_FROM ? gettext("positive") : gettext("negative");
-  const words = ngettext(
-    "Most likely %(stars)s star, %(side)s.",
-    "Most likely %(stars)s stars, %(side)s.",
-    stars,
-  );
-  return fill(words, { stars, side });
+/** @param {Headline} headline @returns {string} For screen readers. */
+export function announcement(headline) {
+  const [verdict, why] = headlineWords(headline);
+  if (!hasNumber(headline) || headline.rating === null) return `${verdict}. ${why}`;
+  const stars = formatNumber(headline.rating.expected_stars, 1, 1);
+  return `${verdict}. ${fill(OF_TEN, { stars })}.`;
 }
 
 /** @param {number} chars @returns {string} */
@@ -92,17 +115,6 @@ export function truncatedNote(maxTokens) {
     maxTokens,
   );
   return fill(words, { count: formatNumber(maxTokens) });
-}
-
-export const START_TYPING = gettext("Start typing");
-const NO_OPINION = gettext("No opinion yet");
-const NO_OPINION_WHY = gettext("Say what you think.");
-const UNREADABLE = gettext("Cannot read this");
-const UNREADABLE_WHY = gettext("It reads English only.");
-
-/** @param {Pick<Rating, "state">} rating @returns {[string, string]} Why there is no verdict, and what to do. */
-export function withoutVerdict({ state }) {
-  return state === "unreadable" ? [UNREADABLE, UNREADABLE_WHY] : [NO_OPINION, NO_OPINION_WHY];
 }
 
 export const PAUSED = gettext("Paused");
@@ -129,6 +141,8 @@ export const FRESHNESS = Object.freeze({
   prior: gettext("No rating yet"),
   past: gettext("Looking back"),
 });
+
+export const MATCHES_WHAT_IT_READ = gettext("Matches what it read");
 
 /** @type {Readonly<Record<string, string>>} */
 const REFUSALS = Object.freeze({
@@ -181,9 +195,7 @@ export function starsMore(weight) {
  * @returns {string} The words of a moment for screen readers.
  */
 export function momentWords({ isTooShort, expected_stars: stars }, index, count) {
-  const about = isTooShort
-    ? NO_OPINION
-    : fill(gettext("%(stars)s of 10 stars"), { stars: formatNumber(stars, 1, 1) });
+  const about = isTooShort ? NO_OPINION : fill(OF_TEN, { stars: formatNumber(stars, 1, 1) });
   const place = fill(gettext("Moment %(number)s of %(count)s"), { number: index + 1, count });
   return `${place}: ${about}`;
 }

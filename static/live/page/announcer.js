@@ -1,8 +1,8 @@
-/** Announces the rating to screen readers: one sentence after a pause in typing, if the rating has changed. */
+/** Announces the headline to screen readers: after a pause in typing, if its state or side has changed. */
 
 import { say } from "../lib/dom.js";
-import { announcement, withoutVerdict } from "../lib/strings.js";
-import { freshness } from "./freshness.js";
+import { announcement } from "../lib/strings.js";
+import { isFresh } from "./freshness.js";
 
 /** @import { Page } from "./page.js" */
 
@@ -14,18 +14,15 @@ export function attachAnnouncer(page) {
   /** @type {number | undefined} */
   let timer;
   let isQuiet = true;
-  /** @type {string | number} */
-  let announced = `${withoutVerdict({})[0]}.`;
+  let announced = "";
 
   function announce() {
-    const state = freshness(page);
-    const { shown } = display;
-    if (!isQuiet || shown === null || (state !== "fresh" && state !== "prior")) return;
-    const words = state === "prior" ? `${withoutVerdict(shown)[0]}.` : announcement(shown);
-    const about = state === "prior" ? words : shown.stars;
+    const { headline, past } = display;
+    if (!isQuiet || past !== null || headline.text !== editor.text || !isFresh(page)) return;
+    const about = `${headline.state} ${headline.side}`;
     if (about === announced) return;
     announced = about;
-    say("status", words);
+    say("status", headline.state === "nothing" ? "" : announcement(headline));
   }
 
   editor.addEventListener("text", () => {
@@ -36,5 +33,5 @@ export function attachAnnouncer(page) {
       announce();
     }, ANNOUNCE_AFTER_MS);
   });
-  display.addEventListener("shown", announce);
+  display.addEventListener("headline", announce);
 }

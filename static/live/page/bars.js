@@ -1,22 +1,22 @@
-/** Draws one prediction: the eight meters, the scale below, the headline, and the table. A button pauses them. */
+/** Draws ratings: the eight meters, the headline with its ten stars, and the table. A button pauses them. */
 
 import { LABELS } from "../client/protocol.js";
 import { byId } from "../lib/dom.js";
+import { hasNumber } from "../lib/headline.js";
 import { formatNumber } from "../lib/i18n.js";
-import { fillTransform } from "../lib/rating.js";
+import { axisTop, fillTransform } from "../lib/rating.js";
 import {
-  intervalText,
+  headlineWords,
   meterWords,
   PAUSE_BARS,
   percentNumber,
   percentText,
   RESUME_BARS,
-  verdict,
-  withoutVerdict,
 } from "../lib/strings.js";
 
 /**
  * @import { Rating } from "../client/protocol.js"
+ * @import { Headline } from "../lib/headline.js"
  * @import { Page } from "./page.js"
  */
 
@@ -31,43 +31,49 @@ export class RatingView {
   #interval = byId("interval");
   // The template has the words, which differ between typists and watchers.
   #invitation = [this.#verdict.textContent, this.#interval.textContent];
-  #pin = byId("pin");
-  #band = byId("band");
+  #fade = ["fade-from", "fade-middle", "fade-to"].map((id) => byId(id));
   #rows = LABELS.map(rowOf);
-
-  /**
-   * @param {Rating} rating
-   * @param {boolean} isTooShort
-   */
-  show(rating, isTooShort) {
-    this.#panel.dataset.tooShort = String(isTooShort);
-    this.#panel.dataset.empty = String(rating.tokens === 0);
-    this.#rows.forEach((row, i) => {
-      showRow(row, rating.probabilities[i]);
-    });
-    if (rating.tokens === 0) this.#showNothing(this.#invitation);
-    else if (isTooShort) this.#showNothing(withoutVerdict(rating));
-    else this.#showHeadline(rating);
-  }
-
-  /** @param {string[]} words Shown instead of verdict and interval. */
-  #showNothing([verdict, why]) {
-    this.#expected.textContent = NOTHING;
-    this.#verdict.textContent = verdict;
-    this.#interval.textContent = why;
-    delete this.#panel.dataset.side;
-  }
+  #top = 0;
 
   /** @param {Rating} rating */
-  #showHeadline({ expected_stars: expected, positive, interval: [low, high] }) {
-    const { isPositive, text } = verdict(positive);
-    this.#panel.dataset.side = isPositive ? "positive" : "negative";
-    this.#expected.textContent = formatNumber(expected, 1, 1);
-    this.#verdict.textContent = text;
-    this.#interval.textContent = intervalText([low, high]);
-    this.#pin.style.left = placeOf(expected);
-    this.#band.style.left = placeOf(low);
-    this.#band.style.right = `calc(100% - ${placeOf(high)})`;
+  showBars({ probabilities }) {
+    this.#scaleTo(axisTop(probabilities, this.#top));
+    this.#rows.forEach((row, i) => {
+      showRow(row, probabilities[i], this.#top);
+    });
+  }
+
+  /** @param {Headline} headline */
+  showHeadline(headline) {
+    const { state, side, rating } = headline;
+    this.#panel.dataset.state = state;
+    if (side === null) delete this.#panel.dataset.side;
+    else this.#panel.dataset.side = side;
+    const words = state === "nothing" ? this.#invitation : headlineWords(headline);
+    [this.#verdict.textContent, this.#interval.textContent] = words;
+    const told = hasNumber(headline) ? rating : null;
+    this.#expected.textContent = told ? formatNumber(told.expected_stars, 1, 1) : NOTHING;
+    this.#fillStars(told);
+  }
+
+  /** @param {Rating | null} rating The edge of the filled part is as soft as its interval is wide. */
+  #fillStars(rating) {
+    const { interval, expected_stars: expected } = rating ?? {
+      interval: [0, 0],
+      expected_stars: 0,
+    };
+    const ends = [Math.min(interval[0], expected), expected, Math.max(interval[1], expected)];
+    for (const [i, stars] of ends.entries()) {
+      this.#fade[i].setAttribute("offset", String(stars / SCALE_STARS));
+    }
+  }
+
+  /** @param {number} top Share at the top of the axis. */
+  #scaleTo(top) {
+    if (top === this.#top) return;
+    this.#top = top;
+    byId("axis-top").textContent = percentText(top);
+    byId("axis-middle").textContent = percentText(top / 2);
   }
 }
 
@@ -76,12 +82,18 @@ export function attachRating({ display }) {
   const view = new RatingView();
   /** @type {HTMLButtonElement} */
   const pause = byId("pause");
-  const draw = () => {
-    const onScreen = display.past ?? display.shown;
-    if (onScreen !== null) view.show(onScreen, onScreen.isTooShort);
-  };
-  display.addEventListener("shown", draw);
-  display.addEventListener("past", draw);
+  display.addEventListener("shown", ({ detail }) => {
+    if (display.past === null) view.showBars(detail);
+  });
+  display.addEventListener("headline", ({ detail }) => {
+    if (display.past === null) view.showHeadline(detail);
+  });
+  display.addEventListener("past", () => {
+    const { past, shown } = display;
+    const onScreen = past ?? shown;
+    if (onScreen !== null) view.showBars(onScreen);
+    view.showHeadline(past === null ? display.headline : display.headlineAt(past));
+  });
   display.addEventListener("pause", () => {
     pause.dataset.paused = String(display.isPaused);
     pause.textContent = display.isPaused ? RESUME_BARS : PAUSE_BARS;
@@ -111,17 +123,13 @@ const find = (parent, selector) => /** @type {any} */ (parent.querySelector(sele
 /**
  * @param {ReturnType<typeof rowOf>} row
  * @param {number} probability
+ * @param {number} top
  */
-function showRow({ stars, meter, fill, percent, cell }, probability) {
+function showRow({ stars, meter, fill, percent, cell }, probability, top) {
   meter.dataset.probability = String(probability);
   meter.setAttribute("aria-valuenow", percentNumber(probability));
   meter.setAttribute("aria-valuetext", meterWords(stars, probability));
-  fill.style.transform = fillTransform(probability);
+  fill.style.transform = fillTransform(probability, top);
   percent.textContent = percentText(probability);
   cell.textContent = `${formatNumber(100 * probability, 1, 1)}%`;
-}
-
-/** @param {number} stars @returns {string} Middle of its column, on a scale with columns for 5 and 6 too. */
-function placeOf(stars) {
-  return `${((stars - 0.5) / SCALE_STARS) * 100}%`;
 }

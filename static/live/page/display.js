@@ -1,19 +1,21 @@
 /** The shown answer: the newest, the last one before a pause, or an earlier one chosen in the timeline. */
 
-import { isTooShort } from "../lib/rating.js";
+import { hasNumber, headlineOf, NOTHING, Settling } from "../lib/headline.js";
 
 /**
  * @import { Prediction, Rating, ServerError } from "../client/protocol.js"
  * @import { RatingSocket } from "../client/socket.js"
+ * @import { Headline } from "../lib/headline.js"
  * @import { TypedEvents } from "../client/typed-events.js"
  */
 
 /**
- * @typedef {Rating & {isTooShort: boolean, text: string}} RatedText A rating and its text.
+ * @typedef {Rating & {isTooShort: boolean, text: string}} RatedText A rating and its text; `isTooShort`: it has no number.
  * @typedef {Prediction & RatedText} Shown
  *
  * @typedef {object} DisplayEvents
  * @property {Shown} shown
+ * @property {Headline} headline
  * @property {ServerError | null} refused
  * @property {null} pause
  * @property {null} past
@@ -22,12 +24,14 @@ import { isTooShort } from "../lib/rating.js";
 const Events = /** @type {TypedEvents<DisplayEvents>} */ (EventTarget);
 
 /**
- * Dispatches `shown` with a `Shown`; `refused` with the error of the newest text, or null once it is resolved; `pause`;
+ * Dispatches `shown` with a `Shown`; `headline` with the headline once it has settled; `refused` with the error of the newest text, or null once it is resolved; `pause`;
  * and `past` when the timeline starts or stops showing an earlier moment.
  */
 export class Display extends Events {
   /** @type {Shown | null} */
   shown = null;
+  /** @type {Headline} */
+  headline = NOTHING;
   /** @type {RatedText | null} The earlier moment that is shown, if any. */
   past = null;
   isPaused = false;
@@ -36,16 +40,18 @@ export class Display extends Events {
 
   /** @type {Shown | null} */
   #held = null;
-  /** @type {number[] | undefined} */
-  #prior = undefined;
+  #settling = new Settling((headline) => {
+    this.headline = headline;
+    this.dispatchEvent(new CustomEvent("headline", { detail: headline }));
+  });
   /** @type {Map<number, string>} */
   #sent = new Map();
 
   /** @param {RatingSocket} socket */
   constructor(socket) {
     super();
-    socket.addEventListener("session", ({ detail: { prior } }) => {
-      this.#prior = prior;
+    socket.addEventListener("session", ({ detail: { prior, states } }) => {
+      this.#settling.scale = { prior, states };
       this.#sent.clear();
     });
     socket.addEventListener("sent", ({ detail: { seq, text } }) => this.#sent.set(seq, text));
@@ -73,12 +79,28 @@ export class Display extends Events {
     this.dispatchEvent(new CustomEvent("past"));
   }
 
+  /**
+   * @template {Rating} Rated
+   * @param {Rated} rating
+   * @param {string} text
+   * @returns {Rated & RatedText}
+   */
+  rated(rating, text) {
+    const isTooShort = !hasNumber(headlineOf(rating, text, this.#settling.scale));
+    return { ...rating, isTooShort, text };
+  }
+
+  /** @param {RatedText} moment @returns {Headline} The headline of this moment alone. */
+  headlineAt(moment) {
+    return headlineOf(moment, moment.text, this.#settling.scale);
+  }
+
   /** @param {Prediction} prediction */
   #answered(prediction) {
     this.#setRefused(null);
     const text = this.#sent.get(prediction.seq) ?? "";
     this.#forget(prediction.seq);
-    const shown = { ...prediction, isTooShort: isTooShort(prediction, this.#prior), text };
+    const shown = this.rated(prediction, text);
     if (this.isPaused) this.#held = shown;
     else this.#show(shown);
   }
@@ -87,6 +109,7 @@ export class Display extends Events {
   #show(shown) {
     this.shown = shown;
     document.documentElement.dataset.shownSeq = String(shown.seq);
+    this.#settling.take(shown, shown.text);
     this.dispatchEvent(new CustomEvent("shown", { detail: shown }));
   }
 

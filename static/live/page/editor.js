@@ -13,12 +13,12 @@ const LINE_ENDS = ["insertLineBreak", "insertParagraph"];
 const Events = /** @type {TypedEvents<{text: {text: string}}>} */ (EventTarget);
 
 /**
- * Dispatches `text`, with `detail.text`, at every change. Unfinished text of an input method is not dispatched or sent.
+ * Dispatches `text`, with `detail.text`, at every change, also of text that an input method still composes: on Android
+ * that is every word. It is read only: to write into the field or move its caret would end the composition.
  */
 export class Editor extends Events {
   #field;
   #socket;
-  #isComposing = false;
   /** @type {string | null} */
   #told = null;
   /** @type {string | null} */
@@ -34,17 +34,11 @@ export class Editor extends Events {
     super();
     this.#field = field;
     this.#socket = socket;
-    field.addEventListener("compositionstart", () => {
-      this.#isComposing = true;
-    });
-    field.addEventListener("compositionend", () => {
-      this.#isComposing = false;
-      this.#changed();
-    });
+    field.addEventListener("compositionend", () => this.#changed());
     field.addEventListener("input", (event) => {
-      const { inputType } = /** @type {InputEvent} */ (event);
+      const { inputType, isComposing } = /** @type {InputEvent} */ (event);
       this.#changed();
-      if (LINE_ENDS.includes(inputType) && !this.#isComposing) this.#socket.flush();
+      if (LINE_ENDS.includes(inputType) && !isComposing) this.#socket.flush();
     });
     field.addEventListener("blur", () => this.flush());
     field.addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
@@ -103,7 +97,7 @@ export class Editor extends Events {
 
   /** Submits the current text. */
   tell() {
-    if (this.#isComposing || this.isTold) return;
+    if (this.isTold) return;
     this.#told = this.#field.value;
     this.#socket.submit(this.#told);
   }

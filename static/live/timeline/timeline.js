@@ -1,7 +1,6 @@
 /** The timeline: a curve of the ratings while the text was typed, with a slider and a replay. */
 
 import { byId, say } from "../lib/dom.js";
-import { isTooShort } from "../lib/rating.js";
 import {
   momentWords,
   NOW,
@@ -91,8 +90,7 @@ export function attachTimeline(page) {
     if (texts.length === 0) return;
     const ratings = await rateAll(texts, leading.signal);
     const before = ratings.map((rating, i) => ({
-      ...rating,
-      isTooShort: isTooShort(rating, page.session?.prior),
+      ...display.rated(rating, rating.text),
       atMs: only.atMs - LEAD_STEP_MS * (ratings.length - i),
     }));
     recording.lead(before, only.text);

@@ -9,7 +9,7 @@
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
 import { byId, say, tell } from "../lib/dom.js";
-import { isTooShort } from "../lib/rating.js";
+import { hasNumber, Settling } from "../lib/headline.js";
 import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
 import { RatingView } from "../page/bars.js";
 import { attachConnection } from "../page/connection.js";
@@ -32,8 +32,10 @@ const pause = byId("pause");
 
 /** @type {RoomState | null} */
 let newest = null;
-/** @type {number[] | undefined} */
-let prior;
+const settling = new Settling((headline) => {
+  view.showHeadline(headline);
+  showFreshness();
+});
 let isPaused = false;
 let isOver = false;
 /** @type {number | null} When the room was lost; null while it is there. */
@@ -48,7 +50,9 @@ function showTypist(state) {
 function showState() {
   if (newest === null || isPaused) return;
   showText(newest.text);
-  if (newest.rating !== undefined) view.show(newest.rating, isTooShort(newest.rating, prior));
+  if (newest.rating === undefined) return;
+  view.showBars(newest.rating);
+  if (newest.is_fresh) settling.take(newest.rating, newest.text);
 }
 
 /** @param {string} text Scrolls to its end, unless the watcher has scrolled up. */
@@ -73,8 +77,7 @@ function freshness() {
     return ["offline", FRESHNESS.offline];
   }
   if (!newest?.is_fresh || newest.rating === undefined) return ["stale", WATCHED_STALE];
-  const isPrior = isTooShort(newest.rating, prior);
-  return isPrior ? ["prior", FRESHNESS.prior] : ["fresh", WATCHED_FRESH];
+  return hasNumber(settling.headline) ? ["fresh", WATCHED_FRESH] : ["prior", FRESHNESS.prior];
 }
 
 function roomIsNotThere() {
@@ -89,7 +92,7 @@ function roomIsNotThere() {
 }
 
 socket.addEventListener("session", ({ detail }) => {
-  prior = detail.prior;
+  settling.scale = detail;
 });
 socket.addEventListener("room", ({ detail: message }) => {
   if (message.type === "room.state") {

@@ -3,7 +3,7 @@
 /** @import { TypedEvents } from "../client/typed-events.js" */
 
 const LINE_ENDS = ["insertLineBreak", "insertParagraph"];
-const EVENTS = ["focus", "input", "change", "blur", "compositionstart", "compositionend"];
+const EVENTS = ["focus", "input", "change", "blur", "compositionend"];
 
 /**
  * @typedef {HTMLTextAreaElement | HTMLInputElement} Field
@@ -15,7 +15,7 @@ const Events = /** @type {TypedEvents<FieldEvents>} */ (EventTarget);
 
 /**
  * Dispatches `text` with `detail.text` (null: there is no field) at every change of the text; `focus`; `enter` after
- * the new line is in the text; and `blur`. Nothing is dispatched during a composition.
+ * the new line is in the text; and `blur`. Text that an input method still composes counts.
  */
 export class FollowedField extends Events {
   #root;
@@ -23,7 +23,6 @@ export class FollowedField extends Events {
   #observer;
   /** @type {Field | null} */
   #element = null;
-  #isComposing = false;
 
   /**
    * @param {Root} root Where to look for the field.
@@ -47,7 +46,7 @@ export class FollowedField extends Events {
     this.#observer.observe(this.#root, { subtree: true, childList: true, attributeFilter });
     this.#root.addEventListener("reset", this, { capture: true });
     this.#hold(this.#find());
-    this.#tell();
+    this.tell();
   }
 
   stop() {
@@ -58,27 +57,23 @@ export class FollowedField extends Events {
 
   /** Dispatches the current text. Text restored by the browser or set by a script fires no event. */
   tell() {
-    if (!this.#isComposing) this.#tell();
+    this.dispatchEvent(new CustomEvent("text", { detail: { text: this.text } }));
   }
 
-  /** @param {Event & {inputType?: string}} event */
-  handleEvent({ type, target, inputType = "" }) {
+  /** @param {Event & {inputType?: string, isComposing?: boolean}} event */
+  handleEvent({ type, target, inputType = "", isComposing = false }) {
     if (type === "reset") return this.#reset(target);
     if (type === "focus") this.dispatchEvent(new Event("focus"));
-    if (type.startsWith("composition")) this.#isComposing = type === "compositionstart";
     this.tell();
     // Enter adds a line in a `textarea`, and commits the value of an `input`.
-    if (type === "change" || LINE_ENDS.includes(inputType)) this.#enter();
+    const isLineEnd = LINE_ENDS.includes(inputType) && !isComposing;
+    if (type === "change" || isLineEnd) this.dispatchEvent(new Event("enter"));
     if (type === "blur") this.dispatchEvent(new Event("blur"));
   }
 
   /** @param {EventTarget | null} form A form that is reset. It empties its fields only after this event. */
   #reset(form) {
     if (this.#element !== null && this.#element.form === form) setTimeout(() => this.tell());
-  }
-
-  #enter() {
-    if (!this.#isComposing) this.dispatchEvent(new Event("enter"));
   }
 
   #find() {
@@ -90,7 +85,7 @@ export class FollowedField extends Events {
     const found = this.#find();
     if (found === this.#element) return;
     this.#hold(found);
-    this.#tell();
+    this.tell();
   }
 
   /** @param {Field | null} element */
@@ -100,11 +95,6 @@ export class FollowedField extends Events {
       element?.addEventListener(type, this);
     }
     this.#element = element;
-    this.#isComposing = false;
-  }
-
-  #tell() {
-    this.dispatchEvent(new CustomEvent("text", { detail: { text: this.text } }));
   }
 }
 

@@ -82,20 +82,20 @@ p { margin: 0; }
 [data-stars="8"] { --bar: var(--bar-8); }
 [data-stars="9"] { --bar: var(--bar-9); }
 [data-stars="10"] { --bar: var(--bar-10); }
-[data-too-short="true"] .fill { background: var(--unread); }
+:is([data-state="nothing"], [data-state="no_opinion"], [data-state="unreadable"]) .fill { background: var(--unread); }
 
 .expected { color: var(--ink-soft); white-space: nowrap; }
 .number {
   display: inline-block;
   min-width: 2.5ch;
-  color: var(--ink);
   font-size: 1.75rem;
-  font-weight: 700;
   line-height: 1;
   letter-spacing: -0.03em;
   text-align: center;
 }
-[data-too-short="true"] .number { color: var(--ink-soft); font-weight: 400; }
+.number { color: var(--ink-soft); font-weight: 400; }
+[data-state="leans"] .number { color: var(--ink); font-weight: 550; }
+[data-state="says"] .number { color: var(--ink); font-weight: 700; }
 
 /* The longest of its usual words fit, so that the card keeps its size while one types. */
 .reading { width: 12rem; max-width: 100%; }
@@ -116,7 +116,7 @@ p { margin: 0; }
 }
 @media (forced-colors: active) {
   .track { outline: 1px solid CanvasText; }
-  .fill, [data-too-short="true"] .fill { forced-color-adjust: none; background: CanvasText; }
+  .card[data-state] .fill { forced-color-adjust: none; background: CanvasText; }
 }
 `;
 

@@ -1,19 +1,16 @@
 /** Draws the widget: eight small meters, the expected stars, and a line of words. */
 
 import { LABELS } from "../client/protocol.js";
+import { hasNumber, NOTHING as NO_HEADLINE } from "../lib/headline.js";
 import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
 import { fillTransform } from "../lib/rating.js";
-import {
-  intervalText,
-  meterWords,
-  percentNumber,
-  START_TYPING,
-  verdict,
-  withoutVerdict,
-} from "../lib/strings.js";
+import { headlineWords, meterWords, percentNumber } from "../lib/strings.js";
 import { widgetStyleSheet } from "./widget-style.js";
 
-/** @import { Rating } from "../client/protocol.js" */
+/**
+ * @import { Rating } from "../client/protocol.js"
+ * @import { Headline } from "../lib/headline.js"
+ */
 
 const NOTHING = "–";
 
@@ -24,7 +21,7 @@ export class WidgetView {
   #words = element("p", { class: "words" });
   #status = element("p", { class: "visually-hidden", role: "status" });
   #bars;
-  #interval = "";
+  #why = "";
   #trouble = "";
 
   /** @param {ShadowRoot} root */
@@ -46,36 +43,32 @@ export class WidgetView {
 
   /** Shows no rating, since there is no text. */
   clear() {
-    this.#card.dataset.tooShort = "true";
     for (const bar of this.#bars) bar.show(null);
-    this.#number.textContent = NOTHING;
-    this.#verdict.textContent = START_TYPING;
-    this.#say("");
+    this.showHeadline(NO_HEADLINE);
   }
 
-  /**
-   * @param {Rating} rating
-   * @param {boolean} isTooShort
-   */
-  show(rating, isTooShort) {
-    this.#card.dataset.tooShort = String(isTooShort);
+  /** @param {Rating} rating */
+  showBars({ probabilities }) {
     this.#bars.forEach((bar, i) => {
-      bar.show(rating.probabilities[i]);
+      bar.show(probabilities[i]);
     });
-    if (isTooShort) {
-      this.#number.textContent = NOTHING;
-      this.#verdict.textContent = rating.tokens === 0 ? START_TYPING : withoutVerdict(rating)[0];
-      return this.#say("");
-    }
-    this.#number.textContent = formatNumber(rating.expected_stars, 1, 1);
-    this.#verdict.textContent = verdict(rating.positive).text;
-    this.#say(intervalText(rating.interval));
   }
 
-  /** @param {string} words An error, shown instead of the interval; empty if there is none. */
+  /** @param {Headline} headline */
+  showHeadline(headline) {
+    const { state, rating } = headline;
+    const [verdict, why] = headlineWords(headline);
+    this.#card.dataset.state = state;
+    this.#number.textContent =
+      hasNumber(headline) && rating ? formatNumber(rating.expected_stars, 1, 1) : NOTHING;
+    this.#verdict.textContent = verdict;
+    this.#say(state === "nothing" ? "" : why);
+  }
+
+  /** @param {string} words An error, shown instead of the second line; empty if there is none. */
   showTrouble(words) {
     this.#trouble = words;
-    this.#say(this.#interval);
+    this.#say(this.#why);
   }
 
   /** @param {string} words For screen readers. */
@@ -83,10 +76,10 @@ export class WidgetView {
     this.#status.textContent = words;
   }
 
-  /** @param {string} interval */
-  #say(interval) {
-    this.#interval = interval;
-    this.#words.textContent = this.#trouble || interval;
+  /** @param {string} why */
+  #say(why) {
+    this.#why = why;
+    this.#words.textContent = this.#trouble || why;
   }
 }
 

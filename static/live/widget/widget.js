@@ -11,9 +11,9 @@
 
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
+import { Settling } from "../lib/headline.js";
 import { gettext } from "../lib/i18n.js";
-import { isTooShort } from "../lib/rating.js";
-import { announcement, CONNECTION, givenUp, refusal, withoutVerdict } from "../lib/strings.js";
+import { announcement, CONNECTION, givenUp, refusal } from "../lib/strings.js";
 import { FollowedField } from "./followed-field.js";
 import { WidgetView } from "./widget-view.js";
 
@@ -44,8 +44,8 @@ class StarcastMeter extends HTMLElement {
   #url = "";
   /** @type {Session | null} */
   #session = null;
-  /** @type {(Prediction & {isTooShort: boolean}) | null} */
-  #shown = null;
+  #settling = new Settling((headline) => this.#view.showHeadline(headline));
+  #sent = { seq: 0, text: "" };
   #announced = "";
   /** @type {number | undefined} */
   #quietTimer;
@@ -129,6 +129,13 @@ class StarcastMeter extends HTMLElement {
     this.#socket = socket;
     const options = { signal: this.#hearing.signal };
     socket.addEventListener("session", ({ detail }) => this.#greeted(detail), options);
+    socket.addEventListener(
+      "sent",
+      ({ detail }) => {
+        this.#sent = detail;
+      },
+      options,
+    );
     socket.addEventListener("prediction", ({ detail }) => this.#show(detail.prediction), options);
     socket.addEventListener("refused", ({ detail }) => this.#refused(detail), options);
     socket.addEventListener("state", ({ detail }) => this.#showState(detail), options);
@@ -140,7 +147,7 @@ class StarcastMeter extends HTMLElement {
     clearTimeout(this.#quietTimer);
     this.#socket?.close();
     this.#socket = this.#session = null;
-    this.#shown = null;
+    this.#settling.clear();
     this.#view.clear();
     this.#view.showTrouble("");
     this.#tell(null);
@@ -149,14 +156,14 @@ class StarcastMeter extends HTMLElement {
   /** @param {Session} session */
   #greeted(session) {
     this.#session = session;
+    this.#settling.scale = session;
   }
 
   /** @param {Prediction} prediction */
   #show(prediction) {
-    const tooShort = isTooShort(prediction, this.#session?.prior);
-    this.#shown = { ...prediction, isTooShort: tooShort };
     this.#view.showTrouble("");
-    this.#view.show(prediction, tooShort);
+    this.#view.showBars(prediction);
+    this.#settling.take(prediction, prediction.seq === this.#sent.seq ? this.#sent.text : "");
     this.#tell(prediction);
   }
 
@@ -214,13 +221,11 @@ class StarcastMeter extends HTMLElement {
   }
 
   #announce() {
-    if (this.#shown === null || !this.#socket?.isSettled) return;
-    const words = this.#shown.isTooShort
-      ? `${withoutVerdict(this.#shown)[0]}.`
-      : announcement(this.#shown);
-    if (words === this.#announced) return;
-    this.#announced = words;
-    this.#view.announce(words);
+    const { headline } = this.#settling;
+    const about = `${headline.state} ${headline.side}`;
+    if (!this.#socket?.isSettled || about === this.#announced) return;
+    this.#announced = about;
+    this.#view.announce(headline.state === "nothing" ? "" : announcement(headline));
   }
 
   /** @param {Prediction | null} prediction */

@@ -5,6 +5,7 @@ import {
   answerTime,
   cutNote,
   givenUp,
+  headlineWords,
   intervalText,
   meterWords,
   momentWords,
@@ -15,9 +16,11 @@ import {
   starsMore,
   tail,
   truncatedNote,
-  verdict,
   weightText,
 } from "../../../static/live/lib/strings.js";
+import { prediction } from "../fakes.js";
+
+/** @import { Headline } from "../../../static/live/lib/headline.js" */
 
 describe("numbers", () => {
   test("a percent on a bar is whole, and never claims none or all", () => {
@@ -43,16 +46,11 @@ describe("numbers", () => {
     assert.equal(meterWords(10, 0.999), "10 stars, more than 99 percent");
   });
 
-  test("the verdict gives the likelier side and its share", () => {
-    assert.deepEqual(verdict(0.97), { isPositive: true, text: "Positive 97%" });
-    assert.deepEqual(verdict(0.5), { isPositive: true, text: "Positive 50%" });
-    assert.deepEqual(verdict(0.08), { isPositive: false, text: "Negative 92%" });
-  });
-
-  test("an interval of one rating is said as one", () => {
+  test("an interval of one rating is said as one, and one of the whole scale not at all", () => {
     assert.equal(intervalText([7, 10]), "80% likely 7 to 10 stars");
     assert.equal(intervalText([10, 10]), "80% likely 10 stars");
     assert.equal(intervalText([7.25, 9]), "80% likely 7.3 to 9 stars");
+    assert.equal(intervalText([1, 10]), "");
   });
 
   test("an answer time has the unit that fits", () => {
@@ -66,9 +64,40 @@ describe("numbers", () => {
 });
 
 describe("sentences", () => {
-  test("a screen reader hears the likeliest rating and the side", () => {
-    assert.equal(announcement({ stars: 9, positive: 0.9 }), "Most likely 9 stars, positive.");
-    assert.equal(announcement({ stars: 1, positive: 0.1 }), "Most likely 1 star, negative.");
+  /** @param {Headline["state"]} state @param {Headline["side"]} side @param {number} positive */
+  const headline = (state, side, positive, text = "text") => ({
+    state,
+    side,
+    rating: prediction(1, { positive, expected_stars: 8.42, interval: [7, 10] }),
+    text,
+  });
+
+  test("a headline says as much as its state", () => {
+    /** @type {[Headline, string[]][]} */
+    const cases = [
+      [headline("says", "positive", 0.97), ["Positive 97%", "80% likely 7 to 10 stars"]],
+      [headline("says", "negative", 0.08), ["Negative 92%", "80% likely 7 to 10 stars"]],
+      [headline("leans", "negative", 0.3), ["Leans negative 70%", "80% likely 7 to 10 stars"]],
+      [headline("either_way", null, 0.56), ["Could go either way", "Positive 56%"]],
+      [headline("no_opinion", null, 0.9), ["No opinion yet", "Say what you think."]],
+      [headline("unreadable", null, 0.9), ["Cannot read this", "It reads English only."]],
+      [
+        headline("unreadable", null, 0.9, "12 ?!"),
+        ["Cannot read this", "Nothing here it can read."],
+      ],
+    ];
+    for (const [given, words] of cases) assert.deepEqual(headlineWords(given), words);
+  });
+
+  test("a screen reader hears the headline, with its stars where it has a number", () => {
+    assert.equal(
+      announcement(headline("says", "positive", 0.97)),
+      "Positive 97%. 8.4 of 10 stars.",
+    );
+    assert.equal(
+      announcement(headline("unreadable", null, 0.9)),
+      "Cannot read this. It reads English only.",
+    );
   });
 
   test("a cut text says how much of it is rated", () => {

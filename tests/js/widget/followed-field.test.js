@@ -11,10 +11,10 @@ class FakeField extends EventTarget {
   value = "";
   form = new EventTarget();
 
-  /** @param {string} value @param {string} type @param {string} inputType */
-  write(value, type = "input", inputType = "insertText") {
+  /** @param {string} value @param {string} type @param {string} inputType @param {boolean} isComposing */
+  write(value, type = "input", inputType = "insertText", isComposing = false) {
     this.value = value;
-    this.dispatchEvent(Object.assign(new Event(type), { inputType }));
+    this.dispatchEvent(Object.assign(new Event(type), { inputType, isComposing }));
   }
 }
 
@@ -87,19 +87,17 @@ describe("a followed field", () => {
     const field = new FakeField();
     const { heard } = follow(field);
     field.write("A\n", "input", "insertLineBreak");
-    field.dispatchEvent(new Event("compositionstart"));
-    field.write("A\nに\n", "input", "insertLineBreak");
-    assert.deepEqual(heard, ["", "A\n", "enter"]);
+    field.write("A\nに\n", "input", "insertLineBreak", true);
+    assert.deepEqual(heard, ["", "A\n", "enter", "A\nに\n"]);
   });
 
-  test("a composition is told when it ends", () => {
+  test("a composition is told at each step", () => {
     const field = new FakeField();
-    const { heard, followed } = follow(field);
-    field.dispatchEvent(new Event("compositionstart"));
-    field.write("に");
-    followed.tell();
+    const { heard } = follow(field);
+    field.write("に", "input", "insertCompositionText", true);
+    field.write("にほ", "input", "insertCompositionText", true);
     field.write("日本", "compositionend");
-    assert.deepEqual(heard, ["", "日本"]);
+    assert.deepEqual(heard, ["", "に", "にほ", "日本"]);
   });
 
   test("a reset of its form is reported once the field is empty, and a reset of another form is not", async () => {

@@ -1,0 +1,132 @@
+/**
+ * The headline: what the page says about a rating, calmer than the bars. A state is entered at one distance and left at
+ * half of it, and changes only at the end of a word or after a pause. Uses no DOM.
+ *
+ * The distances are those of the server's `state` (docs/protocol.md), so the first headline of a text is its state.
+ */
+
+import { browserTimers } from "../client/pacer.js";
+
+/**
+ * @import { Rating, State, States } from "../client/protocol.js"
+ * @import { Timers } from "../client/pacer.js"
+ */
+
+/**
+ * @typedef {"positive" | "negative" | null} Side The likelier side; null without one.
+ *
+ * @typedef {object} Headline
+ * @property {State | "nothing"} state `nothing`: there is no text.
+ * @property {Side} side
+ * @property {Rating | null} rating
+ * @property {string} text
+ *
+ * @typedef {object} Scale What the distances are measured from; older servers send neither.
+ * @property {readonly number[]} [prior]
+ * @property {States} [states]
+ */
+
+export const PAUSE_MS = 250;
+/** @type {States} */
+const DEFAULT_STATES = { legible: 0.5, information: 0.15, either_way: 0.6, says: 0.8 };
+const WORD_GOES_ON = /[\p{L}\p{M}\p{N}'’_-]$/u;
+
+/** @type {Readonly<Headline>} */
+export const NOTHING = Object.freeze({ state: "nothing", side: null, rating: null, text: "" });
+
+/** @param {Pick<Headline, "state">} headline @returns {boolean} Whether it has a number. */
+export function hasNumber({ state }) {
+  return state === "either_way" || state === "leans" || state === "says";
+}
+
+/**
+ * @param {Rating} rating
+ * @param {string} text
+ * @param {Scale} [scale]
+ * @param {Headline} [before] The headline shown until now; without one, nothing is left late.
+ * @returns {Headline}
+ */
+export function headlineOf(
+  rating,
+  text,
+  { prior, states = DEFAULT_STATES } = {},
+  before = NOTHING,
+) {
+  const none = { side: null, rating, text };
+  if (rating.tokens === 0 || rating.is_prior) {
+    // A text can be all white space, or of signs that the model drops.
+    return { ...none, state: text.trim() === "" ? "nothing" : "no_opinion" };
+  }
+  /** @param {number} threshold @param {number} from Where the distance begins. @param {boolean} isIn */
+  const limit = (threshold, from, isIn) => (isIn ? (threshold + from) / 2 : threshold);
+
+  const legible = rating.legible ?? 1;
+  if (legible < limit(states.legible, 1, before.state === "unreadable")) {
+    return { ...none, state: "unreadable" };
+  }
+  if (prior !== undefined) {
+    const told = information(rating.probabilities, prior);
+    if (told < limit(states.information, 0, hasNumber(before))) {
+      return { ...none, state: "no_opinion" };
+    }
+  }
+  const likelier = Math.max(rating.positive, 1 - rating.positive);
+  const side = rating.positive >= 0.5 ? "positive" : "negative";
+  const isSame = before.side === side;
+  if (likelier <= limit(states.either_way, 0.5, isSame)) return { ...none, state: "either_way" };
+  const isSure = likelier >= limit(states.says, 0.5, isSame && before.state === "says");
+  return { state: isSure ? "says" : "leans", side, rating, text };
+}
+
+/**
+ * @param {readonly number[]} probabilities
+ * @param {readonly number[]} prior
+ * @returns {number} Kullback-Leibler divergence in nats: what the text has told.
+ */
+export function information(probabilities, prior) {
+  return probabilities.reduce(
+    (sum, p, i) => (p > 0 && prior[i] > 0 ? sum + p * Math.log(p / prior[i]) : sum),
+    0,
+  );
+}
+
+/** Turns ratings into headlines as they settle. */
+export class Settling {
+  /** @type {Scale} */
+  scale = {};
+  /** @type {Headline} */
+  headline = NOTHING;
+
+  #onHeadline;
+  #timers;
+  /** @type {unknown} */
+  #timer = null;
+
+  /**
+   * @param {(headline: Headline) => void} onHeadline Called at each new headline, the number included.
+   * @param {Timers} [timers]
+   */
+  constructor(onHeadline, timers = browserTimers) {
+    this.#onHeadline = onHeadline;
+    this.#timers = timers;
+  }
+
+  /** @param {Rating} rating The newest one. @param {string} text Its text. */
+  take(rating, text) {
+    this.#timers.clear(this.#timer);
+    if (!WORD_GOES_ON.test(text)) return this.#settle(rating, text);
+    this.#timer = this.#timers.set(() => this.#settle(rating, text), PAUSE_MS);
+  }
+
+  /** Forgets the text, without a call. */
+  clear() {
+    this.#timers.clear(this.#timer);
+    this.headline = NOTHING;
+  }
+
+  /** @param {Rating} rating @param {string} text */
+  #settle(rating, text) {
+    this.headline = headlineOf(rating, text, this.scale, this.headline);
+    this.#onHeadline(this.headline);
+  }
+}

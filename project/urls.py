@@ -21,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/socket", views.socket_reference, name="socket"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),
+    path("robots.txt", views.robots, name="robots"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("widget.js", views.widget_module, name="widget-module"),
     # Each language has its own URLs (/ru/), so links keep it and no cookie is needed.
     *i18n_patterns(

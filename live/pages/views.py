@@ -16,6 +16,7 @@ from live.socket.asyncapi import describe
 from model_core.labels import STARS
 
 _WIDGET_MAX_AGE_S = 300
+_NOT_SEARCHED = ("/watch/", "/ru/watch/", "/admin/", "/api/v1/")
 
 
 @require_safe
@@ -41,6 +42,19 @@ def watch(request: HttpRequest, room_id: str) -> HttpResponse:
 def about(request: HttpRequest) -> HttpResponse:
     """Show the model's limits, privacy, and the source of the data."""
     return render(request, "live/about.html", model_card(served_folder()))
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    """Tell search engines what is not for them: rooms, the admin and the API."""
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in _NOT_SEARCHED)]
+    return HttpResponse("\n".join([*lines, ""]), content_type="text/plain")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Redirect to the icon, for programs that do not read the page's links."""
+    return HttpResponseRedirect(static("live/favicon.svg"))
 
 
 @require_safe

@@ -29,31 +29,68 @@
  */
 
 import { attachContributions } from "./explain/contributions.js";
+import { CONNECTION_LOST } from "./lib/strings.js";
 import { attachAnnouncer } from "./page/announcer.js";
 import { attachRating } from "./page/bars.js";
 import { attachConnection } from "./page/connection.js";
+import { attachDraft } from "./page/draft.js";
 import { attachExamples } from "./page/editor.js";
+import { onFirstUse } from "./page/first-use.js";
 import { attachFreshness } from "./page/freshness.js";
 import { createPage } from "./page/page.js";
-import { attachFeedback } from "./share/feedback.js";
-import { attachHistory } from "./share/history-list.js";
-import { attachSharing } from "./share/sharing.js";
 import { attachTimeline } from "./timeline/timeline.js";
-import { attachRooms } from "./watch/room-controls.js";
+
+const GHOST_AFTER_MS = 1_500;
 
 const page = createPage();
 
-attachRating(page);
+const view = attachRating(page);
 attachFreshness(page);
 attachAnnouncer(page);
 attachConnection(page);
 attachExamples(page);
-attachTimeline(page);
+const recording = attachTimeline(page);
 attachContributions(page);
-attachRooms(page);
-attachFeedback(page);
-attachHistory(page);
-attachSharing(page);
+
+const loadSharing = onFirstUse(".share, .feedback, .history", async () => {
+  try {
+    const { attachAll } = await import("./live-page-sharing.js");
+    attachAll(page, recording);
+  } catch (error) {
+    page.messageLine.say(CONNECTION_LOST);
+    throw error;
+  }
+});
+
+/** Whether texts are kept, or the link of this page brings one. */
+function isSharingInUse() {
+  try {
+    return location.hash !== "" || localStorage.length > 0;
+  } catch {
+    // The browser blocks storage.
+    return false;
+  }
+}
+
+if (isSharingInUse()) loadSharing().catch(() => {});
+window.addEventListener("hashchange", () => loadSharing().catch(() => {}));
+
+attachDraft(page);
+// On a phone this would open the keyboard, which hides half of the page.
+if (window.matchMedia("(pointer: fine)").matches) page.editor.focus();
+
+// Once, and only where nothing happens for a while.
+page.socket.addEventListener(
+  "session",
+  ({ detail }) => {
+    setTimeout(async () => {
+      if (page.editor.text !== "" || document.visibilityState !== "visible") return;
+      const { attachGhost } = await import("./page/ghost.js");
+      attachGhost(page, detail, view);
+    }, GHOST_AFTER_MS);
+  },
+  { once: true },
+);
 
 page.editor.tell();
 page.socket.start();

@@ -84,7 +84,7 @@ def test_files_hold_text_rating_and_how_it_came_about(page: Page, fake_server: R
     assert content["timeline"][-1]["text"] == content["text"]
     with page.expect_download() as download:
         page.locator("#save-csv").click()
-    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_bytes().decode(), newline="")))
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_bytes().decode("utf-8-sig"), newline="")))
     assert [row["text"] for row in rows] == [moment["text"] for moment in content["timeline"]]
     assert [float(row["expected_stars"]) for row in rows] == [row["expected_stars"] for row in content["timeline"]]
 

@@ -115,13 +115,13 @@ def test_markup_in_a_moment_stays_text(page: Page, fake_server: RunningServer) -
 
 def test_a_text_that_came_all_at_once_gets_a_curve_of_its_beginnings(page: Page, fake_server: RunningServer) -> None:
     page.goto(fake_server.http)
-    page.locator("button[data-example=letdown]").click()
+    page.locator("button[data-example=pan]").click()
     expect(page.locator("#replay")).to_be_enabled(timeout=20_000)
-    expect(page.locator("#moment")).to_have_attribute("max", "24")
+    expect(page.locator("#moment")).to_have_attribute("max", "12")
     example = page.locator("#review").input_value()
     page.locator("#moment").fill("1")
     beginning = page.locator("#moment-text").inner_text()
-    assert 1 < len(beginning) < len(example) / 8
+    assert 1 < len(beginning) < len(example) / 4
     assert example.startswith(beginning)
     (rating,) = FakeClassifier().classify([beginning])
     assert list(bars(page).values()) == pytest.approx(rating.probabilities, abs=1e-6)

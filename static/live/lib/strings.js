@@ -96,26 +96,13 @@ export function announcement(headline) {
 
 /** @param {number} chars @returns {string} */
 export function cutNote(chars) {
-  const words = ngettext(
-    "Only the first %(count)s character is rated. You can keep typing.",
-    "Only the first %(count)s characters are rated. You can keep typing.",
-    chars,
+  const words = gettext(
+    "Of a text this long it reads the beginning and the end of the first %(count)s characters.",
   );
   return fill(words, { count: formatNumber(chars) });
 }
 
-/** @param {number | undefined} maxTokens @returns {string} */
-export function truncatedNote(maxTokens) {
-  if (maxTokens === undefined) {
-    return gettext("Too long for the model: part of the text is not rated.");
-  }
-  const words = ngettext(
-    "Longer than the %(count)s word piece that the model reads: part of the text is not rated.",
-    "Longer than the %(count)s word pieces that the model reads: part of the text is not rated.",
-    maxTokens,
-  );
-  return fill(words, { count: formatNumber(maxTokens) });
-}
+export const TRUNCATED = gettext("Of a text this long it reads the beginning and the end only.");
 
 export const PAUSED = gettext("Paused");
 export const PAUSE_BARS = gettext("Pause bars");
@@ -217,6 +204,10 @@ export function tail(text) {
 export const RAISES_MOST = gettext("Raises it most");
 export const LOWERS_MOST = gettext("Lowers it most");
 export const NOW = gettext("Now");
+export const GHOST = gettext("An example. Type, and it gives way to your text.");
+export const AS_YOU_TYPED = gettext("As you typed");
+export const AS_IT_READS_ON = gettext("As it reads on");
+export const WORKING_OUT = gettext("Working out the curve…");
 export const REPLAY = gettext("Replay");
 export const STOP_REPLAY = gettext("Stop");
 export const TIMELINE_HINT = gettext(

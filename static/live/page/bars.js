@@ -77,7 +77,7 @@ export class RatingView {
   }
 }
 
-/** @param {Page} page */
+/** @param {Page} page @returns {RatingView} */
 export function attachRating({ display }) {
   const view = new RatingView();
   /** @type {HTMLButtonElement} */
@@ -99,6 +99,7 @@ export function attachRating({ display }) {
     pause.textContent = display.isPaused ? RESUME_BARS : PAUSE_BARS;
   });
   pause.addEventListener("click", () => display.togglePause());
+  return view;
 }
 
 /** @param {number} stars */

@@ -95,6 +95,12 @@ export class Editor extends Events {
     window.scrollTo(scrollX, scrollY);
   }
 
+  /** @param {string} text Puts a text into the empty field of a page that loads. There is nothing to undo yet. */
+  restore(text) {
+    this.#field.value = text;
+    this.#changed();
+  }
+
   /** Submits the current text. */
   tell() {
     if (this.isTold) return;

@@ -1,10 +1,9 @@
 /** The line under the text: errors, cut texts, and the results of buttons. */
 
 import { say } from "../lib/dom.js";
-import { cutNote, refusal, truncatedNote } from "../lib/strings.js";
+import { cutNote, refusal, TRUNCATED } from "../lib/strings.js";
 
 /**
- * @import { Session } from "../client/protocol.js"
  * @import { RatingSocket } from "../client/socket.js"
  * @import { Display } from "./display.js"
  * @import { Editor } from "./editor.js"
@@ -13,8 +12,6 @@ import { cutNote, refusal, truncatedNote } from "../lib/strings.js";
 export class MessageLine {
   #cutAtChars = 0;
   #said = "";
-  /** @type {Session | null} */
-  #session = null;
   #display;
 
   /**
@@ -24,9 +21,6 @@ export class MessageLine {
    */
   constructor(socket, editor, display) {
     this.#display = display;
-    socket.addEventListener("session", ({ detail }) => {
-      this.#session = detail;
-    });
     socket.addEventListener("sent", ({ detail: { isCut, chars } }) => {
       this.#cutAtChars = isCut ? chars : 0;
       this.#show();
@@ -52,6 +46,6 @@ export class MessageLine {
     if (refused !== null) return refusal(refused);
     if (this.#said !== "") return this.#said;
     if (this.#cutAtChars > 0) return cutNote(this.#cutAtChars);
-    return shown?.truncated ? truncatedNote(this.#session?.model.max_tokens) : "";
+    return shown?.truncated ? TRUNCATED : "";
   }
 }

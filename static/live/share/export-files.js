@@ -17,6 +17,7 @@ const COLUMNS = Object.freeze([
   ...LABELS.map((stars) => `p${stars}`),
   "text",
 ]);
+const BYTE_ORDER_MARK = "\ufeff";
 // A spreadsheet would run a text that starts with one of these as a formula.
 const FORMULA = /^[=+\-@\t\r]/;
 
@@ -53,7 +54,8 @@ export function toJson({ text, shown, moments, model }) {
 /**
  * One row per moment, the newest last.
  * @param {Written} written
- * @returns {string} CSV with line ends and quotes as in RFC 4180.
+ * @returns {string} CSV with line ends and quotes as in RFC 4180, after a byte order mark: without it Excel takes UTF-8
+ *   for an old encoding.
  */
 export function toCsv({ moments }) {
   const start = moments[0]?.atMs ?? 0;
@@ -66,7 +68,7 @@ export function toCsv({ moments }) {
     ...moment.probabilities,
     quoted(FORMULA.test(moment.text) ? `'${moment.text}` : moment.text),
   ]);
-  return [COLUMNS, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+  return BYTE_ORDER_MARK + [COLUMNS, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
 }
 
 /** Serializers by file extension. */

@@ -63,10 +63,12 @@ export function attachHistory({ editor, display, messageLine }) {
     return item;
   }
 
-  display.addEventListener("shown", () => {
+  function keepLater() {
     clearTimeout(timer);
     if (kept.isOn) timer = setTimeout(keep, KEEP_AFTER_MS);
-  });
+  }
+
+  display.addEventListener("shown", keepLater);
   toggle.addEventListener("change", () => {
     change(() => kept.switch(toggle.checked));
     keep();
@@ -76,6 +78,7 @@ export function attachHistory({ editor, display, messageLine }) {
   // Other tabs change the list too.
   window.addEventListener("storage", show);
   show();
+  keepLater();
 }
 
 /** @param {string} words @param {() => void} onClick */

@@ -12,7 +12,13 @@ const MAX_TEXT_BYTES = 400_000;
  * @returns {Promise<string>} The fragment without its `#`.
  */
 export async function toFragment(text) {
-  const plain = PLAIN + encodeURIComponent(text.toWellFormed?.() ?? text);
+  // Chat programs leave such signs out of a link, at its end at least.
+  const plain =
+    PLAIN +
+    encodeURIComponent(text.toWellFormed?.() ?? text).replace(
+      /[!'()*.~_-]/g,
+      (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
   if (globalThis.CompressionStream === undefined) return plain;
   const packed = PACKED + base64url(await pack(text));
   return packed.length < plain.length ? packed : plain;

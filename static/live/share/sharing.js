@@ -3,10 +3,10 @@
  * on first use.
  */
 
-import { byId } from "../lib/dom.js";
+import { byId, say } from "../lib/dom.js";
 import { CONNECTION_LOST } from "../lib/strings.js";
-import { Recording } from "../timeline/recording.js";
 import {
+  COPIED,
   LINK_COPIED,
   LINK_DAMAGED,
   LINK_OPENED,
@@ -15,25 +15,26 @@ import {
   NOTHING_TO_SHARE,
 } from "./strings.js";
 
-/** @import { Page } from "../page/page.js" */
+/**
+ * @import { Page } from "../page/page.js"
+ * @import { Recording } from "../timeline/recording.js"
+ */
 
-/** @param {Page} page */
-export function attachSharing(page) {
+const SAID_FOR_MS = 2_000;
+
+/** @param {Page} page @param {Recording} recording */
+export function attachSharing(page, recording) {
   const { editor, display, messageLine } = page;
   /** @type {HTMLInputElement} */
   const field = byId("text-link");
-  const recording = new Recording();
-  display.addEventListener("shown", ({ detail }) => {
-    recording.add({ ...detail, atMs: performance.now() });
-  });
 
   async function shareLink() {
     const { MAX_LINK_CHARS, toFragment } = await import("./link-fragment.js");
     const link = new URL(location.href);
     link.hash = await toFragment(editor.text);
     if (link.href.length > MAX_LINK_CHARS) return messageLine.say(LINK_TOO_LONG);
-    const isCopied = await copy(link.href, field);
-    messageLine.say(isCopied ? LINK_COPIED : LINK_SHOWN);
+    if (await copy(link.href, field)) sayOn(byId("copy-link"), LINK_COPIED);
+    else messageLine.say(LINK_SHOWN);
   }
 
   async function openLink() {
@@ -86,6 +87,23 @@ export async function copy(link, field) {
     field.select();
     return false;
   }
+}
+
+/**
+ * Says on a button that it has copied, where the finger is; what exactly, to screen readers.
+ * @param {HTMLElement} button
+ * @param {string} words
+ */
+export function sayOn(button, words) {
+  say("status", words);
+  if (button.dataset.said !== undefined) return;
+  button.dataset.said = "";
+  const { textContent } = button;
+  button.textContent = COPIED;
+  setTimeout(() => {
+    button.textContent = textContent;
+    delete button.dataset.said;
+  }, SAID_FOR_MS);
 }
 
 /** @param {string} name @param {string} type @param {string} content */

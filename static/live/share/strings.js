@@ -6,6 +6,7 @@ import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
 
 const BEGINNING_CHARS = 60;
 
+export const COPIED = gettext("Copied");
 export const LINK_COPIED = gettext("Link copied. It contains the text itself.");
 export const LINK_SHOWN = gettext("Copy this link. It contains the text itself.");
 export const LINK_TOO_LONG = gettext("This text is too long for a link. Save it as a file.");
@@ -41,7 +42,7 @@ export const TYPIST = Object.freeze({
   looking: gettext("Looking for the writer…"),
   here: gettext("You are watching live"),
   away: gettext("The writer’s connection is lost. Waiting for it to come back."),
-  left: gettext("The writer has left."),
+  left: gettext("The sharing has ended."),
   none: gettext("There is no writer at this link. It may be old or incomplete."),
   full: gettext("Too many people are watching. Trying again in a moment."),
 });

@@ -7,7 +7,7 @@ import { retryAfterMs } from "../client/http-socket.js";
 /** @import { Rating, ServerError } from "../client/protocol.js" */
 
 const PATH = "/api/v1/predict";
-const MAX_PREFIXES = 24;
+const MAX_PREFIXES = 12;
 // All beginnings together are about ten times as long as the text.
 const MAX_TEXT_CHARS = 2_000;
 

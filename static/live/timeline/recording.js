@@ -44,10 +44,12 @@ export class Recording {
    * Puts moments before the only one, unless its text has changed by now.
    * @param {Moment[]} before
    * @param {string} text Text of the only moment.
+   * @returns {boolean} Whether there are any now.
    */
   lead(before, text) {
-    if (this.#moments.length === 1 && this.#moments[0].text === text)
-      this.#moments.unshift(...before);
+    if (this.#moments.length !== 1 || this.#moments[0].text !== text) return false;
+    this.#moments.unshift(...before);
+    return before.length > 0;
   }
 
   /** Removes every second moment, but never the first and the last. */

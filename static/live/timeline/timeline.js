@@ -2,6 +2,8 @@
 
 import { byId, say } from "../lib/dom.js";
 import {
+  AS_IT_READS_ON,
+  AS_YOU_TYPED,
   momentWords,
   NOW,
   REPLAY,
@@ -10,6 +12,7 @@ import {
   TIMELINE_HINT,
   TIMELINE_ONE,
   tail,
+  WORKING_OUT,
 } from "../lib/strings.js";
 import { curve, heightOf, placeOf } from "./curve.js";
 import { Recording } from "./recording.js";
@@ -22,7 +25,7 @@ const LEAD_AFTER_MS = 400;
 // The time between two beginnings, as if they had been typed.
 const LEAD_STEP_MS = 150;
 
-/** @param {Page} page */
+/** @param {Page} page @returns {Recording} What the curve is drawn of. */
 export function attachTimeline(page) {
   const { editor, display } = page;
   const panel = byId("timeline");
@@ -37,6 +40,8 @@ export function attachTimeline(page) {
   const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const replay = new Replay({ onMoment: lookAt, onEnd: toNow });
   let leading = new AbortController();
+  let isLeading = false;
+  let isLed = false;
   /** @type {number | undefined} */
   let leadTimer;
 
@@ -57,14 +62,16 @@ export function attachTimeline(page) {
     const moment = recording.at(index);
     const past = display.past === null ? undefined : moment;
     panel.dataset.state = recording.length === 0 ? "empty" : past ? "past" : "now";
+    panel.dataset.working = String(isLeading);
     dot.hidden = moment === undefined || moment.isTooShort;
     if (moment && !dot.hidden) {
       dot.style.left = `${placeOf(index, recording.length)}%`;
       dot.style.top = `${heightOf(moment.expected_stars)}%`;
     }
     slider.setAttribute("aria-valuetext", past ? momentWords(past, index, recording.length) : NOW);
-    const hint = [TIMELINE_EMPTY, TIMELINE_ONE][recording.length] ?? TIMELINE_HINT;
-    say("moment-text", past ? tail(past.text) : hint);
+    const few = [TIMELINE_EMPTY, isLeading ? WORKING_OUT : TIMELINE_ONE];
+    say("moment-text", past ? tail(past.text) : (few[recording.length] ?? TIMELINE_HINT));
+    say("timeline-title", isLed ? AS_IT_READS_ON : AS_YOU_TYPED);
     backButton.disabled = !past;
     replayButton.dataset.playing = String(replay.isPlaying);
     replayButton.textContent = replay.isPlaying ? STOP_REPLAY : REPLAY;
@@ -88,17 +95,21 @@ export function attachTimeline(page) {
     const { prefixesOf, rateAll } = await import("./prefixes.js");
     const texts = prefixesOf(only.text);
     if (texts.length === 0) return;
+    isLeading = true;
+    toNow();
     const ratings = await rateAll(texts, leading.signal);
+    isLeading = false;
     const before = ratings.map((rating, i) => ({
       ...display.rated(rating, rating.text),
       atMs: only.atMs - LEAD_STEP_MS * (ratings.length - i),
     }));
-    recording.lead(before, only.text);
+    isLed = recording.lead(before, only.text);
     draw();
   }
 
   display.addEventListener("shown", ({ detail }) => {
     recording.add({ ...detail, atMs: performance.now() });
+    if (recording.length <= 1) isLed = false;
     draw();
     clearTimeout(leadTimer);
     // If the module cannot be loaded, there is only the one moment.
@@ -126,4 +137,5 @@ export function attachTimeline(page) {
     toNow();
     slider.focus();
   });
+  return recording;
 }

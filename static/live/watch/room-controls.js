@@ -1,7 +1,7 @@
 /** The controls of a room: a button opens it for watchers, and it continues after a reconnect. */
 
 import { byId, say, tell } from "../lib/dom.js";
-import { copy } from "../share/sharing.js";
+import { copy, sayOn } from "../share/sharing.js";
 import {
   LINK_SHOWN,
   ROOM_LINK_COPIED,
@@ -11,10 +11,13 @@ import {
   watchersText,
 } from "../share/strings.js";
 
-/** @import { Page } from "../page/page.js" */
+/**
+ * @import { Session } from "../client/protocol.js"
+ * @import { Page } from "../page/page.js"
+ */
 
 /** @param {Page} page */
-export function attachRooms({ socket, messageLine }) {
+export function attachRooms({ socket, messageLine, session }) {
   const room = byId("room");
   /** @type {HTMLInputElement} */
   const link = byId("room-link");
@@ -58,12 +61,15 @@ export function attachRooms({ socket, messageLine }) {
         return ended(message.reason);
     }
   });
-  socket.addEventListener("session", ({ detail: { transport } }) => {
+  /** @param {Partial<Session>} session */
+  function greeted({ transport }) {
     const isOverHttp = transport === "http";
     openButton.disabled = isOverHttp;
     say("room-hint", isOverHttp ? ROOM_NEEDS_SOCKET : hint);
     if (isWanted && !isOverHttp) socket.openRoom(secret);
-  });
+  }
+
+  socket.addEventListener("session", ({ detail }) => greeted(detail));
   socket.addEventListener("state", show);
 
   openButton.addEventListener("click", () => {
@@ -78,7 +84,9 @@ export function attachRooms({ socket, messageLine }) {
     openButton.focus();
   });
   byId("room-copy").addEventListener("click", async () => {
-    messageLine.say((await copy(link.value, link)) ? ROOM_LINK_COPIED : LINK_SHOWN);
+    if (await copy(link.value, link)) sayOn(byId("room-copy"), ROOM_LINK_COPIED);
+    else messageLine.say(LINK_SHOWN);
   });
+  greeted(session ?? {});
   show();
 }

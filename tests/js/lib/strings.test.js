@@ -15,7 +15,6 @@ import {
   shortened,
   starsMore,
   tail,
-  truncatedNote,
   weightText,
 } from "../../../static/live/lib/strings.js";
 import { prediction } from "../fakes.js";
@@ -102,8 +101,6 @@ describe("sentences", () => {
 
   test("a cut text says how much of it is rated", () => {
     assert.match(cutNote(20_000), /first 20,000 characters/);
-    assert.match(truncatedNote(512), /512/);
-    assert.doesNotMatch(truncatedNote(undefined), /undefined/);
   });
 
   test("every refusal and every final close has plain words", () => {

@@ -43,7 +43,7 @@ describe("CSV", () => {
     const [head, ...rows] = toCsv(written("fi", "fine")).trimEnd().split("\r\n");
     assert.equal(
       head,
-      "at_ms,stars,expected_stars,interval_low,interval_high,positive,p1,p2,p3,p4,p7,p8,p9,p10,text",
+      "\ufeffat_ms,stars,expected_stars,interval_low,interval_high,positive,p1,p2,p3,p4,p7,p8,p9,p10,text",
     );
     assert.equal(rows.length, 2);
     for (const row of rows) assert.equal(row.split(",").length, head.split(",").length);

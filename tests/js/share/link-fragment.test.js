@@ -6,10 +6,10 @@ import { fromFragment, toFragment } from "../../../static/live/share/link-fragme
 const LONG = "Two hours of my life that nobody is going to give back. ".repeat(300);
 
 describe("a text in a link", () => {
-  for (const text of ["fine", "Ещё 🎬 «да» 100% #1 &text=", "a\nb\tc\0", LONG, "👩‍👩‍👧 שלום"]) {
+  for (const text of ["fine!", "Ещё 🎬 «да» 100% #1 &text=", "a\nb\tc\0", LONG, "👩‍👩‍👧 שלום"]) {
     test(`comes back as it was: ${JSON.stringify(text.slice(0, 20))}`, async () => {
       const fragment = await toFragment(text);
-      assert.match(fragment, /^(text|z)=[\w.!~*'()%-]*$/);
+      assert.match(fragment, /^(text=[a-zA-Z\d%]*|z=[\w-]*)$/);
       assert.equal(await fromFragment(`#${fragment}`), text);
     });
   }

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -55,6 +56,21 @@ def test_an_address_of_no_page_leads_home_in_its_language(path: str, language: s
     assert f'<p><a href="{home}">' in page
     assert 'href="/" hreflang="en"' in page or 'href="/ru/" hreflang="ru"' in page
     assert "live.css" in page
+
+
+def test_search_engines_are_kept_out_of_rooms_and_find_one_address_for_a_page() -> None:
+    robots = Client().get("/robots.txt")
+    assert robots["Content-Type"] == "text/plain"
+    assert "Disallow: /watch/\n" in robots.content.decode()
+    assert '<link rel="canonical" href="/ru/about/">' in html("/ru/about/?from=somewhere")
+    assert Client().get("/favicon.ico")["Location"].endswith("favicon.svg")
+
+
+@pytest.mark.parametrize(("status", "words"), [(400, "could not be read"), (403, "not allowed"), (500, "went wrong")])
+def test_an_error_has_a_page_of_its_own(status: int, words: str) -> None:
+    page = render_to_string(f"{status}.html")
+    assert words in page
+    assert 'href="/"' in page
 
 
 def test_the_model_page_shows_the_figures_that_the_card_shows(settings: Settings) -> None:

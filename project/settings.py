@@ -102,6 +102,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "connect-src": [SELF],
         "img-src": [SELF],
+        "manifest-src": [SELF],
         "base-uri": [NONE],
         "form-action": [NONE],
         "frame-ancestors": [NONE],

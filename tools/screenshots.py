@@ -28,6 +28,7 @@ REVIEW: Final = (
     "I expected very little of this one, and for half an hour I was right. Then the old man sits down at the piano, "
     "and from there on I did not look away once. Clumsy in places, but warm, funny and beautifully acted."
 )
+TURN: Final = "The plot is predictable, the jokes are old and the effects are cheap. I loved it."
 LETDOWN: Final = "Two good jokes in the first ten minutes, then dull, loud and endless. I want my evening back."
 DESKTOP: Final = (1280, 800)
 PHONE: Final = (360, 740)
@@ -90,12 +91,18 @@ SCENES: Final[dict[str, Scene]] = {
     "model-page": Scene("/model/", size=(1000, 1090), act=partial(scroll_to, place="#good")),
     "widget": Scene("/widget/", size=(900, 700), act=comment),
 }
-ALL: Final = (*SCENES, "watching", "typing")
+SOCIAL_SIZE: Final = (1200, 630)
+SOCIAL: Final[dict[str, Scene]] = {
+    "og-en": Scene(size=SOCIAL_SIZE, act=partial(rate, text=TURN)),
+    "og-ru": Scene("/ru/", size=SOCIAL_SIZE, act=partial(rate, text=TURN)),
+}
+"""Pictures for links to the page, in ``static/live``."""
+ALL: Final = (*SCENES, "watching", "typing", *SOCIAL)
 
 
-def take(browser: Browser, address: str, scene: Scene) -> Image.Image:
-    """Take a scene at double pixel density."""
-    with opened(browser, address + scene.path, scene.size, scene.theme, SCALE) as page:
+def take(browser: Browser, address: str, scene: Scene, scale: int = SCALE) -> Image.Image:
+    """Take a scene, at double pixel density by default."""
+    with opened(browser, address + scene.path, scene.size, scene.theme, scale) as page:
         scene.act(page)
         return picture(page)
 
@@ -193,6 +200,9 @@ def main() -> None:
                     write_movie(movie(browser, server.http), options.output / "typing.webp")
                 elif name == "watching":
                     write_picture(watching(browser, server.http), options.output / "watching.webp")
+                elif name in SOCIAL:
+                    picture_of_page = take(browser, server.http, SOCIAL[name], scale=1).quantize(256)
+                    picture_of_page.save(REPOSITORY / "static" / "live" / f"{name}.png", optimize=True)
                 else:
                     write_picture(take(browser, server.http, SCENES[name]), options.output / f"{name}.webp")
                 print(name, flush=True)

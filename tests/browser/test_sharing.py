@@ -17,7 +17,7 @@ TEXT = "Ещё 🎬 “fine” & 100% <script>document.title=1</script>\nwarm, f
 def copied_link(page: Page) -> str:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator("#copy-link").click()
-    expect(page.locator("#note")).to_contain_text("Link copied")
+    expect(page.locator("#copy-link")).to_have_text("Copied")
     return str(page.evaluate("navigator.clipboard.readText()"))
 
 

@@ -52,8 +52,8 @@ def test_three_hundred_fast_keys_lose_none(page: Page, real_server: RunningServe
     assert list(bars(page).values()) == pytest.approx(json.loads(finished.stdout)["probabilities"], abs=1e-6)
 
 
-def test_an_empty_page_shows_the_prior_and_says_that_it_is_too_early(page: Page, real_server: RunningServer) -> None:
-    page.goto(real_server.http)
+def test_an_empty_page_shows_the_prior_and_says_that_it_is_too_early(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
     expect(page.locator("#freshness")).to_have_attribute("data-state", "prior")
     expect(page.locator("#rating")).to_have_attribute("data-state", "nothing")
     assert sum(bars(page).values()) == pytest.approx(1, abs=1e-3)

@@ -1,7 +1,8 @@
 /** Loads a part of the page once it is used, so that nobody waits for what few use. */
 
 /**
- * The first click in one of the places waits for the part, and is then repeated.
+ * The first use of one of the places loads the part. A click on a button is repeated once it is there; what an input has
+ * been set to, the part finds when it comes.
  * @param {string} places Selector.
  * @param {() => Promise<void>} load Rejected where it cannot be loaded; the next click tries again.
  * @returns {() => Promise<void>} Loads it now.
@@ -25,13 +26,14 @@ export function onFirstUse(places, load) {
   }
 
   for (const place of document.querySelectorAll(places)) {
-    // Before the finger is up again, most of the way is gone.
-    place.addEventListener("pointerdown", () => use().catch(() => {}), { passive: true });
+    for (const name of ["pointerdown", "focusin"]) {
+      place.addEventListener(name, () => use().catch(() => {}));
+    }
     place.addEventListener(
       "click",
       (event) => {
         const target = /** @type {HTMLElement} */ (event.target);
-        if (isLoaded || target.closest("button, input, label") === null) return;
+        if (isLoaded || target.closest("button") === null) return;
         event.preventDefault();
         event.stopPropagation();
         use().then(

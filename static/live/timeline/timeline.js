@@ -105,6 +105,9 @@ export function attachTimeline(page) {
     }));
     isLed = recording.lead(before, only.text);
     draw();
+    // Motion that was not asked for is left to those who do not mind.
+    if (isLed && page.isLinkOpened && !isCalm.matches) play();
+    page.isLinkOpened = false;
   }
 
   display.addEventListener("shown", ({ detail }) => {
@@ -126,12 +129,13 @@ export function attachTimeline(page) {
     replay.stop();
     lookAt(index);
   });
-  replayButton.addEventListener("click", () => {
-    if (replay.isPlaying) return replay.stop();
+  function play() {
     const timesMs = recording.all.map(({ atMs }) => atMs);
     replay.play(timesMs, isCalm.matches);
     drawPlace(recording.length - 1);
-  });
+  }
+
+  replayButton.addEventListener("click", () => (replay.isPlaying ? replay.stop() : play()));
   backButton.addEventListener("click", () => {
     replay.stop();
     toNow();

@@ -12,7 +12,7 @@ from model_core.labels import STARS
 from tests.timing import PATIENCE_S
 
 SOCKET = re.compile(r"/ws/v1/classify/$")
-GREETING = {
+GREETING: dict[str, Any] = {
     "type": "session.created",
     "labels": STARS,
     "model": {"name": "by hand", "version": "1", "max_tokens": 512},
@@ -40,7 +40,8 @@ def prediction(seq: int, stars: int, **changed: Any) -> dict[str, Any]:
 class ServerByHand:
     """Answers when the test says so."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, greeting: dict[str, Any] = GREETING) -> None:
+        self._greeting = greeting
         self.texts: dict[int, str] = {}
         self.flushed: list[int] = []
         self._socket: WebSocketRoute | None = None
@@ -49,7 +50,7 @@ class ServerByHand:
     def _greet(self, socket: WebSocketRoute) -> None:
         self._socket = socket
         socket.on_message(self._take)
-        socket.send(json.dumps(GREETING))
+        socket.send(json.dumps(self._greeting))
 
     def _take(self, frame: str | bytes) -> None:
         message = json.loads(frame)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.steps import expect_fresh
+from tests.browser.steps import expect_fresh, rate
 from tools.servers import RunningServer
 
 TEXT = "Ещё 🎬 “fine” & 100% <script>document.title=1</script>\nwarm, funny and beautifully acted"
@@ -97,6 +97,8 @@ def test_the_browser_keeps_nothing_until_it_is_told_to_and_forgets_when_told_to(
     expect_fresh(page)
     page.reload()
     assert page.evaluate("localStorage.length") == 0
+    # The text of this tab would be kept as soon as it is switched on.
+    rate(page, "")
     page.locator(".history summary").click()
     page.locator("#history-on").check()
     kept = page.locator("#history-list .kept")

@@ -77,8 +77,8 @@ export function attachHistory({ editor, display, messageLine }) {
   window.addEventListener("pagehide", keep);
   // Other tabs change the list too.
   window.addEventListener("storage", show);
-  // It may have been switched before this was loaded.
-  if (toggle.checked !== kept.isOn) change(() => kept.switch(toggle.checked));
+  // It may have been switched on before this was loaded.
+  if (toggle.checked && !kept.isOn) change(() => kept.switch(true));
   show();
   keepLater();
 }

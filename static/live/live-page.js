@@ -73,6 +73,10 @@ function isSharingInUse() {
 }
 
 if (isSharingInUse()) loadSharing().catch(() => {});
+page.socket.addEventListener("session", ({ detail: { transport } }) => {
+  // It says what does not work without WebSockets.
+  if (transport === "http") loadSharing().catch(() => {});
+});
 window.addEventListener("hashchange", () => loadSharing().catch(() => {}));
 
 attachDraft(page);

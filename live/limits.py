@@ -31,19 +31,25 @@ class Limits:
         le=MAX_CHARS,
         description="Unicode code points of a text. A longer one gets `text_too_long`.",
     )
-    # A fast typist makes 15 messages a second.
-    messages_per_s: int = Field(
-        default=60, ge=1, description="Messages per second of one connection in the long run. More get `rate_limited`."
+    # A fast typist of a long text makes 15 texts a second of 40 units.
+    work_per_s: int = Field(
+        default=1_200,
+        ge=1,
+        description="Units of work per second of one connection in the long run, about 0.1 ms of one core each. "
+        "More gets `rate_limited`.",
     )
-    # A replay sends a few hundred at once.
-    burst: int = Field(
-        default=600, ge=1, description="Messages that a connection may send at once before `messages_per_s` applies."
+    # A replay sends a few hundred texts at once.
+    work_burst: int = Field(
+        default=12_000,
+        ge=1,
+        description="Units of work that a connection may ask for at once before `work_per_s` applies.",
     )
+    # A class of 60 at 6 keys a second each.
     address_factor: int = Field(
-        default=5,
+        default=12,
         ge=1,
         description="All connections and requests of one address, or of one key, together may use this many times "
-        "`messages_per_s` and `burst`. With Redis this holds for all processes together.",
+        "`work_per_s` and `work_burst`. With Redis this holds for all processes together.",
     )
     max_connections: int = Field(
         default=2_000,
@@ -126,7 +132,7 @@ class Limits:
         return self
 
 
-_SHOWN: Final = ("max_message_bytes", "max_chars", "messages_per_s", "burst", "idle_timeout_s")
+_SHOWN: Final = ("max_message_bytes", "max_chars", "work_per_s", "work_burst", "idle_timeout_s")
 """The limits that clients are told, since they can act on them."""
 
 _read: tuple[dict[str, Any], Limits] | None = None

@@ -1,7 +1,7 @@
-"""The cache of a block-causal encoder: keys, values and logits of the finished blocks of one text.
+"""What is remembered of one typist's text: its tokens, and keys, values and logits of its finished blocks.
 
-A cache belongs to one typist and is used only in the model thread. It can be dropped at any time: it is rebuilt from
-the text.
+A cache belongs to one typist. It can be dropped at any time: it is rebuilt from the text. The event loop reads it and
+sets ``pieces`` and ``encoded``; all else belongs to the model thread.
 """
 
 import hashlib
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_core.labels import NUM_LABELS
+from model_core.pieces import Pieces
+from model_core.tokenizer import Encoding
 
 FloatArray = NDArray[np.float32]
 
@@ -29,9 +31,9 @@ _NO_LOGITS: Final = np.zeros((0, NUM_LABELS), dtype=np.float32)
 
 
 class EncoderCache:
-    """Keys, values and logits of the first tokens of a text, in whole blocks."""
+    """Keys, values and logits of the first tokens of a text, in whole blocks, and the pieces of the newest text."""
 
-    __slots__ = ("__weakref__", "_recent", "input_ids", "last_used_s", "logits", "states", "text")
+    __slots__ = ("__weakref__", "_recent", "encoded", "input_ids", "last_used_s", "logits", "pieces", "states")
 
     def __init__(self) -> None:
         self.input_ids: tuple[int, ...] = ()
@@ -41,14 +43,21 @@ class EncoderCache:
         self.logits: FloatArray = _NO_LOGITS
         """Logits at each token: [tokens, 8]."""
         self.last_used_s = 0.0
-        self.text = ""
-        """The last rated text, to estimate how much of the next one is new."""
+        self.pieces = Pieces()
+        """The text that was tokenised last. At most 20,000 characters and their tokens."""
+        self.encoded: tuple[Pieces, Encoding] | None = None
+        """What the model is to read of that text."""
         self._recent: OrderedDict[bytes, FloatArray] = OrderedDict()
 
     def clear(self) -> None:
-        """Empty the cache."""
-        self.input_ids, self.states, self.logits, self.text = (), _NOTHING, _NO_LOGITS, ""
+        """Forget what the model made of the text; the tokens stay."""
+        self.input_ids, self.states, self.logits = (), _NOTHING, _NO_LOGITS
         self._recent.clear()
+
+    def forget(self) -> None:
+        """Forget all: another model has other tokens."""
+        self.clear()
+        self.pieces, self.encoded = Pieces(), None
 
     def recall(self, input_ids: Sequence[int]) -> FloatArray | None:
         """Return the logits [8] of a text rated lately, or None: undo, or a space after a word, costs no pass."""
@@ -65,9 +74,10 @@ class EncoderCache:
 
     def shared_blocks(self, input_ids: Sequence[int], block: int) -> int:
         """Return how many tokens of ``input_ids`` are cached: whole blocks, never the entire text."""
-        most = min(len(self.input_ids), (len(input_ids) - 1) // block * block)
-        shared = next((i for i in range(most) if self.input_ids[i] != input_ids[i]), most)
-        return shared // block * block
+        known, asked = self.input_ids, tuple(input_ids)
+        most = min(len(known), len(asked) - 1) // block * block
+        # From the end: after a key, nearly all is the same.
+        return next((end for end in range(most, 0, -block) if known[:end] == asked[:end]), 0)
 
     def keep(self, tokens: int) -> None:
         """Drop all but the first ``tokens`` tokens."""

@@ -11,6 +11,7 @@ from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.labels import STARS, central_interval, expected_stars, positive_probability
 from model_core.states import DEFAULT_STATES, State, StateThresholds, state_of
 from model_core.tokenizer import Encoding, TextTokenizer
+from model_core.work import Size
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,13 @@ class Backend(Protocol):
         """
         ...
 
+    def cached(self, input_ids: tuple[int, ...], cache: EncoderCache) -> int:
+        """Return how many tokens of a text ``logits`` would not have to encode again. Called on any thread."""
+        ...
+
 
 class Classifier(Protocol):
-    """What the engine runs. All methods are called from the engine's model thread."""
+    """Something that rates texts."""
 
     info: ModelInfo
 
@@ -92,11 +97,31 @@ class Classifier(Protocol):
         """Rate texts of any content; results in the order of the texts. ``caches`` as for ``Backend.logits``."""
         ...
 
+
+class ServedClassifier(Classifier, Protocol):
+    """What the engine runs. ``classify`` and ``advance`` are called from its model thread.
+
+    The other methods find what a text costs before it waits. They are called on the event loop as well, perhaps for
+    the next text of the same cache.
+    """
+
     def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
         """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read.
 
         Between two such steps of a long text, other texts can be rated. False means that ``classify`` reads the rest.
         """
+        ...
+
+    def prepare(self, text: str, cache: EncoderCache) -> int:
+        """Make this the cache's newest text. Return how many of its characters are not tokenised yet."""
+        ...
+
+    def tokenise(self, text: str, cache: EncoderCache, chars: int) -> int:
+        """Tokenise up to ``chars`` more characters of a text. Return how many are left."""
+        ...
+
+    def measure(self, text: str, cache: EncoderCache) -> Size:
+        """Tokenise what is left of a text, and return how many tokens the model has to read."""
         ...
 
 
@@ -114,8 +139,25 @@ class TextClassifier:
         self._tokenizer = tokenizer
         self._backend = backend
         self._temperature_at = temperature_at
-        # The text that is being read in steps, so that it is tokenised once.
-        self._reading: tuple[EncoderCache, str, Encoding] | None = None
+
+    def prepare(self, text: str, cache: EncoderCache) -> int:
+        """Make this the cache's newest text. Return how many of its characters are not tokenised yet."""
+        cache.pieces = self._tokenizer.read(text, cache.pieces)
+        return cache.pieces.unknown_chars
+
+    def tokenise(self, text: str, cache: EncoderCache, chars: int) -> int:
+        """Tokenise up to ``chars`` more characters of a text. Return how many are left."""
+        pieces = cache.pieces = self._tokenizer.read(text, cache.pieces)
+        self._tokenizer.tokenise(pieces, chars)
+        return pieces.unknown_chars
+
+    def measure(self, text: str, cache: EncoderCache) -> Size:
+        """Tokenise what is left of a text, and return how many tokens the model has to read."""
+        input_ids = self._encode(text, cache).input_ids
+        if cache.recall(input_ids) is not None:
+            return Size(0)
+        cached = self._backend.cached(input_ids, cache)
+        return Size(len(input_ids) - cached, cached)
 
     def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         """Rate texts of any content; results in the order of the texts.
@@ -145,13 +187,16 @@ class TextClassifier:
     def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
         """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read."""
         encoding = self._encode(text, cache)
-        self._reading = cache, text, encoding
         return cache.recall(encoding.input_ids) is None and self._backend.advance(encoding.input_ids, cache, tokens)
 
     def _encode(self, text: str, cache: EncoderCache | None) -> Encoding:
-        if self._reading is None or self._reading[0] is not cache or self._reading[1] != text:
+        if cache is None:
             return self._tokenizer.encode(text)
-        encoding, self._reading = self._reading[2], None
+        pieces, known = self._tokenizer.read(text, cache.pieces), cache.encoded
+        if known is not None and known[0] is pieces:
+            return known[1]
+        encoding = self._tokenizer.encode(text, pieces)
+        cache.encoded = pieces, encoding
         return encoding
 
     def _decode(self, encoding: Encoding, logits: FloatArray) -> Prediction:

@@ -13,19 +13,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 from weakref import WeakSet
 
+from model_core.background_jobs import BackgroundJobs
 from model_core.background_queue import Gate
 from model_core.cache import EncoderCache
-from model_core.classifier import Classifier, ModelInfo, Prediction
-from model_core.errors import EngineError, ModelUnavailable
+from model_core.classifier import ModelInfo, Prediction, ServedClassifier
+from model_core.errors import BeyondRate, EngineError, ModelUnavailable
 from model_core.options import EngineOptions
 from model_core.scheduler import WaitingTexts
 from model_core.tasks import spawn, stop
-from model_core.ticket import TOO_LATE, Answer, Ticket, estimate_tokens
+from model_core.ticket import MOST_CHARS_AT_ONCE, TOO_LATE, Answer, Asker, Ticket
+from model_core.work import Size
 
 logger = logging.getLogger(__name__)
 
 _BACKGROUND_SHARE: Final = 1 / 16
-"""Share of max_waiting_tokens that background work may use. More of it waits in its own queue."""
+"""Share of max_waiting_units that background work may use. More of it waits in its own queue."""
 
 
 class EngineObserver(Protocol):
@@ -40,7 +42,7 @@ class Engine:
     """Classifies texts for many callers of one event loop. All methods belong to that loop."""
 
     def __init__(
-        self, classifier: Classifier, options: EngineOptions | None = None, observer: EngineObserver | None = None
+        self, classifier: ServedClassifier, options: EngineOptions | None = None, observer: EngineObserver | None = None
     ) -> None:
         self._classifier = classifier
         self._options = options or EngineOptions()
@@ -50,7 +52,9 @@ class Engine:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starcast-model")
         self._caches: WeakSet[EncoderCache] = WeakSet()
         """Caches that the model may have filled. They are useless to another model."""
-        self._background = Gate(int(self._options.max_waiting_tokens * _BACKGROUND_SHARE))
+        self.jobs = BackgroundJobs()
+        """The turns of explanations and bulk requests, each of many background texts."""
+        self._background = Gate(int(self._options.max_waiting_units * _BACKGROUND_SHARE))
         self._waiting = WaitingTexts(self._options)
         self._worker: asyncio.Task[None] | None = None
         self._batch_since: float | None = None
@@ -72,35 +76,55 @@ class Engine:
         """The current model."""
         return self._classifier.info
 
-    def submit(self, text: str, cache: EncoderCache | None = None) -> Ticket:
+    def submit(self, text: str, cache: EncoderCache | None = None, asker: Asker | None = None) -> Ticket:
         """Submit one text and return its ticket at once. Await it for the answer; its text can be replaced meanwhile.
 
-        ``cache`` is kept by the caller from one text to the next. Raises Overloaded if too many texts wait, and
-        ModelUnavailable if the engine is closed.
+        ``cache`` is kept by the caller from one text to the next. Raises Overloaded if too much work waits, BeyondRate
+        if the asker cannot pay for the text, and ModelUnavailable if the engine is closed.
         """
         deadline = asyncio.get_running_loop().time() + self._options.deadline_ms / 1000
-        ticket = Ticket(text, cache, self.info.max_tokens, deadline)
-        self._waiting.refuse_too_much(ticket.tokens)
+        ticket = Ticket(text, cache or EncoderCache(), asker or Asker(), deadline)
+        self._measure(ticket)
+        self._waiting.make_room(ticket)
         return self._enter(ticket)
 
-    async def classify(self, text: str, cache: EncoderCache | None = None, background: bool = False) -> Answer:
+    async def classify(
+        self, text: str, cache: EncoderCache | None = None, asker: Asker | None = None, background: bool = False
+    ) -> Answer:
         """Submit one text and await its answer. Raises the errors of ``submit`` and of ``Ticket``.
 
-        ``background`` work is done only while no other text waits. It is never Overloaded: it waits in its own queue,
-        which admits a little at a time.
+        ``background`` work is done only while no other text waits. It is neither Overloaded nor charged for: it waits
+        in its own queue, which admits a little at a time.
         """
         if not background:
-            return await self.submit(text, cache)
-        max_tokens = self.info.max_tokens
+            return await self.submit(text, cache, asker)
+        ticket = Ticket(text, cache or EncoderCache(), asker or Asker(), deadline=None, background=True)
+        self._measure(ticket)
         try:
             # The deadline includes the time in the queue.
             async with (
                 asyncio.timeout(self._options.background_deadline_ms / 1000),
-                self._background.through(estimate_tokens(text, cache, max_tokens)),
+                self._background.through(ticket.units),
             ):
-                return await self._enter(Ticket(text, cache, max_tokens, deadline=None, background=True))
+                return await self._enter(ticket)
         except TimeoutError as error:
             raise ModelUnavailable(TOO_LATE) from error
+
+    def replace_text(self, ticket: Ticket, text: str) -> bool:
+        """Replace the text of a ticket that waits, and return True; False if ``Ticket.replace`` says so."""
+        return ticket.replace(text, self._classifier)
+
+    def _measure(self, ticket: Ticket) -> None:
+        """Find out what a text costs, and charge for it."""
+        if self._closed:
+            raise ModelUnavailable("the engine is closed")
+        try:
+            ticket.enter(self._classifier)
+        except EngineError:
+            raise
+        except Exception as error:
+            logger.exception("the tokenizer failed on a text of %d characters", len(ticket.text))
+            raise EngineError("the model failed on this text") from error
 
     def _enter(self, ticket: Ticket) -> Ticket:
         if self._closed:
@@ -110,7 +134,7 @@ class Engine:
             self._worker = spawn(self._work())
         return ticket
 
-    async def replace(self, classifier: Classifier) -> None:
+    async def replace(self, classifier: ServedClassifier) -> None:
         """Use another model from the next batch on. Return once the caches of the old one are empty.
 
         No waiting text is lost, and none is delayed by more than one batch.
@@ -136,14 +160,17 @@ class Engine:
         """Run batch after batch until nothing waits; an idle engine has no task."""
         loop = asyncio.get_running_loop()
         while batch := self._waiting.take():
-            classifier = self._classifier
+            classifier, first = self._classifier, batch[0]
             texts, caches = [ticket.text for ticket in batch], [ticket.cache for ticket in batch]
-            self._caches.update(cache for cache in caches if cache is not None)
-            # A long text is always the only one of its batch.
-            step = self._waiting.step_tokens if batch[0].ahead >= self._waiting.step_tokens else 0
+            self._caches.update(caches)
+            # A text that is read in steps is always the only one of its batch.
+            step = self._waiting.step_tokens if first.has_steps(self._waiting.step_tokens) else 0
+            units = sum(ticket.units_of_step(self._waiting.step_tokens) for ticket in batch)
             taken = self._batch_since = time.perf_counter()
             try:
-                outcomes = await loop.run_in_executor(self._executor, _read, classifier, texts, caches, step)
+                outcome = await loop.run_in_executor(
+                    self._executor, _step, classifier, texts, caches, bool(first.chars), step
+                )
             except (Exception, asyncio.CancelledError) as error:
                 for ticket in batch:
                     ticket.settle(ModelUnavailable("the model thread is gone"))
@@ -154,20 +181,40 @@ class Engine:
             finally:
                 self._batch_since = None
             done = time.perf_counter()
+            self._waiting.note_time(units, done - taken)
             for ticket in batch:
                 ticket.inference_s += done - taken
-            if outcomes is None:
-                self._waiting.add_for_next_step(batch[0], step)
-                continue
-            queue_s = [done - ticket.since - ticket.inference_s for ticket in batch]
-            for ticket, outcome, waited_s in zip(batch, outcomes, queue_s, strict=True):
-                if isinstance(outcome, EngineError):
-                    ticket.settle(outcome)
-                    continue
-                if ticket.cache is not None:
-                    ticket.cache.text = ticket.text
-                ticket.settle(Answer(outcome, classifier.info, waited_s * 1000, ticket.inference_s * 1000))
-            self._observe(batch, queue_s)
+            match outcome:
+                case list():
+                    self._answer(batch, outcome, classifier.info, done)
+                case int():
+                    first.chars = outcome
+                    self._waiting.add(first)
+                case Size():
+                    self._enter_tokenised(first, outcome)
+                case None:
+                    first.advanced(step)
+                    self._waiting.add(first)
+
+    def _enter_tokenised(self, ticket: Ticket, size: Size) -> None:
+        """Put a text that was tokenised in steps back into the queue, if the asker can pay for its tokens."""
+        try:
+            ticket.set_size(size)
+        except BeyondRate as error:
+            ticket.settle(error)
+        else:
+            self._waiting.add(ticket)
+
+    def _answer(
+        self, batch: Sequence[Ticket], outcomes: Sequence[Prediction | EngineError], model: ModelInfo, done: float
+    ) -> None:
+        queue_s = [done - ticket.since - ticket.inference_s for ticket in batch]
+        for ticket, outcome, waited_s in zip(batch, outcomes, queue_s, strict=True):
+            if isinstance(outcome, EngineError):
+                ticket.settle(outcome)
+            else:
+                ticket.settle(Answer(outcome, model, waited_s * 1000, ticket.inference_s * 1000))
+        self._observe(batch, queue_s)
 
     def _observe(self, batch: Sequence[Ticket], queue_s: Sequence[float]) -> None:
         if self._observer is None:
@@ -181,19 +228,25 @@ class Engine:
             self._observer_failed = True
 
 
-def _read(
-    classifier: Classifier, texts: list[str], caches: list[EncoderCache | None], step: int
-) -> list[Prediction | EngineError] | None:
-    """In the model thread: rate a batch, or encode ``step`` tokens of a long text and return None."""
-    if step and caches[0] is not None:
-        with contextlib.suppress(Exception):  # Rating the text will raise it again.
-            if classifier.advance(texts[0], caches[0], step):
-                return None
+_Outcome = list[Prediction | EngineError] | Size | int | None
+"""Of a batch: the ratings; or of a step: the size of the text, how many characters are left, or None for its tokens."""
+
+
+def _step(
+    classifier: ServedClassifier, texts: list[str], caches: list[EncoderCache], tokenises: bool, tokens: int
+) -> _Outcome:
+    """In the model thread: rate a batch, or tokenise some of a long text, or encode ``tokens`` of its tokens."""
+    text, cache = texts[0], caches[0]
+    with contextlib.suppress(Exception):  # Rating the text will raise it again.
+        if tokenises:
+            return classifier.tokenise(text, cache, MOST_CHARS_AT_ONCE) or classifier.measure(text, cache)
+        if tokens and classifier.advance(text, cache, tokens):
+            return None
     return _classify(classifier, texts, caches)
 
 
 def _classify(
-    classifier: Classifier, texts: list[str], caches: list[EncoderCache | None]
+    classifier: ServedClassifier, texts: list[str], caches: list[EncoderCache]
 ) -> list[Prediction | EngineError]:
     """In the model thread: rate a batch. If that fails, rate its texts one by one, so that only bad ones fail."""
     try:
@@ -201,16 +254,19 @@ def _classify(
         return [prediction for _, prediction in zip(texts, predictions, strict=True)]
     except Exception as error:  # noqa: BLE001 - the caller logs it
         for cache in caches:
-            if cache is not None:
-                cache.clear()  # It may be half written.
+            cache.clear()  # It may be half written.
         if len(texts) == 1:
-            failure = EngineError("the model failed on this text")
-            failure.__cause__ = error
-            return [failure]
+            return [_failure(error)]
         singly = (_classify(classifier, [text], [cache]) for text, cache in zip(texts, caches, strict=True))
         return [outcome for outcomes in singly for outcome in outcomes]
 
 
+def _failure(cause: Exception) -> EngineError:
+    failure = EngineError("the model failed on this text")
+    failure.__cause__ = cause
+    return failure
+
+
 def _clear(caches: Iterable[EncoderCache]) -> None:
     for cache in caches:
-        cache.clear()
+        cache.forget()

@@ -13,8 +13,20 @@ class EngineError(ModelCoreError):
     """The engine could not rate a text. Retrying may succeed."""
 
 
-class Overloaded(EngineError):  # noqa: N818 - reads as what it says
-    """The queue is so long that this text would not be answered in time."""
+class ComeBack(EngineError):  # noqa: N818 - reads as what it says
+    """There is no room for the work now; it may be asked for again after ``retry_after_s``."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(ComeBack):
+    """So much waits that this work would not be done in time."""
+
+
+class BeyondRate(ComeBack):
+    """The asker asks for more work than its rate allows."""
 
 
 class ModelUnavailable(EngineError):  # noqa: N818 - reads as what it says

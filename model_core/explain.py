@@ -11,6 +11,7 @@ from model_core.cache import EncoderCache
 from model_core.engine import Engine
 from model_core.errors import ModelUnavailable
 from model_core.segmentation import Span, Unit, join, sentences, words
+from model_core.ticket import Asker
 
 METHOD: Final = "leave_out"
 MAX_PASSES: Final = 64
@@ -40,25 +41,27 @@ class Explanation:
     contributions: tuple[Contribution, ...]
 
 
-async def explain(engine: Engine, text: str) -> Explanation:
+async def explain(engine: Engine, text: str, asker: Asker | None = None) -> Explanation:
     """Explain one text as background work, one text at a time.
 
-    Raises EngineError, or ModelUnavailable after ``WITHIN_S``.
+    Raises EngineError, Overloaded if many explanations of the asker's group wait, or ModelUnavailable after
+    ``WITHIN_S``.
 
     Leaves out every sentence, then the words of the sentences with the largest weights, until ``MAX_PASSES`` ratings.
     In long texts, neighbouring sentences count as one, and neighbouring words as one phrase.
     """
     try:
-        async with asyncio.timeout(WITHIN_S):
-            return await _explain(engine, text)
+        asker = asker or Asker()
+        async with asyncio.timeout(WITHIN_S), engine.jobs.turn(asker.group):
+            return await _explain(engine, text, asker)
     except TimeoutError as error:
         raise ModelUnavailable("the explanation took too long") from error
 
 
-async def _explain(engine: Engine, text: str) -> Explanation:
+async def _explain(engine: Engine, text: str, asker: Asker) -> Explanation:
     # Many long texts at once would take half a second of the event loop.
     text_sentences, text_words = await asyncio.to_thread(lambda: (sentences(text), words(text)))
-    leave_out = _LeaveOut(engine, text)
+    leave_out = _LeaveOut(engine, text, asker)
     expected_stars = await leave_out.rate(text)
     parts = await leave_out.weigh(join(text_sentences, MAX_SENTENCES, "sentence"), expected_stars)
     chosen: list[Span] = []
@@ -75,13 +78,14 @@ async def _explain(engine: Engine, text: str) -> Explanation:
 class _LeaveOut:
     """Rates a text without some of its parts."""
 
-    def __init__(self, engine: Engine, text: str) -> None:
+    def __init__(self, engine: Engine, text: str, asker: Asker) -> None:
         self._engine = engine
+        self._asker = asker
         self._text = text
         self._cache = EncoderCache()
 
     async def rate(self, text: str) -> float:
-        answer = await self._engine.classify(text, self._cache, background=True)
+        answer = await self._engine.classify(text, self._cache, self._asker, background=True)
         return answer.prediction.expected_stars
 
     async def weigh(self, spans: list[Span], expected_stars: float) -> list[Contribution]:

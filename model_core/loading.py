@@ -14,7 +14,7 @@ from model_core.checkpoint import (
     sha256_of,
     verify_file,
 )
-from model_core.classifier import Backend, Classifier, ModelInfo, TextClassifier
+from model_core.classifier import Backend, ModelInfo, ServedClassifier, TextClassifier
 from model_core.errors import CheckpointError, one_line
 from model_core.fake import FakeClassifier
 from model_core.tokenizer import TextTokenizer
@@ -28,7 +28,7 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 def load_classifier(
     folder: Path, backend: str = "onnx", threads: int = 2, cache_bytes: int = DEFAULT_CACHE_BYTES
-) -> Classifier:
+) -> ServedClassifier:
     """Load a checkpoint with one of ``BACKENDS``, and run one text through it. Raises CheckpointError.
 
     ``cache_bytes`` limits the caches of all typists together (block-causal checkpoints).

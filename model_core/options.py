@@ -15,16 +15,17 @@ class EngineOptions:
     max_waiting: int = Field(
         default=512, ge=1, description="Texts that may wait for the model. One more gets `overloaded`."
     )
-    max_waiting_tokens: int = Field(
+    max_waiting_units: int = Field(
         default=32_768,
         ge=1,
-        description="Tokens (estimated) of the texts that may wait: few long texts count as much as many short ones.",
+        description="Units of work (about 0.1 ms of one core each) of the texts that may wait. If there are more, the "
+        "address or key that has most waiting gets `overloaded`.",
     )
     max_batch: int = Field(default=32, ge=1, description="Texts of one batch.")
-    max_batch_tokens: int = Field(
+    max_batch_units: int = Field(
         default=384,
         ge=1,
-        description="Tokens (estimated) of one batch; the next text waits for all of it. One text is always taken.",
+        description="Units of work of one batch; the next text waits for all of it. One text is always taken.",
     )
     deadline_ms: int = Field(
         default=5_000, ge=1, description="Milliseconds after which an unanswered text gets `model_unavailable`."

@@ -2,21 +2,26 @@
 
 import math
 import time
+from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from model_core.errors import Overloaded
 from model_core.options import EngineOptions
-from model_core.ticket import Ticket, is_long
+from model_core.ticket import Ticket
+from model_core.turns import FairTurns
 
-_SHARE_OF_LONG: Final = 1 / 4
-"""Share of max_waiting_tokens that long texts may use, so that many pasted texts leave room for typists."""
 _STEP_TOKENS: Final = 64
 """Tokens per step of a long text. A pass cannot be interrupted, so small steps let keys go in between."""
 _STEP_TOKENS_WHILE_TYPING: Final = (16, 128)
 """Bounds of a step while somebody types. It is as long as the last batch of keys, so that both get the same time."""
-_BACKGROUND_BATCH_TOKENS: Final = 128
+_BACKGROUND_BATCH_UNITS: Final = 128
 _TYPING_S: Final = 1.0
 """Seconds after a key within which another one is expected."""
+_UNIT_S: Final = 1e-4
+"""Seconds for one unit of work, until it was measured."""
+_LATEST_SHARE: Final = 0.1
+"""Weight of the latest batch in the measured time."""
 
 
 class WaitingTexts:
@@ -25,7 +30,9 @@ class WaitingTexts:
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
         self._texts: list[Ticket] = []
-        self._long_is_next = False
+        self._key_turns: FairTurns[Ticket] = FairTurns()
+        self._background_turns: FairTurns[Ticket] = FairTurns()
+        self._unit_s = _UNIT_S
         self._key_s = -math.inf
         """When the last batch of keys (short texts, no background work) was taken."""
         self._key_tokens = 0
@@ -36,26 +43,33 @@ class WaitingTexts:
         self._forget_settled()
         return len(self._texts)
 
-    def refuse_too_much(self, tokens: int) -> None:
-        """Raise Overloaded if there is no room for a text of ``tokens`` tokens."""
+    def make_room(self, ticket: Ticket) -> None:
+        """Make room for a text: if there is none, the group with the most waiting work loses its newest texts.
+
+        Raises Overloaded if that group is the text's own.
+        """
         self._forget_settled()
-        most = self._options.max_waiting_tokens
-        rooms: list[tuple[list[Ticket], float]] = [(self._texts, most)]
-        if is_long(tokens):
-            rooms.append(([item for item in self._texts if item.is_long], most * _SHARE_OF_LONG))
-        # A text larger than its limit is accepted if no other text uses that limit.
-        too_long = any(texts and sum(item.tokens for item in texts) + tokens > room for texts, room in rooms)
-        if too_long or len(self._texts) >= self._options.max_waiting:
-            raise Overloaded("too many texts are waiting; try again in a moment")
+        units: Counter[str] = Counter()
+        for item in self._texts:
+            units[item.asker.group] += item.units
+        units[ticket.asker.group] += ticket.units
+        # A text larger than the whole room is accepted if no other waits.
+        while self._texts and (
+            len(self._texts) >= self._options.max_waiting or units.total() > self._options.max_waiting_units
+        ):
+            refused = Overloaded("too many texts are waiting; try again in a moment", units.total() * self._unit_s)
+            heaviest = max(units, key=units.__getitem__)
+            if units[heaviest] == units[ticket.asker.group]:
+                raise refused
+            newest = max((item for item in self._texts if item.asker.group == heaviest), key=lambda item: item.since)
+            newest.settle(refused)
+            self._texts.remove(newest)
+            units[heaviest] -= newest.units
 
     def add(self, ticket: Ticket) -> None:
-        """Add a text to the queue."""
-        self._texts.append(ticket)
-
-    def add_for_next_step(self, ticket: Ticket, step: int) -> None:
-        """Add a long text again after ``step`` of its tokens were read."""
-        ticket.ahead -= step
-        ticket.tokens -= step
+        """Add a text to the queue, or add it again after a step."""
+        lane = [item for item in self._texts if item.background == ticket.background]
+        self._turns_of(ticket).enter(ticket, lane)
         self._texts.append(ticket)
 
     def clear(self) -> list[Ticket]:
@@ -64,25 +78,27 @@ class WaitingTexts:
         return texts
 
     def take(self) -> list[Ticket]:
-        """Take the next batch, within the limits of a batch; at least one text if any waits."""
+        """Take the next batch, within the limits of a batch; at least one text if any waits.
+
+        Background work is next only if nothing else waits.
+        """
         self._forget_settled()
-        waiting = sorted(self._texts, key=lambda item: item.order)
-        turn = [item for item in waiting if not item.background] or waiting
-        short = [item for item in turn if not item.is_long]
-        long = [item for item in turn if item.is_long]
-        # Keys and long texts take turns: a key waits for at most one step, and long texts always advance.
-        batch = long[:1] if long and (self._long_is_next or not short) else self._fill(short)
+        lane = [item for item in self._texts if not item.background] or self._texts
+        if not lane:
+            self._key_turns.clear()
+            self._background_turns.clear()
+            return []
+        batch = list(self._fill(lane))
         for ticket in batch:
             ticket.is_taken = True
-        self._long_is_next = bool(batch) and not batch[0].is_long
-        self._texts = [item for item in waiting if item not in batch]
-        if batch and not (batch[0].is_long or batch[0].background):
+        self._texts = [item for item in self._texts if item not in batch]
+        if not (batch[0].is_long or batch[0].background):
             self._key_s, self._key_tokens = time.perf_counter(), sum(item.tokens for item in batch)
         return batch
 
-    def _forget_settled(self) -> None:
-        # A ticket is settled when its caller is cancelled or its deadline passes. That frees its place.
-        self._texts = [item for item in self._texts if not item.is_settled]
+    def note_time(self, units: int, seconds: float) -> None:
+        """Note how long a batch took, to say how long the waiting ones will take."""
+        self._unit_s += _LATEST_SHARE * (seconds / max(1, units) - self._unit_s)
 
     @property
     def step_tokens(self) -> int:
@@ -96,15 +112,35 @@ class WaitingTexts:
     def _somebody_types(self) -> bool:
         return time.perf_counter() - self._key_s < _TYPING_S
 
-    def _fill(self, waiting: list[Ticket]) -> list[Ticket]:
-        """Return the first of these texts, as many as fit into one batch."""
-        background_budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_TOKENS
-        batch: list[Ticket] = []
-        tokens = 0
-        for item in waiting[: self._options.max_batch]:
-            budget = background_budget if item.background else self._options.max_batch_tokens
-            if batch and tokens + item.tokens > budget:
-                break
-            batch.append(item)
-            tokens += item.tokens
-        return batch
+    def _forget_settled(self) -> None:
+        # A ticket is settled when its caller is cancelled or its deadline passes. That frees its place.
+        self._texts = [item for item in self._texts if not item.is_settled]
+
+    def _turns_of(self, ticket: Ticket) -> FairTurns[Ticket]:
+        return self._background_turns if ticket.background else self._key_turns
+
+    def _fill(self, lane: list[Ticket]) -> Iterator[Ticket]:
+        """Yield the next step of a long text, or as many of the next short texts as fit into one batch."""
+        in_turn = self._turns_of(lane[0]).in_turn(sorted(lane, key=lambda item: item.since))
+        first = next(in_turn)
+        self._spend(first)
+        yield first
+        if first.is_long:
+            return
+        budget = self._options.max_batch_units
+        if first.background:
+            budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_UNITS
+        texts, units = 1, first.units
+        for item in in_turn:
+            if item.is_long:
+                continue
+            texts, units = texts + 1, units + item.units
+            if texts > self._options.max_batch or units > budget:
+                return
+            self._spend(item)
+            yield item
+
+    def _spend(self, ticket: Ticket) -> None:
+        units = ticket.units_of_step(self.step_tokens)
+        ticket.spent += units
+        self._turns_of(ticket).spend(ticket, units, None if ticket.has_steps(self.step_tokens) else ticket.spent)

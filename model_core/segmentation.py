@@ -22,6 +22,9 @@ _SENTENCE_END: Final = regex.compile(
     regex.VERBOSE,
 )
 _BREAK: Final = regex.compile(r"<br\s*+/?>", regex.IGNORECASE)
+_FLAG: Final = regex.compile("[\U0001f1e6-\U0001f1ff]{1,2}")
+_LIKE_A_FLAG: Final = "\u2422\ufe0f"
+"""A symbol and a variation selector: one word and one cluster, as a flag is."""
 
 
 class Span(NamedTuple):
@@ -34,7 +37,8 @@ class Span(NamedTuple):
 
 def words(text: str) -> list[Span]:
     """Return words by the default boundaries of Unicode (UAX 29), and each emoji; no punctuation and no ``<br />``."""
-    clusters, lines = _cluster_boundaries(text), _with_line_breaks(text)
+    lines = _simplified(text)
+    clusters = _cluster_boundaries(lines)
     boundaries = [begin for match in _WORD_BOUNDARY.finditer(lines) if (begin := match.start()) in clusters]
     return [
         Span(begin, end, "word")
@@ -45,7 +49,8 @@ def words(text: str) -> list[Span]:
 
 def sentences(text: str) -> list[Span]:
     """Return sentences with at least one word, without surrounding white space. A line break ends a sentence."""
-    clusters, lines = _cluster_boundaries(text), _with_line_breaks(text)
+    lines = _simplified(text)
+    clusters = _cluster_boundaries(lines)
     ends = [end for match in _SENTENCE_END.finditer(lines) if (end := match.end()) in clusters]
     return [
         Span(_skip_space(lines, begin, end, clusters), begin + len(lines[begin:end].rstrip()), "sentence")
@@ -61,9 +66,14 @@ def join(spans: Sequence[Span], most: int, unit: Unit) -> list[Span]:
     return [Span(group[0].begin, group[-1].end, unit) if len(group) > 1 else group[0] for group in groups]
 
 
-def _with_line_breaks(text: str) -> str:
-    """Return a text of the same length with each ``<br />`` as line breaks, as the model reads it."""
-    return _BREAK.sub(lambda match: "\n" * len(match[0]), text)
+def _simplified(text: str) -> str:
+    """Return a text of the same length with the same words and sentences.
+
+    Each ``<br />`` becomes line breaks, as the model reads it. Each flag becomes another symbol: whether a letter of a
+    flag begins one depends on all those before, so that searching many of them would be quadratic.
+    """
+    lines = _BREAK.sub(lambda match: "\n" * len(match[0]), text)
+    return _FLAG.sub(lambda match: _LIKE_A_FLAG[: len(match[0])], lines)
 
 
 def _cluster_boundaries(text: str) -> set[int]:

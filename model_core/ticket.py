@@ -3,24 +3,37 @@
 import asyncio
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from model_core.cache import EncoderCache
-from model_core.classifier import ModelInfo, Prediction
-from model_core.errors import EngineError, ModelUnavailable
+from model_core.classifier import ModelInfo, Prediction, ServedClassifier
+from model_core.errors import BeyondRate, EngineError, ModelUnavailable
+from model_core.work import Size, units_of_chars
 
 logger = logging.getLogger(__name__)
 
 TOO_LATE: Final = "the model did not answer in time"
 
-_LONG_TOKENS: Final = 128
-_SLACK_MS_PER_TOKEN: Final = 1.0
-"""How long shorter texts may overtake a text, per token."""
-_CHARS_PER_TOKEN: Final = 4
-_PAST_SHARE: Final = 1 / 16
-"""Cost of a cached token, as a share of an encoded one."""
+LONG_TOKENS: Final = 128
+"""A text with more tokens to encode is read in steps."""
+MOST_CHARS_AT_ONCE: Final = 2_000
+"""Characters that are tokenised when a text is submitted, which takes up to 1 ms. More take steps of their own."""
+
+
+def _free(units: int) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asker:
+    """Who asks for work: a connection, or a request. The engine takes turns between groups, then between askers."""
+
+    group: str = ""
+    """The key or network address of the client."""
+    charge: Callable[[int], float] = _free
+    """Charges units of work. Returns 0, or the seconds to wait if the rate is exceeded; then nothing is charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,60 +50,104 @@ class Answer:
 class Ticket:
     """One text that waits or is being rated. Belongs to the event loop.
 
-    ``await ticket`` returns the Answer. It raises ModelUnavailable if the deadline passes or the engine closes, and
-    EngineError if the model fails on the text. Cancelling the awaiting task frees the place.
+    ``await ticket`` returns the Answer. It raises ModelUnavailable if the deadline passes or the engine closes,
+    BeyondRate if the asker cannot pay, and EngineError if the model fails on the text. Cancelling the awaiting task
+    frees the place.
     """
 
     text: str
-    cache: EncoderCache | None
-    max_tokens: int
-    """Maximum number of tokens that the model reads."""
+    cache: EncoderCache
+    asker: Asker
     deadline: float | None
     """By the clock of the event loop; None if the caller has its own."""
     background: bool = False
-    tokens: int = field(init=False)
-    """Estimated number of tokens left to encode."""
-    is_long: bool = field(init=False)
-    """Whether it is a long text, which is read in steps."""
-    ahead: int = field(init=False)
-    """Tokens left that may be read in steps."""
+    chars: int = field(init=False, default=0)
+    """Characters left to tokenise in steps. Until there are none, ``tokens`` is not known."""
+    tokens: int = field(init=False, default=0)
+    """Tokens left to encode."""
+    cached: int = field(init=False, default=0)
+    """Tokens that are encoded already."""
+    is_long: bool = field(init=False, default=False)
+    """Whether it is read in steps, of tokens or of characters."""
     since: float = field(init=False, default_factory=time.perf_counter)
     inference_s: float = field(init=False, default=0.0)
+    spent: int = field(init=False, default=0)
+    """Units of the work that was done or begun."""
     is_taken: bool = field(init=False, default=False)
     """Whether the model has started on it."""
     _answer: "asyncio.Future[Answer]" = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tokens = estimate_tokens(self.text, self.cache, self.max_tokens)
-        self.is_long = is_long(self.tokens)
-        self.ahead = self.tokens - 1 if self.is_long else 0
-        if self.is_long and self.cache is None:
-            self.cache = EncoderCache()
         self._answer = asyncio.get_running_loop().create_future()
+
+    @property
+    def units(self) -> int:
+        """The cost of the work that is left, as far as it is known."""
+        return units_of_chars(self.chars) if self.chars else Size(self.tokens, self.cached).units
+
+    def has_steps(self, tokens: int) -> bool:
+        """Whether steps of ``tokens`` tokens leave some work for later."""
+        return self.chars > 0 or (self.is_long and self.tokens > tokens)
+
+    def units_of_step(self, tokens: int) -> int:
+        """The cost of the next step, of ``tokens`` tokens if the text is long."""
+        if self.chars:
+            return units_of_chars(min(self.chars, MOST_CHARS_AT_ONCE))
+        return Size(min(self.tokens, tokens) if self.is_long else self.tokens, self.cached).units
+
+    @property
+    def turns(self) -> tuple[Hashable, ...]:
+        """Who takes turns: groups, in each its short and its long texts, and then its connections."""
+        return self.asker.group, self.is_long, self.asker
 
     @property
     def is_settled(self) -> bool:
         """Whether it was answered or cancelled, or its deadline has passed."""
         return self._answer.done()
 
-    @property
-    def order(self) -> float:
-        """Sort key of the queue: the time of submission, plus a delay per token so that shorter texts go first."""
-        return self.since + self.tokens * _SLACK_MS_PER_TOKEN / 1000
+    def enter(self, classifier: ServedClassifier) -> None:
+        """Find out what the text costs, and charge for it: for characters, then for tokens as soon as they are known.
 
-    def replace(self, text: str) -> bool:
+        Raises BeyondRate.
+        """
+        self.chars = classifier.prepare(self.text, self.cache)
+        self.is_long = self.chars > MOST_CHARS_AT_ONCE
+        self._charge(units_of_chars(self.chars))
+        if not self.is_long:
+            self.set_size(classifier.measure(self.text, self.cache))
+
+    def set_size(self, size: Size) -> None:
+        """Note what the model has to read, now that the text is tokenised, and charge for it. Raises BeyondRate."""
+        self._charge(size.units)
+        self.chars, self.tokens, self.cached = 0, size.new, size.cached
+        self.is_long = size.new > LONG_TOKENS
+        self.is_taken = False
+
+    def advanced(self, tokens: int) -> None:
+        """Note that so many more of its tokens are encoded."""
+        self.tokens, self.cached = self.tokens - tokens, self.cached + tokens
+
+    def replace(self, text: str, classifier: ServedClassifier) -> bool:
         """Replace the waiting text by this one, and return True.
 
-        Returns False and changes nothing if the model has started, or if either text is long: the place of a short text
-        is not enough for a long one.
+        Returns False and changes nothing if the model has started, if either text is long, since the place of a short
+        text is not enough for a long one, or if the asker cannot pay for it.
         """
         if self.is_taken or self.is_long or self.is_settled:
             return False
-        tokens = estimate_tokens(text, self.cache, self.max_tokens)
-        if is_long(tokens):
+        chars = classifier.prepare(text, self.cache)
+        if chars > MOST_CHARS_AT_ONCE or self.asker.charge(units_of_chars(chars)):
             return False
-        self.text, self.tokens = text, tokens
+        size = classifier.measure(text, self.cache)
+        # The replaced text was charged, and its tokens are not encoded.
+        if size.new > LONG_TOKENS or self.asker.charge(max(0, size.units - self.units)):
+            return False
+        self.text, self.tokens, self.cached = text, size.new, size.cached
         return True
+
+    def _charge(self, units: int) -> None:
+        if not self.background and (wait_s := self.asker.charge(units)):
+            raise BeyondRate("too much work for this connection, address or key; slow down", wait_s)
 
     def settle(self, outcome: Answer | EngineError) -> None:
         """Give the outcome to the caller, unless the ticket is settled already."""
@@ -115,32 +172,3 @@ class Ticket:
                 # Logged here, in the caller's context, so that the record has its session id. The text is not logged.
                 logger.error("the model failed on a text of %d characters", len(self.text), exc_info=cause)
             raise
-
-
-def is_long(tokens: int) -> bool:
-    """Whether a text with this number of tokens is read in steps."""
-    return tokens > _LONG_TOKENS
-
-
-def estimate_tokens(text: str, cache: EncoderCache | None, max_tokens: int) -> int:
-    """Estimate the tokens to encode from the length of the text. The tokenizer itself runs in the model thread."""
-    tokens = min(max_tokens, 2 + len(text) // _CHARS_PER_TOKEN)
-    if cache is None:
-        return tokens
-    shared = shared_chars(cache.text, text)
-    past = len(cache.input_ids)
-    if shared < len(cache.text):
-        past = min(past, shared // _CHARS_PER_TOKEN)
-    return max(1, tokens - past) + int(past * _PAST_SHARE)
-
-
-def shared_chars(before: str, after: str) -> int:
-    """Length of the common prefix of two texts."""
-    low, high = 0, min(len(before), len(after))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if before[low:middle] == after[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

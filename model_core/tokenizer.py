@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 from model_core.checkpoint import ENGLISH, CheckpointConfig
 from model_core.legibility import Legibility, sample
+from model_core.pieces import Pieces
 from model_core.text import clean, clean_text
 
 
@@ -47,6 +48,8 @@ class TextTokenizer:
             raise ValueError(f"max_tokens={max_tokens} must be 3 or more, head_share={head_share} within [0, 1]")
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        # "[SEP]" in a text is what somebody typed, not the end of a sentence.
+        tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
         self.max_tokens = max_tokens
         cls, sep, self.pad_id = (_token_id(tokenizer, name) for name in ("[CLS]", "[SEP]", "[PAD]"))
@@ -85,28 +88,44 @@ class TextTokenizer:
             text_version=config.text,
         )
 
-    def encode(self, text: str) -> Encoding:
-        """Clean and encode one text of any length and content."""
-        cleaned = clean(text, self._text_version)
-        ids = self._pieces(cleaned.text)
+    def encode(self, text: str, before: Pieces | None = None) -> Encoding:
+        """Clean and encode one text of any length and content, as ``read`` with ``before``."""
+        pieces = self.read(text, before)
+        pieces.tokenise(self._tokens)
+        ids: Sequence[int] = pieces.tokens()
         too_long = len(ids) > self._room
         if too_long:
             left_out = math.ceil((len(ids) - self._room) / self._tail_step) * self._tail_step
-            ids = ids[: self._head] + ids[self._head + left_out :]
-        legible = self._legible(text, cleaned.text, ids)
-        return Encoding((*self._start, *ids, *self._end), len(ids), truncated=too_long or cleaned.cut, legible=legible)
+            ids = [*ids[: self._head], *ids[self._head + left_out :]]
+        legible = self._legible(text, pieces.text, ids)
+        return Encoding(
+            (*self._start, *ids, *self._end), len(ids), truncated=too_long or pieces.is_cut, legible=legible
+        )
 
-    def _pieces(self, cleaned: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(cleaned, add_special_tokens=False).ids
-        return ids
+    def read(self, text: str, before: Pieces | None = None) -> Pieces:
+        """Clean a text and cut it. What it shares with an earlier text, in ``before``, is not tokenised again."""
+        if before is None or before.source is not self:
+            before = Pieces(self)
+        if text == before.written:
+            return before
+        cleaned = clean(text, self._text_version)
+        return before.changed_to(text, cleaned.text, is_cut=cleaned.cut)
+
+    def tokenise(self, pieces: Pieces, most_chars: int) -> None:
+        """Tokenise up to ``most_chars`` characters of ``pieces``, at least one piece, ahead of ``encode``."""
+        pieces.tokenise(self._tokens, most_chars)
 
     def _legible(self, text: str, cleaned: str, ids: Sequence[int]) -> float | None:
         if self._legibility is None:
             return None
         if self._text_version > 1 and not text.isascii() and (plain := clean_text(text)) != cleaned:
             # Emoji count as sent: the name of a train is English, but no more of a review than the train.
-            return self._legibility(plain, self._pieces(sample(plain)))
+            return self._legibility(plain, self._tokens(sample(plain)))
         return self._legibility(cleaned, ids)
+
+    def _tokens(self, cleaned: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(cleaned, add_special_tokens=False).ids
+        return ids
 
     def save(self, path: Path) -> None:
         """Write the ``tokenizer.json``."""

@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from model_core.cache import Caches, EncoderCache
+from model_core.cache import Caches
 from model_core.classifier import ModelInfo, Prediction
 from model_core.labels import NUM_LABELS
 from model_core.text import clean_text
@@ -34,10 +34,6 @@ class TfidfClassifier:
         return [
             Prediction(tuple(row.tolist()), len(text.split()), False) for row, text in zip(rows, texts, strict=True)
         ]
-
-    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
-        """Leave all to ``classify``."""
-        return False
 
 
 def fit_tfidf(reviews: Sequence[Review], prefix_share: float = 0.0, seed: int = 1) -> TfidfClassifier:

@@ -18,32 +18,46 @@ class Admission:
     own: TokenBucket
     buckets: tuple[Bucket, ...]
 
-    def spend(self, texts: int = 1) -> float:
-        """Charge one message to the connection, and ``texts`` tokens to its address and key.
+    @property
+    def group(self) -> str:
+        """The key, or without one the address: the engine takes turns between these."""
+        return self.shared[-1]
 
-        Returns 0, or the seconds to wait if the rate is exceeded; then nothing is charged.
+    def spend(self, units: int) -> float:
+        """Charge units of work to the connection, its address and its key.
+
+        Returns 0, or the seconds to wait if a rate is exceeded; then nothing is charged.
         """
-        return spend_all([(self.own, 1), *((bucket, texts) for bucket in self.buckets)])
+        return spend_all((bucket, units) for bucket in (self.own, *self.buckets))
 
 
 class Bill:
     """The charge of one HTTP request: a minimum before it is read, the full price afterwards."""
 
-    def __init__(self, buckets_of: Callable[[str | None], Sequence[Bucket]]) -> None:
+    def __init__(self, buckets_of: Callable[[str | None], tuple[Sequence[str], Sequence[Bucket]]]) -> None:
         self._buckets_of = buckets_of
         self._buckets: Sequence[Bucket] = ()
         self._paid = 0
+        self.group = ""
+        """As for an admission, once something was charged."""
 
-    def spend(self, texts: int, key: str | None = None) -> float:
-        """Charge ``texts`` tokens in total to address and key, including what was charged before.
+    def spend(self, units: int, key: str | None = None) -> float:
+        """Charge units of work in total to address and key, including what was charged before.
 
         Returns 0, or the seconds to wait if the rate is exceeded; then nothing is charged.
         """
         for bucket in self._buckets:
             bucket.give_back(self._paid)
-        self._buckets = self._buckets_of(key)
-        wait_s = spend_all((bucket, texts) for bucket in self._buckets)
-        self._paid = 0 if wait_s else texts
+        names, self._buckets = self._buckets_of(key)
+        self.group = names[-1]
+        wait_s = spend_all((bucket, units) for bucket in self._buckets)
+        self._paid = 0 if wait_s else units
+        return wait_s
+
+    def add(self, units: int) -> float:
+        """Charge more. Returns 0, or the seconds to wait if the rate is exceeded; then no more is charged."""
+        wait_s = spend_all((bucket, units) for bucket in self._buckets)
+        self._paid += 0 if wait_s else units
         return wait_s
 
 
@@ -70,7 +84,7 @@ class Admissions:
         shared = self._buckets_of(names, limits)
         self._open += 1
         self._connections.update(names)
-        return Admission(names, TokenBucket(limits.messages_per_s, limits.burst), shared)
+        return Admission(names, TokenBucket(limits.work_per_s, limits.work_burst), shared)
 
     def leave(self, admission: Admission) -> None:
         """Remove a connection. Its shared buckets stay until they are full: reconnecting must not refill them."""
@@ -80,14 +94,19 @@ class Admissions:
             if not self._connections[name]:
                 del self._connections[name]
 
-    def bill(self, address: str, limits: Limits) -> "Bill":
+    def bill(self, address: str, limits: Limits) -> Bill:
         """Return a bill for one HTTP request."""
-        return Bill(lambda key: self._buckets_of(_shared_by(address, key), limits))
+
+        def buckets_of(key: str | None) -> tuple[Sequence[str], Sequence[Bucket]]:
+            names = _shared_by(address, key)
+            return names, self._buckets_of(names, limits)
+
+        return Bill(buckets_of)
 
     def _buckets_of(self, names: Sequence[str], limits: Limits) -> tuple[Bucket, ...]:
         if len(self._buckets) > self._sweep_above:
             self._sweep()
-        per_s, burst = limits.messages_per_s * limits.address_factor, limits.burst * limits.address_factor
+        per_s, burst = limits.work_per_s * limits.address_factor, limits.work_burst * limits.address_factor
         for name in names:
             if name not in self._buckets:
                 self._buckets[name] = self._new_bucket(name, per_s, burst)

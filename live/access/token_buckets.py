@@ -38,7 +38,7 @@ return {taken, math.ceil(math.max(0, 1 - (tokens - taken)) / per_s * 1000)}
 
 
 class TokenBucket:
-    """Allows ``burst`` messages at once and ``per_s`` per second in the long run."""
+    """Allows ``burst`` units of work at once and ``per_s`` per second in the long run."""
 
     __slots__ = ("_burst", "_per_s", "_tokens", "_updated")
 
@@ -49,11 +49,14 @@ class TokenBucket:
         self._updated = time.monotonic()
 
     def wait_s(self, tokens: int = 1) -> float:
-        """Return the seconds until ``tokens`` are available, or 0. A full bucket can pay any price."""
+        """Return the seconds until ``tokens`` are available, or 0.
+
+        A bucket that is at least half full can pay any price, and is in debt then.
+        """
         now = time.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._per_s)
         self._updated = now
-        missing = min(tokens, int(self._burst)) - self._tokens
+        missing = min(tokens, self._burst / 2) - self._tokens
         # Avoid refusing for a rounding error after the wait.
         return missing / self._per_s if missing > _ROUNDING else 0.0
 
@@ -61,12 +64,12 @@ class TokenBucket:
         """Take tokens if enough are available; else return False and take none."""
         if self.wait_s(tokens):
             return False
-        self._tokens -= min(tokens, int(self._burst))
+        self._tokens -= tokens
         return True
 
     def give_back(self, tokens: int) -> None:
         """Return tokens to the bucket."""
-        self._tokens += min(tokens, int(self._burst))
+        self._tokens += tokens
 
     def is_full(self) -> bool:
         """Return whether the bucket is full, so that it can be dropped."""
@@ -126,7 +129,7 @@ class SharedBucket:
         """Return the seconds until ``tokens`` are available or Redis can be asked again, or 0."""
         now = time.monotonic()
         wait_s = self._local.wait_s(tokens)
-        if now < self._away_until or self._ahead >= min(tokens, int(self._burst)):
+        if now < self._away_until or self._ahead >= min(tokens, self._burst / 2):
             return wait_s
         return max(wait_s, self._empty_until - now)
 
@@ -137,7 +140,7 @@ class SharedBucket:
         self._local.take(tokens)
         if time.monotonic() < self._away_until:
             return True
-        self._ahead -= min(tokens, int(self._burst))
+        self._ahead -= tokens
         if self._ahead < self._chunk / 2 and (self._fetching is None or self._fetching.done()):
             self._fetching = spawn(self._fetch())
         return True
@@ -146,7 +149,7 @@ class SharedBucket:
         """Return tokens to the bucket."""
         self._local.give_back(tokens)
         if time.monotonic() >= self._away_until:
-            self._ahead += min(tokens, int(self._burst))
+            self._ahead += tokens
 
     def is_full(self) -> bool:
         """Return whether the bucket can be dropped: full, and nothing is on credit."""

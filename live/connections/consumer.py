@@ -13,6 +13,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from live.access.addresses import network_of
 from live.access.admissions import Admission, admissions
 from live.access.authentication import identify, without_keys
+from live.access.prices import CONNECTION, MESSAGE
 from live.access.revocation import key_watch
 from live.connections.idle import IdleTimer
 from live.connections.open_sockets import RETRY_AFTER_MS, live_sockets
@@ -25,6 +26,7 @@ from live.monitoring.metrics import WEBSOCKET_ERRORS, sessions
 from live.serving.process_engine import get_engine
 from model_core.engine import Engine
 from model_core.errors import CheckpointError
+from model_core.ticket import Asker
 
 logger = logging.getLogger(__name__)
 
@@ -160,11 +162,11 @@ class AdmittedConsumer(SocketConsumer):
         return None
 
     def charge_connection(self) -> None:
-        """Charge for the connection as for a message. Raises ProtocolError above the rate.
+        """Charge for the connection. Raises ProtocolError above the rate.
 
         This comes before the key is checked, so that guessing keys and reconnecting are limited too.
         """
-        if wait_s := admissions.bill(self.address, self.limits).spend(1):
+        if wait_s := admissions.bill(self.address, self.limits).spend(CONNECTION):
             raise beyond_rate("too many connections in a short time; slow down", wait_s)
 
     def count_in(self, key: str | None = None) -> None:
@@ -187,14 +189,20 @@ class AdmittedConsumer(SocketConsumer):
         if self._idle is not None:
             self._idle.heard()
 
-    def charge(self, texts: int = 1) -> float:
-        """Charge for one frame, or for as many texts as it is worth. Returns 0, or the seconds to wait.
-
-        Invalid frames are charged too.
-        """
-        wait_s = self._admission.spend(texts) if self._admission is not None else 0.0
+    def charge(self, units: int = MESSAGE) -> float:
+        """Charge for one message. Returns 0, or the seconds to wait. Invalid messages are charged too."""
+        wait_s = self.pay(units)
         self._refused = max(0, self._refused + (1 if wait_s else -1))
         return wait_s
+
+    def pay(self, units: int) -> float:
+        """Charge for units of work. Returns 0, or the seconds to wait."""
+        return self._admission.spend(units) if self._admission is not None else 0.0
+
+    @property
+    def asker(self) -> Asker:
+        """The connection as the engine knows it, once admitted."""
+        return Asker(self._admission.group if self._admission is not None else "", self.pay)
 
     def understood(self) -> None:
         """Note that a message was well-formed."""

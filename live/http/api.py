@@ -13,7 +13,8 @@ from live.access.addresses import network_of
 from live.access.admissions import admissions
 from live.access.authentication import identify
 from live.access.keys import KnownKey
-from live.http.feedback import FEEDBACK_COST, FeedbackReply, FeedbackRequest, store
+from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE
+from live.http.feedback import FeedbackReply, FeedbackRequest, store
 from live.http.openapi import ERROR_RESPONSES, PREDICT_EXTRA, Api, Console
 from live.http.ratings import explain_text, rate, rate_many
 from live.http.responses import error_response, json_response
@@ -33,7 +34,8 @@ from live.messages.protocol import Explained, ProtocolError, Rating, beyond_rate
 from live.messages.validation import in_words
 from live.serving.process_engine import get_engine
 from model_core.errors import CheckpointError
-from model_core.explain import MAX_PASSES
+from model_core.ticket import Asker
+from model_core.work import units_of_chars
 
 logger = logging.getLogger(__name__)
 
@@ -55,24 +57,37 @@ class _Call:
         self.address = address
         self._bill = admissions.bill(address, get_limits())
 
-    def spend(self, texts: int) -> None:
-        """Charge the request with ``texts`` tokens in total. Raises ProtocolError if the address or key has too few."""
-        if wait_s := self._bill.spend(texts, self.key.prefix if self.key is not None else None):
-            raise beyond_rate("too many texts; slow down", wait_s)
+    def admit(self) -> None:
+        """Charge for the request. Raises ProtocolError if the address or key has too little left of its rate."""
+        self._refuse(self._bill.spend(MESSAGE, self.key.prefix if self.key is not None else None))
+
+    def spend(self, units: int) -> None:
+        """Charge more. Raises ProtocolError as ``admit``."""
+        self._refuse(self._bill.add(units))
+
+    @property
+    def asker(self) -> Asker:
+        """The request as the engine knows it."""
+        return Asker(self._bill.group, self._bill.add)
+
+    @staticmethod
+    def _refuse(wait_s: float) -> None:
+        if wait_s:
+            raise beyond_rate("too much work; slow down", wait_s)
 
 
 async def _admit(request: HttpRequest) -> _Call:
     """Check key, rate, content type and body size before the body is parsed."""
     call = _Call(network_of(request.META.get("REMOTE_ADDR", "")))
     # Charge before the key is looked up, so that guessing keys is limited too.
-    call.spend(1)
+    call.admit()
     headers = [
         (name.lower().encode(), request.headers[name].encode("latin-1", "replace"))
         for name in ("Host", "Origin", "Authorization")
         if name in request.headers
     ]
     call.key = await identify(headers)
-    call.spend(1)
+    call.admit()
     if request.method not in _NO_BODY:
         if request.content_type not in ("application/json", ""):
             raise ProtocolError("unsupported_media_type", "send application/json")
@@ -108,10 +123,11 @@ async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpRespo
     match body:
         case PredictOne(text=text):
             check_length(text, get_limits())
-            return json_response(await rate(engine, text))
+            return json_response(await rate(engine, text, call.asker))
         case PredictMany(texts=texts):
-            call.spend(len(texts))
-            return json_response(await rate_many(engine, texts, get_limits()))
+            # Background work waits for everything else, and is charged by its messages and characters only.
+            call.spend(sum(MESSAGE + units_of_chars(len(text)) for text in texts))
+            return json_response(await rate_many(engine, texts, get_limits(), call.asker))
 
 
 @api.post(
@@ -122,11 +138,11 @@ async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpRespo
     tags=["ratings"],
 )
 async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpResponse:
-    """Say what words and sentences of `text` contribute. Takes up to 64 ratings; counts as 64 texts in the rate."""
+    """Say what words and sentences of `text` contribute. Takes up to 64 ratings; counts as 64 requests in the rate."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
-    call.spend(MAX_PASSES)
-    return json_response(await explain_text(get_engine(), body.text))
+    call.spend(EXPLANATION)
+    return json_response(await explain_text(get_engine(), body.text, call.asker))
 
 
 @api.post(
@@ -140,9 +156,10 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
     """Rate `text`, and store it with the rating and `stars`, so that the operator can train on it."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
-    call.spend(FEEDBACK_COST)
+    call.spend(FEEDBACK)
     engine = get_engine()
-    return json_response(await store(body, await rate(engine, body.text), engine.info.version, call.address))
+    rating = await rate(engine, body.text, call.asker)
+    return json_response(await store(body, rating, engine.info.version, call.address))
 
 
 @api.api_operation(

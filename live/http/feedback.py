@@ -12,9 +12,6 @@ from live.limits import get_limits
 from live.messages.protocol import ProtocolError, Rating, Text
 from live.models import Feedback
 
-FEEDBACK_COST: Final = 60
-"""Cost in texts of the address's rate: feedback stays on disk."""
-
 
 def _of_type(kind: type) -> BeforeValidator:
     """Python, and so Pydantic's literals, take ``True`` for 1 and 1 for ``True``."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from live.limits import Limits
 from live.messages.errors import ERRORS, ErrorCode
 from model_core.classifier import Prediction
-from model_core.errors import EngineError, ModelUnavailable, Overloaded
+from model_core.errors import BeyondRate, ComeBack, EngineError, ModelUnavailable, Overloaded
 from model_core.explain import METHOD, Explanation
 from model_core.segmentation import Unit
 from model_core.states import State
@@ -124,7 +124,7 @@ class ErrorBody(BaseModel):
     seq: int | None = Field(default=None, description="Number of the text, if this answers one")
     retryable: bool = Field(description="Whether the same message may succeed later")
     retry_after_ms: int | None = Field(
-        default=None, description="Milliseconds to wait before trying again; only with `rate_limited`"
+        default=None, description="Milliseconds to wait before trying again; only with `rate_limited` and `overloaded`"
     )
 
 
@@ -178,11 +178,14 @@ def from_engine_error(error: EngineError, seq: int | None = None) -> ProtocolErr
     match error:
         case Overloaded():
             code: ErrorCode = "overloaded"
+        case BeyondRate():
+            code = "rate_limited"
         case ModelUnavailable():
             code = "model_unavailable"
         case _:
             code = "internal"
-    return ProtocolError(code, str(error), seq=seq)
+    retry_after_ms = math.ceil(error.retry_after_s * 1000) if isinstance(error, ComeBack) else None
+    return ProtocolError(code, str(error), seq=seq, retry_after_ms=retry_after_ms)
 
 
 def rating_fields(prediction: Prediction) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from live.monitoring.metrics import EngineMetrics, note_model, watch_engine
 from model_core.checkpoint import CONFIG_FILE, GOLDEN_FILE, sha256_of
-from model_core.classifier import Classifier
+from model_core.classifier import ServedClassifier
 from model_core.engine import Engine
 from model_core.golden import check_golden
 from model_core.loading import load_classifier
@@ -23,7 +23,7 @@ from model_core.options import EngineOptions
 class Serving:
     """A loaded model and where it came from."""
 
-    classifier: Classifier
+    classifier: ServedClassifier
     folder: Path
     digest: str
     """SHA-256 of ``config.json``, which contains the digests of the other files; empty for the fake model."""
@@ -63,7 +63,7 @@ def served_folder() -> Path:
     return Path(settings.STARCAST_CHECKPOINT) if _serving is None else _serving.folder
 
 
-def get_classifier() -> Classifier:
+def get_classifier() -> ServedClassifier:
     """The classifier of the current model. Raises CheckpointError."""
     return get_serving().classifier
 

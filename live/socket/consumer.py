@@ -1,5 +1,6 @@
 """The typist's WebSocket: each message is parsed, charged for, and handed to the session. Never waits for a rating."""
 
+from live.access.prices import EXPLANATION, MESSAGE, WATCHED
 from live.connections.consumer import AdmittedConsumer
 from live.messages.client import (
     Cancel,
@@ -25,7 +26,6 @@ from live.messages.server import (
 )
 from live.socket.session import TypingSession
 from live.watching.sharing import Sharing
-from model_core.explain import MAX_PASSES
 
 Answer = PredictionMessage | ExplanationMessage | ErrorMessage
 
@@ -40,7 +40,7 @@ class ClassifyConsumer(AdmittedConsumer):
         """Admit the typist and start a session, or refuse the connection."""
         if (engine := await self.admit()) is None:
             return
-        session = self._session = TypingSession(engine, self._answer)
+        session = self._session = TypingSession(engine, self._answer, self.asker)
         self._sharing = Sharing(self.tell, self.address, self.limits)
         await self.greet(engine, is_busy=lambda: session.is_busy)
 
@@ -58,8 +58,7 @@ class ClassifyConsumer(AdmittedConsumer):
             await self.answer_error(error)
             return
         self.understood()
-        is_work = isinstance(message, Explain) and session.is_new_to_explain(message.seq)
-        if wait_s := self.charge(MAX_PASSES if is_work else 1):
+        if wait_s := self.charge(self._price(message, session)):
             seq = message.seq if isinstance(message, TextUpdate) else None
             session.refuse(seq)
             await self.answer_error(beyond_rate("too many messages; slow down", wait_s, seq))
@@ -68,6 +67,15 @@ class ClassifyConsumer(AdmittedConsumer):
             await self._do(message, session)
         except ProtocolError as error:
             await self.answer_error(error)
+
+    def _price(self, message: ClientMessage, session: TypingSession) -> int:
+        """The price of a message in units of work. What the model does for a text is charged by the engine."""
+        match message:
+            case Explain(seq=seq) if session.is_new_to_explain(seq):
+                return EXPLANATION
+            case TextUpdate():
+                return MESSAGE + WATCHED * self._sharing.watchers
+        return MESSAGE
 
     async def _do(self, message: ClientMessage, session: TypingSession) -> None:
         match message:

@@ -10,6 +10,7 @@ from model_core.engine import Engine
 from model_core.errors import EngineError
 from model_core.explain import explain
 from model_core.tasks import spawn, stop
+from model_core.ticket import Asker
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +20,9 @@ Send = Callable[[ExplanationMessage | ErrorMessage], Awaitable[None]]
 class Explaining:
     """Explains one text at a time, in a task of its own."""
 
-    def __init__(self, engine: Engine, send: Send) -> None:
+    def __init__(self, engine: Engine, send: Send, asker: Asker) -> None:
         self._engine = engine
+        self._asker = asker
         self._send = send
         self.seq: int | None = None
         """Number of the text that is being explained, or None."""
@@ -48,7 +50,7 @@ class Explaining:
     async def _explain(self, seq: int, text: str) -> None:
         message: ExplanationMessage | ErrorMessage
         try:
-            message = ExplanationMessage(seq=seq, **explained_fields(await explain(self._engine, text)))
+            message = ExplanationMessage(seq=seq, **explained_fields(await explain(self._engine, text, self._asker)))
         except EngineError as error:
             message = ErrorMessage(error=error_body(from_engine_error(error, seq)))
         except Exception:

@@ -21,7 +21,7 @@ from model_core.cache import EncoderCache
 from model_core.engine import Engine
 from model_core.errors import EngineError
 from model_core.tasks import spawn, stop
-from model_core.ticket import Answer, Ticket
+from model_core.ticket import Answer, Asker, Ticket
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +50,10 @@ class _Answered:
 class TypingSession:
     """Takes texts and sends their ratings through ``send``, one at a time and in increasing ``seq``."""
 
-    def __init__(self, engine: Engine, send: Send) -> None:
+    def __init__(self, engine: Engine, send: Send, asker: Asker | None = None) -> None:
         self.options = SessionOptions()
         self._engine = engine
+        self._asker = asker or Asker()
         self._send = send
         self._newest_seq = -1
         self._waiting: TextUpdate | None = None
@@ -62,7 +63,7 @@ class TypingSession:
         self._skipped = 0
         self._final_seq: int | None = None
         self._explain_seq: int | None = None
-        self._explaining = Explaining(engine, send)
+        self._explaining = Explaining(engine, send, self._asker)
         self._cache = EncoderCache()
         self._worker: asyncio.Task[None] | None = None
         self._predicted_at = -math.inf
@@ -184,7 +185,7 @@ class TypingSession:
 
     async def _rate(self, rated: _UnderWay) -> PredictionMessage | ErrorMessage:
         try:
-            rated.ticket = self._engine.submit(rated.update.text, self._cache)
+            rated.ticket = self._engine.submit(rated.update.text, self._cache, self._asker)
             answer = await rated.ticket
             self._answered = _Answered(rated.update, answer)
             self._predicted_at = time.monotonic()
@@ -212,7 +213,9 @@ class TypingSession:
     def _replace_rated(self) -> None:
         """Replace the text in the engine by the waiting one, if the engine allows it."""
         rated, newer = self._rated, self._waiting
-        if rated is None or rated.ticket is None or newer is None or not rated.ticket.replace(newer.text):
+        if rated is None or rated.ticket is None or newer is None:
+            return
+        if not self._engine.replace_text(rated.ticket, newer.text):
             return
         self._skip()
         rated.update, rated.since = newer, self._waiting_since

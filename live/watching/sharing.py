@@ -23,6 +23,11 @@ class Sharing:
         self._prediction: PredictionMessage | None = None
         self._room: Room | None = None
 
+    @property
+    def watchers(self) -> int:
+        """How many watch now."""
+        return 0 if self._room is None else self._room.watchers
+
     async def open(self, secret: str | None) -> None:
         """Open a new room, or the room of the secret. Raises ProtocolError if there are too many rooms."""
         secret = secret or new_secret()

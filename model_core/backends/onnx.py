@@ -49,3 +49,7 @@ class OnnxBackend:
     def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
         """Leave all to ``logits``."""
         return False
+
+    def cached(self, input_ids: tuple[int, ...], cache: EncoderCache) -> int:
+        """Return 0: every text is encoded whole."""
+        return 0

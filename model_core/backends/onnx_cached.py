@@ -108,6 +108,10 @@ class CachedOnnxBackend:
         self._pool.use([cache])
         return job.past > begin
 
+    def cached(self, input_ids: tuple[int, ...], cache: EncoderCache) -> int:
+        """Return how many tokens of the text are in the cache: whole blocks from its begin."""
+        return cache.shared_blocks(input_ids, self._block)
+
     def _run_all(self, batches: Sequence[list[_Job]]) -> list[FloatArray]:
         if len(batches) == 1:
             return [self._run(batches[0])]

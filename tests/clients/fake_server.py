@@ -19,7 +19,7 @@ GREETING: Final[dict[str, Any]] = {
     "prior": [0.125] * 8,
     "model": {"name": "fake", "version": "1", "sha256": "0", "backend": "fake", "max_tokens": 512},
     "heartbeat_interval_ms": 25_000,
-    "limits": {"max_message_bytes": 65_536, "max_chars": 20_000, "messages_per_s": 60, "burst": 600, "new": 1},
+    "limits": {"max_message_bytes": 65_536, "max_chars": 20_000, "work_per_s": 60, "work_burst": 600, "new": 1},
     "offset_unit": "unicode_code_point",
 }
 

@@ -22,5 +22,5 @@ def models(two_models: Path, tmp_path: Path, settings: Settings) -> Path:
     settings.STARCAST_BACKEND = "onnx"
     settings.STARCAST_MODEL_THREADS = 1
     # Tests type as fast as they are answered.
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 10**6, "burst": 10**8}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 10**6, "work_burst": 10**8}
     return tmp_path

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.classifier import ModelInfo, Prediction, TextClassifier, softmax
+from model_core.pieces import Pieces
 from model_core.tokenizer import Encoding, TextTokenizer
 from tests.tiny import TINY_PRIOR
 
@@ -34,6 +35,9 @@ class StubBackend:
     def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
         self.advanced.append((input_ids, tokens))
         return True
+
+    def cached(self, input_ids: tuple[int, ...], cache: EncoderCache) -> int:
+        return 0
 
 
 def predict(tokenizer: TextTokenizer, *texts: str, temperature: float = 1.0) -> list[Prediction]:
@@ -162,13 +166,14 @@ def test_the_tokens_of_a_text_that_is_read_ahead_are_made_once(
     encoded: list[str] = []
     encode = tokenizer.encode
 
-    def noting(text: str) -> Encoding:
+    def noting(text: str, before: Pieces | None = None) -> Encoding:
         encoded.append(text)
-        return encode(text)
+        return encode(text, before)
 
     monkeypatch.setattr(tokenizer, "encode", noting)
     classifier = TextClassifier(INFO, tokenizer, StubBackend())
     cache = EncoderCache()
+    assert classifier.prepare("the film was bad", cache) == len("the film was bad")
     for _ in range(3):
         classifier.advance("the film was bad", cache, 1)
         classifier.classify(["good"])

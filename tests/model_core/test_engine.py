@@ -2,14 +2,11 @@ import asyncio
 import contextlib
 import contextvars
 import dataclasses
-import itertools
 import logging
 import threading
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from model_core.cache import Caches
 from model_core.classifier import Prediction
@@ -17,7 +14,7 @@ from model_core.engine import Engine
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.options import EngineOptions
-from model_core.ticket import Answer, shared_chars
+from model_core.ticket import Answer
 from tests.classifiers import ControlledClassifier
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine, outcomes, start, start_busy
 
@@ -65,14 +62,14 @@ async def test_a_batch_has_no_more_texts_than_the_options_say(make_engine: MakeE
     assert held.batches == [["first"], ["a", "b"], ["c", "d"], ["e"]]
 
 
-async def test_a_batch_has_no_more_tokens_than_the_options_say(make_engine: MakeEngine, held: HeldClassifier) -> None:
-    engine = make_engine(held, max_batch_tokens=100)
+async def test_a_batch_has_no_more_work_than_the_options_say(make_engine: MakeEngine, held: HeldClassifier) -> None:
+    engine = make_engine(held, max_batch_units=66)
     first = await start_busy(engine, held)
-    short, long, huge = "word", "word " * 32, "word " * 400  # about 3, 42 and more than 100 tokens
-    waiting = await start(engine, long, long, short, long, huge, short)
+    short, middle, huge = "word", "word " * 32, "word " * 400
+    waiting = await start(engine, middle, middle, short, middle, huge, short)
     held.open.set()
     await outcomes(first, *waiting)
-    assert held.batches == [["first"], [huge], [short, short, long, long], [long]]
+    assert held.batches == [["first"], [huge], [middle, middle, short], [middle, short]]
 
 
 async def test_the_model_runs_in_one_thread_of_its_own(make_engine: MakeEngine) -> None:
@@ -142,7 +139,7 @@ async def test_one_text_too_many_is_refused_at_once(make_engine: MakeEngine, hel
 
 
 async def test_too_many_waiting_tokens_are_refused_at_once(make_engine: MakeEngine, held: HeldClassifier) -> None:
-    engine = make_engine(held, max_waiting_tokens=100)
+    engine = make_engine(held, max_waiting_units=100)
     first = await start_busy(engine, held)
     waiting = await start(engine, "word " * 70)
     with pytest.raises(Overloaded):
@@ -152,19 +149,8 @@ async def test_too_many_waiting_tokens_are_refused_at_once(make_engine: MakeEngi
     assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
 
 
-async def test_long_texts_leave_room_for_keys(make_engine: MakeEngine, held: HeldClassifier) -> None:
-    engine = make_engine(held, max_waiting_tokens=800)
-    first = await start_busy(engine, held)
-    waiting = await start(engine, "word " * 400)
-    with pytest.raises(Overloaded):
-        await engine.classify("word " * 130)
-    waiting += await start(engine, "a key, and another")
-    held.open.set()
-    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, *waiting))
-
-
 async def test_keys_leave_room_for_a_long_text(make_engine: MakeEngine, held: HeldClassifier) -> None:
-    engine = make_engine(held, max_waiting_tokens=1_200)
+    engine = make_engine(held, max_waiting_units=1_200)
     first = await start_busy(engine, held)
     waiting = await start(engine, *[f"{number} " + "word " * 80 for number in range(8)])  # about 100 tokens each
     waiting += await start(engine, "word " * 200)
@@ -178,10 +164,10 @@ async def test_a_text_that_waits_is_replaced_by_a_newer_one_in_the_same_turn(
     engine = make_engine(held, max_waiting=3)
     first = await start_busy(engine, held)
     tickets = {text: engine.submit(text) for text in "abc"}
-    assert tickets["a"].replace("a and")
-    assert tickets["a"].replace("a and more")
+    assert engine.replace_text(tickets["a"], "a and")
+    assert engine.replace_text(tickets["a"], "a and more")
     # What would have to be read in steps waits for a turn of its own.
-    assert not tickets["b"].replace("b " * 600)
+    assert not engine.replace_text(tickets["b"], "b " * 600)
     held.open.set()
     answers = [await ticket for ticket in tickets.values()]
     await outcomes(first)
@@ -195,10 +181,10 @@ async def test_a_text_that_the_model_has_begun_with_or_answered_is_not_replaced(
     engine = make_engine(held)
     ticket = engine.submit("first")
     await held.reached()
-    assert not ticket.replace("second")
+    assert not engine.replace_text(ticket, "second")
     held.open.set()
     await ticket
-    assert not ticket.replace("third")
+    assert not engine.replace_text(ticket, "third")
     assert held.batches == [["first"]]
 
 
@@ -209,7 +195,7 @@ async def test_a_long_text_is_read_to_its_end_whatever_is_written_since(
     first = await start_busy(engine, held)
     text = "word " * 400
     ticket = engine.submit(text)
-    assert not ticket.replace("short")
+    assert not engine.replace_text(ticket, "short")
     held.open.set()
     await outcomes(first)
     await ticket
@@ -217,23 +203,17 @@ async def test_a_long_text_is_read_to_its_end_whatever_is_written_since(
 
 
 async def test_a_replaced_text_counts_with_the_tokens_it_has_now(make_engine: MakeEngine, held: HeldClassifier) -> None:
-    engine = make_engine(held, max_waiting_tokens=100)
+    engine = make_engine(held, max_waiting_units=100)
     await start_busy(engine, held)
     ticket = engine.submit("word " * 70)
-    assert ticket.replace("word")
+    assert engine.replace_text(ticket, "word")
     ticket = engine.submit("word " * 70)
     with pytest.raises(Overloaded):
         engine.submit("word " * 70)
 
 
-@given(st.text("ab", max_size=20), st.text("ab", max_size=20))
-def test_the_shared_begin_of_two_texts_is_found(before: str, after: str) -> None:
-    shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
-    assert shared_chars(before, after) == shared
-
-
 async def test_a_text_over_the_whole_budget_is_taken_when_nothing_waits(make_engine: MakeEngine) -> None:
-    assert isinstance(await make_engine(max_waiting_tokens=1, max_batch_tokens=1).classify("word " * 1000), Answer)
+    assert isinstance(await make_engine(max_waiting_units=1, max_batch_units=1).classify("word " * 1000), Answer)
 
 
 async def test_a_hung_model_makes_texts_fail_by_their_deadline(make_engine: MakeEngine, held: HeldClassifier) -> None:
@@ -244,7 +224,7 @@ async def test_a_hung_model_makes_texts_fail_by_their_deadline(make_engine: Make
 
 
 async def test_a_text_past_its_deadline_gives_its_place_back(make_engine: MakeEngine, held: HeldClassifier) -> None:
-    engine = make_engine(held, deadline_ms=50, max_waiting=2, max_waiting_tokens=4)
+    engine = make_engine(held, deadline_ms=50, max_waiting=2, max_waiting_units=4)
     first = await start_busy(engine, held)
     for _ in range(2):  # Two tokens each: they would be refused, were any text or token still counted as waiting.
         late = await start(engine, "a", "b")

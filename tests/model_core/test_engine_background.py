@@ -29,7 +29,7 @@ async def test_background_batches_are_small_and_smaller_while_somebody_types(
     monkeypatch.setattr("model_core.scheduler._TYPING_S", typing_s)
     engine = make_engine(held)
     first = await start_busy(engine, held)
-    texts = [f"{number} " + "word " * 40 for number in range(4)]  # about 52 tokens each
+    texts = [f"{number} " + "word " * 51 for number in range(4)]  # 52 tokens each
     background = [asyncio.create_task(engine.classify(text, background=True)) for text in texts]
     await asyncio.sleep(0)
     held.open.set()
@@ -40,9 +40,9 @@ async def test_background_batches_are_small_and_smaller_while_somebody_types(
 async def test_more_background_work_than_may_wait_is_all_done_and_leaves_room_for_keys(
     make_engine: MakeEngine, held: HeldClassifier
 ) -> None:
-    engine = make_engine(held, max_waiting=40, max_waiting_tokens=4_096)
+    engine = make_engine(held, max_waiting=40, max_waiting_units=4_096)
     first = await start_busy(engine, held)
-    texts = [f"{number} " + "word " * 600 for number in range(64)]  # 512 tokens each, eight times what may wait
+    texts = [f"{number} " + "word " * 390 for number in range(64)]  # 391 tokens each, eight times what may wait
     background = [asyncio.create_task(engine.classify(text, background=True)) for text in texts]
     await asyncio.sleep(0)
     assert engine.waiting == 1, "the others stand in line"
@@ -55,9 +55,9 @@ async def test_more_background_work_than_may_wait_is_all_done_and_leaves_room_fo
 async def test_background_work_has_a_deadline_of_its_own_in_line_too(
     make_engine: MakeEngine, held: HeldClassifier
 ) -> None:
-    engine = make_engine(held, deadline_ms=60_000, background_deadline_ms=50, max_waiting_tokens=64)
+    engine = make_engine(held, deadline_ms=60_000, background_deadline_ms=50, max_waiting_units=64)
     first = await start_busy(engine, held)
-    background = [asyncio.create_task(engine.classify(f"b{number}" * 40, background=True)) for number in range(2)]
+    background = [asyncio.create_task(engine.classify(f"b{number} " * 40, background=True)) for number in range(2)]
     assert [type(outcome) for outcome in await outcomes(*background)] == [ModelUnavailable] * 2
     held.open.set()
     assert isinstance((await outcomes(first))[0], Answer)
@@ -65,9 +65,9 @@ async def test_background_work_has_a_deadline_of_its_own_in_line_too(
 
 
 async def test_an_engine_that_closes_refuses_what_stands_in_line(make_engine: MakeEngine, held: HeldClassifier) -> None:
-    engine = make_engine(held, max_waiting_tokens=64)
+    engine = make_engine(held, max_waiting_units=64)
     await start_busy(engine, held)
-    background = [asyncio.create_task(engine.classify(f"b{number}" * 40, background=True)) for number in range(3)]
+    background = [asyncio.create_task(engine.classify(f"b{number} " * 40, background=True)) for number in range(3)]
     await asyncio.sleep(0)
     held.open.set()
     await engine.close()

@@ -8,6 +8,7 @@ import pytest
 from model_core.cache import Caches, EncoderCache
 from model_core.classifier import Prediction
 from model_core.errors import ModelUnavailable
+from model_core.fake import tokens_of
 from model_core.ticket import Answer
 from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
 
@@ -39,7 +40,7 @@ async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngi
     stepwise = StepwiseFake()
     stepwise.open.clear()
     engine = make_engine(stepwise)
-    [long] = await start(engine, "l" * 4 * 400)
+    [long] = await start(engine, "l " * 400)
     await stepwise.reached()
     [key] = await start(engine, "key")
     stepwise.open.set()
@@ -54,59 +55,61 @@ async def test_while_somebody_types_a_step_is_as_long_as_the_batch_of_keys_befor
 ) -> None:
     stepwise = StepwiseFake()
     engine = make_engine(stepwise)
-    await outcomes(*await start(engine, *[f"key {number} of them all" for number in range(keys)]))  # 6 tokens each
+    await outcomes(*await start(engine, *[f"key {number} of them all here" for number in range(keys)]))  # 6 tokens each
     stepwise.read.clear()
-    await engine.classify("l" * 4 * 400)
+    await engine.classify("l " * 402)
     assert stepwise.read == [*[f"{step} of l"] * (400 // step), "rating of l"]
     monkeypatch.setattr("model_core.scheduler._TYPING_S", -1.0)
     stepwise.read.clear()
-    await engine.classify("m" * 4 * 400)
+    await engine.classify("m " * 402)
     assert stepwise.read == [*["64 of m"] * (400 // 64), "rating of m"]
 
 
-async def test_long_and_short_texts_take_turns_so_that_neither_waits_for_all_of_the_others(
+async def test_long_and_short_texts_of_an_address_get_equal_parts_of_the_work(
     make_engine: MakeEngine, held: HeldClassifier
 ) -> None:
     engine = make_engine(held, max_batch=1)
     first = await start_busy(engine, held)
-    longs = [f"long {number} " * 100 for number in range(2)]
-    waiting = await start(engine, *longs, "a", "b", "c", "d")
+    longs = [f"long {number} " * 100 for number in range(3)]
+    shorts = [f"{name} " * 25 for name in "abcd"]
+    waiting = await start(engine, *longs, *shorts)
     held.open.set()
     await outcomes(first, *waiting)
-    assert held.batches == [["first"], [longs[0]], ["a"], [longs[1]], ["b"], ["c"], ["d"]]
+    assert held.batches == [
+        [text] for text in ("first", longs[0], shorts[0], longs[1], shorts[1], longs[2], *shorts[2:])
+    ]
 
 
 async def test_a_long_text_that_was_begun_is_finished_before_the_next(make_engine: MakeEngine) -> None:
     stepwise = StepwiseFake()
     stepwise.open.clear()
     engine = make_engine(stepwise)
-    waiting = await start(engine, "l" * 4 * 250, "m" * 4 * 250, "n" * 4 * 250)
+    waiting = await start(engine, "l " * 250, "m " * 250, "n " * 250)
     stepwise.open.set()
     await outcomes(*waiting)
-    one = ["64"] * (250 // 64) + ["rating"]
+    one = ["64"] * (249 // 64) + ["rating"]
     assert stepwise.read == [f"{part} of {text}" for text in "lmn" for part in one]
 
 
 async def test_a_short_text_and_one_that_is_mostly_known_take_no_steps(make_engine: MakeEngine) -> None:
     stepwise, known = StepwiseFake(), EncoderCache()
-    known.input_ids, known.text = tuple(range(400)), "k" * 4 * 402
+    known.input_ids = tuple(tokens_of("k " * 400))
     engine = make_engine(stepwise)
-    await engine.classify("s" * 4 * 100)
-    await engine.classify("k" * 4 * 405, known)
+    await engine.classify("s " * 100)
+    await engine.classify("k " * 405, known)
     assert stepwise.read == ["rating of s", "rating of k"]
-    assert known.text == "k" * 4 * 405
 
 
 async def test_a_text_that_shares_only_its_begin_with_the_one_before_is_a_long_one(make_engine: MakeEngine) -> None:
     stepwise, known = StepwiseFake(), EncoderCache()
-    known.input_ids, known.text = tuple(range(400)), "k" * 4 * 402
-    await make_engine(stepwise).classify("k" * 4 * 100 + "l" * 4 * 300, known)
+    known.input_ids = tuple(tokens_of("k " * 400))
+    await make_engine(stepwise).classify("k " * 100 + "l " * 300, known)
     assert stepwise.read[0] == "64 of k"
 
 
 async def test_a_failure_in_a_step_is_left_to_the_rating(make_engine: MakeEngine) -> None:
     stepwise = StepwiseFake(fails=True)
-    assert isinstance(await make_engine(stepwise).classify("l" * 4 * 400), Answer)
+    assert isinstance(await make_engine(stepwise).classify("l " * 400), Answer)
     assert stepwise.read == ["64 of l", "rating of l"]
 
 
@@ -114,7 +117,7 @@ async def test_a_caller_that_leaves_between_two_steps_ends_them(make_engine: Mak
     stepwise = StepwiseFake()
     stepwise.open.clear()
     engine = make_engine(stepwise, max_waiting=1)
-    [long] = await start(engine, "l" * 4 * 400)
+    [long] = await start(engine, "l " * 400)
     await stepwise.reached()
     long.cancel()
     await outcomes(long)
@@ -128,7 +131,7 @@ async def test_a_text_in_steps_is_given_up_at_its_deadline(make_engine: MakeEngi
     stepwise = StepwiseFake()
     stepwise.open.clear()
     engine = make_engine(stepwise, deadline_ms=50)
-    [long] = await start(engine, "l" * 4 * 400)
+    [long] = await start(engine, "l " * 400)
     assert [type(outcome) for outcome in await outcomes(long)] == [ModelUnavailable]
     stepwise.open.set()
 
@@ -139,7 +142,7 @@ async def test_a_model_that_is_replaced_between_steps_leaves_the_rest_of_the_tex
     before, after, cache = StepwiseFake(), StepwiseFake(), EncoderCache()
     before.open.clear()
     engine = make_engine(before)
-    answer = asyncio.create_task(engine.classify("l" * 4 * 400, cache))
+    answer = asyncio.create_task(engine.classify("l " * 400, cache))
     await before.reached()
     cache.input_ids = tuple(range(64))
     replacing = asyncio.create_task(engine.replace(after))

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 import regex
 from hypothesis import given
@@ -58,3 +60,26 @@ def test_neighbours_are_joined_evenly_and_only_if_there_are_too_many() -> None:
     assert [span.unit for span in join(words(text), 3, "phrase")] == ["phrase", "phrase", "word"]
     assert join(words(text), 7, "phrase") == words(text)
     assert join([], 3, "phrase") == []
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["🇫", "🇫\u0301", "a\u200d", ".", '."', ". ", "。」", "\n ", "<br", "a'", "1,", "\u0301", "👩\u200d", "Mr. "],
+)
+def test_any_text_is_cut_in_linear_time(pattern: str) -> None:
+    def seconds(chars: int) -> float:
+        text = (pattern * chars)[:chars]
+        times = []
+        for _ in range(3):
+            since = time.thread_time()
+            words(text)
+            sentences(text)
+            times.append(time.thread_time() - since)
+        return min(times)
+
+    # Four times as long: quadratic would be sixteen times.
+    assert seconds(20_000) < 8 * seconds(5_000) + 0.005
+
+
+def test_flags_are_words_of_two_code_points_each() -> None:
+    assert words("🇫🇷🇩🇪🇮 a") == [Span(0, 2, "word"), Span(2, 4, "word"), Span(4, 5, "word"), Span(6, 7, "word")]

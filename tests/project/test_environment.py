@@ -52,9 +52,9 @@ def test_a_value_that_makes_no_sense_is_refused_with_its_variable(
 
 
 def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STARCAST_BURST", "0")
+    monkeypatch.setenv("STARCAST_WORK_BURST", "0")
     monkeypatch.setenv("STARCAST_MAX_CHARS", "20001")
-    with pytest.raises(ImproperlyConfigured, match=r"STARCAST_MAX_CHARS.*; STARCAST_BURST"):
+    with pytest.raises(ImproperlyConfigured, match=r"STARCAST_MAX_CHARS.*; STARCAST_WORK_BURST"):
         read(ClientLimits)
 
 
@@ -102,12 +102,12 @@ def test_a_secret_may_be_left_out() -> None:
 
 
 def test_a_name_that_is_no_setting_is_told_with_the_one_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = ("STARCAST_BURTS", "STARCAST_ELSEWHERE", "STARCAST_OTHER", "STARCAST_BURST")
+    ours = ("STARCAST_WORK_BURTS", "STARCAST_ELSEWHERE", "STARCAST_OTHER", "STARCAST_WORK_BURST")
     for name in ours:
         monkeypatch.setenv(name, "1")
     # The machine that runs the tests may have variables of its own.
     found = {name: meant for name, meant in unknown(["STARCAST_OTHER"]).items() if name in ours}
-    assert found == {"STARCAST_BURTS": "STARCAST_BURST", "STARCAST_ELSEWHERE": None}
+    assert found == {"STARCAST_WORK_BURTS": "STARCAST_WORK_BURST", "STARCAST_ELSEWHERE": None}
 
 
 def test_every_setting_is_described() -> None:

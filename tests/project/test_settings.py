@@ -47,16 +47,16 @@ def test_without_a_secret_key_nothing_starts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "serve", "migrate"])
 def test_a_value_that_makes_no_sense_is_told_in_one_line(tmp_path: Path, command: str) -> None:
-    finished = manage(command, STARCAST_BURST="many", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path))
+    finished = manage(command, STARCAST_WORK_BURST="many", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path))
     assert finished.returncode == 1
-    assert finished.stderr == "error: STARCAST_BURST must be a whole number, not 'many'\n"
+    assert finished.stderr == "error: STARCAST_WORK_BURST must be a whole number, not 'many'\n"
 
 
 def test_a_misspelt_name_is_told_at_start(tmp_path: Path) -> None:
     finished = manage(
-        "check", STARCAST_BURTS="1", STARCAST_BACKEND="fake", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path)
+        "check", STARCAST_WORK_BURTS="1", STARCAST_BACKEND="fake", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path)
     )
-    assert "Did you mean STARCAST_BURST?" in finished.stderr
+    assert "Did you mean STARCAST_WORK_BURST?" in finished.stderr
 
 
 def test_migrations_are_complete(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def serving_one(folder: Path) -> AbstractContextManager[RunningServer]:
         STARCAST_CHECKPOINT=str(folder / "shipped" / "one"),
         STARCAST_MODEL_THREADS="1",
         # The test types as fast as it is answered.
-        STARCAST_MESSAGES_PER_S="1000000",
-        STARCAST_BURST="100000000",
+        STARCAST_WORK_PER_S="1000000",
+        STARCAST_WORK_BURST="100000000",
     )
 
 

@@ -65,7 +65,7 @@ def test_health_checks_are_described_without_keys_and_with_their_refusal() -> No
 def generous_server(data_dir: Path) -> Iterator[RunningServer]:
     """One whose rates are no answer to anything."""
     with start_server(
-        data_dir, STARCAST_BACKEND="fake", STARCAST_MESSAGES_PER_S="1000000", STARCAST_BURST="1000000"
+        data_dir, STARCAST_BACKEND="fake", STARCAST_WORK_PER_S="1000000", STARCAST_WORK_BURST="1000000"
     ) as server:
         yield server
 

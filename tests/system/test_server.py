@@ -95,7 +95,7 @@ async def test_under_load_nothing_that_was_taken_is_lost_in_a_stop(data_dir: Pat
         return max([taken, *pongs]), max([answered, *(message.get("seq", 0) for message in messages)]), code
 
     # All of them share one address, and messages above its rate are refused.
-    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_BURST="1000000") as server:
+    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_WORK_BURST="1000000") as server:
         typists = [asyncio.create_task(type_until_closing(server)) for _ in range(20)]
         async with await open_socket(server) as socket:
             for seq in range(1, 50):
@@ -141,8 +141,8 @@ async def test_who_does_not_read_is_dropped_and_others_do_not_notice(data_dir: P
     with start_server(
         data_dir,
         STARCAST_BACKEND="fake",
-        STARCAST_MESSAGES_PER_S="1000000",
-        STARCAST_BURST="100000000",
+        STARCAST_WORK_PER_S="1000000",
+        STARCAST_WORK_BURST="100000000",
         STARCAST_SLOW_READER_S="1",
     ) as server:
         flooding = asyncio.create_task(asyncio.to_thread(flood, server.port))

@@ -6,8 +6,11 @@ from collections import Counter
 import pytest
 
 from live.access.admissions import Admissions
+from live.access.prices import MESSAGE
 from live.access.token_buckets import TokenBucket
 from live.limits import Limits, shown_to_clients
+from model_core.pieces import PIECE_CHARS
+from model_core.work import Size, units_of_chars
 
 
 @pytest.fixture
@@ -37,26 +40,26 @@ def test_connections_are_limited_per_address_and_process() -> None:
 
 def test_connections_of_one_address_share_a_bucket_that_reconnecting_does_not_refill(clock: list[float]) -> None:
     admissions = in_memory()
-    limits = Limits(messages_per_s=1, burst=2, address_factor=2)
+    limits = Limits(work_per_s=1, work_burst=2, address_factor=2)
     taken = 0
     for _ in range(5):
         admission = admissions.enter("a", limits)
         assert admission is not None
-        taken += sum(not admission.spend() for _ in range(3))
+        taken += sum(not admission.spend(1) for _ in range(3))
         admissions.leave(admission)
-    assert taken == limits.burst * limits.address_factor
+    assert taken == limits.work_burst * limits.address_factor
 
 
 def test_connections_of_one_key_share_a_bucket_whatever_their_addresses(clock: list[float]) -> None:
     admissions = in_memory()
-    limits = Limits(messages_per_s=1, burst=2, address_factor=2)
+    limits = Limits(work_per_s=1, work_burst=2, address_factor=2)
     taken = 0
     for address in "abcde":
         admission = admissions.enter(address, limits, key="sc_1")
         assert admission is not None
-        taken += sum(not admission.spend() for _ in range(3))
+        taken += sum(not admission.spend(1) for _ in range(3))
         admissions.leave(admission)
-    assert taken == limits.burst * limits.address_factor
+    assert taken == limits.work_burst * limits.address_factor
     assert admissions.bill("f", limits).spend(1, "sc_1") > 0
     assert admissions.bill("f", limits).spend(1, "sc_2") == 0
     assert len(admissions._connections) == 0
@@ -69,7 +72,7 @@ def test_addresses_that_are_gone_and_refilled_are_forgotten(clock: list[float]) 
         clock[0] += 1
         admission = admissions.enter(str(number), limits)
         assert admission is not None
-        admission.spend()
+        admission.spend(1)
         admissions.leave(admission)
     assert len(admissions) == 0
     assert len(admissions._buckets) <= Admissions._SWEEP_ABOVE + 1
@@ -95,25 +98,46 @@ def test_addresses_that_must_be_remembered_are_not_looked_through_at_every_call(
 
 def test_a_bill_is_paid_in_one_step_and_costs_nothing_where_it_is_refused(clock: list[float]) -> None:
     admissions = in_memory()
-    limits = Limits(messages_per_s=1, burst=10, address_factor=1)
+    limits = Limits(work_per_s=1, work_burst=10, address_factor=1)
     bill = admissions.bill("a", limits)
     assert bill.spend(1) == 0
-    assert bill.spend(64, "sc_1") == 0, "what was paid first counts, and the whole burst buys anything"
+    assert bill.spend(10, "sc_1") == 0, "what was paid first counts"
     refused = admissions.bill("b", limits)
     assert refused.spend(1) == 0
     assert refused.spend(1, "sc_1") == 1
     assert admissions.bill("b", limits).spend(10) == 0
 
 
-def test_a_message_that_is_more_work_costs_the_address_more_and_the_connection_one_message(clock: list[float]) -> None:
+def test_work_costs_the_connection_its_address_and_its_key_the_same(clock: list[float]) -> None:
     admissions = in_memory()
-    limits = Limits(messages_per_s=1, burst=50, address_factor=2)
-    admission = admissions.enter("a", limits)
-    assert admission is not None
-    assert admission.spend(64) == 0
-    assert admission.spend(64) == 14
-    assert sum(not admission.spend() for _ in range(40)) == 36
-    assert admission.own.wait_s(13) == 0
+    limits = Limits(work_per_s=1, work_burst=100, address_factor=2)
+    one, two, three = (admissions.enter("a", limits, key="sc_1") for _ in range(3))
+    assert one is not None and two is not None and three is not None  # noqa: PT018 - for the type checker
+    assert one.spend(64) == 0
+    assert one.spend(50) == 14, "the connection's own"
+    assert two.spend(100) == 0
+    assert three.spend(64) == 14, "those of address and key"
+    assert [admission.group for admission in (one, two)] == ["key:sc_1"] * 2
+
+
+def test_what_a_request_costs_more_is_added_to_its_bill(clock: list[float]) -> None:
+    admissions = in_memory()
+    limits = Limits(work_per_s=1, work_burst=100, address_factor=1)
+    bill = admissions.bill("a", limits)
+    assert [bill.spend(5), bill.add(60)] == [0, 0]
+    assert bill.group == "address:a"
+    assert bill.add(50) == 15
+    assert bill.spend(100, "sc_1") == 0, "what was paid to the address is given back first"
+
+
+def test_a_class_of_60_typists_behind_one_address_is_within_its_rate(clock: list[float]) -> None:
+    admissions, limits = in_memory(), Limits()
+    typists = [admissions.enter("school", limits) for _ in range(60)]
+    # A key in a text of 512 tokens: its message, its last piece, its last block and the tokens before.
+    key = MESSAGE + units_of_chars(PIECE_CHARS) + Size(9, 500).units
+    for _ in range(60 * 6):
+        clock[0] += 1 / 6
+        assert not any(typist is None or typist.spend(key) for typist in typists)
 
 
 def test_limits_that_contradict_each_other_are_refused() -> None:
@@ -129,7 +153,7 @@ def test_clients_see_the_limits_they_can_act_on() -> None:
     assert shown_to_clients(Limits()) == {
         "max_message_bytes": 65_536,
         "max_chars": 20_000,
-        "messages_per_s": 60,
-        "burst": 600,
+        "work_per_s": 1_200,
+        "work_burst": 12_000,
         "idle_timeout_s": 600,
     }

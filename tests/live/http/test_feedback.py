@@ -98,7 +98,7 @@ async def test_a_page_of_another_origin_cannot_leave_any(fake: FakeClassifier) -
 
 @pytest.mark.django_db(transaction=True)
 async def test_it_spends_the_rate_of_its_address(fake: FakeClassifier, settings: Settings) -> None:
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "messages_per_s": 1, "burst": 20, "address_factor": 5}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 100, "address_factor": 5}
     admissions._buckets.clear()
     assert [(await post(GIVEN))[0] for _ in range(3)] == [200, 429, 429]
     admissions._buckets.clear()

@@ -15,7 +15,7 @@ def site() -> Iterator[Site]:
     try:
         # All clients here have one address, and type as fast as they are answered.
         with running_site(
-            3, STARCAST_BACKEND="fake", STARCAST_ADDRESS_FACTOR="20", STARCAST_MESSAGES_PER_S="10000"
+            3, STARCAST_BACKEND="fake", STARCAST_ADDRESS_FACTOR="20", STARCAST_WORK_PER_S="10000"
         ) as site:
             yield site
     except NotInstalledError as error:

@@ -21,8 +21,9 @@ class Limits:
     max_message_bytes: int | None = None
     max_chars: int | None = None
     """Maximum Unicode code points per text."""
-    messages_per_s: float | None = None
-    burst: int | None = None
+    work_per_s: float | None = None
+    """Units of work, about 0.1 ms of one core each."""
+    work_burst: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

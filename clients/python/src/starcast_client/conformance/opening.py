@@ -19,7 +19,7 @@ async def _greeting_has_all_fields(target: Target) -> None:
         expect(isinstance(interval, int) and interval > 0, "a heartbeat_interval_ms", greeting)
         for field, names in (
             ("model", ("name", "version", "sha256", "max_tokens")),
-            ("limits", ("max_message_bytes", "max_chars", "messages_per_s", "burst")),
+            ("limits", ("max_message_bytes", "max_chars", "work_per_s", "work_burst")),
         ):
             missing = [name for name in names if name not in greeting.get(field, {})]
             expect(not missing, f"all of {names} in {field}", greeting.get(field))

@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "live.http.responses.api_errors",
     "live.access.login_throttle.login_rate",
     "corsheaders.middleware.CorsMiddleware",
+    "live.http.charging.charging",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -7,7 +7,7 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
-from live.http.api import api
+from live.http.api import api, openapi
 from live.http.upgrade import upgrade_required
 from live.pages import views
 from live.socket.consumer import ClassifyConsumer, UnknownPathConsumer
@@ -18,6 +18,8 @@ words = JavaScriptCatalog.as_view(packages=["live"])
 urlpatterns: list[URLPattern | URLResolver] = [
     path("ws/<path:rest>", upgrade_required, name="upgrade-required"),
     path("api/asyncapi.json", views.asyncapi, name="asyncapi"),
+    # Before the one that django-ninja would make anew for each request.
+    path("api/openapi.json", openapi),
     path("api/socket", views.socket_reference, name="socket"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),

@@ -6,7 +6,7 @@ A text costs what ``model_core.work`` says, on top of its message: its new chara
 from typing import Final
 
 MESSAGE: Final = 5
-"""One WebSocket message, or one request to the API."""
+"""One WebSocket message, or one request to the API or for its description."""
 CONNECTION: Final = 20
 """One new WebSocket."""
 EXPLANATION: Final = 64 * MESSAGE
@@ -14,8 +14,6 @@ EXPLANATION: Final = 64 * MESSAGE
 FEEDBACK: Final = 60 * MESSAGE
 """One stored feedback: it stays on disk."""
 PAGE: Final = 50
-"""One page that people read."""
-DESCRIPTION: Final = MESSAGE
-"""One description of the API, made once."""
+"""One page that people read, or any other request outside the API. Static files are free."""
 WATCHED: Final = 3
 """One text that is sent to one watcher."""

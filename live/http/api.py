@@ -1,5 +1,6 @@
 """The HTTP API, with the same model, limits, fields, errors and keys as the WebSocket."""
 
+import json
 import logging
 from typing import Any, Final
 
@@ -8,12 +9,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Body
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
+from ninja.responses import NinjaJSONEncoder
 
 from live.access.addresses import network_of
-from live.access.admissions import admissions
 from live.access.authentication import identify
 from live.access.keys import KnownKey
 from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE
+from live.http.charging import bill_of
+from live.http.descriptions import made_once
 from live.http.feedback import FeedbackReply, FeedbackRequest, store
 from live.http.openapi import ERROR_RESPONSES, PREDICT_EXTRA, Api, Console
 from live.http.ratings import explain_text, rate, rate_many
@@ -52,10 +55,10 @@ class _JsonParser(Parser):
 class _Call:
     """The caller of a request, in ``request.auth``."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, request: HttpRequest) -> None:
         self.key: KnownKey | None = None
-        self.address = address
-        self._bill = admissions.bill(address, get_limits())
+        self.address = network_of(request.META.get("REMOTE_ADDR", ""))
+        self._bill = bill_of(request)
 
     def admit(self) -> None:
         """Charge for the request. Raises ProtocolError if the address or key has too little left of its rate."""
@@ -78,9 +81,8 @@ class _Call:
 
 async def _admit(request: HttpRequest) -> _Call:
     """Check key, rate, content type and body size before the body is parsed."""
-    call = _Call(network_of(request.META.get("REMOTE_ADDR", "")))
-    # Charge before the key is looked up, so that guessing keys is limited too.
-    call.admit()
+    # The address was charged before, so that guessing keys is limited too.
+    call = _Call(request)
     headers = [
         (name.lower().encode(), request.headers[name].encode("latin-1", "replace"))
         for name in ("Host", "Origin", "Authorization")
@@ -173,6 +175,12 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
 async def model(request: HttpRequest) -> HttpResponse:
     """Return the model, the labels of its probabilities, and the limits."""
     return json_response(model_reply(get_engine().info, get_limits()))
+
+
+@made_once
+def openapi(request: HttpRequest) -> HttpResponse:
+    """Return the OpenAPI document."""
+    return HttpResponse(json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder), content_type="application/json")
 
 
 @api.exception_handler(ProtocolError)

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
+from live.http.descriptions import made_once
 from live.limits import get_limits
 from live.pages.model_page import model_card
 from live.pages.socket_reference import reference
@@ -74,6 +75,7 @@ def widget(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@made_once
 def asyncapi(request: HttpRequest) -> HttpResponse:
     """Return the AsyncAPI description of the WebSocket."""
     return JsonResponse(_described(request))

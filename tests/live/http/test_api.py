@@ -140,7 +140,7 @@ async def test_each_text_costs_its_work_and_beyond_the_rate_one_is_told_when_to_
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 14, "address_factor": 5}
-    monkeypatch.setattr("live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
+    monkeypatch.setattr("live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
     assert (await post({"texts": ["a"] * 8}))[0] == 200
     assert (await post({"text": "a"}))[0] == 200
     assert (await post({"text": "a"}))[0] == 200
@@ -156,7 +156,7 @@ async def test_who_asks_for_much_is_told_when_there_will_be_enough(
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 400, "address_factor": 1}
-    monkeypatch.setattr("live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
+    monkeypatch.setattr("live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
     assert (await post({"texts": ["a"] * 44}))[0] == 200
     response = await AsyncClient().post(EXPLAIN, data='{"text": "a"}', content_type="application/json")
     assert response.status_code == 429
@@ -170,7 +170,7 @@ async def test_an_explanation_can_be_had_for_a_burst_smaller_than_its_price(
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 10, "address_factor": 1}
     monkeypatch.setattr(
-        "live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+        "live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )
     assert (await post({"text": "a"}, EXPLAIN))[0] == 200
     assert (await post({"text": "a"}))[0] == 429
@@ -181,7 +181,7 @@ async def test_keys_cannot_be_tried_faster_than_anything_else(
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 15, "address_factor": 1}
     monkeypatch.setattr(
-        "live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+        "live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )
     looked_up = []
 
@@ -202,7 +202,7 @@ def test_addresses_of_one_network_of_ipv6_share_their_rate(
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 10, "address_factor": 1}
     monkeypatch.setattr(
-        "live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+        "live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )
     statuses = [
         Client(REMOTE_ADDR=address).post(PATH, '{"text": "a"}', content_type="application/json").status_code
@@ -291,7 +291,7 @@ async def test_an_explanation_costs_what_64_ratings_cost(
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 335, "address_factor": 1}
     monkeypatch.setattr(
-        "live.http.api.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
+        "live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )
     assert (await post({"text": "a"}, EXPLAIN))[0] == 200
     assert (await post({"text": "a"}))[0] == 200

@@ -97,8 +97,8 @@ async def test_a_closing_after_too_much_can_be_set(data_dir: Path) -> None:
     with start_server(
         data_dir,
         STARCAST_BACKEND="fake",
-        STARCAST_MESSAGES_PER_S="1",
-        STARCAST_BURST="5",
+        STARCAST_WORK_PER_S="1",
+        STARCAST_WORK_BURST="25",
         STARCAST_MAX_MALFORMED="2",
         STARCAST_MAX_REFUSED="3",
     ) as server:

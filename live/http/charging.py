@@ -1,0 +1,64 @@
+"""Charges each HTTP request to its address before anything is done for it."""
+
+import math
+from typing import Final
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+
+from live.access.addresses import network_of
+from live.access.admissions import Bill, admissions
+from live.access.prices import MESSAGE, PAGE
+from live.http.responses import Middleware, error_response
+from live.limits import get_limits
+from live.messages.protocol import beyond_rate
+
+_API: Final = "/api/"
+_BILL: Final = "starcast_bill"
+
+
+@sync_and_async_middleware
+def charging(get_response: Middleware) -> Middleware:
+    """Middleware that refuses requests above the rate of their address. Static files are free."""
+    if iscoroutinefunction(get_response):
+
+        async def middleware_async(request: HttpRequest) -> HttpResponse:
+            refusal = _charge(request)
+            response: HttpResponse = await get_response(request) if refusal is None else refusal
+            return response
+
+        return middleware_async
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        refusal = _charge(request)
+        return get_response(request) if refusal is None else refusal
+
+    return middleware
+
+
+def bill_of(request: HttpRequest) -> Bill:
+    """The bill of a request, to charge more."""
+    bill: Bill = getattr(request, _BILL)
+    return bill
+
+
+def _charge(request: HttpRequest) -> HttpResponse | None:
+    path = request.path_info
+    if path.startswith(settings.STATIC_URL):
+        return None
+    bill = admissions.bill(network_of(request.META.get("REMOTE_ADDR", "")), get_limits())
+    setattr(request, _BILL, bill)
+    wait_s = bill.spend(MESSAGE if path.startswith(_API) else PAGE)
+    if not wait_s:
+        return None
+    if path.startswith(_API):
+        return error_response(beyond_rate("too much work; slow down", wait_s))
+    seconds = str(math.ceil(wait_s))
+    return HttpResponse(
+        f"Too many requests. Try again in {seconds} seconds.\n",
+        status=429,
+        content_type="text/plain",
+        headers={"Retry-After": seconds},
+    )

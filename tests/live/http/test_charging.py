@@ -1,0 +1,72 @@
+"""Every request is charged to its address, and descriptions are made once."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.test import Client
+
+from live.access.admissions import Admissions
+from live.access.prices import MESSAGE, PAGE
+from live.access.token_buckets import TokenBucket
+from tests.classifiers import ControlledClassifier
+
+DESCRIPTIONS = ("/api/openapi.json", "/api/asyncapi.json")
+
+
+@pytest.fixture
+def budget(monkeypatch: pytest.MonkeyPatch, fake: ControlledClassifier, settings: SimpleNamespace) -> int:
+    """Give each address units of work that are never refilled. Return how many."""
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 200, "address_factor": 1}
+    monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("live.http.charging.admissions", Admissions(lambda _, *rate: TokenBucket(*rate)))
+    return 200
+
+
+@pytest.mark.parametrize("path", ["/about/", "/nowhere/", "/widget.js"])
+def test_pages_and_unknown_paths_are_charged_and_beyond_the_rate_one_is_told_when_to_come_back(
+    budget: int, path: str
+) -> None:
+    statuses = [Client().get(path).status_code for _ in range(budget // PAGE)]
+    assert 429 not in statuses
+    refused = Client().get(path)
+    assert (refused.status_code, refused["Retry-After"]) == (429, str(PAGE))
+    assert Client(REMOTE_ADDR="192.0.2.7").get(path).status_code == statuses[0]
+
+
+@pytest.mark.parametrize("path", [*DESCRIPTIONS, "/api/v1/nowhere", "/api/nowhere"])
+def test_descriptions_and_unknown_paths_of_the_api_are_charged_and_refused_by_an_error_object(
+    budget: int, path: str
+) -> None:
+    statuses = {Client().get(path).status_code for _ in range(budget // MESSAGE)}
+    assert 429 not in statuses
+    refused = Client().get(path)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/static/live/css/page.css"])
+def test_health_checks_and_static_files_are_free(budget: int, path: str) -> None:
+    assert 429 not in [Client().get(path).status_code for _ in range(budget // MESSAGE + 1)]
+
+
+@pytest.mark.parametrize("path", DESCRIPTIONS)
+def test_a_description_is_made_once_and_not_sent_to_who_has_it(
+    fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    first = Client().get(path)
+    assert first.status_code == 200
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("made again")
+
+    monkeypatch.setattr("live.http.openapi.Api.get_openapi_schema", fail)
+    monkeypatch.setattr("live.pages.views.describe", fail)
+    assert Client().get(path).content == first.content
+    again = Client().get(path, headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_description_names_the_host_it_was_asked_of(fake: ControlledClassifier, settings: SimpleNamespace) -> None:
+    settings.ALLOWED_HOSTS = ["one.example", "two.example"]
+    for host in settings.ALLOWED_HOSTS * 2:
+        document = Client().get("/api/asyncapi.json", headers={"Host": host}).json()
+        assert document["servers"]["this"]["host"] == host

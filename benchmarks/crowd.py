@@ -1,7 +1,7 @@
-"""Clients that overload a server, in a separate process.
+"""Clients that ask a server for too much, in a separate process.
 
-``python -m benchmarks.crowd --port PORT`` prints one line of JSON: answers, refusals by code, and the time from a text
-to its refusal.
+``python -m benchmarks.crowd --port PORT`` prints one line of JSON: answers, refusals by code, the times from a text to
+either, and the share of one core that the clients used.
 """
 
 import argparse
@@ -14,19 +14,35 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from benchmarks.keystrokes import trace
 from benchmarks.latency import Latencies
 from benchmarks.machine import raise_file_limit
 from benchmarks.texts import read_texts
 
-Kind = Literal["paste", "flood"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+CONNECTIONS: Final[dict[str, int]] = {
+    "paste": 300,
+    "flood": 1,
+    "punctuation": 10,
+    "more_punctuation": 40,
+    "cjk": 10,
+    "nonsense": 10,
+    "explain": 40,
+    "get": 20,
+    "pings": 20,
+    "fragments": 20,
+    "school": 60,
+}
+"""Clients of each kind. Each kind is a method of ``Crowd``."""
+KINDS: Final = tuple(CONNECTIONS)
 
+_ADDRESS: Final = "127.0.0.2"
+"""All of them have one address, which is not that of the typists."""
 _PASTE_CHARS: Final = 2_000
 _RETRY_S, _RETRY_CAP_S = 0.4, 6.0
 """Pauses after consecutive refusals, as in our clients: they double up to the cap, and half of each is random."""
@@ -35,6 +51,8 @@ _BURST, _BURST_EVERY_S = 100, 0.01
 _COME_BACK_S: Final = 1.0
 _POLITE: Final = 19
 """The lowest process priority."""
+_LONGEST_CHARS: Final = 20_000
+_ANSWERED_S: Final = 60.0
 _ARRIVING_SHARE: Final = 0.1
 """Share of the time. If all arrived at once, this would measure accepting connections, not refusals."""
 
@@ -45,8 +63,9 @@ class Crowd:
     def __init__(self, port: int) -> None:
         self.answers = 0
         self.refusals: Counter[str] = Counter()
-        self.refused_after = Latencies()
+        self.answered_after, self.refused_after = Latencies(), Latencies()
         self.closed: Counter[int] = Counter()
+        self._port = port
         self._url = f"ws://127.0.0.1:{port}/ws/v1/classify/"
         self._numbers = itertools.count()
         self._reviews = itertools.cycle(read_texts(None))
@@ -57,6 +76,7 @@ class Crowd:
             "answers": self.answers,
             "refusals": dict(self.refusals),
             "closed": {str(code): times for code, times in self.closed.items()},
+            "answered_after_ms": self.answered_after.summary_ms() if self.answers else None,
             "refused_after_ms": self.refused_after.summary_ms() if self.refusals else None,
         }
 
@@ -92,6 +112,110 @@ class Crowd:
             self.closed[socket.close_code or 0] += 1
             await asyncio.sleep(_COME_BACK_S)
 
+    async def punctuation(self) -> None:
+        """Send 503 characters of punctuation three times a second, of which each is a token."""
+        await self._send_often(3, _punctuation)
+
+    async def more_punctuation(self) -> None:
+        """Send 503 characters of punctuation five times a second."""
+        await self._send_often(5, _punctuation)
+
+    async def cjk(self) -> None:
+        """Send 2,000 Chinese characters three times a second, of which each is a token."""
+        await self._send_often(
+            3, lambda number: "".join(chr(0x4E00 + (number + place) % 5_000) for place in range(2_000))
+        )
+
+    async def nonsense(self) -> None:
+        """Send 20,000 characters of words of 99 letters five times a second, the longest to tokenise."""
+        await self._send_often(5, lambda number: ((f"q{number:x}" * 99)[:99] + " ") * (_LONGEST_CHARS // 100))
+
+    async def explain(self) -> None:
+        """Ask for explanations of 20,000 characters over HTTP, and again as soon as the server says."""
+        body = json.dumps({"text": "A slow start, but a wonderful ending. " * (_LONGEST_CHARS // 38)})
+        while True:
+            reply = await self._request("POST", "/api/v1/explain", body)
+            await asyncio.sleep(reply.get("error", {}).get("retry_after_ms", 0) / 1000)
+
+    async def get(self) -> None:
+        """Ask for the description of the API again and again."""
+        while True:
+            reply = await self._request("GET", "/api/openapi.json")
+            await asyncio.sleep(reply.get("error", {}).get("retry_after_ms", 0) / 1000)
+
+    async def pings(self) -> None:
+        """Send control frames as fast as they are taken, and reconnect after each close."""
+        await self._send_frames(lambda socket: socket.ping())
+
+    async def fragments(self) -> None:
+        """Send messages in a thousand empty fragments each, and reconnect after each close."""
+        await self._send_frames(lambda socket: socket.send([""] * 1_000))
+
+    async def school(self) -> None:
+        """Type as a pupil does, six keys a second, and again from the start after a close."""
+        typed = trace(read_texts(None), "short", f"class {next(self._numbers)}")
+        sent: dict[int, float] = {}
+        async with self._connection() as socket:
+            reading = asyncio.create_task(self._read_all(socket, sent))
+            begin = time.perf_counter()
+            with contextlib.suppress(ConnectionClosed):
+                for seq, key in enumerate(typed.keys, start=1):
+                    await asyncio.sleep(max(0.0, begin + key.due_s - time.perf_counter()))
+                    sent[seq] = begin + key.due_s
+                    await socket.send(_update(seq, key.text))
+            await reading
+        self.closed[socket.close_code or 0] += 1
+
+    async def _send_often(self, per_s: float, text: Callable[[int], str]) -> None:
+        """Send new texts at this rate, however slow the answers are, and reconnect after each close."""
+        while True:
+            sent: dict[int, float] = {}
+            async with self._connection() as socket:
+                reading = asyncio.create_task(self._read_all(socket, sent))
+                with contextlib.suppress(ConnectionClosed):
+                    for seq in itertools.count(1):
+                        sent[seq] = time.perf_counter()
+                        await socket.send(_update(seq, text(next(self._numbers))))
+                        await asyncio.sleep(1 / per_s)
+                await reading
+            self.closed[socket.close_code or 0] += 1
+            await asyncio.sleep(_COME_BACK_S)
+
+    async def _send_frames(self, send: Callable[[ClientConnection], Awaitable[object]]) -> None:
+        while True:
+            async with self._connection() as socket:
+                reading = asyncio.create_task(self._read_all(socket, {}))
+                with contextlib.suppress(ConnectionClosed):
+                    while True:
+                        await send(socket)
+                        await asyncio.sleep(0)
+                await reading
+            self.closed[socket.close_code or 0] += 1
+            await asyncio.sleep(_COME_BACK_S)
+
+    async def _request(self, method: str, path: str, body: str = "") -> dict[str, Any]:
+        """Ask over HTTP; return the JSON of the reply, and count it. An empty object if the server hangs up."""
+        since = time.perf_counter()
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(_ADDRESS, 0))
+        try:
+            head = f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Length: {len(body)}"
+            writer.write("\r\n".join([*head, "Content-Type: application/json", "", body]).encode())
+            async with asyncio.timeout(_ANSWERED_S):
+                _, _, content = (await reader.read()).partition(b"\r\n\r\n")
+            reply: dict[str, Any] = json.loads(content)
+        except (OSError, ValueError):
+            return {}
+        finally:
+            writer.close()
+        after_s = time.perf_counter() - since
+        if error := reply.get("error"):
+            self.refusals[error["code"]] += 1
+            self.refused_after.record(after_s)
+        else:
+            self.answers += 1
+            self.answered_after.record(after_s)
+        return reply
+
     async def _read_all(self, socket: ClientConnection, sent: dict[int, float]) -> None:
         with contextlib.suppress(ConnectionClosed):
             async for frame in socket:
@@ -106,6 +230,7 @@ class Crowd:
             return None
         if error is None:
             self.answers += 1
+            self.answered_after.record(time.perf_counter() - sent[seq])
         else:
             self.refusals[error["code"]] += 1
             self.refused_after.record(time.perf_counter() - sent[seq])
@@ -118,7 +243,12 @@ class Crowd:
 
     def _connection(self) -> connect:
         return connect(
-            self._url, subprotocols=[Subprotocol("starcast.v1")], compression=None, proxy=None, ping_interval=None
+            self._url,
+            subprotocols=[Subprotocol("starcast.v1")],
+            compression=None,
+            proxy=None,
+            ping_interval=None,
+            local_addr=(_ADDRESS, 0),
         )
 
 
@@ -126,11 +256,16 @@ def _update(seq: int, text: str) -> str:
     return json.dumps({"type": "text.update", "seq": seq, "text": text})
 
 
+def _punctuation(number: int) -> str:
+    """503 characters, of which each is a token."""
+    return "".join(".,;:!?-"[(number * place) % 7] for place in range(503))
+
+
 def _bursts() -> Iterator[range]:
     return (range(begin, begin + _BURST) for begin in itertools.count(0, _BURST))
 
 
-async def run(crowd: Crowd, kind: Kind, connections: int, seconds: float) -> None:
+async def run(crowd: Crowd, kind: str, connections: int, seconds: float) -> None:
     """Run the clients for ``seconds``, connecting them one after another."""
     behaviour: Callable[[], Awaitable[None]] = getattr(crowd, kind)
 
@@ -148,15 +283,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.crowd", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--kind", choices=KINDS, default="paste")
-    parser.add_argument("--connections", type=int, default=300)
+    parser.add_argument("--connections", type=int)
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args(argv)
     raise_file_limit()
     # Low priority: the crowd only uses time that server and typists leave, as if on other machines.
     os.nice(_POLITE)
     crowd = Crowd(options.port)
-    asyncio.run(run(crowd, options.kind, options.connections, options.seconds))
-    print(json.dumps(crowd.figures()))
+    asyncio.run(run(crowd, options.kind, options.connections or CONNECTIONS[options.kind], options.seconds))
+    print(json.dumps({**crowd.figures(), "cpu_share": round(time.process_time() / options.seconds, 3)}))
 
 
 if __name__ == "__main__":

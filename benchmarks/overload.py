@@ -1,7 +1,7 @@
 """Latency of typists while other clients overload the server.
 
-``python -m benchmarks.overload`` measures a few typists alone, next to a crowd that pastes reviews as fast as they are
-answered, and next to a client that sends ten thousand messages per second.
+``python -m benchmarks.overload`` measures a few typists alone and next to each kind of crowd, which has one address and
+is within its limits: pasters, floods, texts that are all tokens, storms of explanations, a class of 60 and so on.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import crowd
+from benchmarks.crowd import CONNECTIONS, KINDS
 from benchmarks.keystrokes import trace
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_file_limit, write_json
 from benchmarks.peers.base import Launch
@@ -29,6 +29,7 @@ from benchmarks.typists import figures
 PROGRAM: Final = "benchmarks.overload"
 
 ALONE: Final = "alone"
+CASES: Final = (ALONE, *KINDS)
 
 
 def measure(options: argparse.Namespace, beside: str) -> dict[str, Any]:
@@ -40,8 +41,8 @@ def measure(options: argparse.Namespace, beside: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as data_dir:
         launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
         log = options.output / "logs" / f"overload-{beside}.log"
-        with running(starcast.command(launch), starcast_environment(launch), log) as server:
-            connections = options.connections if beside == "paste" else 1
+        with running(starcast.command(launch), _environment(launch), log) as server:
+            connections = options.connections or (0 if beside == ALONE else CONNECTIONS[beside])
             seconds = window.warmup_s + window.duration_s + options.arriving_s
             with _crowd(server.port, beside, connections, seconds) as others:
                 outcome = asyncio.run(
@@ -52,6 +53,13 @@ def measure(options: argparse.Namespace, beside: str) -> dict[str, Any]:
                     printed, _ = others.communicate()
                     record["crowd"] = {"connections": connections, **json.loads(printed)}
     return record
+
+
+def _environment(launch: Launch) -> dict[str, str]:
+    """Settings of a server with its usual rates."""
+    environment = starcast_environment(launch)
+    del environment["STARCAST_ADDRESS_FACTOR"]
+    return environment
 
 
 @contextlib.contextmanager
@@ -73,14 +81,16 @@ def _crowd(port: int, kind: str, connections: int, seconds: float) -> Iterator[s
 def line(record: dict[str, Any]) -> str:
     """Return one run as a line of text."""
     latency = record["latency_ms"]
-    text = (
-        f"{record['beside']:6} p50 {latency['p50']:6.1f} ms  p95 {latency['p95']:6.1f} ms  p99 {latency['p99']:6.1f} ms"
-    )
+    text = f"{record['beside']:16}" + "".join(f"  {name} {latency[name]:6.1f} ms" for name in ("p50", "p95", "p99"))
     text += f"  lost {record['lost_last_keys']}  refused {record['refused']}"
     if others := record.get("crowd"):
         text += f"  crowd: {others['answers']} answers, refused {others['refusals']}, closed {others['closed']}"
-        if after := others["refused_after_ms"]:
-            text += f", refused after p50 {after['p50']:.1f} ms  p95 {after['p95']:.1f} ms  p99 {after['p99']:.1f} ms"
+        for what in ("answered", "refused"):
+            if after := others[f"{what}_after_ms"]:
+                text += (
+                    f", {what} after p50 {after['p50']:.1f} ms  p95 {after['p95']:.1f} ms  p99 {after['p99']:.1f} ms"
+                )
+        text += f", {others['cpu_share']:.0%} of a core"
     return text
 
 
@@ -89,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
     add = parser.add_argument
     add("--typists", type=int, default=8, help="number of typists (%(default)s)")
-    add("--connections", type=int, default=300, help="size of the crowd that pastes (%(default)s)")
+    add("--beside", nargs="+", choices=CASES, default=CASES, help="cases to measure (default: all)")
+    add("--connections", type=int, help="size of the crowd (default: that of its kind)")
     add("--rounds", type=int, default=3, help="rounds of all cases (%(default)s)")
     add("--duration-s", type=float, default=15.0, help="measured seconds (%(default)s)")
     add("--warmup-s", type=float, default=5.0, help="seconds of typing before the measurement (%(default)s)")
@@ -105,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs: list[dict[str, Any]] = []
     try:
         for _ in range(options.rounds):
-            for beside in (ALONE, *crowd.KINDS):
+            for beside in options.beside:
                 runs.append(measure(options, beside))
                 print(line(runs[-1]), flush=True)
                 write_json(options.output, "overload.json", {**about, "typists": options.typists, "runs": runs})

@@ -13,8 +13,9 @@ from benchmarks.overload import ALONE, main
 @pytest.mark.ci
 def test_it_measures_typists_alone_and_beside_each_crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCAST_BACKEND", "fake")
-    # So few tokens may wait that a crowd is more than the server can do, however fast the fake is.
+    # So little may wait that a crowd is more than the server can do, however fast the fake is.
     monkeypatch.setenv("STARCAST_MAX_WAITING_UNITS", "1500")
+    monkeypatch.setenv("STARCAST_WORK_BURST", "2000")
     arguments = ["--rounds", "1", "--typists", "2", "--connections", "20", "--duration-s", "0.5", "--warmup-s", "0.5"]
     assert main([*arguments, "--arriving-s", "1", "--output", str(tmp_path)]) == 0
     figures = json.loads((tmp_path / "overload.json").read_text())

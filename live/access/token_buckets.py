@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 _CHUNKS_PER_BURST: Final = 50
 """Tokens are fetched in chunks of burst / 50, which bounds how much processes can overdraw together."""
+_ASK_S: Final = 0.01
+"""Seconds in which Redis usually answers."""
 _ROUNDING: Final = 1e-6
 _TIMEOUT_S: Final = 1.0
 _RETRY_S: Final = 2.0
@@ -131,7 +133,9 @@ class SharedBucket:
         wait_s = self._local.wait_s(tokens)
         if now < self._away_until or self._ahead >= min(tokens, self._burst / 2):
             return wait_s
-        return max(wait_s, self._empty_until - now)
+        # On credit until Redis answers, but no more than it is asked for at once.
+        credit_s = _ASK_S if self._ahead <= -self._chunk and self._is_fetching else 0.0
+        return max(wait_s, self._empty_until - now, credit_s)
 
     def take(self, tokens: int = 1) -> bool:
         """Take tokens that were fetched, or on credit until Redis says that there are none."""
@@ -141,9 +145,13 @@ class SharedBucket:
         if time.monotonic() < self._away_until:
             return True
         self._ahead -= tokens
-        if self._ahead < self._chunk / 2 and (self._fetching is None or self._fetching.done()):
+        if self._ahead < self._chunk / 2 and not self._is_fetching:
             self._fetching = spawn(self._fetch())
         return True
+
+    @property
+    def _is_fetching(self) -> bool:
+        return self._fetching is not None and not self._fetching.done()
 
     def give_back(self, tokens: int) -> None:
         """Return tokens to the bucket."""
@@ -166,7 +174,8 @@ class SharedBucket:
             return
         self._ahead += taken
         if taken < wanted:
-            self._empty_until = time.monotonic() + wait_ms / 1000
+            # What was taken on credit is waited for, or each answer would let a little more through than promised.
+            self._empty_until = time.monotonic() + max(wait_ms / 1000, -self._ahead / self._per_s)
 
 
 class _RedisError(Exception):

@@ -11,10 +11,12 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from live.access.prices import CONNECTION, EXPLANATION, FEEDBACK, MESSAGE, PAGE, WATCHED
 from live.limits import Limits
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS, comes_back
 from live.monitoring.metrics import REGISTRY
 from model_core.options import described, range_of
+from model_core.work import CACHED_PER_UNIT, CHARS_PER_UNIT
 from project.environment import BASE_DIR, ClientLimits, EngineLimits, FromEnvironment, Model, Server
 from training.config import FinetuneConfig, as_flag
 
@@ -47,6 +49,24 @@ def http_statuses() -> None:
     by_status = groupby(sorted(STATUS, key=STATUS.__getitem__), key=STATUS.__getitem__)
     _table(
         ("status", "codes"), ((str(status), ", ".join(f"`{code}`" for code in codes)) for status, codes in by_status)
+    )
+
+
+def prices() -> None:
+    """What clients are charged, in units of work."""
+    _table(
+        ("what", "units"),
+        (
+            ("a WebSocket message, or a request to the API", str(MESSAGE)),
+            (f"{CHARS_PER_UNIT} characters that are tokenised: those that changed, and a few hundred around them", "1"),
+            ("a token that is encoded: those that changed, and up to 15 before them", "1"),
+            (f"{CACHED_PER_UNIT} tokens before them", "1"),
+            ("a new WebSocket", str(CONNECTION)),
+            ("an explanation", str(EXPLANATION)),
+            ("a stored feedback, besides its rating", str(FEEDBACK)),
+            ("a text in an open room, for each watcher", str(WATCHED)),
+            ("a page, or any other request but for static files and health checks", str(PAGE)),
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from tqdm import tqdm
 
-from model_core.classifier import Classifier
+from model_core.classifier import ServedClassifier
 from model_core.engine import Engine
 from model_core.errors import CheckpointError
 from model_core.explain import METHOD, Contribution, explain
@@ -31,7 +31,7 @@ _DRAWS: Final = 5
 """Random choices of words per review, averaged."""
 
 
-async def deletion_test(classifier: Classifier, reviews: Sequence[Review], seed: int = 0) -> dict[str, Any]:
+async def deletion_test(classifier: ServedClassifier, reviews: Sequence[Review], seed: int = 0) -> dict[str, Any]:
     """Delete words of each review; return the mean changes of the expected stars, by number of deleted words.
 
     ``fall``: the decrease without the words that raise the rating most. ``rise``: the increase without those that lower

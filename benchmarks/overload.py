@@ -42,7 +42,7 @@ def measure(options: argparse.Namespace, beside: str) -> dict[str, Any]:
         launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
         log = options.output / "logs" / f"overload-{beside}.log"
         with running(starcast.command(launch), _environment(launch), log) as server:
-            connections = options.connections or (0 if beside == ALONE else CONNECTIONS[beside])
+            connections = options.connections if beside == "paste" else CONNECTIONS.get(beside, 0)
             seconds = window.warmup_s + window.duration_s + options.arriving_s
             with _crowd(server.port, beside, connections, seconds) as others:
                 outcome = asyncio.run(
@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("--typists", type=int, default=8, help="number of typists (%(default)s)")
     add("--beside", nargs="+", choices=CASES, default=CASES, help="cases to measure (default: all)")
-    add("--connections", type=int, help="size of the crowd (default: that of its kind)")
+    add("--connections", type=int, default=CONNECTIONS["paste"], help="size of the crowd that pastes (%(default)s)")
     add("--rounds", type=int, default=3, help="rounds of all cases (%(default)s)")
     add("--duration-s", type=float, default=15.0, help="measured seconds (%(default)s)")
     add("--warmup-s", type=float, default=5.0, help="seconds of typing before the measurement (%(default)s)")

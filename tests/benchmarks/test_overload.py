@@ -5,25 +5,40 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.crowd import KINDS
 from benchmarks.overload import ALONE, main
 
 
 @pytest.mark.long
 @pytest.mark.ci
-def test_it_measures_typists_alone_and_beside_each_crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_measures_typists_alone_and_beside_crowds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCAST_BACKEND", "fake")
     # So little may wait that a crowd is more than the server can do, however fast the fake is.
     monkeypatch.setenv("STARCAST_MAX_WAITING_UNITS", "1500")
     monkeypatch.setenv("STARCAST_WORK_BURST", "2000")
-    arguments = ["--rounds", "1", "--typists", "2", "--connections", "20", "--duration-s", "0.5", "--warmup-s", "0.5"]
+    beside = [ALONE, "paste", "flood", "school"]
+    arguments = [
+        "--beside",
+        *beside,
+        "--rounds",
+        "1",
+        "--typists",
+        "2",
+        "--connections",
+        "20",
+        "--duration-s",
+        "0.5",
+        "--warmup-s",
+        "0.5",
+    ]
     assert main([*arguments, "--arriving-s", "1", "--output", str(tmp_path)]) == 0
     figures = json.loads((tmp_path / "overload.json").read_text())
     runs = {run["beside"]: run for run in figures["runs"]}
-    assert list(runs) == [ALONE, *KINDS]
+    assert list(runs) == beside
     assert all(run["lost_last_keys"] == 0 and run["keys"] > 0 for run in runs.values())
     assert "crowd" not in runs[ALONE]
     assert runs["paste"]["crowd"]["answers"] > 0
     assert runs["paste"]["crowd"]["refusals"]["overloaded"] > 0
     assert runs["flood"]["crowd"]["refusals"]["rate_limited"] > 0
     assert runs["flood"]["crowd"]["refused_after_ms"]["p50"] > 0
+    assert runs["school"]["crowd"]["answered_after_ms"]["p50"] > 0
+    assert all(0 < run["crowd"]["cpu_share"] < 1 for run in runs.values() if "crowd" in run)

@@ -26,13 +26,16 @@ TEXTS = st.builds(lambda text, times: text * times, WRITTEN, st.sampled_from([1,
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0, 0, 1, 5, 300]), WRITTEN), max_size=12)
 
 
-def shipped_tokenizer() -> TextTokenizer:
-    return TextTokenizer(Tokenizer.from_file(str(SHIPPED)), 512, 0.25, 16, separator=False)
+def shipped_tokenizer(text_version: int = 1) -> TextTokenizer:
+    tokenizer = Tokenizer.from_file(str(SHIPPED))
+    return TextTokenizer(tokenizer, 512, 0.25, 16, separator=False, text_version=text_version)
 
 
-@pytest.fixture(scope="module", params=["shipped", "tiny"])
+@pytest.fixture(scope="module", params=["shipped", "names of emoji", "tiny"])
 def reader(request: pytest.FixtureRequest) -> TextTokenizer:
-    return shipped_tokenizer() if request.param == "shipped" else TextTokenizer(tiny_tokenizer(), TINY_TOKENS, 0.25)
+    if request.param == "tiny":
+        return TextTokenizer(tiny_tokenizer(), TINY_TOKENS, 0.25)
+    return shipped_tokenizer(text_version=1 if request.param == "shipped" else 2)
 
 
 def edited(text: str, place: float, removed: int, inserted: str) -> str:

@@ -34,6 +34,8 @@ class Asker:
     """The key or network address of the client."""
     charge: Callable[[int], float] = _free
     """Charges units of work. Returns 0, or the seconds to wait if the rate is exceeded; then nothing is charged."""
+    mark: object = field(default_factory=object)
+    """Stands for the asker in what turns remember, which must not keep a closed connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Ticket:
     @property
     def turns(self) -> tuple[Hashable, ...]:
         """Who takes turns: groups, in each its short and its long texts, and then its connections."""
-        return self.asker.group, self.is_long, self.asker
+        return self.asker.group, self.is_long, self.asker.mark
 
     @property
     def is_settled(self) -> bool:

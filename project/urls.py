@@ -13,6 +13,8 @@ from live.pages import views
 from live.socket.consumer import ClassifyConsumer, UnknownPathConsumer
 from live.watching.consumer import WatchConsumer
 
+handler400 = "live.pages.views.bad_request"
+
 words = JavaScriptCatalog.as_view(packages=["live"])
 
 urlpatterns: list[URLPattern | URLResolver] = [

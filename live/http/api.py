@@ -30,10 +30,11 @@ from live.messages.http import (
     PredictMany,
     PredictOne,
     PredictRequest,
+    RatedText,
     Ratings,
     model_reply,
 )
-from live.messages.protocol import Explained, ProtocolError, Rating, beyond_rate, check_length, load_json
+from live.messages.protocol import Explained, ProtocolError, beyond_rate, check_length, load_json
 from live.messages.validation import in_words
 from live.serving.process_engine import get_engine
 from model_core.errors import CheckpointError
@@ -112,7 +113,7 @@ api = Api(
 
 @api.post(
     "/v1/predict",
-    response={200: Rating | Ratings, **ERROR_RESPONSES},
+    response={200: RatedText | Ratings, **ERROR_RESPONSES},
     operation_id="predict",
     summary="Rate one text, or several",
     openapi_extra=PREDICT_EXTRA,
@@ -159,9 +160,8 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
     call.spend(FEEDBACK)
-    engine = get_engine()
-    rating = await rate(engine, body.text, call.asker)
-    return json_response(await store(body, rating, engine.info.version, call.address))
+    rating = await rate(get_engine(), body.text, call.asker)
+    return json_response(await store(body, rating, call.address))
 
 
 @api.api_operation(

@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from live.http.feedback_room import feedback_room
 from live.limits import get_limits
-from live.messages.protocol import ProtocolError, Rating, Text
+from live.messages.http import RatedText
+from live.messages.protocol import ProtocolError, Text
 from live.models import Feedback
 
 
@@ -55,7 +56,7 @@ class FeedbackReply(BaseModel):
     model_stars: int = Field(description="The rating that the model holds likeliest")
 
 
-async def store(request: FeedbackRequest, rating: Rating, model_version: str, address: str) -> FeedbackReply:
+async def store(request: FeedbackRequest, rating: RatedText, address: str) -> FeedbackReply:
     """Store feedback of an address, which is not stored.
 
     Raises ProtocolError if there is no room for it, or the database is locked, full or down.
@@ -69,7 +70,7 @@ async def store(request: FeedbackRequest, rating: Rating, model_version: str, ad
         model_stars=rating.stars,
         expected_stars=rating.expected_stars,
         probabilities=list(rating.probabilities),
-        model_version=model_version,
+        model_version=rating.model_version,
         language=request.language,
     )
     try:

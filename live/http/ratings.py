@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from live.limits import Limits
-from live.messages.http import Ratings
+from live.messages.http import RatedText, Ratings
 from live.messages.protocol import (
     ErrorReply,
     Explained,
     ProtocolError,
-    Rating,
     check_length,
     error_body,
     explained_fields,
@@ -26,13 +25,13 @@ _AT_ONCE: Final = 8
 """Texts of one bulk request that wait for the model: enough for a batch, and no more than another request's turn."""
 
 
-async def rate(engine: Engine, text: str, asker: Asker, background: bool = False) -> Rating:
+async def rate(engine: Engine, text: str, asker: Asker, background: bool = False) -> RatedText:
     """Rate one text. Raises ProtocolError."""
     try:
         answer = await engine.classify(text, asker=asker, background=background)
     except EngineError as error:
         raise from_engine_error(error) from error
-    return Rating(**rating_fields(answer.prediction))
+    return RatedText(**rating_fields(answer.prediction), model_version=answer.model.version)
 
 
 async def explain_text(engine: Engine, text: str, asker: Asker) -> Explained:
@@ -51,7 +50,7 @@ async def rate_many(engine: Engine, texts: Sequence[str], limits: Limits, asker:
     """
     room = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(number: int, text: str) -> Rating | ErrorReply:
+    async def one(number: int, text: str) -> RatedText | ErrorReply:
         try:
             check_length(text, limits)
             async with room:

@@ -65,10 +65,16 @@ class ExplainRequest(BaseModel):
     text: Text = Field(description="The whole text")
 
 
+class RatedText(Rating):
+    """The rating of one text, and the model that gave it."""
+
+    model_version: str = Field(description="Version of the model")
+
+
 class Ratings(BaseModel):
     """One rating or one error for each text, in the order of the texts."""
 
-    results: list[Rating | ErrorReply]
+    results: list[RatedText | ErrorReply]
 
 
 class Model(BaseModel):

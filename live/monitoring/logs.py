@@ -27,6 +27,7 @@ _FIELDS: Final = (
 )  # fmt: skip
 """Fields of a JSON record, in this order. Others, such as Django's ``request``, are dropped."""
 _REFUSALS: Final = "django.security."
+_HINTS: Final = {"DisallowedHost": "; add the host names of this server to STARCAST_ALLOWED_HOSTS"}
 _CSRF: Final = "django.security.csrf"
 _HEALTH: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are answered before routing."""
@@ -52,7 +53,8 @@ def _discreet(record: logging.LogRecord) -> logging.LogRecord:
         record.msg = record.msg.partition("\n")[0]  # Later lines quote the task and its exception.
     if record.name.startswith(_REFUSALS) and record.name != _CSRF:
         # Django logs client input, such as an invalid host, with a traceback.
-        record.msg, record.args, record.exc_info = f"refused: {record.name.removeprefix(_REFUSALS)}", (), None
+        kind = record.name.removeprefix(_REFUSALS)
+        record.msg, record.args, record.exc_info = f"refused: {kind}{_HINTS.get(kind, '')}", (), None
     if record.name.startswith("daphne.") and not record.args:
         record.msg = _without_words(str(record.msg))
     request = getattr(record, "request", None)

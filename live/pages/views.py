@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
@@ -16,6 +18,7 @@ from live.serving.process_engine import served_folder
 from live.socket.asyncapi import describe
 from model_core.labels import STARS
 
+_LONGEST_HOST = 253
 _WIDGET_MAX_AGE_S = 300
 _NOT_SEARCHED = ("/watch/", "/ru/watch/", "/admin/", "/api/v1/")
 
@@ -85,6 +88,13 @@ def asyncapi(request: HttpRequest) -> HttpResponse:
 def socket_reference(request: HttpRequest) -> HttpResponse:
     """Show the AsyncAPI description as a page."""
     return render(request, "live/socket.html", reference(_described(request)))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that cannot be read, and say what helps where its host name is not allowed."""
+    host = request.META.get("HTTP_HOST", "") if isinstance(exception, DisallowedHost) else ""
+    # Without the request, for rendering may ask it for its host.
+    return HttpResponse(render_to_string("400.html", {"host": host[:_LONGEST_HOST]}), status=400)
 
 
 def _described(request: HttpRequest) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,11 +10,13 @@ from live.limits import get_limits
 from live.monitoring.logs import log_unhandled
 from live.server.daphne import StarcastServer
 from live.server.descriptors import possible_connections
+from live.server.listening import ANYWHERE, LOOPBACK, address_in_network, endpoints
 from live.serving.model_choice import load_at_start
 from live.serving.model_switch import ModelWatch
 from live.serving.process_engine import start_with
 from model_core.errors import CheckpointError
 from project.asgi import application
+from project.environment import Server
 
 
 class Command(BaseCommand):
@@ -58,11 +59,17 @@ class Command(BaseCommand):
             settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_connections": possible}
         limits = get_limits()
 
+        address = address_in_network() if host in ANYWHERE else None
+        if address is not None and Server.model_fields["allowed_hosts"].default == settings.ALLOWED_HOSTS:
+            # To listen for others, and then to turn them away, is not what anybody wants.
+            settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, address]
+
         def announce() -> None:
             (listening_on, listening_port), *_rest = server.listening_addresses
-            shown = "localhost" if listening_on in ("127.0.0.1", "0.0.0.0", "::") else listening_on  # noqa: S104
+            shown = "localhost" if listening_on in (LOOPBACK, *ANYWHERE) else listening_on
+            others = f", and for others in this network http://{address}:{listening_port}/" if address else ""
             self.stdout.write(f"Starcast loaded {info.name} {info.version} ({info.backend}, {info.max_tokens} tokens)")
-            self.stdout.write(f"Serving http://{shown}:{listening_port}/")
+            self.stdout.write(f"Serving http://{shown}:{listening_port}/{others}")
             self.stdout.write("Stop with Ctrl-C")
             self.stdout.flush()
 
@@ -71,7 +78,7 @@ class Command(BaseCommand):
             on_serving=announce,
             watchdog_s=settings.STARCAST_WATCHDOG_S,
             application=application,
-            endpoints=build_endpoint_description_strings(host=host, port=port),
+            endpoints=endpoints(host, port),
             # No limit: Daphne would close sessions of a day with 1000, after which clients do not reconnect.
             websocket_timeout=-1,
             ping_interval=limits.ping_interval_s,

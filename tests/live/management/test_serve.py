@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from live.server.listening import address_in_network
 from model_core.checkpoint import CONFIG_FILE, ONNX_DATA_FILE
-from tools.servers import REPOSITORY, ask, open_socket, start_server
+from tools.servers import REPOSITORY, RunningServer, ask, open_socket, start_server
 
 AGEING = """
 import os
@@ -175,3 +177,21 @@ def test_settings_that_are_wrong_are_one_line_each(data_dir: Path) -> None:
     warning, *errors = finished.stderr.splitlines()
     assert warning.startswith("warning: STARCAST_BURTS is set")
     assert len(errors) == 2
+
+
+@pytest.mark.skipif(address_in_network() is None, reason="this machine has no network")
+def test_who_listens_on_all_addresses_is_told_the_one_for_others_and_answers_there(data_dir: Path) -> None:
+    program = ("manage.py", "serve", "--host", "0.0.0.0")
+    with start_server(data_dir, program=program, STARCAST_BACKEND="fake") as server:
+        address = f"http://{address_in_network()}:{server.port}/"
+        assert address in server.announcement[1]
+        assert httpx.get(address, trust_env=False).status_code == 200
+
+
+def test_the_page_and_the_log_say_what_to_set_for_another_host_name(fake_server: RunningServer) -> None:
+    answer = httpx.get(fake_server.http, headers={"Host": "stars.<b>.example"}, trust_env=False)
+    assert answer.status_code == 400
+    assert "stars.&lt;b&gt;.example" in answer.text
+    assert "STARCAST_ALLOWED_HOSTS" in answer.text
+    assert "STARCAST_ALLOWED_HOSTS" in fake_server.logged()
+    assert "stars" not in fake_server.logged()

@@ -1,0 +1,40 @@
+"""Where the server listens."""
+
+import socket
+
+import pytest
+
+from live.server import listening
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_localhost_is_listened_to_over_ipv6_too_where_the_port_is_free() -> None:
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.bind(("::1", 0))
+        port = taken.getsockname()[1]
+        taken.listen()
+        assert len(listening.endpoints("127.0.0.1", port)) == 1
+    assert any("::1" in each.replace("\\", "") for each in listening.endpoints("127.0.0.1", port))
+
+
+@pytest.mark.parametrize(("host", "port"), [("0.0.0.0", 8000), ("192.168.1.20", 8000), ("127.0.0.1", 0)])
+def test_elsewhere_only_what_is_asked_for(host: str, port: int) -> None:
+    assert len(listening.endpoints(host, port)) == 1
+
+
+def test_without_a_network_there_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unreachable(socket.socket):
+        def connect(self, *_: object) -> None:
+            raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", Unreachable)
+    assert listening.address_in_network() is None

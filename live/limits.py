@@ -46,7 +46,7 @@ class Limits:
     )
     # A class of 60 at 6 keys a second each.
     address_factor: int = Field(
-        default=12,
+        default=15,
         ge=1,
         description="All connections and requests of one address, or of one key, together may use this many times "
         "`work_per_s` and `work_burst`. With Redis this holds for all processes together.",
@@ -67,9 +67,9 @@ class Limits:
         default=20, ge=1, description="Malformed messages in a row after which the server closes a WebSocket."
     )
     max_refused: int = Field(
-        default=1_000,
+        default=300,
         ge=1,
-        description="The server closes a WebSocket after this many more messages above the rate than within it.",
+        description="The server closes a WebSocket after this many messages above the rate within a minute.",
     )
     idle_timeout_s: int = Field(
         default=600,

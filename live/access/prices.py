@@ -5,13 +5,16 @@ A text costs what ``model_core.work`` says, on top of its message: its new chara
 
 from typing import Final
 
-MESSAGE: Final = 5
-"""One WebSocket message, or one request to the API or for its description."""
+MESSAGE: Final = 15
+"""One WebSocket message, or one request to the API or for its description: what the event loop does for it.
+
+So one address, which has ``address_factor`` shares, cannot keep the loop busy with messages that ask for nothing.
+"""
 CONNECTION: Final = 20
 """One new WebSocket."""
-EXPLANATION: Final = 64 * MESSAGE
+EXPLANATION: Final = 320
 """One explanation. Its ratings are background work, which waits for everything else."""
-FEEDBACK: Final = 60 * MESSAGE
+FEEDBACK: Final = 300
 """One stored feedback: it stays on disk."""
 PAGE: Final = 50
 """One page that people read, or any other request outside the API. Static files are free."""

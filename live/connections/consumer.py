@@ -15,6 +15,7 @@ from live.access.admissions import Admission, admissions
 from live.access.authentication import identify, without_keys
 from live.access.prices import CONNECTION, MESSAGE
 from live.access.revocation import key_watch
+from live.access.token_buckets import TokenBucket
 from live.connections.idle import IdleTimer
 from live.connections.open_sockets import RETRY_AFTER_MS, live_sockets
 from live.limits import get_limits
@@ -121,7 +122,8 @@ class AdmittedConsumer(SocketConsumer):
         self._admission: Admission | None = None
         self._idle: IdleTimer | None = None
         self._malformed = 0
-        self._refused = 0
+        self._refusals = TokenBucket(self.limits.max_refused / 60, self.limits.max_refused)
+        self._is_too_fast = False
         self._greeted_at: float | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -192,7 +194,8 @@ class AdmittedConsumer(SocketConsumer):
     def charge(self, units: int = MESSAGE) -> float:
         """Charge for one message. Returns 0, or the seconds to wait. Invalid messages are charged too."""
         wait_s = self.pay(units)
-        self._refused = max(0, self._refused + (1 if wait_s else -1))
+        if wait_s and not self._refusals.take():
+            self._is_too_fast = True
         return wait_s
 
     def pay(self, units: int) -> float:
@@ -215,7 +218,7 @@ class AdmittedConsumer(SocketConsumer):
             self._malformed += 1
         if self._malformed >= self.limits.max_malformed:
             await self.refuse(ProtocolError("too_many_errors", "too many malformed messages in a row"))
-        elif self._refused >= self.limits.max_refused:
+        elif self._is_too_fast:
             await self.refuse(
                 ProtocolError("rate_limited", "too fast for too long", retry_after_ms=error.retry_after_ms)
             )

@@ -3,10 +3,9 @@
 import math
 from typing import Final
 
-from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
+from django.utils.decorators import async_only_middleware
 
 from live.access.addresses import network_of
 from live.access.admissions import Bill, admissions
@@ -19,21 +18,18 @@ _API: Final = "/api/"
 _BILL: Final = "starcast_bill"
 
 
-@sync_and_async_middleware
+@async_only_middleware
 def charging(get_response: Middleware) -> Middleware:
-    """Middleware that refuses requests above the rate of their address. Static files are free."""
-    if iscoroutinefunction(get_response):
+    """Middleware that refuses requests above the rate of their address. Static files are free.
 
-        async def middleware_async(request: HttpRequest) -> HttpResponse:
-            refusal = _charge(request)
-            response: HttpResponse = await get_response(request) if refusal is None else refusal
-            return response
+    Always asynchronous: rates that processes share belong to the event loop, and Django would call it in a thread, as
+    some middleware after it is synchronous.
+    """
 
-        return middleware_async
-
-    def middleware(request: HttpRequest) -> HttpResponse:
+    async def middleware(request: HttpRequest) -> HttpResponse:
         refusal = _charge(request)
-        return get_response(request) if refusal is None else refusal
+        response: HttpResponse = await get_response(request) if refusal is None else refusal
+        return response
 
     return middleware
 

@@ -17,7 +17,7 @@ _ELSEWHERE: Final = ("192.0.2.1", 9)
 def endpoints(host: str, port: int) -> Sequence[str]:
     """Return Twisted's descriptions of where to listen: for loopback over IPv6 too, since that is localhost as well."""
     wanted: list[str] = build_endpoint_description_strings(host=host, port=port)
-    if host == LOOPBACK and port and _is_free("::1", port):
+    if host == LOOPBACK and port and _is_free(LOOPBACK, port) and _is_free("::1", port):
         wanted += build_endpoint_description_strings(host="::1", port=port)
     return wanted
 
@@ -31,7 +31,8 @@ def address_in_network() -> str | None:
 
 
 def _is_free(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
         return True

@@ -75,7 +75,7 @@ def test_the_command_that_rates_a_file_runs_as_printed(
         command_of("starcast score", fake_server), shell=True, cwd=tmp_path, env=shell, check=True, timeout=120
     )
     table = pq.read_table(tmp_path / "ratings.parquet")
-    assert table.column("text").to_pylist() == ["A fine film", "Terrible"]
+    assert table.column("review").to_pylist() == ["A fine film", "Terrible"]
 
 
 def test_the_command_that_holds_a_server_to_the_protocol_runs_as_printed(

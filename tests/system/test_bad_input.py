@@ -166,7 +166,7 @@ async def test_ten_thousand_messages_at_once_are_refused_while_another_typist_is
                     assert (await ask(other, f'{{"type":"text.update","seq":{seq},"text":"me too"}}'))["seq"] == seq
         await sending
     assert flood.close_code == 4008
-    assert codes["rate_limited"] >= 1_000
+    assert codes["rate_limited"] >= 300
     assert process.memory_info().rss - before < 40_000_000
 
 

@@ -188,7 +188,9 @@ async def test_a_redis_that_comes_late_and_hangs_at_times_holds_up_no_rating(dat
 
 
 async def test_a_watcher_who_does_not_read_is_dropped_and_others_are_not_affected(data_dir: Path) -> None:
-    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_SLOW_READER_S="1") as server:
+    with start_server(
+        data_dir, STARCAST_BACKEND="fake", STARCAST_SLOW_READER_S="1", STARCAST_WORK_BURST="100000000"
+    ) as server:
         async with await open_socket(server) as typist:
             room = await opened(typist)
             with sockets.create_connection(("127.0.0.1", server.port)) as raw:

@@ -24,6 +24,7 @@ from live.serving.model_switch import ModelWatch
 from live.serving.process_engine import Serving, get_classifier, get_serving
 from model_core.checkpoint import GOLDEN_FILE, TOKENIZER_FILE, sha256_of
 from model_core.loading import load_classifier
+from model_core.tasks import stop
 from project.asgi import application
 from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
@@ -138,7 +139,9 @@ async def test_a_switch_that_fails_is_tried_again_and_its_failure_is_said_once(
     async with asyncio.timeout(60):
         while (await answer(socket, seq, REVIEW))["model_version"] != "2":
             seq += 1
-    running.cancel()
+    await stop(running)
+    # The thread of the database may still be at a look, and the database is emptied next.
+    await database_sync_to_async(lambda: None)()
     assert len([record for record in caplog.records if "looking for another model failed" in record.message]) == 1
 
 

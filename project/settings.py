@@ -11,6 +11,7 @@ DATA_DIR = _server.data_dir
 DEBUG = _server.debug
 SECRET_KEY = secret_key(_server)
 ALLOWED_HOSTS = _server.allowed_hosts
+STARCAST_HOSTS_ARE_DEFAULT = "allowed_hosts" not in _server.model_fields_set
 
 STARCAST_CHECKPOINT = _model.checkpoint
 STARCAST_BACKEND = _model.backend

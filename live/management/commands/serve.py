@@ -16,7 +16,6 @@ from live.serving.model_switch import ModelWatch
 from live.serving.process_engine import start_with
 from model_core.errors import CheckpointError
 from project.asgi import application
-from project.environment import Server
 
 
 class Command(BaseCommand):
@@ -60,7 +59,7 @@ class Command(BaseCommand):
         limits = get_limits()
 
         address = address_in_network() if host in ANYWHERE else None
-        if address is not None and Server.model_fields["allowed_hosts"].default == settings.ALLOWED_HOSTS:
+        if address is not None and settings.STARCAST_HOSTS_ARE_DEFAULT:
             # To listen for others, and then to turn them away, is not what anybody wants.
             settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, address]
 

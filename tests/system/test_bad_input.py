@@ -182,11 +182,12 @@ async def test_coming_and_going_leaves_nothing_behind(data_dir: Path) -> None:
         # Until then allocators and caches grow to what they keep.
         await come_and_go(1_500)
         descriptors, threads, resident = process.num_fds(), process.num_threads(), process.memory_info().rss
-        await come_and_go(1_000)
+        await come_and_go(2_000)
         assert process.num_fds() <= descriptors + 5
-        assert process.num_threads() <= threads
+        # The one that gives memory back to the system may start meanwhile.
+        assert process.num_threads() <= threads + 1
         # Four kilobytes of each connection would be seen.
-        assert process.memory_info().rss - resident < 4_000_000
+        assert process.memory_info().rss - resident < 8_000_000
         assert "Traceback" not in server.logged()
 
 

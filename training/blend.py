@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from model_core.labels import NUM_LABELS
-from training.data import DataError, in_validation
+from training.data import DataError, add_data_argument, add_validation_argument, in_validation
 from training.metrics import Floats, rating_metrics
 from training.soft import KINDS, Kind, Library, SoftLabels, begin_folder, read_soft_labels, write_soft_labels
 
@@ -150,9 +150,9 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.blend", description=__doc__)
     parser.add_argument("teachers", type=Path, nargs="+", help="folders written by training.distill")
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--output", type=Path, default=Path("runs/soft/blend"), help="folder (%(default)s)")
-    parser.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
+    add_validation_argument(parser)
     options = parser.parse_args(argv)
     try:
         result = blend(options.teachers, options.output, Library(options.data), options.validation_share)

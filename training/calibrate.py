@@ -23,7 +23,7 @@ from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
 from training.beginnings import PREFIX_TOKENS, first_tokens, spread
-from training.data import DataError, Review, load_split
+from training.data import DataError, Review, add_data_argument, add_validation_argument, load_split
 from training.golden import write_golden
 from training.metrics import Floats, Integers
 
@@ -80,8 +80,8 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="folder written by training.export")
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
-    parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
+    add_data_argument(parser)
+    add_validation_argument(parser)
     parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
     parser.add_argument("--limit", type=int, default=0, help="use this many reviews (default: all of validation)")
     options = parser.parse_args(argv)

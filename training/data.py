@@ -231,6 +231,16 @@ def describe(reviews: Iterable[Review]) -> dict[str, object]:
     }
 
 
+def add_data_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data``, the archive of the dataset."""
+    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+
+
+def add_validation_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--validation-share``, which must be the one of the training for its held-out films to be the same."""
+    parser.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line: ``fetch`` or ``info``."""
     parser = argparse.ArgumentParser(prog="python -m training.data", description=__doc__)
@@ -240,8 +250,8 @@ def main(argv: list[str] | None = None) -> int:
     packing.add_argument("--output", type=Path, default=Path("data/training_part.tar.xz"), help="(%(default)s)")
     info = commands.add_parser("info", help="print the counts of each split as JSON")
     for command in (fetching, packing, info):
-        command.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
-    info.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
+        add_data_argument(command)
+    add_validation_argument(info)
     options = parser.parse_args(argv)
     try:
         if options.command == "fetch":

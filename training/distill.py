@@ -23,7 +23,7 @@ from model_core.checkpoint import WEIGHTS_FILE, read_config, sha256_of
 from model_core.errors import CheckpointError
 from model_core.tokenizer import TextTokenizer
 from training.baseline import TfidfClassifier, fit_tfidf
-from training.data import DataError, in_validation
+from training.data import DataError, add_data_argument, add_validation_argument, in_validation
 from training.device import computes_in_bf16, pick_device
 from training.encoder import rate_texts
 from training.initial import InitError, load_initial
@@ -113,12 +113,12 @@ def _probabilities(model: TfidfClassifier, texts: Sequence[str]) -> Floats:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.distill", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--teacher", required=True, help=f"folder, or {TFIDF}")
     parser.add_argument("--output", type=Path, default=Path("runs/soft/teacher"), help="folder (%(default)s)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="in this order (default: all)")
     parser.add_argument("--parts", type=int, help="rate only the first parts of each kind, this many: a random sample")
-    parser.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
+    add_validation_argument(parser)
     options = parser.parse_args(argv)
     try:
         library = Library(options.data)

@@ -27,7 +27,7 @@ from model_core.tokenizer import TextTokenizer
 from training.baseline import fit_tfidf
 from training.beginnings import PREFIX_TOKENS, first_tokens, spread
 from training.config import FinetuneConfig
-from training.data import DataError, Review, fingerprint, load_split
+from training.data import DataError, Review, add_data_argument, add_validation_argument, fingerprint, load_split
 from training.metrics import (
     Floats,
     Integers,
@@ -204,7 +204,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--split", choices=("validation", "test"), default="validation", help="(%(default)s)")
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
     parser.add_argument("--backend", choices=("onnx", "torch"), default="onnx", help="(%(default)s)")
@@ -226,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of our own texts: choose thresholds by one half, judge by the other (%(default)s)",
     )
     parser.add_argument("--competitor", action="store_true", help="also fit and judge TF-IDF, on the same reviews")
-    parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
+    add_validation_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--output", type=Path, help="also write the JSON object here")
     return parser

@@ -22,7 +22,7 @@ from model_core.errors import CheckpointError
 from model_core.explain import METHOD, Contribution, explain
 from model_core.loading import load_classifier
 from training.beginnings import spread
-from training.data import DataError, Review, load_split
+from training.data import DataError, Review, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
 
 DELETED: Final = (1, 3, 5)
@@ -75,12 +75,12 @@ def _delete(text: str, parts: Sequence[Contribution]) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.faithfulness", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
     parser.add_argument("--backend", choices=("onnx", "torch", "fake"), default="onnx", help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
     parser.add_argument("--reviews", type=int, default=100, help="validation reviews to explain (%(default)s)")
-    parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
+    add_validation_argument(parser)
     options = parser.parse_args(argv)
     try:
         reviews = spread(load_split(options.data, "validation", options.validation_share), options.reviews)

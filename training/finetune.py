@@ -25,7 +25,7 @@ from training.augment import Example
 from training.batches import EpochPlan, TrainingTexts, collate
 from training.beginnings import spread
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
-from training.data import DataError, Review, fingerprint, load_split
+from training.data import DataError, Review, add_data_argument, fingerprint, load_split
 from training.device import computes_in_bf16, pick_device
 from training.initial import InitError, load_initial
 from training.loop import Figures, TrainingRun
@@ -184,7 +184,7 @@ def _begin_run(run: Path, described: dict[str, Any]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.finetune", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--run", type=Path, default=Path("runs/finetune"), help="run folder (%(default)s)")
     add_config_arguments(parser, FinetuneConfig)
     options = parser.parse_args(argv)

@@ -21,7 +21,7 @@ from model_core.errors import CheckpointError
 from model_core.labels import FIRST_POSITIVE_STARS
 from model_core.loading import load_classifier
 from training.beginnings import spread
-from training.data import DataError, load_split
+from training.data import DataError, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
 
 SENTENCE: Final = "This film was a masterpiece of boredom"
@@ -66,11 +66,11 @@ def play(recordings: Iterable[dict[str, Any]], classifier: Classifier, node: str
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m training.headline", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="(%(default)s)")
     parser.add_argument("--backend", choices=("onnx", "torch", "fake"), default="onnx", help="(%(default)s)")
     parser.add_argument("--reviews", type=int, default=100, help="validation reviews to type (%(default)s)")
-    parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
+    add_validation_argument(parser)
     options = parser.parse_args(argv)
     node = shutil.which("node")
     if node is None:

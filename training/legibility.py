@@ -20,7 +20,7 @@ from model_core.checkpoint import TOKENIZER_FILE
 from model_core.legibility import EVIDENCE_FILE, MOST_AGAINST, MOST_FOR, REST, START, WHOLE
 from model_core.text import clean_text
 from training import illegible
-from training.data import DataError, load_split
+from training.data import DataError, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
 
 SHARES: Final = {"catalogs": 0.45, "words": 0.15, "gibberish": 0.15, "numbers": 0.1, "code": 0.15}
@@ -142,9 +142,9 @@ def as_text(table: Mapping[str, float]) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.legibility", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="for its vocabulary (%(default)s)")
-    parser.add_argument("--validation-share", type=float, default=0.08, help="as in training (%(default)s)")
+    add_validation_argument(parser)
     parser.add_argument("--output", type=Path, default=EVIDENCE_FILE, help="(%(default)s)")
     options = parser.parse_args(argv)
     tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))

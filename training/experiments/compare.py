@@ -21,7 +21,7 @@ from model_core.tokenizer import TextTokenizer
 from training.average import average
 from training.beginnings import spread
 from training.config import ConfigError, as_flag
-from training.data import DataError, load_split
+from training.data import DataError, add_data_argument, load_split
 from training.initial import load_initial
 from training.validation import validation_figures
 
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.experiments.compare", description=__doc__)
     parser.add_argument("plan", type=Path, help="TOML file")
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--run", type=Path, default=Path("runs/experiments"), help="folder of the runs (%(default)s)")
     options = parser.parse_args(argv)
     rows: dict[str, dict[str, float]] = {}

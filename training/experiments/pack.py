@@ -25,7 +25,7 @@ from tqdm import tqdm
 from model_core.errors import one_line
 from model_core.text import clean_text
 from training.config import ConfigError
-from training.data import DataError, load_split, read_unlabelled
+from training.data import DataError, add_data_argument, add_validation_argument, load_split, read_unlabelled
 from training.experiments.pretrain_config import PretrainConfig
 from training.initial import WARM_START, InitError, load_initial
 
@@ -191,10 +191,10 @@ def corrupt(batch: Masked, sampled: Tensor) -> tuple[Tensor, Tensor]:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.experiments.pack", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    add_data_argument(parser)
     parser.add_argument("--output", type=Path, default=Path("runs/packed.safetensors"), help="(%(default)s)")
     parser.add_argument("--init", default=WARM_START, help="vocabulary of minilm, a folder, a hub name (%(default)s)")
-    parser.add_argument("--validation-share", type=float, default=0.08, help="share of films left out (%(default)s)")
+    add_validation_argument(parser)
     parser.add_argument("--seed", type=int, default=1, help="seed of the order of the documents (%(default)s)")
     parser.add_argument("--limit", type=int, default=0, help="pack only this many documents (default: all)")
     options = parser.parse_args(argv)

@@ -141,7 +141,7 @@ async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpRespo
     tags=["ratings"],
 )
 async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpResponse:
-    """Say what words and sentences of `text` contribute. Takes up to 64 ratings; counts as 64 requests in the rate."""
+    """Say what words and sentences of `text` contribute. Takes up to 64 ratings, and always has the same price."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
     call.spend(EXPLANATION)

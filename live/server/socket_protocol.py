@@ -12,6 +12,7 @@ from daphne.ws_protocol import WebSocketProtocol
 
 from live.access.addresses import network_of
 from live.access.admissions import admissions
+from live.access.prices import CONNECTION, MESSAGE
 from live.access.token_buckets import TokenBucket, spend_all
 from live.limits import get_limits
 from live.messages.errors import CLOSE_GOING_AWAY, FOLLOWING_CLOSE
@@ -86,7 +87,7 @@ class SocketProtocol(WebSocketProtocol):
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803
         """Refuse a handshake. It costs the address as much as a connection."""
-        if admissions.bill(self._client_network(), get_limits()).spend(1):
+        if admissions.bill(self._client_network(), get_limits()).spend(CONNECTION):
             reason, code, responseHeaders = "Too Many Requests", 429, [("Retry-After", "1")]  # noqa: N806
         super().failHandshake(reason, code, responseHeaders)
 
@@ -133,7 +134,7 @@ class SocketProtocol(WebSocketProtocol):
             if not self._control_frames.take():
                 self._end(beyond_rate("too many control frames or fragments", self._control_frames.wait_s()))
                 return False
-            self._spend(partial(admissions.bill(self._network, get_limits()).spend, 1))
+            self._spend(partial(admissions.bill(self._network, get_limits()).spend, MESSAGE))
         return super().onFrameEnd() is not False
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803

@@ -4,11 +4,13 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute
 
 from model_core.labels import STARS
+from model_core.states import DEFAULT_STATES
 from tests.timing import PATIENCE_S
 
 SOCKET = re.compile(r"/ws/v1/classify/$")
@@ -17,6 +19,7 @@ GREETING: dict[str, Any] = {
     "labels": STARS,
     "model": {"name": "by hand", "version": "1", "max_tokens": 512},
     "heartbeat_interval_ms": 25_000,
+    "states": asdict(DEFAULT_STATES),
     "limits": {"max_chars": 20_000, "max_message_bytes": 65_536},
 }
 

@@ -21,14 +21,13 @@ import { browserTimers } from "../client/pacer.js";
  * @property {Rating | null} rating
  * @property {string} text
  *
- * @typedef {object} Scale What the distances are measured from; older servers send neither.
+ * @typedef {object} Scale What the distances are measured from. An older server sends neither; then its own state of each
+ *   rating is the headline.
  * @property {readonly number[]} [prior]
  * @property {States} [states]
  */
 
 export const PAUSE_MS = 250;
-/** @type {States} */
-const DEFAULT_STATES = { legible: 0.5, information: 0.15, either_way: 0.6, says: 0.8 };
 const WORD_GOES_ON = /[\p{L}\p{M}\p{N}'’_-]$/u;
 
 /** @type {Readonly<Headline>} */
@@ -46,16 +45,16 @@ export function hasNumber({ state }) {
  * @param {Headline} [before] The headline shown until now; without one, nothing is left late.
  * @returns {Headline}
  */
-export function headlineOf(
-  rating,
-  text,
-  { prior, states = DEFAULT_STATES } = {},
-  before = NOTHING,
-) {
+export function headlineOf(rating, text, { prior, states } = {}, before = NOTHING) {
   const none = { side: null, rating, text };
   if (rating.tokens === 0 || rating.is_prior) {
     // A text can be all white space, or of signs that the model drops.
     return { ...none, state: text.trim() === "" ? "nothing" : "no_opinion" };
+  }
+  const side = rating.positive >= 0.5 ? "positive" : "negative";
+  if (states === undefined) {
+    const state = rating.state ?? "says";
+    return { ...none, state, side: state === "leans" || state === "says" ? side : null };
   }
   /** @param {number} threshold @param {number} from Where the distance begins. @param {boolean} isIn */
   const limit = (threshold, from, isIn) => (isIn ? (threshold + from) / 2 : threshold);
@@ -71,7 +70,6 @@ export function headlineOf(
     }
   }
   const likelier = Math.max(rating.positive, 1 - rating.positive);
-  const side = rating.positive >= 0.5 ? "positive" : "negative";
   const isSame = before.side === side;
   if (likelier <= limit(states.either_way, 0.5, isSame)) return { ...none, state: "either_way" };
   const isSure = likelier >= limit(states.says, 0.5, isSame && before.state === "says");

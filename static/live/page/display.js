@@ -1,6 +1,6 @@
 /** The shown answer: the newest, the last one before a pause, or an earlier one chosen in the timeline. */
 
-import { hasNumber, headlineOf, NOTHING, Settling } from "../lib/headline.js";
+import { hasNumber, headlineOf, Settling } from "../lib/headline.js";
 
 /**
  * @import { Prediction, Rating, ServerError } from "../client/protocol.js"
@@ -30,8 +30,6 @@ const Events = /** @type {TypedEvents<DisplayEvents>} */ (EventTarget);
 export class Display extends Events {
   /** @type {Shown | null} */
   shown = null;
-  /** @type {Headline} */
-  headline = NOTHING;
   /** @type {RatedText | null} The earlier moment that is shown, if any. */
   past = null;
   isPaused = false;
@@ -41,7 +39,6 @@ export class Display extends Events {
   /** @type {Shown | null} */
   #held = null;
   #settling = new Settling((headline) => {
-    this.headline = headline;
     this.dispatchEvent(new CustomEvent("headline", { detail: headline }));
   });
   /** @type {Map<number, string>} */
@@ -88,6 +85,11 @@ export class Display extends Events {
   rated(rating, text) {
     const isTooShort = !hasNumber(headlineOf(rating, text, this.#settling.scale));
     return { ...rating, isTooShort, text };
+  }
+
+  /** @returns {Headline} The newest that has settled. */
+  get headline() {
+    return this.#settling.headline;
   }
 
   /** @param {RatedText} moment @returns {Headline} The headline of this moment alone. */

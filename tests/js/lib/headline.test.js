@@ -14,7 +14,8 @@ import { FakeTimers, PRIOR, prediction } from "../fakes.js";
 /** @import { Rating } from "../../../static/live/client/protocol.js" */
 /** @import { Headline, Scale } from "../../../static/live/lib/headline.js" */
 
-const SCALE = { prior: PRIOR };
+const STATES = { legible: 0.5, information: 0.15, either_way: 0.6, says: 0.8 };
+const SCALE = { prior: PRIOR, states: STATES };
 /** A rating far from the prior. @param {number} positive @param {Partial<Rating>} [changes] */
 const rated = (positive, changes) => prediction(1, { positive, ...changes });
 /** @param {number} positive @param {Headline} [before] */
@@ -52,11 +53,18 @@ describe("the state of one rating", () => {
   test("an answer next to the prior has no opinion, where the prior is known", () => {
     const near = rated(0.9, { probabilities: [...PRIOR] });
     assert.equal(headlineOf(near, "text", SCALE).state, "no_opinion");
-    assert.equal(headlineOf(near, "text").state, "says");
+    assert.equal(headlineOf(near, "text", { states: STATES }).state, "says");
+  });
+
+  test("without thresholds it is the server's own state", () => {
+    const { state, side } = headlineOf(rated(0.3, { state: "leans" }), "text");
+    assert.deepEqual([state, side], ["leans", "negative"]);
+    assert.equal(headlineOf(rated(0.5, { state: "either_way" }), "text").side, null);
+    assert.equal(headlineOf(rated(0.7), "text").state, "says");
   });
 
   test("thresholds of the server count", () => {
-    const states = { legible: 0.5, information: 0.15, either_way: 0.95, says: 0.99 };
+    const states = { ...STATES, either_way: 0.95, says: 0.99 };
     assert.equal(headlineOf(rated(0.9), "text", { ...SCALE, states }).state, "either_way");
   });
 

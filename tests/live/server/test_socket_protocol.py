@@ -10,6 +10,7 @@ from twisted.internet.testing import StringTransport
 
 import live.server.daphne  # noqa: F401 - gives Twisted the reactor of asyncio, as in the server
 from live.access.admissions import Admissions
+from live.access.prices import CONNECTION
 from live.access.token_buckets import TokenBucket
 from live.server import socket_protocol
 from live.server.socket_protocol import SocketProtocol
@@ -46,7 +47,7 @@ def server() -> Server:
 @pytest.fixture
 def own_admissions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each address may connect three times."""
-    monkeypatch.setattr(socket_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, 3)))
+    monkeypatch.setattr(socket_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, 3 * CONNECTION)))
 
 
 def connect(server: Server, **headers: bytes) -> tuple[SocketProtocol, StringTransport]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import ssl as tls
 import threading
@@ -37,6 +38,8 @@ class Client:
         context = tls_context(ssl, cafile)
         self._arguments: dict[str, Any] = {"api_key": api_key, "options": options, "ssl": context, "proxy": proxy}
         self._url = url
+        # Held while the loop is looked up and asked: a call that reached one about to stop would wait for ever.
+        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._client: AsyncClient | None = None
@@ -55,13 +58,15 @@ class Client:
 
     def close(self) -> None:
         """Close the connection. Pending calls raise ClientClosed."""
-        if self._loop is None or self._thread is None or self._client is None:
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None or self._thread is None or self._client is None:
             return
-        self._run(_end_all(self._client))
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        # Calls before this one have their tasks by then, and end with the client.
+        asyncio.run_coroutine_threadsafe(_end_all(self._client), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
-        self._loop.close()
-        self._loop = None
+        loop.close()
 
     @property
     def trouble(self) -> str | None:
@@ -87,14 +92,15 @@ class Client:
         self._run(self._cancel())
 
     def predictions(self) -> Iterator[LiveRating]:
-        """Iterate over ratings, each of a newer text than the last. A slow reader gets only the newest."""
+        """Iterate over ratings until ``close``, each of a newer text. A slow reader gets only the newest."""
         iterator = self._open_client.predictions()
 
         async def following() -> LiveRating | None:
             return await anext(iterator, None)
 
-        while (rating := self._run(following())) is not None:
-            yield rating
+        with contextlib.suppress(ClientClosed):
+            while (rating := self._run(following())) is not None:
+                yield rating
 
     def rate(self, text: str, timeout_s: float | None = None) -> LiveRating:
         """Rate this text, whatever is typed meanwhile."""
@@ -138,10 +144,11 @@ class Client:
         self._open_client.cancel()
 
     def _run(self, work: Coroutine[Any, Any, _Result], timeout_s: float | None = None) -> _Result:
-        if self._loop is None:
-            work.close()
-            raise ClientClosed("the client is closed")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if self._loop is None:
+                work.close()
+                raise ClientClosed("the client is closed")
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout_s)
         except concurrent.futures.CancelledError:

@@ -84,7 +84,7 @@ class RawSocket:
                 while True:
                     await self.read_frame()
         except (asyncio.IncompleteReadError, ConnectionError):
-            self.writer.close()
+            self.writer.transport.abort()
 
     async def flood(self, frames: bytes) -> None:
         """Send as fast as the server reads, and read all answers, until the server has ended the connection."""

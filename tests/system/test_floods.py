@@ -51,7 +51,7 @@ async def test_pings_and_fragments_of_an_honest_client_are_answered(fake_server:
     while len(socket.messages) < 2:
         await socket.read_frame()
     assert socket.messages[1]["seq"] == 1
-    socket.writer.close()
+    socket.writer.transport.abort()
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ async def first_line(port: int, sent: bytes) -> bytes:
     except ConnectionError:
         return b""
     finally:
-        writer.close()
+        writer.transport.abort()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ async def test_what_comes_before_the_answer_is_read_after_it(fake_server: Runnin
     writer.write(text + request(HANDSHAKE))
     async with asyncio.timeout(PATIENCE_S):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
-    writer.close()
+    writer.transport.abort()
 
 
 @settings(max_examples=100)

@@ -107,15 +107,21 @@ async def test_processes_together_allow_what_is_promised_within_5_percent(
     client: None, redis_url: str, settings: Settings
 ) -> None:
     settings.REDIS_URL = redis_url
-    per_s, burst, price = 20_000, 10_000, 40
+    per_s, burst, price = 20_000, 20_000, 40
     processes = [SharedBucket(TokenBucket(per_s, burst), "promised", per_s, burst) for _ in range(3)]
+    await token_buckets._redis_take("promised", per_s, burst, 0)  # The first use imports the client and connects.
     since = time.monotonic()
     units = 0
-    while (passed := time.monotonic() - since) < 3:
+    while time.monotonic() < since + 3:
         for _ in range(20):
             units += sum(price for bucket in processes if not spend_all([(bucket, price)]))
         await asyncio.sleep(0.001)
-    assert units == pytest.approx(burst + per_s * passed, rel=0.05)
+    await asyncio.gather(*(bucket._fetching for bucket in processes if bucket._fetching))
+    left, _ = await token_buckets._redis_take("promised", per_s, burst, 2 * burst)
+    promised = burst + per_s * (time.monotonic() - since)
+    assert units <= 1.05 * promised
+    # On a busy machine more is left to take, since each process asks less often.
+    assert units + left + sum(bucket._ahead for bucket in processes) == pytest.approx(promised, rel=0.05)
 
 
 async def test_without_redis_each_process_keeps_its_own_budget(

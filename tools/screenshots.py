@@ -91,13 +91,19 @@ SCENES: Final[dict[str, Scene]] = {
     "model-page": Scene("/model/", size=(1000, 1090), act=partial(scroll_to, place="#good")),
     "widget": Scene("/widget/", size=(900, 700), act=comment),
 }
+STATIC: Final = REPOSITORY / "static" / "live"
 SOCIAL_SIZE: Final = (1200, 630)
 SOCIAL: Final[dict[str, Scene]] = {
     "og-en": Scene(size=SOCIAL_SIZE, act=partial(rate, text=TURN)),
     "og-ru": Scene("/ru/", size=SOCIAL_SIZE, act=partial(rate, text=TURN)),
 }
 """Pictures for links to the page, in ``static/live``."""
-ALL: Final = (*SCENES, "watching", "typing", *SOCIAL)
+ICON_SIZES: Final = {"icon-180": 180, "icon-192": 192, "icon-512": 512}
+"""Icons of the page in ``static/live``, for systems that read no SVG."""
+ICON_MARGIN: Final = 0.1
+"""Share of an icon's side that is left free, since systems cut off its corners."""
+ICON_GROUND: Final = "#f4f5f9"
+ALL: Final = (*SCENES, "watching", "typing", *SOCIAL, *ICON_SIZES)
 
 
 def take(browser: Browser, address: str, scene: Scene, scale: int = SCALE) -> Image.Image:
@@ -141,6 +147,18 @@ def movie(browser: Browser, address: str) -> list[Image.Image]:
     return frames
 
 
+def icon(browser: Browser, size: int) -> Image.Image:
+    """Draw the star at a size, on a ground."""
+    page = browser.new_page(viewport={"width": size, "height": size})
+    page.set_content(
+        f'<body style="margin:0;padding:{round(size * ICON_MARGIN)}px;background:{ICON_GROUND};box-sizing:border-box;'
+        f'height:100vh">{(STATIC / "favicon.svg").read_text()}'
+    )
+    drawn = picture(page)
+    page.close()
+    return drawn
+
+
 def picture(page: Page) -> Image.Image:
     """Take a screenshot without the blinking caret."""
     return Image.open(io.BytesIO(page.screenshot(caret="hide"))).convert("RGB")
@@ -149,6 +167,11 @@ def picture(page: Page) -> Image.Image:
 def write_picture(image: Image.Image, path: Path) -> None:
     """Write a WebP. A palette image would show banding in shadows and fades."""
     image.save(path, quality=PICTURE_QUALITY, method=6)
+
+
+def write_png(image: Image.Image, path: Path) -> None:
+    """Write a small PNG."""
+    image.quantize(256).save(path, optimize=True)
 
 
 def write_movie(frames: Sequence[Image.Image], path: Path) -> None:
@@ -201,8 +224,9 @@ def main() -> None:
                 elif name == "watching":
                     write_picture(watching(browser, server.http), options.output / "watching.webp")
                 elif name in SOCIAL:
-                    picture_of_page = take(browser, server.http, SOCIAL[name], scale=1).quantize(256)
-                    picture_of_page.save(REPOSITORY / "static" / "live" / f"{name}.png", optimize=True)
+                    write_png(take(browser, server.http, SOCIAL[name], scale=1), STATIC / f"{name}.png")
+                elif name in ICON_SIZES:
+                    write_png(icon(browser, ICON_SIZES[name]), STATIC / f"{name}.png")
                 else:
                     write_picture(take(browser, server.http, SCENES[name]), options.output / f"{name}.webp")
                 print(name, flush=True)

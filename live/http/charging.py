@@ -1,11 +1,15 @@
 """Charges each HTTP request to its address before anything is done for it."""
 
 import math
+from functools import cache
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.decorators import async_only_middleware
+from django.utils.translation import get_language_from_path
 
 from live.access.addresses import network_of
 from live.access.admissions import Bill, admissions
@@ -51,10 +55,12 @@ def _charge(request: HttpRequest) -> HttpResponse | None:
         return None
     if path.startswith(_API):
         return error_response(beyond_rate("too much work; slow down", wait_s))
-    seconds = str(math.ceil(wait_s))
-    return HttpResponse(
-        f"Too many requests. Try again in {seconds} seconds.\n",
-        status=429,
-        content_type="text/plain",
-        headers={"Retry-After": seconds},
-    )
+    language = get_language_from_path(path) or settings.LANGUAGE_CODE
+    return HttpResponse(_refusal_page(language), status=429, headers={"Retry-After": str(math.ceil(wait_s))})
+
+
+@cache
+def _refusal_page(language: str) -> str:
+    """The page for whoever is above the rate. Made once, since a refusal must cost next to nothing."""
+    with translation.override(language):
+        return render_to_string("429.html")

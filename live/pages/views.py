@@ -57,8 +57,8 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Redirect to the icon, for programs that do not read the page's links."""
-    return HttpResponseRedirect(static("live/favicon.svg"))
+    """Redirect to the icon, for programs that do not read the page's links and may not read SVG."""
+    return HttpResponseRedirect(static("live/icon-192.png"))
 
 
 @require_safe

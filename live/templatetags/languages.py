@@ -1,4 +1,4 @@
-"""Links to the page in other languages."""
+"""Links to a page in all its languages."""
 
 from typing import Any
 
@@ -22,4 +22,18 @@ def other_languages(context: dict[str, Any]) -> list[dict[str, str]]:
         {"code": code, "name": str(name), "url": translate_url(path, code)}
         for code, name in settings.LANGUAGES
         if code != get_language()
+    ]
+
+
+@register.simple_tag(takes_context=True)
+def alternates(context: dict[str, Any]) -> list[dict[str, str]]:
+    """Return ``code`` and absolute ``url`` of the page in each language, and as ``x-default`` in the default language.
+
+    Search engines ask for absolute URLs, and for all versions in each.
+    """
+    request = context["request"]
+    codes = {code: code for code, _ in settings.LANGUAGES} | {"x-default": settings.LANGUAGE_CODE}
+    return [
+        {"code": name, "url": request.build_absolute_uri(translate_url(request.path, code))}
+        for name, code in codes.items()
     ]

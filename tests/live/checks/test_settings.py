@@ -56,7 +56,7 @@ def test_a_misspelt_name_is_told_with_the_one_that_is_meant(settings: Settings) 
 
 def test_the_fake_backend_needs_no_checkpoint(settings: Settings, tmp_path: Path) -> None:
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ".Example.com", "*"]
-    settings.STATIC_ROOT = tmp_path
+    settings.STATIC_ROOT = settings.DATA_DIR = tmp_path
     (tmp_path / "staticfiles.json").touch()
     settings.STARCAST_BACKEND = "fake"
     settings.STARCAST_CHECKPOINT = Path("no/such/folder")

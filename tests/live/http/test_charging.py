@@ -30,6 +30,8 @@ def test_pages_and_unknown_paths_are_charged_and_beyond_the_rate_one_is_told_whe
     assert 429 not in statuses
     refused = Client().get(path)
     assert (refused.status_code, refused["Retry-After"]) == (429, str(PAGE))
+    assert "<h1>Too many requests" in refused.content.decode()
+    assert '<html lang="ru">' in Client().get(f"/ru{path}").content.decode()
     assert Client(REMOTE_ADDR="192.0.2.7").get(path).status_code == statuses[0]
 
 

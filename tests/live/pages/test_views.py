@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.template.loader import render_to_string
 from django.test import Client
+from PIL import Image
 from pytest_django.fixtures import Settings
 
 from model_core.checkpoint import read_config
@@ -31,7 +32,7 @@ def test_a_page_has_nothing_inline_and_loads_nothing_from_elsewhere(path: str) -
             assert tag != "style"
             assert tag != "script" or names.get("src")
             for name in ("src", "href"):
-                assert not (names.get(name) or "").startswith(("http", "//"))
+                assert not (names.get(name) or "").removeprefix("http://testserver/").startswith(("http", "//"))
 
     Parser().feed(html(path))
 
@@ -54,7 +55,8 @@ def test_an_address_of_no_page_leads_home_in_its_language(path: str, language: s
     assert words in page
     home = "/" if language == "en" else "/ru/"
     assert f'<p><a href="{home}">' in page
-    assert 'href="/" hreflang="en"' in page or 'href="/ru/" hreflang="ru"' in page
+    other = ("/ru/", "ru") if language == "en" else ("/", "en")
+    assert 'href="{}" hreflang="{}"'.format(*other) in page
     assert "live.css" in page
 
 
@@ -62,8 +64,21 @@ def test_search_engines_are_kept_out_of_rooms_and_find_one_address_for_a_page() 
     robots = Client().get("/robots.txt")
     assert robots["Content-Type"] == "text/plain"
     assert "Disallow: /watch/\n" in robots.content.decode()
-    assert '<link rel="canonical" href="/ru/about/">' in html("/ru/about/?from=somewhere")
-    assert Client().get("/favicon.ico")["Location"].endswith("favicon.svg")
+    page = html("/ru/about/?from=somewhere")
+    assert '<link rel="canonical" href="http://testserver/ru/about/">' in page
+    for code, path in {"en": "/about/", "ru": "/ru/about/", "x-default": "/about/"}.items():
+        assert f'<link rel="alternate" hreflang="{code}" href="http://testserver{path}">' in page
+
+
+@pytest.mark.parametrize("path", ["live/icon-180.png", "live/icon-192.png", "live/icon-512.png"])
+def test_an_icon_has_the_size_of_its_name(path: str) -> None:
+    with Image.open(REPOSITORY / "static" / path) as icon:
+        size = int(path.removesuffix(".png")[-3:])
+        assert icon.size == (size, size)
+
+
+def test_the_icon_is_found_where_old_programs_look() -> None:
+    assert Client().get("/favicon.ico")["Location"].endswith(".png")
 
 
 @pytest.mark.parametrize(("status", "words"), [(400, "could not be read"), (403, "not allowed"), (500, "went wrong")])

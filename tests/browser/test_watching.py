@@ -81,7 +81,7 @@ def test_a_watcher_follows_within_300_ms_sees_the_same_bars_and_cannot_write(
     assert bars(friend) == bars(page)
     assert friend.locator("#expected").inner_text() == page.locator("#expected").inner_text()
 
-    assert friend.locator("main").locator("textarea, input, [contenteditable]").count() == 0
+    assert friend.locator("main").locator("textarea, input:not([type=range]), [contenteditable]").count() == 0
     friend.locator("#watched-text").focus()
     friend.keyboard.type("mine")
     expect(friend.locator("#watched-text")).to_have_text(text)
@@ -145,6 +145,27 @@ def test_a_watcher_may_pause_the_bars(page: Page, friend: Page, fake_server: Run
     expect(friend.locator("#watched-text")).to_have_text("written before")
     friend.locator("#pause").click()
     expect(friend.locator("#watched-text")).to_have_text("written meanwhile")
+
+
+def test_a_watcher_looks_back_along_the_curve_while_the_writer_goes_on(
+    page: Page, friend: Page, fake_server: RunningServer
+) -> None:
+    friend.goto(share(page, fake_server))
+    for text in ("A slow", "A slow start", "A slow start, but fine"):
+        page.locator("#review").fill(text)
+        expect(friend.locator("#watched-text")).to_have_text(text)
+        expect_fresh(friend)
+    friend.locator("#moment").focus()
+    friend.keyboard.press("Home")
+    expect(friend.locator("#watched-text")).to_have_text("A slow")
+    expect(friend.locator("#freshness")).to_have_attribute("data-state", "past")
+    page.locator("#review").fill("A slow start, but fine in the end")
+    expect(friend.locator("#moment")).to_have_attribute("max", "3")
+    expect(friend.locator("#watched-text")).to_have_text("A slow")
+    friend.locator("#now").click()
+    expect(friend.locator("#watched-text")).to_have_text("A slow start, but fine in the end")
+    expect_fresh(friend)
+    assert bars(friend) == bars(page)
 
 
 def test_without_websockets_sharing_is_off_and_the_page_says_so(page: Page, fake_server: RunningServer) -> None:

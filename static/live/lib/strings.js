@@ -205,7 +205,6 @@ export const RAISES_MOST = gettext("Raises it most");
 export const LOWERS_MOST = gettext("Lowers it most");
 export const NOW = gettext("Now");
 export const GHOST = gettext("An example. Type, and it gives way to your text.");
-export const AS_YOU_TYPED = gettext("As you typed");
 export const AS_IT_READS_ON = gettext("As it reads on");
 export const WORKING_OUT = gettext("Working out the curve…");
 export const REPLAY = gettext("Replay");
@@ -213,5 +212,5 @@ export const STOP_REPLAY = gettext("Stop");
 export const TIMELINE_HINT = gettext(
   "Drag along the curve to see the text and the bars as they were.",
 );
-export const TIMELINE_ONE = gettext("Keep typing to extend the curve.");
-export const TIMELINE_EMPTY = gettext("The curve starts with your first words.");
+export const TIMELINE_ONE = gettext("The curve grows with the text.");
+export const TIMELINE_EMPTY = gettext("The curve starts with the first words.");

@@ -3,7 +3,6 @@
 import { byId, say } from "../lib/dom.js";
 import {
   AS_IT_READS_ON,
-  AS_YOU_TYPED,
   momentWords,
   NOW,
   REPLAY,
@@ -18,14 +17,26 @@ import { curve, heightOf, placeOf } from "./curve.js";
 import { Recording } from "./recording.js";
 import { Replay } from "./replay.js";
 
-/** @import { Page } from "../page/page.js" */
+/**
+ * @import { Display, RatedText } from "../page/display.js"
+ */
+
+/**
+ * @typedef {object} Shows
+ * @property {(name: "shown", listener: (event: CustomEvent<RatedText>) => void) => void} addEventListener
+ *
+ * @typedef {object} Typed What a curve is drawn of, on the live page and for watchers.
+ * @property {{text: string, addEventListener: (name: "text", listener: () => void) => void}} editor
+ * @property {Pick<Display, "past" | "isPaused" | "lookBack" | "rated"> & Shows} display
+ * @property {boolean} isLinkOpened Whether a link has just brought the text, so that its curve is played once.
+ */
 
 // Longer than the pause between two keys: typed texts get their curve from typing.
 const LEAD_AFTER_MS = 400;
 // The time between two beginnings, as if they had been typed.
 const LEAD_STEP_MS = 150;
 
-/** @param {Page} page @returns {Recording} What the curve is drawn of. */
+/** @param {Typed} page @returns {Recording} */
 export function attachTimeline(page) {
   const { editor, display } = page;
   const panel = byId("timeline");
@@ -36,6 +47,8 @@ export function attachTimeline(page) {
   /** @type {HTMLButtonElement} */
   const backButton = byId("now");
   const dot = byId("timeline-dot");
+  // The template has it, since it differs between typists and watchers.
+  const title = byId("timeline-title").textContent;
   const recording = new Recording();
   const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const replay = new Replay({ onMoment: lookAt, onEnd: toNow });
@@ -71,7 +84,7 @@ export function attachTimeline(page) {
     slider.setAttribute("aria-valuetext", past ? momentWords(past, index, recording.length) : NOW);
     const few = [TIMELINE_EMPTY, isLeading ? WORKING_OUT : TIMELINE_ONE];
     say("moment-text", past ? tail(past.text) : (few[recording.length] ?? TIMELINE_HINT));
-    say("timeline-title", isLed ? AS_IT_READS_ON : AS_YOU_TYPED);
+    say("timeline-title", isLed ? AS_IT_READS_ON : title);
     backButton.disabled = !past;
     replayButton.dataset.playing = String(replay.isPlaying);
     replayButton.textContent = replay.isPlaying ? STOP_REPLAY : REPLAY;

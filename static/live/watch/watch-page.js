@@ -1,7 +1,7 @@
 /**
  * The watch page: text and bars of a typist, live.
  *
- * Selectors for tests and style sheets, besides the bars, `#freshness` and `#connection` of the live page:
+ * Selectors for tests and style sheets, besides the bars, `#freshness`, `#connection` and `#timeline` of the live page:
  * - `#watched-text`: the text
  * - `#typist[data-state]`: `looking`, `here`, `away` (a lost connection), `left`, `none` (no such room), `full`
  */
@@ -9,13 +9,13 @@
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
 import { byId, say, tell } from "../lib/dom.js";
-import { hasNumber, Settling } from "../lib/headline.js";
+import { hasNumber } from "../lib/headline.js";
 import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
 import { RatingView } from "../page/bars.js";
 import { attachConnection } from "../page/connection.js";
 import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/strings.js";
-
-/** @import { RoomState } from "../client/protocol.js" */
+import { attachTimeline } from "../timeline/timeline.js";
+import { Watched } from "./watched.js";
 
 const ROOM_ENDED = "4522";
 const NEAR_END_PX = 24;
@@ -30,13 +30,7 @@ const view = new RatingView();
 const textBox = byId("watched-text");
 const pause = byId("pause");
 
-/** @type {RoomState | null} */
-let newest = null;
-const settling = new Settling((headline) => {
-  view.showHeadline(headline);
-  showFreshness();
-});
-let isPaused = false;
+const watched = new Watched();
 let isOver = false;
 /** @type {number | null} When the room was lost; null while it is there. */
 let lostAtMs = null;
@@ -47,12 +41,11 @@ function showTypist(state) {
   tell("typist-words", TYPIST[state]);
 }
 
-function showState() {
-  if (newest === null || isPaused) return;
-  showText(newest.text);
-  if (newest.rating === undefined) return;
-  view.showBars(newest.rating);
-  if (newest.is_fresh) settling.take(newest.rating, newest.text);
+function show() {
+  showText(watched.text);
+  if (watched.rating !== null) view.showBars(watched.rating);
+  view.showHeadline(watched.headline);
+  showFreshness();
 }
 
 /** @param {string} text Scrolls to its end, unless the watcher has scrolled up. */
@@ -66,40 +59,42 @@ function showText(text) {
 function showFreshness() {
   const [state, words] = freshness();
   byId("freshness").dataset.state = state;
+  byId("rating").dataset.past = String(state === "past");
   say("freshness-words", words);
 }
 
 /** @returns {[state: string, words: string]} */
 function freshness() {
+  const { newest, past, isPaused, headline } = watched;
+  if (past !== null) return ["past", FRESHNESS.past];
   if (isPaused) return ["stale", PAUSED];
   if (isOver) return ["offline", newest === null ? "" : WATCHED_OVER];
   if (socket.state !== "open" || newest?.is_typist_here === false) {
     return ["offline", FRESHNESS.offline];
   }
   if (!newest?.is_fresh || newest.rating === undefined) return ["stale", WATCHED_STALE];
-  return hasNumber(settling.headline) ? ["fresh", WATCHED_FRESH] : ["prior", FRESHNESS.prior];
+  return hasNumber(headline) ? ["fresh", WATCHED_FRESH] : ["prior", FRESHNESS.prior];
 }
 
 function roomIsNotThere() {
-  if (newest !== null && performance.now() - (lostAtMs ?? 0) < WAIT_FOR_WRITER_MS) {
+  if (watched.newest !== null && performance.now() - (lostAtMs ?? 0) < WAIT_FOR_WRITER_MS) {
     showTypist("away");
     setTimeout(() => socket.start(), ASK_AGAIN_MS);
     return;
   }
   isOver = true;
   byId("rating").dataset.over = "true";
-  showTypist(newest === null ? "none" : "left");
+  showTypist(watched.newest === null ? "none" : "left");
 }
 
 socket.addEventListener("session", ({ detail }) => {
-  settling.scale = detail;
+  watched.scale = detail;
 });
 socket.addEventListener("room", ({ detail: message }) => {
   if (message.type === "room.state") {
-    newest = message;
     if (message.is_typist_here) lostAtMs = null;
     showTypist(message.is_typist_here ? "here" : "away");
-    showState();
+    watched.take(message);
   } else if (message.type === "room.closed") {
     isOver = true;
     showTypist("left");
@@ -115,12 +110,12 @@ socket.addEventListener("state", ({ detail: { state, code } }) => {
   showFreshness();
 });
 pause.addEventListener("click", () => {
-  isPaused = !isPaused;
-  pause.dataset.paused = String(isPaused);
-  pause.textContent = isPaused ? RESUME_BARS : PAUSE_BARS;
-  showState();
-  showFreshness();
+  watched.togglePause();
+  pause.dataset.paused = String(watched.isPaused);
+  pause.textContent = watched.isPaused ? RESUME_BARS : PAUSE_BARS;
 });
+watched.addEventListener("change", show);
+attachTimeline({ editor: watched, display: watched, isLinkOpened: false });
 
 attachConnection({ socket, isOver: () => isOver });
 showFreshness();

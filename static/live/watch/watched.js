@@ -1,0 +1,102 @@
+/** What a watcher sees: the newest state of the room, the last one before a pause, or an earlier one of the timeline. */
+
+import { hasNumber, headlineOf, Settling } from "../lib/headline.js";
+
+/**
+ * @import { Rating, RoomState } from "../client/protocol.js"
+ * @import { TypedEvents } from "../client/typed-events.js"
+ * @import { Headline, Scale } from "../lib/headline.js"
+ * @import { RatedText } from "../page/display.js"
+ */
+
+/**
+ * @typedef {object} WatchedEvents
+ * @property {null} change What is on the screen, or the newest state.
+ * @property {RatedText} shown The rating of a state's own text.
+ * @property {null} text The text of the newest state has changed, and nobody looks back.
+ */
+
+const Events = /** @type {TypedEvents<WatchedEvents>} */ (EventTarget);
+
+export class Watched extends Events {
+  /** @type {RoomState | null} */
+  newest = null;
+  /** @type {RatedText | null} The earlier moment that is shown, if any. */
+  past = null;
+  isPaused = false;
+
+  /** @type {RoomState | null} The state on the screen, unless an earlier moment is. */
+  #shown = null;
+  #settling = new Settling(() => this.#changed());
+
+  /** @param {Scale} scale */
+  set scale(scale) {
+    this.#settling.scale = scale;
+  }
+
+  get text() {
+    return this.past?.text ?? this.#shown?.text ?? "";
+  }
+
+  /** @returns {Rating | null} */
+  get rating() {
+    return this.past ?? this.#shown?.rating ?? null;
+  }
+
+  /** @returns {Headline} */
+  get headline() {
+    const { past } = this;
+    return past === null
+      ? this.#settling.headline
+      : headlineOf(past, past.text, this.#settling.scale);
+  }
+
+  /** @param {RoomState} state */
+  take(state) {
+    this.newest = state;
+    if (!this.isPaused) this.#show(state);
+    this.#changed();
+  }
+
+  togglePause() {
+    this.isPaused = !this.isPaused;
+    if (!this.isPaused && this.newest !== null) this.#show(this.newest);
+    this.#changed();
+  }
+
+  /** @param {RatedText | null} moment The moment to show instead of the newest state; null for the newest. */
+  lookBack(moment) {
+    if (moment === this.past) return;
+    this.past = moment;
+    this.#changed();
+  }
+
+  /**
+   * @template {Rating} Rated
+   * @param {Rated} rating
+   * @param {string} text
+   * @returns {Rated & RatedText}
+   */
+  rated(rating, text) {
+    return {
+      ...rating,
+      isTooShort: !hasNumber(headlineOf(rating, text, this.#settling.scale)),
+      text,
+    };
+  }
+
+  /** @param {RoomState} state */
+  #show(state) {
+    const isNew = state.text !== this.#shown?.text;
+    this.#shown = state;
+    // Whoever looks back is not called away by each key of the typist.
+    if (isNew && this.past === null) this.dispatchEvent(new CustomEvent("text"));
+    if (!state.is_fresh || state.rating === undefined) return;
+    this.#settling.take(state.rating, state.text);
+    this.dispatchEvent(new CustomEvent("shown", { detail: this.rated(state.rating, state.text) }));
+  }
+
+  #changed() {
+    this.dispatchEvent(new CustomEvent("change"));
+  }
+}

@@ -1,4 +1,4 @@
-"""Database models: API keys (only their hash), feedback, and the choice of a model."""
+"""Database models: API keys (only their hash) and what they used, feedback, and the choice of a model."""
 
 from django.db import models
 from django.utils import timezone
@@ -31,6 +31,35 @@ class ApiKey(models.Model):
         if self.revoked is None:
             self.revoked = timezone.now()
             self.save(update_fields=["revoked"])
+
+
+class UsedToken(models.Model):
+    """A short-lived token that was used, so that it is not used again. Redis keeps these if there is one."""
+
+    id = models.CharField(max_length=32, primary_key=True, editable=False)
+    ends = models.DateTimeField(db_index=True, editable=False)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class KeyUsage(models.Model):
+    """What one user of a key used on one day."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="usage")
+    day = models.DateField()
+    reference = models.CharField(max_length=64, blank=True, help_text="Of the token; empty for the key itself.")
+    texts = models.PositiveBigIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(default=0)
+    explanations = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        """One row for each."""
+
+        constraints = (models.UniqueConstraint(fields=("key", "day", "reference"), name="one_usage_a_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.key} on {self.day}"
 
 
 class Feedback(models.Model):

@@ -76,15 +76,21 @@ class Admissions:
     def __len__(self) -> int:
         return self._open
 
-    def enter(self, address: str, limits: Limits, key: str | None = None) -> Admission | None:
-        """Admit a connection, or return None if the process or the address has too many."""
+    def enter(
+        self, address: str, limits: Limits, key: str | None = None, own: Limits | None = None
+    ) -> Admission | None:
+        """Admit a connection, or return None if the process or the address has too many.
+
+        ``own`` are the limits of this connection alone, where they are lower.
+        """
+        own = own or limits
         names = _shared_by(address, key)
         if self._open >= limits.max_connections or self._connections[names[0]] >= limits.max_connections_per_address:
             return None
         shared = self._buckets_of(names, limits)
         self._open += 1
         self._connections.update(names)
-        return Admission(names, TokenBucket(limits.work_per_s, limits.work_burst), shared)
+        return Admission(names, TokenBucket(own.work_per_s, own.work_burst), shared)
 
     def leave(self, admission: Admission) -> None:
         """Remove a connection. Its shared buckets stay until they are full: reconnecting must not refill them."""

@@ -1,4 +1,4 @@
-"""Decides who may connect or call: own pages, listed origins, non-browser clients, and holders of a valid key."""
+"""Decides who may connect or call: own pages, listed origins, non-browser clients, and holders of a key or token."""
 
 import base64
 import binascii
@@ -12,6 +12,7 @@ from django.db import Error as DatabaseError
 from live.access.keys import KnownKey, find_key
 from live.access.origin import origin_allowed
 from live.access.revocation import key_watch
+from live.access.tokens import TOKEN_BEGINNING, redeem_token
 from live.messages.protocol import ProtocolError
 
 logger = logging.getLogger(__name__)
@@ -22,13 +23,20 @@ BEARER_SUBPROTOCOL: Final = "starcast.bearer."
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-async def identify(headers: Headers, subprotocols: Iterable[str] = ()) -> KnownKey | None:
+async def identify(headers: Headers, subprotocols: Iterable[str] | None = None) -> KnownKey | None:
     """Return the valid key of the request, or None if it has none and needs none.
 
+    ``subprotocols`` are those that a WebSocket offers; None for an HTTP request, which takes no tokens.
     Raises ProtocolError: ``key_invalid`` for a wrong or revoked key, ``origin_refused`` for a foreign page without a
     key, ``key_missing`` if the settings require a key, ``internal`` if the database is unavailable.
     """
-    presented = _presented_key(headers, subprotocols)
+    presented = _presented_key(headers, subprotocols or ())
+    if presented is not None and presented.startswith(TOKEN_BEGINNING):
+        if subprotocols is None:
+            raise ProtocolError("key_invalid", "a token is for one WebSocket: send a key")
+        known = await redeem_token(presented, _origin(headers))
+        key_watch.note_use(known)
+        return known
     if presented is not None:
         return await _checked(presented)
     if not origin_allowed(headers, settings.ALLOWED_HOSTS, settings.STARCAST_ORIGINS):
@@ -75,4 +83,8 @@ def _decoded(encoded: str) -> str:
 
 
 def _from_own_page(headers: Headers) -> bool:
-    return any(name == b"origin" for name, _ in headers) and origin_allowed(headers, settings.ALLOWED_HOSTS, ())
+    return _origin(headers) is not None and origin_allowed(headers, settings.ALLOWED_HOSTS, ())
+
+
+def _origin(headers: Headers) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name == b"origin"), None)

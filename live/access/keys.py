@@ -10,6 +10,7 @@ from typing import Final
 
 from channels.db import database_sync_to_async
 
+from live.messages.tokens import TokenLimits
 from live.models import ApiKey
 
 KEY_BEGINNING: Final = "sc_"
@@ -26,6 +27,10 @@ class KnownKey:
 
     id: int
     prefix: str
+    reference: str = ""
+    """Who uses it, as the token says by which the client came."""
+    limits: TokenLimits | None = None
+    """The lower limits of that token."""
 
 
 _cache: OrderedDict[str, tuple[float, KnownKey]] = OrderedDict()

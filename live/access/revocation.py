@@ -1,4 +1,4 @@
-"""Closes sockets of revoked keys and stores when keys were last used, in one task that runs while needed."""
+"""Closes sockets of revoked keys and stores when keys were used and how much, in one task that runs while needed."""
 
 import asyncio
 import logging
@@ -13,7 +13,9 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from live.access.keys import KnownKey
+from live.access.usage import Usage, User, store, stored_usage, today
 from live.models import ApiKey
+from live.monitoring.metrics import explanations, rated_texts, rated_tokens
 from model_core.tasks import spawn
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ class KeyWatch:
     def __init__(self) -> None:
         self._sockets: dict[OnRevoked, KnownKey] = {}
         self._used: dict[int, datetime] = {}
+        self._usage: dict[User, Usage] = {}
         self._written = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
@@ -48,6 +51,50 @@ class KeyWatch:
         self._used[key.id] = timezone.now()
         self._wake()
 
+    def note_usage(self, key: KnownKey | None, usage: Usage) -> None:
+        """Record what a client used: for the metrics, and for its key, if any, with the time of its last use."""
+        rated_texts.inc(usage.texts)
+        rated_tokens.inc(usage.tokens)
+        explanations.inc(usage.explanations)
+        if key is None:
+            return
+        self._usage.setdefault(User(key.id, key.reference, today()), Usage()).add(usage)
+        self._wake()
+
+    async def usage_of(self, key: KnownKey) -> dict[str, Usage]:
+        """Return what a key used lately, by reference, with what this process has not stored yet.
+
+        Raises django.db.Error.
+        """
+        used: dict[str, Usage] = await database_sync_to_async(stored_usage)(key.id)
+        for user, usage in self._usage.items():
+            if user.key_id == key.id:
+                used.setdefault(user.reference, Usage()).add(usage)
+        return used
+
+    async def write(self) -> None:
+        """Store what is not stored yet. Raises django.db.Error."""
+        used, self._used = self._used, {}
+        usage, self._usage = self._usage, {}
+        self._written = time.monotonic()
+        try:
+            await database_sync_to_async(_write)(used, usage)
+        except DatabaseError:
+            self._used = {**used, **self._used}
+            for user, more in usage.items():
+                self._usage.setdefault(user, Usage()).add(more)
+            raise
+
+    async def finish(self, within_s: float) -> None:
+        """Store what is not stored yet, if the database takes it within this time."""
+        if not (self._used or self._usage):
+            return
+        try:
+            async with asyncio.timeout(within_s):
+                await self.write()
+        except (DatabaseError, TimeoutError) as error:
+            logger.warning("what keys used in the last minute is lost: %s", error)
+
     def _wake(self) -> None:
         # A task of a closed event loop cannot be reused.
         loop = asyncio.get_running_loop()
@@ -56,7 +103,7 @@ class KeyWatch:
             self._task = spawn(self._work(), context=Context())
 
     async def _work(self) -> None:
-        while self._sockets or self._used:
+        while self._sockets or self._used or self._usage:
             await asyncio.sleep(_POLL_S)
             try:
                 await self._close_revoked()
@@ -83,22 +130,17 @@ class KeyWatch:
                 self.remove(on_revoked)
 
     async def _write_used(self) -> None:
-        if not self._used or time.monotonic() - self._written < _WRITE_S:
-            return
-        used, self._used = self._used, {}
-        self._written = time.monotonic()
-        try:
-            await database_sync_to_async(_write_last_used)(used)
-        except DatabaseError:
-            self._used = {**used, **self._used}
-            raise
+        if (self._used or self._usage) and time.monotonic() - self._written >= _WRITE_S:
+            await self.write()
 
 
 def _valid_ids(ids: Collection[int]) -> set[int]:
     return set(ApiKey.objects.filter(pk__in=ids, revoked=None).values_list("pk", flat=True))
 
 
-def _write_last_used(used: Mapping[int, datetime]) -> None:
+def _write(used: Mapping[int, datetime], usage: Mapping[User, Usage]) -> None:
+    # First, since it is all or nothing: it must not be counted twice.
+    store(usage)
     for pk, last_used in used.items():
         ApiKey.objects.filter(pk=pk).update(last_used=last_used)
 

@@ -5,14 +5,10 @@ import logging
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-from django.conf import settings
-
+from live.access.redis import RedisUnavailableError, redis_client, redis_errors
 from model_core.tasks import spawn
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +17,6 @@ _CHUNKS_PER_BURST: Final = 50
 _ASK_S: Final = 0.01
 """Seconds in which Redis usually answers."""
 _ROUNDING: Final = 1e-6
-_TIMEOUT_S: Final = 1.0
 _RETRY_S: Final = 2.0
 """Seconds after a failure of Redis during which only this process's own count applies."""
 
@@ -167,7 +162,7 @@ class SharedBucket:
         wanted = self._chunk - self._ahead
         try:
             taken, wait_ms = await _redis_take(self._name, self._per_s, self._burst, wanted)
-        except _RedisError as error:
+        except RedisUnavailableError as error:
             logger.warning("rate limits are not shared for now: Redis failed (%s)", error)
             self._ahead = 0
             self._away_until = time.monotonic() + _RETRY_S
@@ -178,32 +173,9 @@ class SharedBucket:
             self._empty_until = time.monotonic() + max(wait_ms / 1000, -self._ahead / self._per_s)
 
 
-class _RedisError(Exception):
-    """Redis is down or refuses."""
-
-
-_client: "tuple[asyncio.AbstractEventLoop, Redis] | None" = None
-
-
 async def _redis_take(name: str, per_s: float, burst: float, wanted: int) -> tuple[int, int]:
     """Take up to ``wanted`` tokens in Redis. Returns the number taken, and the milliseconds until the next one."""
-    # Imported late: the client is only installed with the extra `redis`.
-    from redis.exceptions import RedisError
-
-    run = partial(_redis().eval, _TAKE, 1, f"starcast:bucket:{name}")
-    try:
+    run = partial(redis_client().eval, _TAKE, 1, f"starcast:bucket:{name}")
+    with redis_errors():
         taken, wait_ms = await run(str(per_s), str(burst), str(wanted))
-    except (RedisError, OSError) as error:
-        # The error may quote the URL with its password.
-        raise _RedisError(type(error).__name__) from None
     return int(taken), int(wait_ms)
-
-
-def _redis() -> "Redis":
-    global _client
-    from redis.asyncio import Redis
-
-    loop = asyncio.get_running_loop()
-    if _client is None or _client[0] is not loop:
-        _client = loop, Redis.from_url(settings.REDIS_URL, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
-    return _client[1]

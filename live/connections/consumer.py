@@ -13,9 +13,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from live.access.addresses import network_of
 from live.access.admissions import Admission, admissions
 from live.access.authentication import identify, without_keys
+from live.access.keys import KnownKey
 from live.access.prices import CONNECTION, MESSAGE
 from live.access.revocation import key_watch
 from live.access.token_buckets import TokenBucket
+from live.access.tokens import lowered
 from live.connections.idle import IdleTimer
 from live.connections.open_sockets import RETRY_AFTER_MS, live_sockets
 from live.limits import get_limits
@@ -119,6 +121,8 @@ class AdmittedConsumer(SocketConsumer):
     def __init__(self) -> None:
         super().__init__()
         self.limits = get_limits()
+        self.key: KnownKey | None = None
+        """The key with which the client came, if any."""
         self._admission: Admission | None = None
         self._idle: IdleTimer | None = None
         self._malformed = 0
@@ -149,7 +153,8 @@ class AdmittedConsumer(SocketConsumer):
             key = await identify(self.scope["headers"], self.scope["subprotocols"])
             if not speaks_our_version:
                 raise ProtocolError("version_not_offered", f"this server speaks {SUBPROTOCOL}")
-            self.count_in(key.prefix if key is not None else None)
+            self.count_in(key)
+            self.key = key
             if key is not None:
                 key_watch.add(key, self._on_key_revoked)
             if live_sockets.is_draining:
@@ -171,9 +176,11 @@ class AdmittedConsumer(SocketConsumer):
         if wait_s := admissions.bill(self.address, self.limits).spend(CONNECTION):
             raise beyond_rate("too many connections in a short time; slow down", wait_s)
 
-    def count_in(self, key: str | None = None) -> None:
+    def count_in(self, key: KnownKey | None = None) -> None:
         """Count as a connection of the address and the key until the end. Raises ProtocolError above the limits."""
-        self._admission = admissions.enter(self.address, self.limits, key)
+        own = lowered(self.limits, key)
+        self._admission = admissions.enter(self.address, self.limits, key.prefix if key is not None else None, own)
+        self.limits = own
         if self._admission is None:
             raise ProtocolError("server_full", "too many connections; try again later")
 

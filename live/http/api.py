@@ -2,9 +2,11 @@
 
 import json
 import logging
+from dataclasses import asdict
 from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Body
 from ninja.errors import HttpError, ValidationError
@@ -15,6 +17,9 @@ from live.access.addresses import network_of
 from live.access.authentication import identify
 from live.access.keys import KnownKey
 from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE
+from live.access.revocation import key_watch
+from live.access.tokens import make_token
+from live.access.usage import MAX_REFERENCES, SHOWN_DAYS, Usage, total
 from live.http.charging import bill_of
 from live.http.descriptions import made_once
 from live.http.feedback import FeedbackReply, FeedbackRequest, store
@@ -26,15 +31,18 @@ from live.messages.http import (
     MANY,
     ONE,
     ExplainRequest,
+    KeyUsage,
     Model,
     PredictMany,
     PredictOne,
     PredictRequest,
     RatedText,
     Ratings,
+    ReferenceUsage,
     model_reply,
 )
-from live.messages.protocol import Explained, ProtocolError, beyond_rate, check_length, load_json
+from live.messages.protocol import ErrorReply, Explained, ProtocolError, beyond_rate, check_length, load_json
+from live.messages.tokens import TokenReply, TokenRequest
 from live.messages.validation import in_words
 from live.serving.process_engine import get_engine
 from model_core.errors import CheckpointError
@@ -73,6 +81,11 @@ class _Call:
     def asker(self) -> Asker:
         """The request as the engine knows it."""
         return Asker(self._bill.group, self._bill.add)
+
+    def used(self, *ratings: RatedText | ErrorReply, explanations: int = 0) -> None:
+        """Count what was rated and explained."""
+        tokens = [rating.tokens for rating in ratings if isinstance(rating, RatedText)]
+        key_watch.note_usage(self.key, Usage(len(tokens), sum(tokens), explanations))
 
     @staticmethod
     def _refuse(wait_s: float) -> None:
@@ -126,11 +139,15 @@ async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpRespo
     match body:
         case PredictOne(text=text):
             check_length(text, get_limits())
-            return json_response(await rate(engine, text, call.asker))
+            rating = await rate(engine, text, call.asker)
+            call.used(rating)
+            return json_response(rating)
         case PredictMany(texts=texts):
             # Background work waits for everything else, and is charged by its messages and characters only.
             call.spend(sum(MESSAGE + units_of_chars(len(text)) for text in texts))
-            return json_response(await rate_many(engine, texts, get_limits(), call.asker))
+            ratings = await rate_many(engine, texts, get_limits(), call.asker)
+            call.used(*ratings.results)
+            return json_response(ratings)
 
 
 @api.post(
@@ -145,7 +162,9 @@ async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpRespo
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
     call.spend(EXPLANATION)
-    return json_response(await explain_text(get_engine(), body.text, call.asker))
+    explained = await explain_text(get_engine(), body.text, call.asker)
+    call.used(explanations=1)
+    return json_response(explained)
 
 
 @api.post(
@@ -161,7 +180,45 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
     check_length(body.text, get_limits())
     call.spend(FEEDBACK)
     rating = await rate(get_engine(), body.text, call.asker)
+    call.used(rating)
     return json_response(await store(body, rating, call.address))
+
+
+@api.post(
+    "/v1/tokens",
+    response={200: TokenReply, **ERROR_RESPONSES},
+    operation_id="makeToken",
+    summary="Make a token with which one browser opens one WebSocket",
+    tags=["keys"],
+)
+async def tokens(request: HttpRequest, body: Body[TokenRequest]) -> HttpResponse:
+    """Make a token for a browser, so that it need not know the key. It is good once, and for WebSockets only."""
+    call: _Call = request.auth  # type: ignore[attr-defined]
+    if call.key is None:
+        raise ProtocolError("key_missing", "a token is made with a key: Authorization: Bearer KEY")
+    return json_response(TokenReply(token=make_token(call.key, body), expires_in_s=body.ttl_s))
+
+
+@api.api_operation(
+    ["GET", "HEAD"],
+    "/v1/usage",
+    response={200: KeyUsage, **ERROR_RESPONSES},
+    operation_id="usage",
+    summary="Say what a key has used",
+    tags=["keys"],
+)
+async def usage(request: HttpRequest) -> HttpResponse:
+    """Return what the key of this request used in the last 30 days. Other processes may be a minute behind."""
+    call: _Call = request.auth  # type: ignore[attr-defined]
+    if call.key is None:
+        raise ProtocolError("key_missing", "usage is counted by key: Authorization: Bearer KEY")
+    try:
+        used = await key_watch.usage_of(call.key)
+    except DatabaseError as error:
+        raise ProtocolError("storage_unavailable", "usage cannot be read at the moment") from error
+    most = sorted(used.items(), key=lambda entry: entry[1].texts, reverse=True)[:MAX_REFERENCES]
+    references = [ReferenceUsage(reference=reference, **asdict(usage)) for reference, usage in most]
+    return json_response(KeyUsage(days=SHOWN_DAYS, references=references, **asdict(total(used))))
 
 
 @api.api_operation(

@@ -83,15 +83,23 @@ class Ping(ClientMessageBase):
     id: Annotated[Text, Field(max_length=128, description="Returned in the pong")] = ""
 
 
+class AskUsage(ClientMessageBase):
+    """Asks what this connection has used."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "usage"}]})
+
+    type: Literal["usage"]
+
+
 class Close(ClientMessageBase):
-    """Asks the server to close."""
+    """Asks the server to close. A typist gets its ``usage.report`` first."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "close"}]})
 
     type: Literal["close"]
 
 
-ClientMessage = TextUpdate | Flush | Explain | SessionUpdate | Cancel | Ping | Close | RoomOpen | RoomClose
+ClientMessage = TextUpdate | Flush | Explain | SessionUpdate | Cancel | Ping | AskUsage | Close | RoomOpen | RoomClose
 WatcherMessage = Ping | Close
 """Messages from watchers."""
 
@@ -100,7 +108,7 @@ _WATCHER_MESSAGES: Final[TypeAdapter[WatcherMessage]] = TypeAdapter(
     Annotated[WatcherMessage, Field(discriminator="type")]
 )
 _CLIENT_TYPES: Final = (
-    "text.update", "flush", "explain", "session.update", "cancel", "ping", "close", "room.open", "room.close",
+    "text.update", "flush", "explain", "session.update", "cancel", "ping", "usage", "close", "room.open", "room.close",
 )  # fmt: skip
 _WATCHER_TYPES: Final = ("ping", "close")
 

@@ -141,7 +141,7 @@ ERRORS: Final[dict[ErrorCode, ErrorKind]] = {
     "room_not_found": ErrorKind("There is no such room.", close=CLOSE_ROOM_ENDED),
     "room_full": ErrorKind("The room has too many watchers.", close=CLOSE_SERVER_FULL, retryable=True),
     "storage_unavailable": ErrorKind(
-        "The database is busy or full, or no more feedback is kept; nothing was stored.",
+        "The database is busy, full or down, or no more feedback is kept; nothing was stored.",
         status=503,
         retryable=True,
         over_websocket=False,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from live.limits import Limits, shown_to_clients
-from live.messages.protocol import ErrorReply, Rating, Text
+from live.messages.protocol import ErrorReply, Rating, Text, Used
 from live.messages.server import ModelDescription, States
 from model_core.classifier import ModelInfo
 from model_core.labels import STARS
@@ -75,6 +75,19 @@ class Ratings(BaseModel):
     """One rating or one error for each text, in the order of the texts."""
 
     results: list[RatedText | ErrorReply]
+
+
+class ReferenceUsage(Used):
+    """What was used by tokens of one reference."""
+
+    reference: str = Field(description="The `reference` of the tokens; empty for the key itself and tokens without one")
+
+
+class KeyUsage(Used):
+    """What a key used in the last days, today included, in all and by reference."""
+
+    days: int = Field(description="Number of days, in UTC")
+    references: list[ReferenceUsage] = Field(description="At most 1000, those with most texts first")
 
 
 class Model(BaseModel):

@@ -115,6 +115,16 @@ class Explained(BaseModel):
     spans: tuple[SpanBody, ...] = Field(description="In the order of the text, each sentence before its words")
 
 
+class Used(BaseModel):
+    """What was used; the same over WebSocket and HTTP."""
+
+    model_config = ConfigDict(frozen=True)
+
+    texts: int = Field(description="Texts rated. Those that were skipped do not count")
+    tokens: int = Field(description="Tokens of these texts that the model read")
+    explanations: int = Field(description="Explanations")
+
+
 class ErrorBody(BaseModel):
     """What went wrong, for programs (``code``, ``param``, ``seq``, ``retryable``) and for people (``message``)."""
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from live.limits import Limits, shown_to_clients
 from live.messages.client import SessionOptions
-from live.messages.protocol import SUBPROTOCOL, ErrorBody, Explained, Rating, ServerMessage
+from live.messages.protocol import SUBPROTOCOL, ErrorBody, Explained, Rating, ServerMessage, Used
 from live.messages.rooms import RoomClosed, RoomOpened, RoomState, RoomWatchers
 from model_core.classifier import ModelInfo
 from model_core.explain import METHOD
@@ -188,6 +188,16 @@ class Pong(ServerMessage):
     id: str = Field(description="The id of the ping")
 
 
+class UsageReport(ServerMessage, Used):
+    """What this connection has used so far, on request and before the close that the client asked for."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"type": "usage.report", "texts": 34, "tokens": 310, "explanations": 2}]}
+    )
+
+    type: Literal["usage.report"] = "usage.report"
+
+
 class ErrorMessage(ServerMessage):
     """An error over WebSocket; the connection stays open unless a close follows."""
 
@@ -222,6 +232,7 @@ SERVER_MESSAGES: Final[tuple[type[ServerMessage], ...]] = (
     RoomWatchers,
     RoomClosed,
     Pong,
+    UsageReport,
     ErrorMessage,
 )
 """All messages to a typist, the greeting first."""

@@ -47,6 +47,12 @@ skipped_texts: Final = Counter(
     "starcast_skipped_texts", "Texts over WebSocket that a newer text or a cancel replaced.", registry=REGISTRY
 )
 
+# What was used, over WebSocket and HTTP
+
+rated_texts: Final = Counter("starcast_rated_texts", "Texts rated, over WebSocket and HTTP.", registry=REGISTRY)
+rated_tokens: Final = Counter("starcast_rated_tokens", "Tokens of these texts that the model read.", registry=REGISTRY)
+explanations: Final = Counter("starcast_explanations", "Explanations, over WebSocket and HTTP.", registry=REGISTRY)
+
 # The engine
 
 _queue: Final = Histogram(

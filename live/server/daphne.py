@@ -11,6 +11,7 @@ from daphne.http_protocol import WebRequest
 from daphne.server import Server, twisted_loop
 from twisted.internet import reactor
 
+from live.access.revocation import key_watch
 from live.connections.consumer import MESSAGE_TAKEN
 from live.connections.open_sockets import live_sockets
 from live.http.feedback_room import keep_expiring
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _ANSWERS_WITHIN_S: Final = 5.0
 _APPLICATIONS_END_WITHIN_S: Final = 2.0
+_STORED_WITHIN_S: Final = 1.0
 _EXIT_WITHIN_S: Final = 9.0
 
 
@@ -114,6 +116,7 @@ class StarcastServer(Server):
                     refuse(request)
             # HTTP requests end with their answer, WebSockets when the client has closed.
             await _end(self._under_way().values(), within_s=_APPLICATIONS_END_WITHIN_S)
+            await key_watch.finish(_STORED_WITHIN_S)
         finally:
             self.stop()
 

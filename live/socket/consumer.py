@@ -1,8 +1,13 @@
 """The typist's WebSocket: each message is parsed, charged for, and handed to the session. Never waits for a rating."""
 
+from dataclasses import asdict
+
 from live.access.prices import EXPLANATION, MESSAGE, WATCHED
+from live.access.revocation import key_watch
+from live.access.usage import Usage
 from live.connections.consumer import AdmittedConsumer
 from live.messages.client import (
+    AskUsage,
     Cancel,
     ClientMessage,
     Close,
@@ -23,6 +28,7 @@ from live.messages.server import (
     PredictionMessage,
     SessionClosing,
     SessionUpdated,
+    UsageReport,
 )
 from live.socket.session import TypingSession
 from live.watching.sharing import Sharing
@@ -35,6 +41,12 @@ class ClassifyConsumer(AdmittedConsumer):
 
     _session: TypingSession | None = None
     _sharing: Sharing
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._usage = Usage()
+        self._counted_seq = -1
+        self._explained_seq = -1
 
     async def connect(self) -> None:
         """Admit the typist and start a session, or refuse the connection."""
@@ -97,8 +109,11 @@ class ClassifyConsumer(AdmittedConsumer):
                 await self._sharing.open(secret)
             case RoomClose():
                 await self._sharing.close()
+            case AskUsage():
+                await self._tell_usage()
             case Close():
                 await self._sharing.close()
+                await self._tell_usage()
                 await self.close(CLOSE_ASKED_FOR)
 
     async def leave(self, closing: SessionClosing, within_s: float) -> None:
@@ -117,8 +132,23 @@ class ClassifyConsumer(AdmittedConsumer):
 
     async def _answer(self, message: Answer) -> None:
         await self.tell(message)
-        if isinstance(message, PredictionMessage):
-            self._sharing.rated(message)
+        match message:
+            case PredictionMessage():
+                self._sharing.rated(message)
+                # A flush sends the last answer again.
+                if message.seq > self._counted_seq:
+                    self._counted_seq = message.seq
+                    self._count(Usage(texts=1, tokens=message.tokens))
+            case ExplanationMessage(seq=seq) if seq != self._explained_seq:
+                self._explained_seq = seq
+                self._count(Usage(explanations=1))
+
+    def _count(self, usage: Usage) -> None:
+        self._usage.add(usage)
+        key_watch.note_usage(self.key, usage)
+
+    async def _tell_usage(self) -> None:
+        await self.tell(UsageReport(**asdict(self._usage)))
 
 
 class UnknownPathConsumer(AdmittedConsumer):

@@ -38,6 +38,10 @@ def open_socket(server: RunningServer, *offered: str, **headers: str) -> ClientC
     return connect(server.ws, subprotocols=subprotocols, additional_headers=headers, proxy=None)
 
 
+def subprotocol(key: str) -> str:
+    return "starcast.bearer." + base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
 def end(socket: ClientConnection) -> tuple[str, int]:
     """The error and the close code that the connection ends with."""
     messages: list[dict[str, Any]] = []
@@ -56,7 +60,7 @@ def test_a_key_is_asked_for_checked_and_closed_when_revoked_and_never_logged(
     keyed_server: RunningServer, data_dir: Path
 ) -> None:
     key = apikey(data_dir, "create", "reader")
-    as_subprotocol = "starcast.bearer." + base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+    as_subprotocol = subprotocol(key)
     wrong = "sc_" + "w" * 43
 
     with open_socket(keyed_server) as keyless, open_socket(keyed_server, Authorization=f"Bearer {wrong}") as guessing:
@@ -73,20 +77,31 @@ def test_a_key_is_asked_for_checked_and_closed_when_revoked_and_never_logged(
             httpx.post(predict, json=body, headers=headers, trust_env=False, timeout=PATIENCE_S).status_code == status
         )
 
+    made = httpx.post(
+        f"{keyed_server.http}/api/v1/tokens",
+        json={"origin": "https://reviews.example", "reference": "Ada Lovelace"},
+        headers={"Authorization": f"Bearer {key}"},
+        trust_env=False,
+        timeout=PATIENCE_S,
+    )
+    token = made.json()["token"]
     with (
         open_socket(keyed_server, Origin=keyed_server.http) as page,
         open_socket(keyed_server, Authorization=f"Bearer {key}") as program,
         open_socket(keyed_server, as_subprotocol, Origin="https://reviews.example") as foreign_page,
+        open_socket(keyed_server, subprotocol(token), Origin="https://reviews.example") as page_with_token,
     ):
+        assert json.loads(page_with_token.recv())["type"] == "session.created"
         assert foreign_page.subprotocol == "starcast.v1"
         assert json.loads(page.recv())["type"] == "session.created"
         apikey(data_dir, "revoke", key[:11])
         assert end(program) == ("key_invalid", 4504)
         assert end(foreign_page) == ("key_invalid", 4504)
+        assert end(page_with_token) == ("key_invalid", 4504)
         page.send('{"type":"text.update","seq":1,"text":"A fine film"}')
         assert json.loads(page.recv())["seq"] == 1
 
     logged = keyed_server.logged()
     assert logged, "this test reads the log at its most talkative"
-    for secret in (key[11:], wrong[11:], as_subprotocol.removeprefix("starcast.bearer.")):
+    for secret in (key[11:], wrong[11:], as_subprotocol.removeprefix("starcast.bearer."), token, "Lovelace"):
         assert secret not in logged

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
@@ -100,14 +101,14 @@ async def test_a_database_that_fails_for_a_while_is_asked_again(monkeypatch: pyt
     watch = KeyWatch()
     record, known = await new_key()
     failures = iter([True, True])
-    write = revocation._write_last_used
+    write = revocation._write
 
-    def sometimes(used: dict[int, object]) -> None:
+    def sometimes(*used: Any) -> None:
         if next(failures, False):
             raise OperationalError("database is locked")
-        write(used)  # type: ignore[arg-type]
+        write(*used)
 
-    monkeypatch.setattr(revocation, "_write_last_used", sometimes)
+    monkeypatch.setattr(revocation, "_write", sometimes)
     monkeypatch.setattr(revocation, "_WRITE_S", 0.0)
     watch.note_use(known)
     await finished(watch)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pytest_django.fixtures import Settings
 
-from live.access import token_buckets
+from live.access import redis
 from live.access.token_buckets import SharedBucket, TokenBucket, spend_all
 from tools.servers import free_port
 
@@ -76,8 +76,8 @@ def test_tokens_of_several_buckets_are_taken_together_or_not_at_all(clock: list[
 async def client() -> AsyncIterator[None]:
     """Close the connections to Redis, for their event loop ends with the test."""
     yield
-    if token_buckets._client is not None:
-        await token_buckets._client[1].aclose()
+    if redis._client is not None:
+        await redis._client[1].aclose()
 
 
 def shared(burst: float = 200) -> SharedBucket:

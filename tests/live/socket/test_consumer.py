@@ -180,6 +180,7 @@ async def test_ping_flush_and_close_are_honoured(socket: WebsocketCommunicator) 
     await socket.send_json_to({"type": "flush", "seq": 1})
     assert (await socket.receive_json_from())["is_final"]
     await socket.send_json_to({"type": "close"})
+    assert (await socket.receive_json_from())["type"] == "usage.report"
     assert await socket.receive_output() == {"type": "websocket.close", "code": 1000}
 
 

@@ -89,8 +89,18 @@ async def _ping_pong(target: Target) -> None:
         expect(pong["type"] == "pong", "pong", pong)
 
 
-@check(CHECKS, "close: the server closes with 1000")
+@check(CHECKS, "usage: the texts that were rated, and their tokens")
+async def _usage_is_told(target: Target) -> None:
+    async with target.greeted() as peer:
+        rating = await peer.rating(1, "A fine film.")
+        await peer.send("usage")
+        usage = await peer.expect_usage()
+        expect((usage["texts"], usage["tokens"]) == (1, rating["tokens"]), "one text with its tokens", usage)
+
+
+@check(CHECKS, "close: the server tells the usage, and closes with 1000")
 async def _close_is_obeyed(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.send("close")
+        await peer.expect_usage()
         await peer.expect_close(1000)

@@ -152,6 +152,13 @@ class Peer:
         expect(isinstance(answer["error"].get("retryable"), bool), "retryable in the error", answer)
         return answer
 
+    async def expect_usage(self) -> Message:
+        """Receive what the connection has used. Raises Failed for anything else."""
+        answer = await self.receive()
+        counts = [answer.get(name) for name in ("texts", "tokens", "explanations")]
+        expect(answer["type"] == "usage.report" and all(type(count) is int for count in counts), "its usage", answer)
+        return answer
+
     async def expect_close(self, code: int) -> None:
         """Wait for the close. Raises Failed for another code, or if a message comes first."""
         try:

@@ -56,6 +56,7 @@ class KeyUsage(models.Model):
     class Meta:
         """One row for each."""
 
+        verbose_name_plural = "usage of keys"
         constraints = (models.UniqueConstraint(fields=("key", "day", "reference"), name="one_usage_a_day"),)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The admin of API keys (create, show once, revoke) and feedback (read, delete, export)."""
+"""The admin of API keys (create, show once, revoke), what they used, and feedback (read, delete, export)."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,13 +10,14 @@ from django.template.response import TemplateResponse
 
 from live.access.keys import create_key
 from live.admin.feedback_export import archive
-from live.models import ApiKey, Feedback
+from live.models import ApiKey, Feedback, KeyUsage
 
 if TYPE_CHECKING:
     _KeyAdmin = admin.ModelAdmin[ApiKey]
     _FeedbackAdmin = admin.ModelAdmin[Feedback]
+    _UsageAdmin = admin.ModelAdmin[KeyUsage]
 else:
-    _KeyAdmin = _FeedbackAdmin = admin.ModelAdmin
+    _KeyAdmin = _FeedbackAdmin = _UsageAdmin = admin.ModelAdmin
 
 
 _NEW_KEY: Final = "new_key"
@@ -63,6 +64,26 @@ class ApiKeyAdmin(_KeyAdmin):
         for key in queryset:
             key.revoke()
         self.message_user(request, "Revoked. Open connections are closed within seconds.", messages.SUCCESS)
+
+
+@admin.register(KeyUsage)
+class KeyUsageAdmin(_UsageAdmin):
+    """Lists what keys used, by day and reference. It is read-only."""
+
+    list_display = ("key", "day", "reference", "texts", "tokens", "explanations")
+    list_filter = ("key", "day")
+    list_select_related = ("key",)
+    search_fields = ("reference",)
+    date_hierarchy = "day"
+    ordering = ("-day", "-texts")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Usage is counted, not entered."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: KeyUsage | None = None) -> bool:
+        """Usage is counted, not entered."""
+        return False
 
 
 @admin.register(Feedback)

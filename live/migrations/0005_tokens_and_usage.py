@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "usage of keys",
                 "constraints": [models.UniqueConstraint(fields=("key", "day", "reference"), name="one_usage_a_day")],
             },
         ),

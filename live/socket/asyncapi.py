@@ -102,12 +102,16 @@ def name_of(message: type[BaseModel]) -> str:
 
 
 _SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "Programs send `Authorization: Bearer KEY`."},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Programs send `Authorization: Bearer KEY`, with a key or a short-lived token.",
+    },
     "bearerSubprotocol": {
         "type": "httpApiKey",
         "in": "header",
         "name": "Sec-WebSocket-Protocol",
-        "description": f"Browsers offer `{BEARER_SUBPROTOCOL}` and the key in base64url as a second subprotocol, "
+        "description": f"Browsers offer `{BEARER_SUBPROTOCOL}` and the key or token in base64url as a second subprotocol, "
         "which is never echoed.",
     },
 }

@@ -6,7 +6,7 @@ import { RatingClient } from "./client/rating-client.js";
 export { utf16Spans } from "./client/offsets.js";
 export { LABELS, ProtocolError } from "./client/protocol.js";
 export { RatingClient, RatingError } from "./client/rating-client.js";
-export { RatingSocket } from "./client/socket.js";
+export { RatingSocket, TokenError } from "./client/socket.js";
 
 /**
  * @typedef {import("./client/protocol.js").Prediction} Prediction
@@ -29,7 +29,7 @@ export { RatingSocket } from "./client/socket.js";
  * @property {(message: RoomMessage) => void} [onRoom] Messages about the room that is shared with
  *   `openRoom`, or watched at its address.
  * @property {(error: ServerError | Error) => void} [onError] An error of the server, with a `code`, or an
- *   `Error` for an unknown message. The connection stays open.
+ *   `Error` for an unknown message, or a `TokenError`.
  */
 
 const NO_WEBSOCKET =

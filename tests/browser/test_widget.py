@@ -1,6 +1,9 @@
 """The widget in a page of another origin, whose policy allows nothing but what docs/widget.md asks for."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +13,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from model_core.labels import STARS
 from tests.browser.foreign_site import ForeignSite, foreign_site
 from tests.browser.server_by_hand import ServerByHand
-from tools.servers import RunningServer, start_server
+from tests.system.test_keyed_server import apikey
+from tools.servers import REPOSITORY, RunningServer, free_port, start_server
+from tools.topology.services import listens, wait_until
 
 PRAISE = "A warm, funny and beautifully acted film, one of the best of the year."
 
@@ -244,3 +249,31 @@ def test_an_enter_asks_for_a_final_answer(
     page.locator("#comment").press("Enter")
     by_hand.wait_for_flush(page, by_hand.wait_for(page, text))
     assert page.locator("#comment").input_value() == text
+
+
+def test_the_site_of_the_docs_shows_ratings_of_a_server_that_asks_for_keys_without_showing_its_key(
+    page: Page, data_dir: Path, tmp_path: Path
+) -> None:
+    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_REQUIRE_KEY="1") as keyed:
+        key = apikey(data_dir, "create", "the shop")
+        (example,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/widget.md").read_text(), re.DOTALL)
+        port = free_port()
+        shop_url = f"http://localhost:{port}"
+        (tmp_path / "shop.py").write_text(
+            example.replace("localhost:8000", f"localhost:{keyed.port}").replace("9000", str(port))
+        )
+        with subprocess.Popen(
+            [sys.executable, "shop.py"],
+            cwd=tmp_path,
+            env={**os.environ, "STARCAST_KEY": key, "NO_PROXY": "localhost"},
+            stderr=subprocess.DEVNULL,
+        ) as shop:
+            try:
+                wait_until(lambda: listens(port), "the shop listens")
+                with page.expect_response("**/token") as token:
+                    page.goto(shop_url)
+                    page.locator("#comment").press_sequentially(PRAISE)
+                    expect_rated(page)
+                assert key not in page.content() + token.value.text()
+            finally:
+                shop.terminate()

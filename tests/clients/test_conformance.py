@@ -128,6 +128,7 @@ MUTANTS = {
         {INTERVAL, CANCEL},
     ),
     "options reset": (with_fields("session.updated", session={"min_interval_ms": 0}), {OPTIONS, BAD_OPTIONS}),
+    "no usage": (without("usage.report"), {"usage: the texts", "close: the server tells"}),
     "cancel ignored": (ignoring("cancel"), {CANCEL}),
     "no answer to explain of what was not rated": (
         Mutation(said=keeps_errors_of_explain),

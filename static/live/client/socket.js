@@ -47,7 +47,7 @@ import {
  *   Always of the newest text, which is included.
  * @property {RoomMessage} room A message about the shared or watched room.
  * @property {ServerError} refused
- * @property {Error} fault The server sent a message that does not follow the protocol.
+ * @property {Error} fault The server sent a message that does not follow the protocol, or there is no token.
  *
  * @typedef {object} Socket The used part of a WebSocket, either the browser's or from the package `ws`.
  * @property {(frame: string) => void} send
@@ -60,6 +60,8 @@ import {
  *
  * @typedef {object} SocketOptions
  * @property {string} [key] An API key.
+ * @property {() => string | Promise<string>} [token] Called before every connection for a new short-lived token, in
+ *   place of a key.
  * @property {SocketClass} [WebSocket]
  * @property {Timers} [timers]
  * @property {() => number} [random] Uniform in [0, 1).
@@ -76,10 +78,16 @@ const CLOSING_TIMEOUT_MS = 10_000;
 
 const Events = /** @type {TypedEvents<RatingEvents>} */ (EventTarget);
 
+/** There is no token to connect with. `cause` is what the function `token` threw. */
+export class TokenError extends Error {
+  name = "TokenError";
+}
+
 /** Dispatches `RatingEvents`, each as a `CustomEvent`. */
 export class RatingSocket extends Events {
   #url;
-  #protocols;
+  #key;
+  #token;
   #WebSocket;
   #timers;
   #random;
@@ -95,6 +103,8 @@ export class RatingSocket extends Events {
   #newestAnswer = 0;
   /** @type {SessionSettings | null} */
   #settings = null;
+  /** @type {object | null} The wait for a token. Only the newest one counts. */
+  #asking = null;
   /** @type {string | null} */
   #textToExplain = null;
   /** @type {number | null} The `retry_after_ms` of a server that is stopping; null otherwise. */
@@ -117,11 +127,18 @@ export class RatingSocket extends Events {
    */
   constructor(
     url,
-    { key, WebSocket = globalThis.WebSocket, timers = browserTimers, random = Math.random } = {},
+    {
+      key,
+      token,
+      WebSocket = globalThis.WebSocket,
+      timers = browserTimers,
+      random = Math.random,
+    } = {},
   ) {
     super();
     this.#url = url;
-    this.#protocols = key ? [SUBPROTOCOL, bearerSubprotocol(key)] : [SUBPROTOCOL];
+    this.#key = key;
+    this.#token = token;
     this.#WebSocket = WebSocket;
     this.#timers = timers;
     this.#random = random;
@@ -149,7 +166,7 @@ export class RatingSocket extends Events {
 
   /** Connects, and reconnects until `close`. Does nothing if already started. */
   start() {
-    if (this.#socket !== null || this.#reconnectTimer !== null) return;
+    if (this.#socket ?? this.#reconnectTimer ?? this.#asking) return;
     this.#state = "connecting";
     this.#attempt = 0;
     this.#connectOnceAllowed();
@@ -235,10 +252,35 @@ export class RatingSocket extends Events {
 
   #connect() {
     this.#clearTimers();
+    if (this.#token === undefined) this.#open(this.#key);
+    else this.#openWithToken(this.#token);
+  }
+
+  /** @param {() => string | Promise<string>} getToken */
+  async #openWithToken(getToken) {
+    const asking = {};
+    this.#asking = asking;
+    this.#expectWord(SESSION_TIMEOUT_MS);
+    try {
+      const token = await getToken();
+      if (asking !== this.#asking) return;
+      this.#asking = null;
+      this.#open(token);
+    } catch (cause) {
+      if (asking !== this.#asking) return;
+      this.#lost(null);
+      this.#emit("fault", new TokenError(`no token: ${cause}`, { cause }));
+    }
+  }
+
+  /** @param {string | undefined} key A key or token. */
+  #open(key) {
+    this.#clearTimers();
     /** @type {Socket} */
     let socket;
     try {
-      socket = new this.#WebSocket(this.#url, this.#protocols);
+      const protocols = key ? [SUBPROTOCOL, bearerSubprotocol(key)] : [SUBPROTOCOL];
+      socket = new this.#WebSocket(this.#url, protocols);
     } catch (error) {
       this.#comeBackLater();
       return this.#emit("fault", /** @type {Error} */ (error));
@@ -406,8 +448,7 @@ export class RatingSocket extends Events {
 
   #dropSocket() {
     const socket = this.#socket;
-    this.#socket = null;
-    this.#session = null;
+    this.#socket = this.#session = this.#asking = null;
     this.#clearTimers();
     this.#pacer.disconnected();
     // Do not wait for the closing handshake: over a dead network it takes a minute.

@@ -2,7 +2,8 @@
  * `<starcast-meter for="id">`: rates the text of a field in any page, at every key.
  *
  * Attributes: `for`, the id of the field; `server`, the address of the Starcast server (default: where this module came
- * from); `api-key`; `theme`, light, dark or auto (default: the page's own).
+ * from); `token-url`, an address of the page's own site that answers `{"token": …}`, for servers that ask for keys;
+ * `api-key`; `theme`, light, dark or auto (default: the page's own).
  *
  * Dispatches `rating` with the prediction as `detail` (protocol.js), or null if there is none; `status` with the state
  * of the connection (`Status` of socket.js); and `error` with a `Trouble`. Errors that the author of the page can fix
@@ -10,7 +11,7 @@
  */
 
 import { socketUrl } from "../client/protocol.js";
-import { RatingSocket } from "../client/socket.js";
+import { RatingSocket, TokenError } from "../client/socket.js";
 import { Settling } from "../lib/headline.js";
 import { gettext } from "../lib/i18n.js";
 import { announcement, CONNECTION, givenUp, refusal } from "../lib/strings.js";
@@ -23,7 +24,7 @@ import { WidgetView } from "./widget-view.js";
  * @import { Root } from "./followed-field.js"
  *
  * @typedef {Pick<ServerError, "code" | "message"> & Partial<ServerError>} Trouble An error of the server, or one of
- *   the page: `no_field`, `bad_address`, `blocked`, `unreachable` or `not_understood`.
+ *   the page: `no_field`, `bad_address`, `blocked`, `unreachable`, `no_token` or `not_understood`.
  */
 
 const ANNOUNCE_AFTER_MS = 1_200;
@@ -34,7 +35,7 @@ const UNREACHABLE_FROM_ATTEMPT = 2;
 const NO_ADDRESS = gettext("The server address is not a valid URL, so nothing is rated.");
 
 class StarcastMeter extends HTMLElement {
-  static observedAttributes = ["for", "server", "api-key"];
+  static observedAttributes = ["for", "server", "api-key", "token-url"];
 
   #view = new WidgetView(this.attachShadow({ mode: "open" }));
   /** @type {FollowedField | null} */
@@ -125,7 +126,10 @@ class StarcastMeter extends HTMLElement {
       this.#warn("bad_address", `the attribute "server" is not a valid URL: "${server}".`);
       return this.#view.showTrouble(NO_ADDRESS);
     }
-    const socket = new RatingSocket(this.#url, { key: this.getAttribute("api-key") ?? undefined });
+    const key = this.getAttribute("api-key") ?? undefined;
+    const tokenUrl = this.getAttribute("token-url");
+    const token = tokenUrl === null ? undefined : () => fetchToken(tokenUrl);
+    const socket = new RatingSocket(this.#url, { key, token });
     this.#socket = socket;
     const options = { signal: this.#hearing.signal };
     socket.addEventListener("session", ({ detail }) => this.#greeted(detail), options);
@@ -189,9 +193,11 @@ class StarcastMeter extends HTMLElement {
     else this.#warn(error.code, `${this.#url}: ${error.message}. ${hint}`, error);
   }
 
-  /** @param {Error} error The browser blocked the connection, or the server sent an unknown message. */
+  /** @param {Error} error There is no token, the browser blocked the connection, or the server sent an unknown message. */
   #fault(error) {
-    const code = error instanceof DOMException ? "blocked" : "not_understood";
+    let code = "not_understood";
+    if (error instanceof TokenError) code = "no_token";
+    else if (error instanceof DOMException) code = "blocked";
     this.#warn(code, `${this.#url}: ${error.message}`);
   }
 
@@ -241,12 +247,24 @@ class StarcastMeter extends HTMLElement {
 function hintAbout(code) {
   switch (code) {
     case "origin_refused":
-      return `Add ${location.origin} to the server's setting STARCAST_ORIGINS, or set the attribute "api-key".`;
+      return `Add ${location.origin} to the server's setting STARCAST_ORIGINS, or set the attribute "token-url".`;
     case "key_missing":
-      return 'Set the attribute "api-key".';
+      return 'Set the attribute "token-url" or "api-key".';
     case "key_invalid":
-      return 'Set the attribute "api-key" to a key that the server has not revoked.';
+      return "Use a key that the server has not revoked, or a new token for each connection.";
   }
+}
+
+/**
+ * @param {string} url
+ * @returns {Promise<string>}
+ */
+async function fetchToken(url) {
+  const response = await fetch(url, { cache: "no-store" });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  const { token } = await response.json();
+  if (typeof token !== "string") throw new Error(`${url} answered without "token"`);
+  return token;
 }
 
 // A page may load two copies of this module: the first one counts.

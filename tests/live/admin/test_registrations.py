@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from live.models import ApiKey, Feedback
+from live.models import ApiKey, Feedback, KeyUsage
 from training.data import read_reviews
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +49,15 @@ def test_the_action_revokes(admin: Client) -> None:
     admin.post("/admin/live/apikey/add/", {"name": "reader"})
     admin.post("/admin/live/apikey/", {"action": "revoke", "_selected_action": [ApiKey.objects.get().pk]})
     assert ApiKey.objects.get().revoked is not None
+
+
+def test_usage_is_shown_by_key_and_reference_and_cannot_be_entered(admin: Client) -> None:
+    admin.post("/admin/live/apikey/add/", {"name": "the shop"})
+    KeyUsage.objects.create(key=ApiKey.objects.get(), day="2026-11-28", reference="visitor 7", texts=34, tokens=310)
+    shown = admin.get("/admin/live/keyusage/")
+    assert all(words in shown.content.decode() for words in ("the shop", "visitor 7", "34", "310"))
+    assert admin.get("/admin/live/keyusage/add/").status_code == 403
+    assert admin.post(f"/admin/live/keyusage/{KeyUsage.objects.get().pk}/change/", {"texts": 0}).status_code == 403
 
 
 def test_its_pages_may_send_forms_and_no_more_than_others(admin: Client) -> None:

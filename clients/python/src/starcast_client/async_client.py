@@ -19,6 +19,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from starcast_client.bulk import BulkClient
 from starcast_client.connecting import (
     PATIENCE_S,
+    GetToken,
     Options,
     Server,
     explained,
@@ -51,7 +52,8 @@ class AsyncClient:
     """Rates texts over one WebSocket. Use it as ``async with AsyncClient(url) as client``.
 
     ``url`` is ``ws://``, ``wss://``, ``http://`` or ``https://``; the default path is the server's. ``api_key`` is sent
-    as ``Authorization: Bearer``. ``cafile`` names a PEM file with the only CAs to trust; ``ssl`` is a context instead.
+    as ``Authorization: Bearer``. ``token`` is called before every connection for a new short-lived token; it may
+    block, or return an awaitable. ``cafile`` names a PEM file with the only CAs to trust; ``ssl`` is a context instead.
     ``on_state`` is called at every change of ``state`` or ``trouble``. Raises ValueError for an invalid URL or
     ``cafile``. Once per outage, the logger ``starcast_client`` warns that there is no connection.
     """
@@ -61,6 +63,7 @@ class AsyncClient:
         url: str,
         *,
         api_key: str | None = None,
+        token: GetToken | None = None,
         options: Options | None = None,
         ssl: tls.SSLContext | None = None,
         cafile: str | os.PathLike[str] | None = None,
@@ -72,7 +75,7 @@ class AsyncClient:
         """Why the last connection or try to connect failed; None while connected."""
         self.session: Session | None = None
         """The greeting of the current or the last connection."""
-        self._server = Server(socket_url(url), api_key, tls_context(ssl, cafile), proxy)
+        self._server = Server(socket_url(url), api_key, token, tls_context(ssl, cafile), proxy)
         self._options = options or Options()
         self._on_state = on_state
         self._line = Line()
@@ -240,7 +243,8 @@ class AsyncClient:
         self._retry_after_ms = 0
         slow = asyncio.get_running_loop().call_later(PATIENCE_S, self._note_slow_try)
         try:
-            async with self._server.connect(self._options.connect_timeout_s) as connection:
+            bearer = await self._server.bearer(self._options.connect_timeout_s)
+            async with self._server.connect(self._options.connect_timeout_s, bearer) as connection:
                 last_error = await self._serve(connection)
             trouble = str(last_error or trouble)
             refusal = refusal_by_close(connection, last_error)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from starcast_client.async_client import AsyncClient, State
-from starcast_client.connecting import Options, socket_url, tls_context
+from starcast_client.connecting import GetToken, Options, socket_url, tls_context
 from starcast_client.errors import ClientClosed
 from starcast_client.messages import ErrorInfo, Explanation, LiveRating, Rating, Session
 
@@ -29,6 +29,7 @@ class Client:
         url: str,
         *,
         api_key: str | None = None,
+        token: GetToken | None = None,
         options: Options | None = None,
         ssl: tls.SSLContext | None = None,
         cafile: str | os.PathLike[str] | None = None,
@@ -36,7 +37,13 @@ class Client:
     ) -> None:
         socket_url(url)
         context = tls_context(ssl, cafile)
-        self._arguments: dict[str, Any] = {"api_key": api_key, "options": options, "ssl": context, "proxy": proxy}
+        self._arguments: dict[str, Any] = {
+            "api_key": api_key,
+            "token": token,
+            "options": options,
+            "ssl": context,
+            "proxy": proxy,
+        }
         self._url = url
         # Held while the loop is looked up and asked: a call that reached one about to stop would wait for ever.
         self._lock = threading.Lock()

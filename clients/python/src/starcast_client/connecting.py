@@ -1,8 +1,11 @@
 """Connecting to a server, and interpreting how a connection ended."""
 
+import asyncio
+import inspect
 import os
 import socket
 import ssl as tls
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -49,6 +52,13 @@ class Options:
     """Minimum time between two ratings that the server is asked for."""
 
 
+GetToken = Callable[[], str | Awaitable[str]]
+
+
+class NoTokenError(OSError):
+    """The function for tokens has failed. The next try may succeed."""
+
+
 class Try(connect):
     """One try to connect. Follows no redirects: a key, and trust in a CA, are for the URL that the user gave."""
 
@@ -64,16 +74,33 @@ class Server:
     url: str
     # Tracebacks and logs show reprs, which must not contain the key.
     api_key: str | None = field(default=None, repr=False)
+    token: GetToken | None = field(default=None, repr=False)
+    """Called before every connection for a token, in place of a key."""
     ssl: tls.SSLContext | None = None
     """Whom to trust, for wss. None: the public CAs of this machine, or those that SSL_CERT_FILE names."""
     proxy: str | Literal[True] | None = True
 
-    def connect(self, timeout_s: float) -> connect:
+    async def bearer(self, timeout_s: float) -> str | None:
+        """Return what to present: the key, or a new token. Raises NoTokenError."""
+        if self.token is None:
+            return self.api_key
+        try:
+            async with asyncio.timeout(timeout_s):
+                if inspect.iscoroutinefunction(self.token):
+                    token = await self.token()
+                else:
+                    # It may block.
+                    token = await asyncio.to_thread(self.token)
+                return token if isinstance(token, str) else await token
+        except Exception as error:
+            raise NoTokenError(f"no token: {error or type(error).__name__}") from error
+
+    def connect(self, timeout_s: float, bearer: str | None) -> connect:
         """Return one try to connect, as a context manager. Raises OSError, TimeoutError, InvalidHandshake."""
         return Try(
             self.url,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
-            additional_headers={"Authorization": f"Bearer {self.api_key}"} if self.api_key else None,
+            additional_headers={"Authorization": f"Bearer {bearer}"} if bearer else None,
             proxy=self.proxy,
             open_timeout=timeout_s,
             # The protocol's own ping is used instead of the library's.

@@ -45,7 +45,7 @@ check: .venv/check secret ## Check style and types and run the unit tests: a min
 test: lint types ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
 	$(PYTEST) -m "$(TESTS)" $(ARGS)
 
-test-long: env .venv/ray/installed ## Run the long tests: faults of a whole site, and the benchmarks
+test-long: env .venv/ray/installed .venv/openapi/installed ## Run the long tests: faults of a whole site, and the benchmarks
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: lint-python lint-js ## Check style and formatting of Python, and of JavaScript where npm is installed
@@ -188,6 +188,13 @@ var/secret_key:
 	@echo "Installing Ray into .venv/ray ..."
 	@$(PYTHON) -m venv .venv/ray
 	@$(PIP) --python .venv/ray/bin/python install -c $(CONSTRAINTS) -r $<
+	@touch $@
+
+# Makes a client of the OpenAPI document in a test; it wants an older typer than ours.
+.venv/openapi/installed: tests/requirements-openapi.txt | .venv/bin/python
+	@echo "Installing openapi-python-client into .venv/openapi ..."
+	@$(PYTHON) -m venv .venv/openapi
+	@$(PIP) --python .venv/openapi/bin/python install -r $<
 	@touch $@
 
 # Only what the Dockerfile installs, without pip.

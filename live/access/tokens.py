@@ -38,7 +38,7 @@ class _Claims(BaseModel):
     ends: float
     """Unix time."""
     origin: str | None
-    limits: TokenLimits
+    limits: TokenLimits | None
     reference: str
 
 

@@ -23,7 +23,7 @@ from live.access.usage import MAX_REFERENCES, SHOWN_DAYS, Usage, total
 from live.http.charging import bill_of
 from live.http.descriptions import made_once
 from live.http.feedback import FeedbackReply, FeedbackRequest, store
-from live.http.openapi import ERROR_RESPONSES, PREDICT_EXTRA, Api, Console
+from live.http.openapi import Api, Console, replies
 from live.http.ratings import explain_text, rate, rate_many
 from live.http.responses import error_response, json_response
 from live.limits import get_limits
@@ -34,8 +34,8 @@ from live.messages.http import (
     KeyUsage,
     Model,
     PredictMany,
-    PredictOne,
     PredictRequest,
+    RatedAnswer,
     RatedText,
     Ratings,
     ReferenceUsage,
@@ -58,7 +58,10 @@ class _JsonParser(Parser):
     """Parses bodies exactly as the WebSocket parses frames."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return load_json(request.body.decode("utf-8", "replace"))
+        try:
+            return load_json(request.body.decode())
+        except UnicodeDecodeError as error:
+            raise ProtocolError("bad_json", "not UTF-8") from error
 
 
 class _Call:
@@ -126,33 +129,45 @@ api = Api(
 
 @api.post(
     "/v1/predict",
-    response={200: RatedText | Ratings, **ERROR_RESPONSES},
+    response=replies("predict", RatedAnswer),
     operation_id="predict",
-    summary="Rate one text, or several",
-    openapi_extra=PREDICT_EXTRA,
+    summary="Rate one text",
     tags=["ratings"],
 )
 async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpResponse:
-    """Rate `text`, or up to 64 `texts`. Returns one rating or error per text, in order."""
+    """Rate `text`. The field `texts` in its place is deprecated: use `predict/batch`."""
     call: _Call = request.auth  # type: ignore[attr-defined]
-    engine = get_engine()
-    match body:
-        case PredictOne(text=text):
-            check_length(text, get_limits())
-            rating = await rate(engine, text, call.asker)
-            call.used(rating)
-            return json_response(rating)
-        case PredictMany(texts=texts):
-            # Background work waits for everything else, and is charged by its messages and characters only.
-            call.spend(sum(MESSAGE + units_of_chars(len(text)) for text in texts))
-            ratings = await rate_many(engine, texts, get_limits(), call.asker)
-            call.used(*ratings.results)
-            return json_response(ratings)
+    if isinstance(body, PredictMany):
+        return await _rate_many(call, body)
+    check_length(body.text, get_limits())
+    rating = await rate(get_engine(), body.text, call.asker)
+    call.used(rating)
+    return json_response(RatedAnswer(**dict(rating)))
+
+
+@api.post(
+    "/v1/predict/batch",
+    response=replies("predictBatch", Ratings),
+    operation_id="predictBatch",
+    summary="Rate several texts",
+    tags=["ratings"],
+)
+async def predict_batch(request: HttpRequest, body: Body[PredictMany]) -> HttpResponse:
+    """Rate up to 64 `texts`. Returns one rating or error for each, in order."""
+    return await _rate_many(request.auth, body)  # type: ignore[attr-defined]
+
+
+async def _rate_many(call: _Call, body: PredictMany) -> HttpResponse:
+    # Background work waits for everything else, and is charged by its messages and characters only.
+    call.spend(sum(MESSAGE + units_of_chars(len(text)) for text in body.texts))
+    ratings = await rate_many(get_engine(), body.texts, get_limits(), call.asker)
+    call.used(*ratings.results)
+    return json_response(ratings)
 
 
 @api.post(
     "/v1/explain",
-    response={200: Explained, **ERROR_RESPONSES},
+    response=replies("explain", Explained),
     operation_id="explain",
     summary="Say what the words and sentences of a text contribute",
     tags=["ratings"],
@@ -169,7 +184,7 @@ async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpRespo
 
 @api.post(
     "/v1/feedback",
-    response={200: FeedbackReply, **ERROR_RESPONSES},
+    response=replies("feedback", FeedbackReply),
     operation_id="feedback",
     summary="Store a person's own rating of a text",
     tags=["feedback"],
@@ -186,7 +201,7 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
 
 @api.post(
     "/v1/tokens",
-    response={200: TokenReply, **ERROR_RESPONSES},
+    response=replies("makeToken", TokenReply),
     operation_id="makeToken",
     summary="Make a token with which one browser opens one WebSocket",
     tags=["keys"],
@@ -202,7 +217,7 @@ async def tokens(request: HttpRequest, body: Body[TokenRequest]) -> HttpResponse
 @api.api_operation(
     ["GET", "HEAD"],
     "/v1/usage",
-    response={200: KeyUsage, **ERROR_RESPONSES},
+    response=replies("usage", KeyUsage),
     operation_id="usage",
     summary="Say what a key has used",
     tags=["keys"],
@@ -224,7 +239,7 @@ async def usage(request: HttpRequest) -> HttpResponse:
 @api.api_operation(
     ["GET", "HEAD"],
     "/v1/model",
-    response={200: Model, **ERROR_RESPONSES},
+    response=replies("model", Model),
     operation_id="model",
     summary="Describe the model and the limits",
     tags=["model"],
@@ -236,8 +251,10 @@ async def model(request: HttpRequest) -> HttpResponse:
 
 @made_once
 def openapi(request: HttpRequest) -> HttpResponse:
-    """Return the OpenAPI document."""
-    return HttpResponse(json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder), content_type="application/json")
+    """Return the OpenAPI document, for the server as the client names it."""
+    schema = api.get_openapi_schema()
+    schema["servers"] = [{"url": f"{request.scheme}://{request.get_host()}", "description": "This server"}]
+    return HttpResponse(json.dumps(schema, cls=NinjaJSONEncoder), content_type="application/json")
 
 
 @api.exception_handler(ProtocolError)

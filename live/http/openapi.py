@@ -1,6 +1,6 @@
 """Additions to the OpenAPI document of django-ninja, and the console that shows it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from csp.decorators import csp_update
@@ -10,26 +10,65 @@ from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 from ninja.openapi.schema import OpenAPISchema
+from pydantic import BaseModel
 
 from live.http.responses import RETRY_AFTER_STATUSES
-from live.messages.errors import STATUS
-from live.messages.protocol import ErrorReply, ProtocolError, error_body
+from live.limits import Limits
+from live.messages.errors import STATUS, ErrorCode
+from live.messages.http import shown_over_http
+from live.messages.protocol import ErrorReply, ProtocolError, Scale, error_body
+from live.messages.server import ExplanationMessage, PredictionMessage, SessionCreated
 
-_ERROR_STATUSES: Final = sorted(set(STATUS.values()))
-
-ERROR_RESPONSES: Final = dict.fromkeys(_ERROR_STATUSES, ErrorReply)
-PREDICT_EXTRA: Final[dict[str, Any]] = {
-    "requestBody": {
-        "content": {
-            "application/json": {
-                "examples": {
-                    "one": {"summary": "One text", "value": {"text": "A fine film."}},
-                    "many": {"summary": "Several texts", "value": {"texts": ["A fine film.", "Two hours of my life."]}},
-                }
-            }
-        }
-    }
+_ALWAYS: Final[tuple[ErrorCode, ...]] = (
+    "origin_refused", "key_missing", "key_invalid", "rate_limited", "internal", "model_unavailable",
+)  # fmt: skip
+"""Errors of every operation. A server that stops answers `model_unavailable` to all."""
+_OF_BODIES: Final[tuple[ErrorCode, ...]] = ("bad_json", "bad_request", "too_large", "unsupported_media_type")
+_ERRORS_OF: Final[dict[str, tuple[ErrorCode, ...]]] = {
+    "predict": (*_OF_BODIES, "text_too_long", "overloaded"),
+    "predictBatch": (*_OF_BODIES, "overloaded"),
+    "explain": (*_OF_BODIES, "text_too_long", "overloaded"),
+    "feedback": (*_OF_BODIES, "text_too_long", "overloaded", "storage_unavailable"),
+    "makeToken": _OF_BODIES,
+    "usage": ("storage_unavailable",),
+    "model": (),
 }
+"""Further errors of each operation."""
+
+
+def _without(example: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in example.items() if name not in names}
+
+
+def _example(message: type[BaseModel]) -> dict[str, Any]:
+    extra: Any = message.model_config["json_schema_extra"]
+    example: dict[str, Any] = extra["examples"][0]
+    return example
+
+
+_RATING: Final = _without(_example(PredictionMessage), "type", "seq", "skipped", "is_final", "timing_ms")
+_SCALE: Final = Scale().model_dump()
+_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "predict": {**_RATING, **_SCALE},
+    "predictBatch": {**_SCALE, "results": [_RATING]},
+    "explain": _without(_example(ExplanationMessage), "type", "seq"),
+    "feedback": {"stored": True, "stars": 8, "model_stars": 10},
+    "makeToken": {"token": "st_…", "expires_in_s": 60},
+    "usage": {
+        "texts": 34, "tokens": 310, "explanations": 2, "days": 30,
+        "references": [{"reference": "visitor 7", "texts": 34, "tokens": 310, "explanations": 2}],
+    },
+    "model": {
+        **_without(_example(SessionCreated), "type", "session_id", "protocol", "heartbeat_interval_ms"),
+        "limits": shown_over_http(Limits()),
+    },
+}  # fmt: skip
+"""Answers, by operation."""
+
+
+def replies(operation: str, reply: Any) -> dict[int, Any]:
+    """Return the classes of an operation's answers by status."""
+    return {200: reply, **{STATUS[code]: ErrorReply for code in (*_ALWAYS, *_ERRORS_OF[operation])}}
 
 
 def _json_response(
@@ -105,8 +144,12 @@ class Api(NinjaAPI):
         for operations in schema["paths"].values():
             operations.pop("head", None)  # Every path that takes GET takes HEAD.
             for operation in operations.values():
-                for status in _ERROR_STATUSES:
-                    _describe_errors(operation["responses"][status], status)
+                _describe(operation)
+        predict = schema["paths"]["/api/v1/predict"]["post"]
+        # It takes several texts as well, for clients that are older than `predict/batch`.
+        predict["requestBody"]["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/PredictOne"}
+        code = schema["components"]["schemas"]["ErrorBody"]["properties"]["code"]
+        code["enum"] = [name for name in code["enum"] if name in STATUS]
         schema["paths"] |= _HEALTH_PATHS
         return schema
 
@@ -125,12 +168,18 @@ class Console(DocsBase):
         return decorated
 
 
-def _describe_errors(response: dict[str, Any], status: int) -> None:
-    codes = [code for code, its_status in STATUS.items() if its_status == status]
-    response["description"] = " or ".join(f"`{code}`" for code in codes)
-    response["content"]["application/json"]["examples"] = {
-        code: {"value": ErrorReply(error=error_body(ProtocolError(code, "…"))).model_dump(exclude_none=True)}
-        for code in codes
-    }
-    if status in RETRY_AFTER_STATUSES:
-        response["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
+def _describe(operation: dict[str, Any]) -> None:
+    """Add the example of its answer, and the codes and examples of its errors."""
+    name, responses = operation["operationId"], operation["responses"]
+    responses[200]["content"]["application/json"]["example"] = _EXAMPLES[name]
+    possible = {*_ALWAYS, *_ERRORS_OF[name]}
+    for status in {STATUS[code] for code in possible}:
+        codes = [code for code in STATUS if code in possible and STATUS[code] == status]
+        response = responses[status]
+        response["description"] = " or ".join(f"`{code}`" for code in codes)
+        response["content"]["application/json"]["examples"] = {
+            code: {"value": ErrorReply(error=error_body(ProtocolError(code, "…"))).model_dump(exclude_none=True)}
+            for code in codes
+        }
+        if status in RETRY_AFTER_STATUSES:
+            response["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from live.limits import Limits, shown_to_clients
-from live.messages.protocol import ErrorReply, Rating, Text, Used
+from live.messages.protocol import ErrorReply, Rating, Scale, Text, Used
 from live.messages.server import ModelDescription, States
 from model_core.classifier import ModelInfo
 from model_core.labels import STARS
@@ -71,7 +71,11 @@ class RatedText(Rating):
     model_version: str = Field(description="Version of the model")
 
 
-class Ratings(BaseModel):
+class RatedAnswer(RatedText, Scale):
+    """The rating of one text, and what its probabilities are of."""
+
+
+class Ratings(Scale):
     """One rating or one error for each text, in the order of the texts."""
 
     results: list[RatedText | ErrorReply]
@@ -90,7 +94,7 @@ class KeyUsage(Used):
     references: list[ReferenceUsage] = Field(description="At most 1000, those with most texts first")
 
 
-class Model(BaseModel):
+class Model(Scale):
     """The model, its labels, and the limits."""
 
     labels: tuple[int, ...] = Field(default=STARS, description="The stars of the probabilities, in order")
@@ -107,5 +111,10 @@ def model_reply(info: ModelInfo, limits: Limits) -> Model:
         prior=info.prior,
         model=ModelDescription(**{name: getattr(info, name) for name in ModelDescription.model_fields}),
         states=States(**asdict(info.states)),
-        limits={**shown_to_clients(limits), "max_body_bytes": limits.max_body_bytes, "max_texts": MAX_TEXTS},
+        limits=shown_over_http(limits),
     )
+
+
+def shown_over_http(limits: Limits) -> dict[str, int]:
+    """Return the limits that ``Model`` contains."""
+    return {**shown_to_clients(limits), "max_body_bytes": limits.max_body_bytes, "max_texts": MAX_TEXTS}

@@ -5,7 +5,7 @@ The messages are in ``client``, ``server``, ``rooms`` and ``http``. docs/protoco
 
 import json
 import math
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -15,6 +15,7 @@ from live.messages.errors import ERRORS, ErrorCode
 from model_core.classifier import Prediction
 from model_core.errors import BeyondRate, ComeBack, EngineError, ModelUnavailable, Overloaded
 from model_core.explain import METHOD, Explanation
+from model_core.labels import ID2LABEL, STARS
 from model_core.segmentation import Unit
 from model_core.states import State
 from model_core.text import replace_surrogates
@@ -71,6 +72,28 @@ class ServerMessage(BaseModel):
     def encode(self) -> str:
         """JSON text of one frame, without the fields that are None."""
         return self.model_dump_json(exclude_none=True)
+
+
+class LabelBody(BaseModel):
+    """One label of the model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int = Field(description="Its place in `probabilities`")
+    name: str = Field(description="For people")
+    value: int = Field(description="Its number of stars")
+
+
+CLASSES: Final = tuple(LabelBody(id=place, name=name, value=STARS[place]) for place, name in ID2LABEL.items())
+
+
+class Scale(BaseModel):
+    """What probabilities are of; the same over WebSocket and HTTP."""
+
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+    task: Literal["ratings"] = Field(default="ratings", description="Kind of the labels: numbers of stars")
+    classes: tuple[LabelBody, ...] = Field(default=CLASSES, description="The labels of the probabilities, in order")
 
 
 class Rating(BaseModel):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from live.limits import Limits, shown_to_clients
 from live.messages.client import SessionOptions
-from live.messages.protocol import SUBPROTOCOL, ErrorBody, Explained, Rating, ServerMessage, Used
+from live.messages.protocol import SUBPROTOCOL, ErrorBody, Explained, Rating, Scale, ServerMessage, Used
 from live.messages.rooms import RoomClosed, RoomOpened, RoomState, RoomWatchers
 from model_core.classifier import ModelInfo
 from model_core.explain import METHOD
@@ -41,7 +41,7 @@ class ModelDescription(BaseModel):
     max_tokens: int = Field(description="Maximum length of a text in tokens, including the special tokens")
 
 
-class SessionCreated(ServerMessage):
+class SessionCreated(ServerMessage, Scale):
     """The first message of every connection: model, labels, limits and options."""
 
     model_config = ConfigDict(
@@ -51,6 +51,7 @@ class SessionCreated(ServerMessage):
                     "type": "session.created",
                     "session_id": "JvnB8kh58MBJ",
                     "protocol": SUBPROTOCOL,
+                    **Scale().model_dump(mode="json"),
                     "labels": list(STARS),
                     "prior": [0.2, 0.09, 0.1, 0.11, 0.1, 0.12, 0.09, 0.19],
                     "model": {

@@ -1,8 +1,8 @@
 """Requests for short-lived tokens, and the answer. A token lets one browser open one WebSocket."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from live.messages.protocol import Text
 
@@ -10,7 +10,17 @@ MAX_TTL_S: Final = 600
 DEFAULT_TTL_S: Final = 60
 MAX_REFERENCE: Final = 64
 
-_Positive = Annotated[int, Field(strict=True, ge=1)]
+
+def _without_fraction(value: Any) -> Any:
+    """JSON Schema takes 60.0 for an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_AsInteger: Final = BeforeValidator(_without_fraction)
+_Positive = Annotated[int, Field(strict=True, ge=1), _AsInteger]
+
+_NO_CONTROLS: Final = r"^[^\x00-\x1f]*$"
+"""PostgreSQL rejects NUL in texts. Repeated because Pydantic leaves the validator of the type out of the schema."""
 
 
 class TokenLimits(BaseModel):
@@ -30,15 +40,16 @@ class TokenRequest(BaseModel):
         json_schema_extra={"examples": [{}, {"ttl_s": 60, "origin": "https://shop.example", "reference": "visitor 7"}]}
     )
 
-    ttl_s: Annotated[int, Field(strict=True, ge=1, le=MAX_TTL_S)] = Field(
+    ttl_s: Annotated[int, Field(strict=True, ge=1, le=MAX_TTL_S), _AsInteger] = Field(
         default=DEFAULT_TTL_S, description="Seconds within which the connection has to be opened"
     )
     origin: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$", max_length=255)] | None = Field(
         default=None, description="The only origin whose pages may use it; any, if left out"
     )
-    limits: TokenLimits = Field(default=TokenLimits(), description="Lower limits than those of the key")
-    # PostgreSQL rejects NUL in texts.
-    reference: Annotated[Text, Field(max_length=MAX_REFERENCE, pattern=r"^[^\x00-\x1f]*$")] = Field(
+    limits: TokenLimits | None = Field(default=None, description="Lower limits than those of the key")
+    reference: Annotated[
+        Text, Field(max_length=MAX_REFERENCE, pattern=_NO_CONTROLS, json_schema_extra={"pattern": _NO_CONTROLS})
+    ] = Field(
         default="", description="Your name for who uses it, shown in the usage of the key. The browser can read it"
     )
 

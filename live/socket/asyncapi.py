@@ -111,8 +111,8 @@ _SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
         "type": "httpApiKey",
         "in": "header",
         "name": "Sec-WebSocket-Protocol",
-        "description": f"Browsers offer `{BEARER_SUBPROTOCOL}` and the key or token in base64url as a second subprotocol, "
-        "which is never echoed.",
+        "description": f"Browsers offer `{BEARER_SUBPROTOCOL}` and the key or token in base64url as a second "
+        "subprotocol. It is never echoed.",
     },
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from django.test import Client
@@ -13,12 +14,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pytest_django.fixtures import Settings as DjangoSettings
 from schemathesis import GenerationMode
 
+from live.messages.errors import STATUS
+from tests.system.test_keyed_server import apikey
 from tools.servers import RunningServer, start_server
 
 OPERATIONS = {
     "/api/v1/predict": "POST",
+    "/api/v1/predict/batch": "POST",
     "/api/v1/explain": "POST",
     "/api/v1/feedback": "POST",
+    "/api/v1/tokens": "POST",
+    "/api/v1/usage": "GET",
     "/api/v1/model": "GET",
     "/healthz": "GET",
     "/readyz": "GET",
@@ -35,17 +41,42 @@ def test_all_operations_are_described_with_errors_examples_and_keys() -> None:
     for path, operations in schema["paths"].items():
         if not path.startswith("/api/"):
             continue
-        for operation in operations.values():
-            assert {"200", "400", "401", "405", "413", "415", "429", "500", "503"} <= operation["responses"].keys()
+        for method, operation in operations.items():
+            of_body = {"400", "413", "415"} if method == "post" else set()
+            assert operation["responses"].keys() == {"200", "401", "403", "429", "500", "503"} | of_body
             limited = operation["responses"]["429"]
             assert limited["description"] == "`rate_limited`"
             assert "Retry-After" in limited["headers"]
             assert limited["content"]["application/json"]["examples"]["rate_limited"]["value"]["error"]["retryable"]
-            assert operation["responses"]["400"]["description"] == "`bad_json` or `bad_request`"
-    body = schema["paths"]["/api/v1/predict"]["post"]["requestBody"]["content"]["application/json"]
-    assert set(body["examples"]) == {"one", "many"}
+    predict, batch = (schema["paths"][f"/api/v1/predict{rest}"]["post"] for rest in ("", "/batch"))
+    assert predict["responses"]["413"]["description"] == "`too_large` or `text_too_long`"
+    assert batch["responses"]["413"]["description"] == "`too_large`"
+    bodies = [each["requestBody"]["content"]["application/json"]["schema"]["$ref"] for each in (predict, batch)]
+    assert [body.rpartition("/")[2] for body in bodies] == ["PredictOne", "PredictMany"]
     assert schema["components"]["schemas"]["ExplainRequest"]["examples"]
     assert schema["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+
+
+def test_the_codes_are_those_that_http_can_give() -> None:
+    codes = described()["components"]["schemas"]["ErrorBody"]["properties"]["code"]["enum"]
+    assert set(codes) == STATUS.keys()
+    assert "seq_not_increasing" not in codes
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:9000"])
+def test_the_server_is_the_one_that_was_asked(host: str) -> None:
+    document = Client().get("/api/openapi.json", headers={"Host": host}).json()
+    assert [server["url"] for server in document["servers"]] == [f"http://{host}"]
+
+
+def test_each_example_of_an_answer_is_one_that_the_schema_accepts() -> None:
+    schema = described()
+    for path, method in OPERATIONS.items():
+        if not path.startswith("/api/"):
+            continue
+        media = schema["paths"][path][method.lower()]["responses"]["200"]["content"]["application/json"]
+        validator = jsonschema_rs.Draft202012Validator({**media["schema"], "components": schema["components"]})
+        validator.validate(media["example"])
 
 
 def test_keys_are_described_as_required_where_they_are(settings: DjangoSettings) -> None:
@@ -62,6 +93,11 @@ def test_health_checks_are_described_without_keys_and_with_their_refusal() -> No
 
 
 @pytest.fixture(scope="module")
+def key(data_dir: Path) -> str:
+    return apikey(data_dir, "create", "schemathesis")
+
+
+@pytest.fixture(scope="module")
 def generous_server(data_dir: Path) -> Iterator[RunningServer]:
     """One whose rates are no answer to anything."""
     with start_server(
@@ -70,7 +106,7 @@ def generous_server(data_dir: Path) -> Iterator[RunningServer]:
         yield server
 
 
-def answers(server: RunningServer, path: str, mode: GenerationMode) -> Counter[int]:
+def answers(server: RunningServer, key: str, path: str, mode: GenerationMode) -> Counter[int]:
     """The statuses of answers to generated requests, each held against the description."""
     operation = schemathesis.openapi.from_url(f"{server.http}/api/openapi.json")[path][OPERATIONS[path]]
     statuses = Counter[int]()
@@ -78,7 +114,7 @@ def answers(server: RunningServer, path: str, mode: GenerationMode) -> Counter[i
     @settings_of(max_examples=40)
     @given(case=operation.as_strategy(generation_mode=mode))
     def holds(case: Any) -> None:
-        response = case.call(timeout=30)
+        response = case.call(timeout=30, headers={"Authorization": f"Bearer {key}"})
         statuses[response.status_code] += 1
         case.validate_response(response)
 
@@ -89,15 +125,17 @@ def answers(server: RunningServer, path: str, mode: GenerationMode) -> Counter[i
 
 @pytest.mark.parametrize("path", OPERATIONS)
 def test_every_request_that_the_description_allows_is_answered_as_it_says(
-    generous_server: RunningServer, path: str
+    generous_server: RunningServer, key: str, path: str
 ) -> None:
-    statuses = answers(generous_server, path, GenerationMode.POSITIVE)
+    statuses = answers(generous_server, key, path, GenerationMode.POSITIVE)
     assert set(statuses) == {200}
 
 
 @pytest.mark.parametrize("path", [path for path, method in OPERATIONS.items() if method == "POST"])
-def test_every_request_that_it_does_not_allow_is_refused_as_it_says(generous_server: RunningServer, path: str) -> None:
-    statuses = answers(generous_server, path, GenerationMode.NEGATIVE)
+def test_every_request_that_it_does_not_allow_is_refused_as_it_says(
+    generous_server: RunningServer, key: str, path: str
+) -> None:
+    statuses = answers(generous_server, key, path, GenerationMode.NEGATIVE)
     assert statuses
     assert 429 not in statuses
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pytest_django.fixtures import Settings
 
-from live.access import redis
+from live.access import redis, token_buckets
 from live.access.token_buckets import SharedBucket, TokenBucket, spend_all
 from tools.servers import free_port
 

@@ -35,8 +35,13 @@ async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: Controlled
     assert rating["probabilities"] == list(fake.classify(["A fine film"])[0].probabilities)
     assert rating.keys() == {
         "probabilities", "stars", "expected_stars", "interval", "positive", "tokens", "truncated", "is_prior",
-            "legible", "state", "model_version",
+            "legible", "state", "model_version", "task", "classes",
     }  # fmt: skip
+    assert rating["task"] == "ratings"
+    assert [(each["id"], each["name"], each["value"]) for each in rating["classes"]][-2:] == [
+        (6, "9", 9),
+        (7, "10", 10),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +50,8 @@ async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: Controlled
         (b"", 400, "bad_json"),
         (b"{", 400, "bad_json"),
         (b"\xff", 400, "bad_json"),
+        (b'{"text": "caf\xe9"}', 400, "bad_json"),
+        ('{"text": "fine"}'.encode("utf-16"), 400, "bad_json"),
         (b"[" * 1_000, 400, "bad_json"),
         ([], 400, "bad_request"),
         ({}, 400, "bad_request"),
@@ -104,9 +111,10 @@ async def test_the_field_at_fault_is_named(fake: ControlledClassifier) -> None:
     assert (await post({"texts": ["a", 7]}))[1]["error"]["param"] == "texts.1"
 
 
-async def test_many_texts_get_a_rating_or_an_error_each_in_their_order(fake: ControlledClassifier) -> None:
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/batch"])
+async def test_many_texts_get_a_rating_or_an_error_each_in_their_order(fake: ControlledClassifier, path: str) -> None:
     fake.fail_on = "bad"
-    status, content = await post({"texts": ["A fine film", "a bad text", "a" * 20_001, "", "\ud83d half"]})
+    status, content = await post({"texts": ["A fine film", "a bad text", "a" * 20_001, "", "\ud83d half"]}, path)
     assert status == 200
     fine, bad, long, empty, half = content["results"]
     assert fine["probabilities"] == list(fake.classify(["A fine film"])[0].probabilities)
@@ -216,7 +224,7 @@ async def test_the_model_is_described_as_in_the_greeting_of_a_socket(
 ) -> None:
     described = json.loads((await AsyncClient().get("/api/v1/model")).content)
     greeting = session_created("", FAKE_INFO, get_limits()).model_dump(mode="json")
-    for field in ("labels", "prior", "model", "offset_unit"):
+    for field in ("labels", "task", "classes", "prior", "model", "offset_unit"):
         assert described[field] == greeting[field]
     assert described["limits"].items() > greeting["limits"].items()
     assert described["limits"]["max_texts"] == 64

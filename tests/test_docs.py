@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+import pytest
+
 from tests.conftest import require_program
 from tools.servers import REPOSITORY, RunningServer
 
@@ -44,40 +47,56 @@ def test_the_javascript_example_of_the_protocol_runs(fake_server: RunningServer,
     assert re.fullmatch(r"\d+\.\d stars: .* give back\.", finished.stdout.splitlines()[-1])
 
 
-def test_the_key_commands_of_the_http_page_run(data_dir: Path) -> None:
-    commands = re.findall(r"^manage\.py apikey .*", (REPOSITORY / "docs" / "http.md").read_text(), re.MULTILINE)
-    environment = {**os.environ, "STARCAST_DATA_DIR": str(data_dir), "STARCAST_SECRET_KEY": "x" * 60}
-    prefix, outputs = "", []
-    for command in commands:
-        program, *arguments = shlex.split(command.replace("sc_Ab3dEf9h", prefix))
-        finished = subprocess.run(
-            [sys.executable, program, *arguments],
-            cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True, timeout=60,
-        )  # fmt: skip
-        outputs.append(finished.stdout)
-        prefix = prefix or finished.stdout[: len("sc_Ab3dEf9h")]
-    key, listed, revoked = outputs
-    assert f"{prefix}  " in listed
-    assert key.strip() not in listed
-    assert revoked == f"Revoked the reading club ({prefix}…)\n"
-
-
-def test_the_shell_examples_of_the_http_page_run(fake_server: RunningServer) -> None:
+def test_the_page_about_http_runs_in_one_fresh_shell_as_it_is_printed(
+    fake_server: RunningServer, data_dir: Path, tmp_path: Path
+) -> None:
     require_program("curl")
-    examples = "\n".join(blocks("http.md", "sh"))
-    commands = [line for line in examples.replace("http://localhost:8000", fake_server.http).splitlines() if line]
-    assert len(commands) > 4
-    for command in commands:
-        finished = subprocess.run(
-            ["sh", "-ec", command.replace("curl ", "curl --fail-with-body --silent --noproxy '*' ", 1)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        # The example with a key has none here that is valid.
-        expected = (22, "key_invalid") if "$STARCAST_KEY" in command else (0, "{")
-        assert (finished.returncode, expected[1] in finished.stdout) == (expected[0], True), command
+    (tmp_path / "manage.py").symlink_to(REPOSITORY / "manage.py")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    examples = here("\n".join(blocks("http.md", "sh")), fake_server)
+    # The page names no key that there is.
+    examples = examples.replace("sc_Ab3dEf9h", "$(.venv/bin/python manage.py apikey create 'to revoke' | cut -c1-11)")
+    curl = """curl() { command curl --fail-with-body --silent --noproxy '*' "$@"; echo; }\n"""
+    finished = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", curl + examples],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"],
+            "STARCAST_DATA_DIR": str(data_dir),
+            "STARCAST_DEBUG": "1",
+            "STARCAST_BACKEND": "fake",
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    answers = [set(json.loads(line)) for line in finished.stdout.splitlines() if line.startswith("{")]
+    for field in ("stars", "results", "spans", "stored", "labels", "token", "references", "status"):
+        assert any(field in answer for answer in answers), field
+    assert "the reading club" in finished.stdout
+    assert "Revoked to revoke" in finished.stdout
+    assert list((tmp_path / "feedback").iterdir())
+
+
+def test_the_ratings_of_the_readme_are_those_of_the_shipped_model(real_server: RunningServer) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    (typed,) = re.findall(r'"type": "text.update", "seq": 17, "text": "(.*)"}', readme)
+    (finished,) = re.findall(r'manage.py classify "(.*)"', readme)
+    # Shortened, they are not JSON.
+    shown = [line.replace("[ … ]", "null").replace(", … }", "}") for line in readme.splitlines() if '"stars": ' in line]
+    for text, line in zip((finished, typed), shown, strict=True):
+        rating = httpx.post(
+            f"{real_server.http}/api/v1/predict", json={"text": text}, trust_env=False, timeout=60
+        ).json()
+        printed = json.loads(line.removeprefix("← "))
+        for field in ("stars", "interval"):
+            assert printed.get(field, rating[field]) == rating[field], f"of {text!r}: {rating}"
+        # Other CPUs differ a little.
+        for field in ("probabilities", "positive"):
+            assert printed.get(field) in (None, pytest.approx(rating[field], abs=0.05)), f"of {text!r}: {rating}"
+        assert printed["expected_stars"] == pytest.approx(rating["expected_stars"], abs=0.2), f"of {text!r}: {rating}"
 
 
 def test_the_examples_of_the_api_page_run(fake_server: RunningServer, tmp_path: Path) -> None:

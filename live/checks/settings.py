@@ -75,8 +75,13 @@ def _check_limits() -> list[CheckMessage]:
 
 def _check_hosts() -> list[CheckMessage]:
     hint = "STARCAST_ALLOWED_HOSTS takes host names such as example.com, or .example.com to include its subdomains."
+    no_path = "Starcast cannot be below a path: give it a host name of its own, such as stars.example.com."
     return [
-        Error(f"{host!r} is not a host name, so no request will match it.", hint=hint, id="starcast.E008")
+        Error(
+            f"{host!r} is not a host name, so no request will match it.",
+            hint=no_path if "/" in host.rpartition("://")[2] else hint,
+            id="starcast.E008",
+        )
         for host in settings.ALLOWED_HOSTS
         if host != "*" and split_domain_port(host.lower()) != (host.lower().removesuffix("."), "")
     ]

@@ -60,8 +60,7 @@ class ModelWatch:
         await switch_to(serving)
         self._decided = choice.pk
         MODEL_SWITCHES["taken"].inc()
-        info = serving.classifier.info
-        logger.warning("the model is %s %s from now on", info.name, info.version)
+        logger.warning("the model is %s from now on", serving.title)
 
 
 def _log_failure(error: Exception) -> None:

@@ -31,6 +31,14 @@ class Serving:
     """Largest difference of a probability from the golden answers; None without golden answers."""
     since: datetime = field(default_factory=timezone.now)
 
+    @property
+    def title(self) -> str:
+        """Name and version as in ``manage.py model list``, and in brackets its own name, if the folder has another."""
+        info = self.classifier.info
+        if info.name == self.folder.name or info.backend == "fake":
+            return f"{info.name} {info.version}"
+        return f"{self.folder.name} {info.version} ({info.name})"
+
 
 _serving: Serving | None = None
 _engine: tuple[asyncio.AbstractEventLoop, Engine] | None = None

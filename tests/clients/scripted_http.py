@@ -55,7 +55,7 @@ def ratings(texts: list[str]) -> dict[str, Any]:
 def scripted_server(
     script: Script = lambda _: None, model: Answer | None = None, ssl: tls.SSLContext | None = None
 ) -> Iterator[ScriptedServer]:
-    """Serve ``/api/v1/model`` and ``/api/v1/predict`` on a free port of ``localhost``."""
+    """Serve ``/api/v1/model`` and ``/api/v1/predict/batch`` on a free port of ``localhost``."""
     described = {"labels": STARS, "model": {"version": "0"}, "limits": LIMITS}
 
     class Handler(BaseHTTPRequestHandler):

@@ -119,7 +119,7 @@ DECISIVE = "a decisive word"
 TWIN_EXPLAINS = "POST /api/v1/explain gives"
 TWIN_RATES = "POST /api/v1/predict gives"
 STATE = "a prediction says its state"
-TWIN_RATES_MANY = "POST /api/v1/predict rates many"
+TWIN_RATES_MANY = "POST /api/v1/predict/batch rates many"
 HTTP_ERRORS = "HTTP errors"
 MUTANTS = {
     "no session.updated": (without("session.updated"), {OPTIONS, BAD_OPTIONS, INTERVAL, CANCEL, NO_WAIT}),

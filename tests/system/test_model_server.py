@@ -91,4 +91,4 @@ async def test_a_server_takes_up_a_model_and_goes_back_while_a_socket_types(
 def test_a_server_that_starts_later_has_the_model_that_was_chosen(folder: Path) -> None:
     assert model(folder, "use", "two").returncode == 0
     with serving_one(folder) as server:
-        assert server.announcement[0].startswith("Starcast loaded tiny 2 (onnx")
+        assert server.announcement[0].startswith("Starcast loaded two 2 (tiny): onnx")

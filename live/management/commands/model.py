@@ -74,9 +74,9 @@ class Command(BaseCommand):
             self.stdout.write(f"chosen {choice.chosen:%Y-%m-%d %H:%M}: {choice} ({where})")
 
     def _judge(self, serving: Serving) -> None:
-        info, difference = serving.classifier.info, serving.golden_difference
+        difference = serving.golden_difference
         golden = "" if difference is None else f": golden answers differ by at most {difference:.6f}"
-        self.stdout.write(f"{info.name} {info.version} ({info.backend}) is valid{golden}")
+        self.stdout.write(f"{serving.title} is valid for {serving.classifier.info.backend}{golden}")
 
     def _use(self, name: str) -> None:
         before = newest_choice()

@@ -67,7 +67,7 @@ class Command(BaseCommand):
             (listening_on, listening_port), *_rest = server.listening_addresses
             shown = "localhost" if listening_on in (LOOPBACK, *ANYWHERE) else listening_on
             others = f", and for others in this network http://{address}:{listening_port}/" if address else ""
-            self.stdout.write(f"Starcast loaded {info.name} {info.version} ({info.backend}, {info.max_tokens} tokens)")
+            self.stdout.write(f"Starcast loaded {serving.title}: {info.backend}, {info.max_tokens} tokens")
             self.stdout.write(f"Serving http://{shown}:{listening_port}/{others}")
             self.stdout.write("Stop with Ctrl-C")
             self.stdout.flush()

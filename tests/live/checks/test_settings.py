@@ -42,6 +42,13 @@ def test_a_wrong_setting_is_named_with_a_hint(settings: Settings, setting: str, 
     assert all(message.hint for message in messages)
 
 
+@pytest.mark.parametrize("host", ["example.com/stars", "https://example.com/stars"])
+def test_a_path_below_a_host_is_refused_with_the_way_out(settings: Settings, host: str) -> None:
+    settings.ALLOWED_HOSTS = [host]
+    (message,) = [message for message in checks.run_checks() if message.id == "starcast.E008"]
+    assert "host name of its own" in str(message.hint)
+
+
 def test_limits_that_contradict_each_other_are_told_by_their_variables(settings: Settings) -> None:
     settings.STARCAST_LIMITS = {"max_frame_bytes": 9}
     [message] = [message for message in checks.run_checks() if message.id == "starcast.E003"]

@@ -54,7 +54,7 @@ def test_models_of_the_image_which_has_no_safetensors_can_be_used(models: Path) 
 
 def test_the_default_is_taken_as_at_start_and_has_to_prove_nothing(models: Path) -> None:
     (models / "shipped" / "one" / GOLDEN_FILE).unlink()
-    assert model("use", "--default").startswith("tiny 1 (onnx) is valid\n")
+    assert model("use", "--default").startswith("one 1 (tiny) is valid for onnx\n")
 
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(models: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_model_that_cannot_be_used_is_listed_with_the_reason(models: Path) -> 
 
 def test_using_one_verifies_it_records_it_and_says_the_way_back(models: Path) -> None:
     used = model("use", "two")
-    assert "tiny 2 (onnx) is valid" in used
+    assert "two 2 (tiny) is valid for onnx" in used
     assert used.endswith("To go back: manage.py model use --default\n")
     choice = ModelChoice.objects.get()
     assert (choice.name, choice.digest) == ("two", sha256_of(models / "checkpoints" / "two" / "config.json"))

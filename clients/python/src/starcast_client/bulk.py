@@ -135,7 +135,7 @@ class BulkClient:
             pauses = _pauses()
             while batch:
                 body = json.dumps({"texts": [as_unicode(window[place]) for place in batch]}, ensure_ascii=False)
-                content = await self._ask("POST", "predict", body.encode())
+                content = await self._ask("POST", "predict/batch", body.encode())
                 again: list[int] = []
                 for place, result in zip(
                     batch, self._results(content, [window[place] for place in batch]), strict=True

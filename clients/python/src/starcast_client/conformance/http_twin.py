@@ -20,11 +20,11 @@ async def _same_numbers(target: Target) -> None:
                 expect(body.get(name) == answer.get(name), f"{name} {answer.get(name)}", body)
 
 
-@check(CHECKS, "POST /api/v1/predict rates many texts in order, and an error affects only its text")
+@check(CHECKS, "POST /api/v1/predict/batch rates many texts in order, and an error affects only its text")
 async def _many_texts(target: Target) -> None:
     async with target.greeted() as peer:
         too_long = "a" * (peer.greeting["limits"]["max_chars"] + 1)
-        body = await _post(target, "/api/v1/predict", {"texts": [TEXTS[0], too_long, *TEXTS[1:]]})
+        body = await _post(target, "/api/v1/predict/batch", {"texts": [TEXTS[0], too_long, *TEXTS[1:]]})
         first, refused, *others = body["results"]
         code = refused.get("error", {}).get("code")
         expect(code == "text_too_long", "error text_too_long in the place of the second", refused)
@@ -64,7 +64,7 @@ async def _errors(target: Target) -> None:
         too_long = {"text": "a" * (peer.greeting["limits"]["max_chars"] + 1)}
     for path, content, statuses, code in (
         ("/api/v1/predict", {"txt": TEXTS[0]}, (400, 422), "bad_request"),
-        ("/api/v1/predict", {"texts": [TEXTS[0]] * (_MAX_TEXTS + 1)}, (400, 422), "bad_request"),
+        ("/api/v1/predict/batch", {"texts": [TEXTS[0]] * (_MAX_TEXTS + 1)}, (400, 422), "bad_request"),
         ("/api/v1/predict", b"{", (400,), "bad_json"),
         ("/api/v1/predict", too_long, (413,), "text_too_long"),
         ("/api/v1/explain", {"text": 1}, (400, 422), "bad_request"),

@@ -31,7 +31,7 @@ _SALT: Final = "starcast.token"
 
 
 class _Claims(BaseModel):
-    """What a token says. It is signed, not encrypted: whoever holds it can read it."""
+    """What a token says. It is signed, not encrypted: its holder can read it."""
 
     id: str
     key: int

@@ -34,12 +34,15 @@ from model_core.filler import Filler, parts_of
 from model_core.loading import load_classifier
 from model_core.options import EngineOptions
 from model_core.segmentation import words
+from model_core.text import MAX_CHARS
 from training import leave_out
 from training.data import DataError, Review, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
 
 REMOVED: Final = (1, 3, 5)
 """Numbers of words to remove together."""
+MIDDLE: Final = 5.5
+"""Stars between the two sides."""
 OPENING: Final = "Well well. "
 """Says nothing, so the same words should be drawn after it."""
 _REMOVED_WITH: Final = "that"
@@ -48,6 +51,8 @@ _NEGATED: Final = 3
 _WITHIN_S: Final = 3600
 """Seconds per explanation: nobody waits for it."""
 _SEED: Final = 17
+_KEY: Final = ("method", "weights", "review", "chars")
+"""What tells rows apart."""
 
 Explain = Callable[[Engine, str], Awaitable[Explanation]]
 
@@ -122,10 +127,10 @@ def _moved_back(explanation: Explanation) -> Iterable[Contribution]:
 
 
 async def _moved(engine: Engine, text: str, found: Sequence[Contribution]) -> dict[str, dict[str, list[float]]]:
-    """Return what removing words changes, in stars, by way and number of words: the strongest, and random ones.
+    """Return how far the rating goes back without words, in stars, by way and number of words.
 
-    Of the strongest: the mean of the fall without those that raise most, and of the rise without those that lower most.
-    Numbers of which the text has not twice as many words are left out.
+    First without those that speak most for the side of the rating, then the absolute change without as many random
+    ones. Numbers of which the text has not twice as many words are left out.
     """
     classifier = engine.classifier
     located, special = classifier.locate(text), classifier.locate("").input_ids
@@ -149,14 +154,14 @@ async def _moved(engine: Engine, text: str, found: Sequence[Contribution]) -> di
 
     await engine.classify(text, begun, background=True)
     whole, rng = await stars(text), random.Random(_SEED)
-    ascending = sorted(found, key=lambda part: part.weight)
+    side = 1 if whole > MIDDLE else -1
+    strongest = sorted(found, key=lambda part: -side * part.weight)
     moved: dict[str, dict[str, list[float]]] = {"deleted": {}, _REMOVED_WITH: {}}
     for count in (count for count in REMOVED if len(found) >= 2 * count):
         drawn = rng.sample(found, count)
         for way, without in (("deleted", deleted), (_REMOVED_WITH, replaced)):
-            fall = whole - await stars(without(ascending[-count:]))
-            rise = await stars(without(ascending[:count])) - whole
-            moved[way][str(count)] = [(fall + rise) / 2, abs(whole - await stars(without(drawn)))]
+            back = side * (whole - await stars(without(strongest[:count])))
+            moved[way][str(count)] = [back, abs(whole - await stars(without(drawn)))]
     return moved
 
 
@@ -189,19 +194,22 @@ def _ratio(pair: Sequence[float]) -> float:
 
 
 def judge_all(
-    classifier: ServedClassifier, reviews: Sequence[Review], rows: Path, lexicon: Lexicon
+    classifier: ServedClassifier, reviews: Sequence[Review], rows: Path, lexicon: Lexicon, chars: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """Judge all methods on all reviews, and return their rows. New ones are added to the file, others taken from it."""
+    """Judge all methods on the first ``chars`` characters of all reviews, and return their rows.
+
+    New ones are added to the file, others taken from it.
+    """
     lines = rows.read_text(encoding="utf-8").splitlines() if rows.exists() else []
-    known = {(row["method"], row["version"], row["review"]): row for row in map(json.loads, lines)}
+    known = {tuple(row[name] for name in _KEY): row for row in map(json.loads, lines)}
     found: dict[str, list[dict[str, Any]]] = {method: [] for method in METHODS}
     with rows.open("a", encoding="utf-8") as file:
         for review in tqdm(reviews, desc="explaining", mininterval=1, disable=None):
             for method in METHODS:
-                key = method, classifier.info.version, f"{review.part} {review.number} {review.stars}"
+                key = method, classifier.info.sha256, f"{review.part} {review.number} {review.stars}", chars
                 if key not in known:
-                    judged = asyncio.run(_judge(classifier, review.text, method, lexicon))
-                    known[key] = dict(zip(("method", "version", "review"), key, strict=True)) | judged
+                    judged = asyncio.run(_judge(classifier, review.text[:chars], method, lexicon))
+                    known[key] = dict(zip(_KEY, key, strict=True)) | judged
                     file.write(json.dumps(known[key]) + "\n")
                     file.flush()
                 found[method].append(known[key])
@@ -224,6 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--backend", choices=("onnx", "torch", "fake"), default="onnx", help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
     parser.add_argument("--texts", type=int, default=100, help="validation reviews to explain (%(default)s)")
+    parser.add_argument("--chars", type=int, default=MAX_CHARS, help="of each review, from its beginning (%(default)s)")
     parser.add_argument("--rows", type=Path, required=True, help="file for a line per review, to go on with later")
     add_validation_argument(parser)
     options = parser.parse_args(argv)
@@ -235,7 +244,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     # Other reviews than those on which the method was chosen.
     chosen = random.Random(_SEED).sample(reviews, min(options.texts, len(reviews)))
-    found = judge_all(classifier, chosen, options.rows, Lexicon.load())
+    found = judge_all(classifier, chosen, options.rows, Lexicon.load(), options.chars)
     model = {"name": classifier.info.name, "version": classifier.info.version}
     print(json.dumps({"model": model, **{method: summary(rows) for method, rows in found.items()}}))
     return 0

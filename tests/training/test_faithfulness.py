@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from model_core.engine import Engine
-from tests.model_core.test_explain import GOOD, Counting
+from tests.model_core.test_explain import BAD, GOOD, Counting
 from training.faithfulness import METHODS, Lexicon, judge, main, summary
 
 LEXICON = Lexicon(frozenset({"a", "the", "and", "of"}), {"good": 2.0, "bad": -2.0, "fun": 1.0}, frozenset({"not"}))
@@ -31,7 +31,7 @@ async def test_a_model_that_counts_words_is_explained_without_fault(method: str)
     assert row["same"] == 1
     for way in ("deleted", "that"):
         strongest, _ = row["moved"][way]["1"]
-        assert strongest == pytest.approx(0.75 * GOOD)
+        assert strongest == pytest.approx(-BAD)
         assert row["moved"][way].keys() == {"1", "3", "5"}
 
 

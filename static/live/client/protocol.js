@@ -147,10 +147,10 @@ export function flush(seq) {
 
 /**
  * @param {number} seq
- * @param {boolean} partial Whether what is known so far should come first.
+ * @param {boolean} [partial] Whether what is known so far should come first.
  * @returns {string}
  */
-export function explain(seq, partial) {
+export function explain(seq, partial = false) {
   return JSON.stringify({ type: "explain", seq, ...(partial && { partial }) });
 }
 

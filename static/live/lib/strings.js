@@ -5,7 +5,7 @@ import { hasNumber } from "./headline.js";
 import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
 
 /**
- * @import { ServerError } from "../client/protocol.js"
+ * @import { ServerError, Span } from "../client/protocol.js"
  * @import { Headline } from "./headline.js"
  */
 
@@ -181,7 +181,9 @@ export function aboutWords({ partial, all_words: allWords, spans }) {
   }
   return allWords
     ? gettext("What each part adds, in stars. They work together, so the numbers do not add up.")
-    : gettext("What the strongest words add, in stars. They work together, so the numbers do not add up.");
+    : gettext(
+        "What the strongest words add, in stars. They work together, so the numbers do not add up.",
+      );
 }
 
 /**

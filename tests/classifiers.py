@@ -9,7 +9,10 @@ from model_core.fake import FakeClassifier
 
 
 class ControlledClassifier(FakeClassifier):
-    """``fail_on`` makes texts that contain it raise; ``gate`` holds every answer back until it is open."""
+    """``fail_on`` makes texts, or tokens as they are printed, raise if they contain it.
+
+    ``gate`` holds every answer back until it is open.
+    """
 
     def __init__(self, fail_on: str | None = None, gate: threading.Event | None = None) -> None:
         super().__init__()
@@ -25,6 +28,6 @@ class ControlledClassifier(FakeClassifier):
         self.asked.release()
         if self.gate is not None:
             self.gate.wait()
-        if self.fail_on is not None and any(isinstance(text, str) and self.fail_on in text for text in texts):
+        if self.fail_on is not None and any(self.fail_on in str(text) for text in texts):
             raise RuntimeError("the classifier was told to fail on this text")
         return super().classify(texts, caches)

@@ -49,6 +49,18 @@ class EncoderCache:
         """What the model is to read of that text."""
         self._recent: OrderedDict[bytes, FloatArray] = OrderedDict()
 
+    def fork(self) -> "EncoderCache":
+        """Return a cache with the same blocks, for a text with the same begin. May be called on any thread.
+
+        The model must not be reading a text of this cache. It may empty it to save memory.
+        """
+        twin = EncoderCache()
+        input_ids, states, logits = self.input_ids, self.states, self.logits
+        # Arrays are never changed in place, so both may keep the same.
+        if len(input_ids) == states.shape[2] == len(logits):
+            twin.input_ids, twin.states, twin.logits = input_ids, states, logits
+        return twin
+
     def clear(self) -> None:
         """Forget what the model made of the text; the tokens stay."""
         self.input_ids, self.states, self.logits = (), _NOTHING, _NO_LOGITS

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.labels import STARS, central_interval, expected_stars, positive_probability
 from model_core.states import DEFAULT_STATES, State, StateThresholds, state_of
-from model_core.tokenizer import Encoding, TextTokenizer
+from model_core.tokenizer import Encoding, LocatedTokens, TextTokenizer
 from model_core.work import Size
+
+Input: TypeAlias = str | tuple[int, ...]
+"""A text of any content; or tokens of the model, as in ``LocatedTokens.input_ids``, to be rated as they are."""
 
 
 @dataclass(frozen=True)
@@ -105,23 +108,36 @@ class ServedClassifier(Classifier, Protocol):
     the next text of the same cache.
     """
 
-    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
+        """Rate texts; results in the order of the texts. ``caches`` as for ``Backend.logits``."""
+        ...
+
+    def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
         """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read.
 
         Between two such steps of a long text, other texts can be rated. False means that ``classify`` reads the rest.
         """
         ...
 
-    def prepare(self, text: str, cache: EncoderCache) -> int:
+    def prepare(self, text: Input, cache: EncoderCache) -> int:
         """Make this the cache's newest text. Return how many of its characters are not tokenised yet."""
         ...
 
-    def tokenise(self, text: str, cache: EncoderCache, chars: int) -> int:
+    def tokenise(self, text: Input, cache: EncoderCache, chars: int) -> int:
         """Tokenise up to ``chars`` more characters of a text. Return how many are left."""
         ...
 
-    def measure(self, text: str, cache: EncoderCache) -> Size:
+    def measure(self, text: Input, cache: EncoderCache) -> Size:
         """Tokenise what is left of a text, and return how many tokens the model has to read."""
+        ...
+
+    def locate(self, text: str) -> LocatedTokens:
+        """Return the tokens that the model reads of a text, and where they are in it. Called on any thread."""
+        ...
+
+    @property
+    def fillers(self) -> tuple[int, int]:
+        """Two tokens that mean nothing, to put in the place of others."""
         ...
 
 
@@ -140,18 +156,22 @@ class TextClassifier:
         self._backend = backend
         self._temperature_at = temperature_at
 
-    def prepare(self, text: str, cache: EncoderCache) -> int:
+    def prepare(self, text: Input, cache: EncoderCache) -> int:
         """Make this the cache's newest text. Return how many of its characters are not tokenised yet."""
+        if not isinstance(text, str):
+            return 0
         cache.pieces = self._tokenizer.read(text, cache.pieces)
         return cache.pieces.unknown_chars
 
-    def tokenise(self, text: str, cache: EncoderCache, chars: int) -> int:
+    def tokenise(self, text: Input, cache: EncoderCache, chars: int) -> int:
         """Tokenise up to ``chars`` more characters of a text. Return how many are left."""
+        if not isinstance(text, str):
+            return 0
         pieces = cache.pieces = self._tokenizer.read(text, cache.pieces)
         self._tokenizer.tokenise(pieces, chars)
         return pieces.unknown_chars
 
-    def measure(self, text: str, cache: EncoderCache) -> Size:
+    def measure(self, text: Input, cache: EncoderCache) -> Size:
         """Tokenise what is left of a text, and return how many tokens the model has to read."""
         input_ids = self._encode(text, cache).input_ids
         if cache.recall(input_ids) is not None:
@@ -159,8 +179,8 @@ class TextClassifier:
         cached = self._backend.cached(input_ids, cache)
         return Size(len(input_ids) - cached, cached)
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
-        """Rate texts of any content; results in the order of the texts.
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
+        """Rate texts; results in the order of the texts.
 
         What one caller wrote changes neither the answer nor the time of another: only a caller's own cache remembers.
         """
@@ -184,12 +204,14 @@ class TextClassifier:
             for encoding, logits in zip(encodings, known, strict=True)
         ]
 
-    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+    def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
         """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read."""
         encoding = self._encode(text, cache)
         return cache.recall(encoding.input_ids) is None and self._backend.advance(encoding.input_ids, cache, tokens)
 
-    def _encode(self, text: str, cache: EncoderCache | None) -> Encoding:
+    def _encode(self, text: Input, cache: EncoderCache | None) -> Encoding:
+        if not isinstance(text, str):
+            return self._tokenizer.encoding_of(text)
         if cache is None:
             return self._tokenizer.encode(text)
         pieces, known = self._tokenizer.read(text, cache.pieces), cache.encoded
@@ -198,6 +220,15 @@ class TextClassifier:
         encoding = self._tokenizer.encode(text, pieces)
         cache.encoded = pieces, encoding
         return encoding
+
+    def locate(self, text: str) -> LocatedTokens:
+        """Return the tokens that the model reads of a text, and where they are in it."""
+        return self._tokenizer.locate(text)
+
+    @property
+    def fillers(self) -> tuple[int, int]:
+        """A comma and "the"."""
+        return self._tokenizer.fillers
 
     def _decode(self, encoding: Encoding, logits: FloatArray) -> Prediction:
         probabilities = softmax(logits / self._temperature_at(encoding.tokens))

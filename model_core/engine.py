@@ -16,7 +16,7 @@ from weakref import WeakSet
 from model_core.background_jobs import BackgroundJobs
 from model_core.background_queue import Gate
 from model_core.cache import EncoderCache
-from model_core.classifier import ModelInfo, Prediction, ServedClassifier
+from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
 from model_core.errors import BeyondRate, EngineError, ModelUnavailable
 from model_core.options import EngineOptions
 from model_core.scheduler import WaitingTexts
@@ -76,7 +76,12 @@ class Engine:
         """The current model."""
         return self._classifier.info
 
-    def submit(self, text: str, cache: EncoderCache | None = None, asker: Asker | None = None) -> Ticket:
+    @property
+    def classifier(self) -> ServedClassifier:
+        """The current model itself, for what any thread may ask it."""
+        return self._classifier
+
+    def submit(self, text: Input, cache: EncoderCache | None = None, asker: Asker | None = None) -> Ticket:
         """Submit one text and return its ticket at once. Await it for the answer; its text can be replaced meanwhile.
 
         ``cache`` is kept by the caller from one text to the next. Raises Overloaded if too much work waits, BeyondRate
@@ -89,7 +94,7 @@ class Engine:
         return self._enter(ticket)
 
     async def classify(
-        self, text: str, cache: EncoderCache | None = None, asker: Asker | None = None, background: bool = False
+        self, text: Input, cache: EncoderCache | None = None, asker: Asker | None = None, background: bool = False
     ) -> Answer:
         """Submit one text and await its answer. Raises the errors of ``submit`` and of ``Ticket``.
 
@@ -233,7 +238,7 @@ _Outcome = list[Prediction | EngineError] | Size | int | None
 
 
 def _step(
-    classifier: ServedClassifier, texts: list[str], caches: list[EncoderCache], tokenises: bool, tokens: int
+    classifier: ServedClassifier, texts: list[Input], caches: list[EncoderCache], tokenises: bool, tokens: int
 ) -> _Outcome:
     """In the model thread: rate a batch, or tokenise some of a long text, or encode ``tokens`` of its tokens."""
     text, cache = texts[0], caches[0]
@@ -246,7 +251,7 @@ def _step(
 
 
 def _classify(
-    classifier: ServedClassifier, texts: list[str], caches: list[EncoderCache]
+    classifier: ServedClassifier, texts: list[Input], caches: list[EncoderCache]
 ) -> list[Prediction | EngineError]:
     """In the model thread: rate a batch. If that fails, rate its texts one by one, so that only bad ones fail."""
     try:

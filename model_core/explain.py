@@ -1,35 +1,65 @@
-"""Explains a rating by occlusion: leave out each word and sentence, and rate the rest.
+"""Explains a rating: what each word and sentence adds to it, in stars.
 
-Weights are differences of ratings by the served model. Zeiler & Fergus 2014; for words Li, Monroe & Jurafsky 2016.
+A word says nothing if filler takes the place of its tokens (``model_core.filler``). Its weight is estimated from two
+ratings, of what it adds to all other words and of what it adds to none: the two ends of the order in which words could
+come, over which a Shapley value is the mean (Lundberg & Lee 2017). Leaving words out of the text (Li, Monroe & Jurafsky
+2016) would move all later tokens, which this model's rating shows more than the meaning of most words. ``python -m
+training.faithfulness`` compares both.
 """
 
 import asyncio
+import statistics
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from model_core.cache import EncoderCache
+from model_core.classifier import Input, Prediction, ServedClassifier
 from model_core.engine import Engine
 from model_core.errors import ModelUnavailable
-from model_core.segmentation import Span, Unit, join, sentences, words
+from model_core.filler import Filler, Part, parts_of, words_of
+from model_core.segmentation import Unit, join, sentences, words
 from model_core.ticket import Asker
+from model_core.tokenizer import LocatedTokens
 
-METHOD: Final = "leave_out"
-MAX_PASSES: Final = 64
-"""Maximum number of ratings per explanation."""
+METHOD: Final = "filler"
 WITHIN_S: Final = 30.0
 """Seconds. Background work has no limit of its own."""
 MAX_SENTENCES: Final = 24
-_FEWEST_PHRASES: Final = 4
+MAX_PHRASES: Final = 32
+"""Words of a model that cannot read a text block by block are joined into at most this many phrases."""
+FIRST_WORDS: Final = 8
+"""Words, the likeliest to be strongest, that are weighed before the others."""
+
+ALL_LEFT_OUT: Final = 40
+"""In texts of up to this many words, each is left out of the others."""
+_SOME_LEFT_OUT: Final = ((250, 3, 24), (4096, 2, 16))
+"""In texts of up to so many words, those of the last blocks, and so many of those that say most alone."""
+
+_LEAST: Final = 0.10
+"""Stars. int8 noise is about 0.06."""
+_LEAST_OF_MEDIAN: Final = 3.0
+_MOST_OF_MEDIAN: Final = 0.30
+"""Stars that are always enough, also where most words say something."""
+_LEAST_OF_STRONGEST: Final = 0.25
+_NEAR: Final = 0.7
+"""Words from this share of the floor on are asked with the second filler."""
+
+_AT_ONCE: Final = 8
+"""Variants of a text that wait for the model: enough for a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """The characters ``begin`` to ``end`` (exclusive). Without them the expected stars are lower by ``weight``."""
+    """What the characters ``begin`` to ``end`` (exclusive) add to the expected stars."""
 
     begin: int
     end: int
     weight: float
+    """Stars."""
     unit: Unit
+    stands_out: bool
+    """Whether the weight is more than noise, and not much less than others of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,58 +69,233 @@ class Explanation:
     expected_stars: float
     """Expected stars of the whole text."""
     contributions: tuple[Contribution, ...]
+    """Parts that the model does not read, or that were not weighed, are missing."""
+    all_words: bool
+    """Whether every word that the model reads was weighed, not only the strongest."""
 
 
-async def explain(engine: Engine, text: str, asker: Asker | None = None) -> Explanation:
+Progress = Callable[[Explanation], Awaitable[None]]
+
+
+def expected_stars(prediction: Prediction) -> float:
+    """The value that is explained."""
+    return prediction.expected_stars
+
+
+async def explain(
+    engine: Engine,
+    text: str,
+    asker: Asker | None = None,
+    progress: Progress | None = None,
+    value: Callable[[Prediction], float] = expected_stars,
+    within_s: float | None = None,
+) -> Explanation:
     """Explain one text as background work, one text at a time.
 
-    Raises EngineError, Overloaded if many explanations of the asker's group wait, or ModelUnavailable after
-    ``WITHIN_S``.
-
-    Leaves out every sentence, then the words of the sentences with the largest weights, until ``MAX_PASSES`` ratings.
-    In long texts, neighbouring sentences count as one, and neighbouring words as one phrase.
+    ``progress`` is called with what is known so far: the sentences, then also the words that say most alone. Raises
+    EngineError, Overloaded if many explanations of the asker's group wait, or ModelUnavailable after ``within_s``
+    seconds (by default ``WITHIN_S``) or if the model is replaced meanwhile.
     """
+    asker = asker or Asker()
     try:
-        asker = asker or Asker()
-        async with asyncio.timeout(WITHIN_S), engine.jobs.turn(asker.group):
-            return await _explain(engine, text, asker)
+        async with asyncio.timeout(WITHIN_S if within_s is None else within_s), engine.jobs.turn(asker.group):
+            classifier = engine.classifier
+            # Many long texts at once would take half a second of the event loop.
+            read = await asyncio.to_thread(_read, classifier, text)
+            return await _Explaining(_Variants(engine, asker, value), classifier, text, read).run(progress)
     except TimeoutError as error:
         raise ModelUnavailable("the explanation took too long") from error
 
 
-async def _explain(engine: Engine, text: str, asker: Asker) -> Explanation:
-    # Many long texts at once would take half a second of the event loop.
-    text_sentences, text_words = await asyncio.to_thread(lambda: (sentences(text), words(text)))
-    leave_out = _LeaveOut(engine, text, asker)
-    expected_stars = await leave_out.rate(text)
-    parts = await leave_out.weigh(join(text_sentences, MAX_SENTENCES, "sentence"), expected_stars)
-    chosen: list[Span] = []
-    for part in sorted(parts, key=lambda part: -abs(part.weight)):
-        room = MAX_PASSES - 1 - len(parts) - len(chosen)
-        if room < _FEWEST_PHRASES:
-            break
-        inside = [word for word in text_words if part.begin <= word.begin and word.end <= part.end]
-        chosen += join(inside, room, "phrase")
-    parts += await leave_out.weigh(chosen, expected_stars)
-    return Explanation(expected_stars, tuple(sorted(parts, key=lambda part: (part.begin, -part.end))))
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the model reads of a text. All parts are without punctuation."""
+
+    located: LocatedTokens
+    sentences: Sequence[Part]
+    words: Sequence[Part]
 
 
-class _LeaveOut:
-    """Rates a text without some of its parts."""
+def _read(classifier: ServedClassifier, text: str) -> _Read:
+    located = classifier.locate(text)
+    text_words = parts_of(words(text), located)
+    parts = words_of(parts_of(join(sentences(text), MAX_SENTENCES, "sentence"), located), text_words)
+    if located.block is None:
+        spans = join([word.span for word in text_words], MAX_PHRASES, "phrase")
+        return _Read(located, parts, words_of(parts_of(spans, located), text_words))
+    return _Read(located, parts, text_words)
 
-    def __init__(self, engine: Engine, text: str, asker: Asker) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """What a word adds to all others, and what it adds to none, in stars."""
+
+    left_out: float
+    alone: float
+
+    @property
+    def stars(self) -> float:
+        # A word counts most in its own text.
+        return (2 * self.left_out + self.alone) / 3
+
+    def weaker(self, other: "_Weight") -> "_Weight":
+        """Return what both agree on: two fillers have nothing in common but that they say nothing."""
+        return _Weight(_weaker(self.left_out, other.left_out), _weaker(self.alone, other.alone))
+
+
+def _weaker(one: float, other: float) -> float:
+    return 0.0 if one * other <= 0 else min(one, other, key=abs)
+
+
+def floor_of(weights: Iterable[float]) -> float:
+    """Return the least absolute weight, in stars, that stands out from the other weights of its text."""
+    sizes = [abs(weight) for weight in weights]
+    if not sizes:
+        return _LEAST
+    usual = min(_MOST_OF_MEDIAN, _LEAST_OF_MEDIAN * statistics.median(sizes))
+    return max(_LEAST, usual, _LEAST_OF_STRONGEST * max(sizes))
+
+
+class _Variants:
+    """Rates variants of one text by one model, a few at a time."""
+
+    def __init__(self, engine: Engine, asker: Asker, value: Callable[[Prediction], float]) -> None:
         self._engine = engine
         self._asker = asker
+        self._value = value
+        self._model = engine.info
+        self._room = asyncio.Semaphore(_AT_ONCE)
+
+    async def rate(self, text: Input, cache: EncoderCache) -> float:
+        async with self._room:
+            answer = await self._engine.classify(text, cache, self._asker, background=True)
+        if answer.model != self._model:
+            raise ModelUnavailable("the model was replaced during the explanation; ask again")
+        return self._value(answer.prediction)
+
+    async def rate_each(self, texts: Iterable[Input], begun: EncoderCache) -> list[float]:
+        """Rate texts whose begin may be in the cache ``begun``, which no text under way may use."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                ratings = [group.create_task(self.rate(text, begun.fork())) for text in texts]
+        except BaseExceptionGroup as failed:
+            # The others were cancelled, so there is one.
+            raise failed.exceptions[0] from None
+        return [rating.result() for rating in ratings]
+
+
+class _Explaining:
+    """The explanation of one text."""
+
+    def __init__(self, variants: _Variants, classifier: ServedClassifier, text: str, read: _Read) -> None:
+        self._variants = variants
         self._text = text
-        self._cache = EncoderCache()
+        self._read = read
+        self._ids = read.located.input_ids
+        self._whole = EncoderCache()
+        self._stars = 0.0
+        comma, the = classifier.fillers
+        self._filler, self._other = (_Bare(variants, read, Filler(*pair)) for pair in ((comma, the), (the, comma)))
+        self._sentences: dict[Part, float] = {}
+        self._words: dict[Part, _Weight] = {}
+        self._asked_twice: set[Part] = set()
 
-    async def rate(self, text: str) -> float:
-        answer = await self._engine.classify(text, self._cache, self._asker, background=True)
-        return answer.prediction.expected_stars
+    async def run(self, progress: Progress | None) -> Explanation:
+        self._stars = await self._variants.rate(self._text, self._whole)
+        words = self._read.words
+        if not words:
+            return self._so_far()
+        left_out = await self._left_out(self._read.sentences, self._filler)
+        self._sentences = dict(zip(self._read.sentences, left_out, strict=True))
+        if progress is not None:
+            await progress(self._so_far())
+        alone = dict(zip(words, await self._filler.alone(words), strict=True))
+        chosen = self._choose(alone)
+        for chunk in (chosen[:FIRST_WORDS], chosen[FIRST_WORDS:]):
+            left_out = await self._left_out(chunk, self._filler)
+            self._words |= {word: _Weight(left, alone[word]) for word, left in zip(chunk, left_out, strict=True)}
+            await self._ask_twice()
+            if progress is not None and len(self._words) < len(chosen):
+                await progress(self._so_far())
+        return self._so_far()
 
-    async def weigh(self, spans: list[Span], expected_stars: float) -> list[Contribution]:
-        # From last to first: the cache then still covers what comes before the gap.
+    def _choose(self, alone: Mapping[Part, float]) -> list[Part]:
+        """Return the words to leave out of the others, those that say most alone first."""
+        strongest = sorted(alone, key=lambda word: -abs(alone[word]))
+        block = self._read.located.block
+        if len(strongest) <= ALL_LEFT_OUT or block is None:
+            return strongest
+        blocks, count = next((last, most) for size, last, most in _SOME_LEFT_OUT if len(strongest) <= size)
+        # To leave out a late word is cheap, since the model has read all before it.
+        late = ((len(self._ids) - 1) // block - blocks + 1) * block
+        return [word for rank, word in enumerate(strongest) if rank < count or word.tokens[-1] >= late]
+
+    async def _ask_twice(self) -> None:
+        """Ask for the words near or above the floor with the other filler, which may lower the floor."""
+        while again := self._near_floor():
+            left_out = await self._left_out(again, self._other)
+            alone = await self._other.alone(again)
+            for word, *weight in zip(again, left_out, alone, strict=True):
+                self._words[word] = self._words[word].weaker(_Weight(*weight))
+            self._asked_twice.update(again)
+
+    def _near_floor(self) -> list[Part]:
+        near = _NEAR * floor_of(weight.stars for weight in self._words.values())
         return [
-            Contribution(begin, end, expected_stars - await self.rate(self._text[:begin] + self._text[end:]), unit)
-            for begin, end, unit in sorted(spans, reverse=True)
+            word for word, weight in self._words.items() if word not in self._asked_twice and abs(weight.stars) >= near
         ]
+
+    async def _left_out(self, parts: Sequence[Part], bare: "_Bare") -> list[float]:
+        """Return what each part adds to all others."""
+        filled = (bare.filler.fill(self._ids, part.tokens) for part in parts)
+        return [self._stars - stars for stars in await self._variants.rate_each(filled, self._whole)]
+
+    def _so_far(self) -> Explanation:
+        found = _contributions(self._sentences)
+        found += _contributions({word: weight.stars for word, weight in self._words.items()})
+        found.sort(key=lambda part: (part.begin, -part.end, part.unit != "sentence"))
+        return Explanation(self._stars, tuple(found), all_words=len(self._words) == len(self._read.words))
+
+
+class _Bare:
+    """A text of which only the punctuation is left, and what single words add to it."""
+
+    def __init__(self, variants: _Variants, read: _Read, filler: Filler) -> None:
+        self.filler = filler
+        self._variants = variants
+        self._full = read.located.input_ids
+        self._block = read.located.block or len(self._full)
+        self._ids = filler.fill(self._full, {index for word in read.words for index in word.tokens})
+        self._cache: EncoderCache | None = None
+        self._stars: dict[int, float] = {}
+        """Of the first tokens of the bare text, by how many."""
+
+    async def alone(self, parts: Sequence[Part]) -> list[float]:
+        """Return what each part adds, at the end of its block, if no other word says anything."""
+        if self._cache is None:
+            self._cache = EncoderCache()
+            await self._variants.rate(self._ids, self._cache)
+        ends = [self._end(part) for part in parts]
+        new = sorted(set(ends) - self._stars.keys())
+        stars = await self._variants.rate_each(
+            [*(self._ids[:end] for end in new), *map(self._only, parts)], self._cache
+        )
+        self._stars |= zip(new, stars, strict=False)
+        return [rated - self._stars[end] for end, rated in zip(ends, stars[len(new) :], strict=True)]
+
+    def _only(self, part: Part) -> tuple[int, ...]:
+        ids = list(self._ids)
+        for index in part.tokens:
+            ids[index] = self._full[index]
+        return tuple(ids[: self._end(part)])
+
+    def _end(self, part: Part) -> int:
+        return min(len(self._ids), (part.tokens[-1] // self._block + 1) * self._block)
+
+
+def _contributions(stars: Mapping[Part, float]) -> list[Contribution]:
+    floor = floor_of(stars.values())
+    return [
+        Contribution(part.span.begin, part.span.end, weight, part.span.unit, stands_out=abs(weight) >= floor)
+        for part, weight in stars.items()
+    ]

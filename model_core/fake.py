@@ -1,16 +1,18 @@
 """A classifier without a model, for tests and demonstrations: deterministic and instant. Each word is a token."""
 
 import hashlib
+import re
 import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from model_core.cache import Caches, EncoderCache
-from model_core.classifier import ModelInfo, Prediction, prediction_of, prior_of, softmax
+from model_core.classifier import Input, ModelInfo, Prediction, prediction_of, prior_of, softmax
 from model_core.labels import NUM_LABELS
 from model_core.pieces import Pieces
-from model_core.text import clean_text
+from model_core.text import clean, clean_text
+from model_core.tokenizer import LocatedTokens
 from model_core.work import Size
 
 FAKE_INFO = ModelInfo(
@@ -22,29 +24,39 @@ FAKE_INFO = ModelInfo(
     prior=(1 / NUM_LABELS,) * NUM_LABELS,
 )
 
+_MOST_WORDS = FAKE_INFO.max_tokens - 2
+_BLOCK = 16
+
 
 class FakeClassifier:
-    """Rates a text by its hash."""
+    """Rates a text by its hash, and tokens by theirs."""
 
     def __init__(self) -> None:
         self.info = FAKE_INFO
 
-    def prepare(self, text: str, cache: EncoderCache) -> int:
+    def prepare(self, text: Input, cache: EncoderCache) -> int:
         """Cut the text into pieces, as a real tokenizer would."""
+        if not isinstance(text, str):
+            return 0
         cache.pieces = self._read(text, cache)
         return cache.pieces.unknown_chars
 
-    def tokenise(self, text: str, cache: EncoderCache, chars: int) -> int:
+    def tokenise(self, text: Input, cache: EncoderCache, chars: int) -> int:
         """Count the words of up to ``chars`` characters."""
+        if not isinstance(text, str):
+            return 0
         pieces = cache.pieces = self._read(text, cache)
         pieces.tokenise(tokens_of, chars)
         return pieces.unknown_chars
 
-    def measure(self, text: str, cache: EncoderCache) -> Size:
+    def measure(self, text: Input, cache: EncoderCache) -> Size:
         """Return how many words are not in the cache."""
-        pieces = self._read(text, cache)
-        pieces.tokenise(tokens_of)
-        ids = tuple(pieces.tokens()[: FAKE_INFO.max_tokens - 2])
+        if isinstance(text, str):
+            pieces = self._read(text, cache)
+            pieces.tokenise(tokens_of)
+            ids = tuple(pieces.tokens()[:_MOST_WORDS])
+        else:
+            ids = text
         cached = cache.shared_blocks(ids, 1)
         return Size(len(ids) - cached, cached)
 
@@ -52,18 +64,37 @@ class FakeClassifier:
         before = cache.pieces if cache.pieces.source is self else Pieces(self)
         return before if before.written == text else before.changed_to(text, clean_text(text))
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
-        """Rate texts; results in the order of the texts."""
-        return [_rate(clean_text(text)) for text in texts]
+    def locate(self, text: str) -> LocatedTokens:
+        """Return a token for each word, the first ones of a long text."""
+        cleaned = clean(text)
+        words = list(re.finditer(r"\S+", cleaned.text))[:_MOST_WORDS]
+        return LocatedTokens(
+            tuple(_token_of(word[0]) for word in words),
+            tuple(cleaned.span_as_sent(*word.span()) for word in words),
+            _BLOCK,
+        )
 
-    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+    @property
+    def fillers(self) -> tuple[int, int]:
+        """A comma and "the"."""
+        return _token_of(","), _token_of("the")
+
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
+        """Rate texts; results in the order of the texts."""
+        return [_rate(clean_text(text) if isinstance(text, str) else " ".join(map(str, text))) for text in texts]
+
+    def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
         """Leave all to ``classify``."""
         return False
 
 
 def tokens_of(text: str) -> list[int]:
     """Return one number for each word."""
-    return [zlib.crc32(word.encode()) for word in text.split()]
+    return [_token_of(word) for word in text.split()]
+
+
+def _token_of(word: str) -> int:
+    return zlib.crc32(word.encode())
 
 
 def _rate(text: str) -> Prediction:
@@ -73,4 +104,4 @@ def _rate(text: str) -> Prediction:
     digest = hashlib.sha256(text.encode()).digest()
     logits = np.frombuffer(digest, dtype=np.uint8)[:NUM_LABELS].astype(np.float32) / 64
     probabilities = tuple(softmax(logits).tolist())
-    return prediction_of(FAKE_INFO, probabilities, min(words, FAKE_INFO.max_tokens - 2), words > 510, legible=1.0)
+    return prediction_of(FAKE_INFO, probabilities, min(words, _MOST_WORDS), words > _MOST_WORDS, legible=1.0)

@@ -4,6 +4,7 @@ A checkpoint says in ``config.json`` which version its texts are cleaned by: 1 m
 puts in the English names of emoji, which the vocabulary does not have.
 """
 
+import bisect
 import functools
 import re
 from collections.abc import Mapping
@@ -51,19 +52,17 @@ class CleanedText:
 
     def span_as_sent(self, begin: int, end: int) -> tuple[int, int]:
         """Return the span of the text as sent that became ``text[begin:end]``, whole replacements included."""
-        shift_begin = shift_end = 0
-        for first, last, sent_first, sent_last in self.replaced:
-            if first < begin < last:
-                begin, shift_begin = first, sent_first - first
-            elif last <= begin:
-                shift_begin = sent_last - last
-            if first < end < last:
-                end, shift_end = last, sent_last - last
-            elif last <= end:
-                shift_end = sent_last - last
-            else:
-                break
-        return begin + shift_begin, end + shift_end
+        return self._as_sent(begin, is_end=False), self._as_sent(end, is_end=True)
+
+    def _as_sent(self, place: int, *, is_end: bool) -> int:
+        # Every token of a long text asks for its place, and each emoji of it may be a replacement.
+        before = bisect.bisect_left(self.replaced, (place,))
+        if before == 0:
+            return place
+        _, last, sent_first, sent_last = self.replaced[before - 1]
+        if place < last:
+            return sent_last if is_end else sent_first
+        return place + sent_last - last
 
 
 def replace_surrogates(text: str) -> str:

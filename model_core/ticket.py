@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from model_core.cache import EncoderCache
-from model_core.classifier import ModelInfo, Prediction, ServedClassifier
+from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
 from model_core.errors import BeyondRate, EngineError, ModelUnavailable
 from model_core.work import Size, units_of_chars
 
@@ -57,7 +57,7 @@ class Ticket:
     frees the place.
     """
 
-    text: str
+    text: Input
     cache: EncoderCache
     asker: Asker
     deadline: float | None

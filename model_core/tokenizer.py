@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tokenizers import Tokenizer
 
@@ -11,6 +12,8 @@ from model_core.checkpoint import ENGLISH, CheckpointConfig
 from model_core.legibility import Legibility, sample
 from model_core.pieces import Pieces
 from model_core.text import clean, clean_text
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,18 @@ class Encoding:
     truncated: bool
     legible: float | None = None
     """See ``model_core.legibility``; None if the tokenizer does not compute it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedTokens:
+    """The tokens that the model reads of a text, and where they are in it."""
+
+    input_ids: tuple[int, ...]
+    """As in ``Encoding``."""
+    places: tuple[tuple[int, int], ...]
+    """For each token, begin and end (exclusive) of its characters in the text as sent; (0, 0) for [CLS] and [SEP]."""
+    block: int | None
+    """Tokens that are read together: none attends to later blocks. None if all tokens attend to all."""
 
 
 class TextTokenizer:
@@ -43,6 +58,7 @@ class TextTokenizer:
         separator: bool = True,
         legibility: Legibility | None = None,
         text_version: int = 1,
+        block: int | None = None,
     ) -> None:
         if max_tokens < 3 or not 0 <= head_share <= 1:
             raise ValueError(f"max_tokens={max_tokens} must be 3 or more, head_share={head_share} within [0, 1]")
@@ -59,6 +75,7 @@ class TextTokenizer:
         self._tail_step = tail_step
         self._legibility = legibility
         self._text_version = text_version
+        self._block = block
         # The names of emoji are loaded now, not when a text has the first.
         clean_text("👍", version=text_version)
 
@@ -86,21 +103,43 @@ class TextTokenizer:
             separator=separator,
             legibility=legibility,
             text_version=config.text,
+            block=None if config.attention == "full" else config.block,
         )
 
     def encode(self, text: str, before: Pieces | None = None) -> Encoding:
         """Clean and encode one text of any length and content, as ``read`` with ``before``."""
         pieces = self.read(text, before)
         pieces.tokenise(self._tokens)
-        ids: Sequence[int] = pieces.tokens()
-        too_long = len(ids) > self._room
-        if too_long:
-            left_out = math.ceil((len(ids) - self._room) / self._tail_step) * self._tail_step
-            ids = [*ids[: self._head], *ids[self._head + left_out :]]
+        tokens = pieces.tokens()
+        ids = self._head_and_tail(tokens)
         legible = self._legible(text, pieces.text, ids)
         return Encoding(
-            (*self._start, *ids, *self._end), len(ids), truncated=too_long or pieces.is_cut, legible=legible
+            (*self._start, *ids, *self._end),
+            len(ids),
+            truncated=len(ids) < len(tokens) or pieces.is_cut,
+            legible=legible,
         )
+
+    def encoding_of(self, input_ids: tuple[int, ...]) -> Encoding:
+        """Return the encoding of tokens instead of a text."""
+        return Encoding(input_ids, len(input_ids) - len(self._start) - len(self._end), truncated=False)
+
+    def locate(self, text: str) -> LocatedTokens:
+        """Return the tokens of ``encode``, and their places in the text. Takes as long as tokenising all of it."""
+        cleaned = clean(text, self._text_version)
+        encoding = self._tokenizer.encode(cleaned.text, add_special_tokens=False)
+        places = [cleaned.span_as_sent(*place) for place in self._head_and_tail(encoding.offsets)]
+        nowhere = ((0, 0),)
+        return LocatedTokens(
+            (*self._start, *self._head_and_tail(encoding.ids), *self._end),
+            (*nowhere * len(self._start), *places, *nowhere * len(self._end)),
+            self._block,
+        )
+
+    @property
+    def fillers(self) -> tuple[int, int]:
+        """Two tokens that mean nothing: a comma and "the"."""
+        return _token_id(self._tokenizer, ","), _token_id(self._tokenizer, "the")
 
     def read(self, text: str, before: Pieces | None = None) -> Pieces:
         """Clean a text and cut it. What it shares with an earlier text, in ``before``, is not tokenised again."""
@@ -114,6 +153,13 @@ class TextTokenizer:
     def tokenise(self, pieces: Pieces, most_chars: int) -> None:
         """Tokenise up to ``most_chars`` characters of ``pieces``, at least one piece, ahead of ``encode``."""
         pieces.tokenise(self._tokens, most_chars)
+
+    def _head_and_tail(self, tokens: Sequence[_Item]) -> Sequence[_Item]:
+        """Return what the model reads of all tokens: at most ``_room`` of them."""
+        if len(tokens) <= self._room:
+            return tokens
+        left_out = math.ceil((len(tokens) - self._room) / self._tail_step) * self._tail_step
+        return [*tokens[: self._head], *tokens[self._head + left_out :]]
 
     def _legible(self, text: str, cleaned: str, ids: Sequence[int]) -> float | None:
         if self._legibility is None:

@@ -12,8 +12,8 @@ So one address, which has ``address_factor`` shares, cannot keep the loop busy w
 """
 CONNECTION: Final = 20
 """One new WebSocket."""
-EXPLANATION: Final = 320
-"""One explanation. Its ratings are background work, which waits for everything else."""
+EXPLANATION: Final = 450
+"""One explanation. Its ratings are background work, which waits for everything else, so this is less than they cost."""
 FEEDBACK: Final = 300
 """One stored feedback: it stays on disk."""
 PAGE: Final = 50

@@ -169,11 +169,11 @@ async def _rate_many(call: _Call, body: PredictMany) -> HttpResponse:
     "/v1/explain",
     response=replies("explain", Explained),
     operation_id="explain",
-    summary="Say what the words and sentences of a text contribute",
+    summary="Say what the words and sentences of a text add to its rating",
     tags=["ratings"],
 )
 async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpResponse:
-    """Say what words and sentences of `text` contribute. Takes up to 64 ratings, and always has the same price."""
+    """Say what the words and sentences of `text` add, in stars. Always has the same price."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
     call.spend(EXPLANATION)

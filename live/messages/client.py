@@ -39,10 +39,13 @@ class Flush(ClientMessageBase):
 class Explain(ClientMessageBase):
     """Ask what the words and sentences of the text ``seq`` contribute."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "explain", "seq": 17}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "explain", "seq": 17, "partial": True}]})
 
     type: Literal["explain"]
     seq: Seq
+    partial: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="Whether to send what is known so far too, in explanations with `partial`"
+    )
 
 
 class SessionOptions(BaseModel):

@@ -124,7 +124,7 @@ class SpanBody(BaseModel):
 
     begin: int = Field(description="Start in the text, in Unicode code points")
     end: int = Field(description="End in the text (exclusive), in Unicode code points")
-    weight: float = Field(description="Expected stars of the whole text minus expected stars without this part")
+    weight: float = Field(description="What this part adds, in stars; 0 if that does not stand out from noise")
     unit: Unit = Field(description="Kind of part; a phrase is several neighbouring words")
 
 
@@ -133,8 +133,11 @@ class Explained(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    method: str = Field(description="`leave_out`: each part in turn is left out, and the rest is rated")
+    method: str = Field(description="`filler`: tokens that say nothing take the place of those of a part")
     expected_stars: float = Field(description="Expected stars of the whole text")
+    all_words: bool = Field(
+        description="Whether the spans include every word that the model reads; only the strongest otherwise"
+    )
     spans: tuple[SpanBody, ...] = Field(description="In the order of the text, each sentence before its words")
 
 
@@ -231,8 +234,14 @@ def explained_fields(explanation: Explanation) -> dict[str, Any]:
     return {
         "method": METHOD,
         "expected_stars": explanation.expected_stars,
+        "all_words": explanation.all_words,
         "spans": tuple(
-            SpanBody(begin=part.begin, end=part.end, weight=round(part.weight, 4), unit=part.unit)
+            SpanBody(
+                begin=part.begin,
+                end=part.end,
+                weight=round(part.weight, 4) if part.stands_out else 0.0,
+                unit=part.unit,
+            )
             for part in explanation.contributions
         ),
     }

@@ -134,7 +134,7 @@ class PredictionMessage(ServerMessage, Rating):
 
 
 class ExplanationMessage(ServerMessage, Explained):
-    """What each part of the text ``seq`` contributes to its expected stars."""
+    """What each part of the text ``seq`` adds to its expected stars."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -143,10 +143,12 @@ class ExplanationMessage(ServerMessage, Explained):
                     "type": "explanation",
                     "seq": 17,
                     "method": METHOD,
+                    "partial": False,
                     "expected_stars": 7.98,
+                    "all_words": True,
                     "spans": [
-                        {"begin": 0, "end": 34, "weight": 2.47, "unit": "sentence"},
-                        {"begin": 20, "end": 29, "weight": 3.3, "unit": "word"},
+                        {"begin": 0, "end": 34, "weight": 3.03, "unit": "sentence"},
+                        {"begin": 20, "end": 29, "weight": 2.44, "unit": "word"},
                     ],
                 }
             ]
@@ -155,6 +157,7 @@ class ExplanationMessage(ServerMessage, Explained):
 
     type: Literal["explanation"] = "explanation"
     seq: int = Field(description="Number of the explained text")
+    partial: bool = Field(default=False, description="Whether another explanation follows, with these spans and more")
 
 
 class SessionUpdated(ServerMessage):

@@ -96,8 +96,8 @@ class ClassifyConsumer(AdmittedConsumer):
                 self._sharing.typed(message)
             case Flush():
                 await session.flush()
-            case Explain(seq=seq):
-                session.explain(seq)
+            case Explain(seq=seq, partial=partial):
+                session.explain(seq, partial=partial)
             case SessionUpdate(session=options):
                 session.choose(options)
                 await self.tell(SessionUpdated(session=session.options))

@@ -8,7 +8,7 @@ from live.messages.protocol import ProtocolError, error_body, explained_fields, 
 from live.messages.server import ErrorMessage, ExplanationMessage
 from model_core.engine import Engine
 from model_core.errors import EngineError
-from model_core.explain import explain
+from model_core.explain import Explanation, explain
 from model_core.tasks import spawn, stop
 from model_core.ticket import Asker
 
@@ -28,13 +28,13 @@ class Explaining:
         """Number of the text that is being explained, or None."""
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, seq: int, text: str) -> None:
-        """Start to explain the text ``seq``, unless it is being explained already."""
+    def start(self, seq: int, text: str, *, partial: bool = False) -> None:
+        """Start to explain the text ``seq``, unless it is being explained already. ``partial``: send what is known."""
         if seq == self.seq:
             return
         self.drop()
         self.seq = seq
-        self._task = spawn(self._explain(seq, text))
+        self._task = spawn(self._explain(seq, text, partial=partial))
 
     def drop(self) -> None:
         """Cancel the explanation; its place in the engine is free at once."""
@@ -47,10 +47,14 @@ class Explaining:
         self.seq = None
         await stop(self._task)
 
-    async def _explain(self, seq: int, text: str) -> None:
+    async def _explain(self, seq: int, text: str, *, partial: bool) -> None:
+        async def tell(known: Explanation) -> None:
+            await self._send(ExplanationMessage(seq=seq, partial=True, **explained_fields(known)))
+
         message: ExplanationMessage | ErrorMessage
         try:
-            message = ExplanationMessage(seq=seq, **explained_fields(await explain(self._engine, text, self._asker)))
+            explanation = await explain(self._engine, text, self._asker, tell if partial else None)
+            message = ExplanationMessage(seq=seq, **explained_fields(explanation))
         except EngineError as error:
             message = ErrorMessage(error=error_body(from_engine_error(error, seq)))
         except Exception:

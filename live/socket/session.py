@@ -63,6 +63,7 @@ class TypingSession:
         self._skipped = 0
         self._final_seq: int | None = None
         self._explain_seq: int | None = None
+        self._explain_partial = False
         self._explaining = Explaining(engine, send, self._asker)
         self._cache = EncoderCache()
         self._worker: asyncio.Task[None] | None = None
@@ -121,17 +122,19 @@ class TypingSession:
         is_held = seq == self._newest_seq and any(update.seq == seq for update in held)
         return is_held and seq not in (self._explain_seq, self._explaining.seq)
 
-    def explain(self, seq: int) -> None:
+    def explain(self, seq: int, *, partial: bool = False) -> None:
         """Explain the text ``seq`` once it is rated; do nothing if it is no longer the newest.
+
+        ``partial``: also send what is known so far.
 
         Raises ProtocolError if there is no such text, or it was cancelled or answered by an error.
         """
         if seq < self._newest_seq:
             return
         if any(update.seq == seq for update in self._unanswered):
-            self._explain_seq = seq
+            self._explain_seq, self._explain_partial = seq, partial
         elif self._answered is not None and self._answered.update.seq == seq:
-            self._explaining.start(seq, self._answered.update.text)
+            self._explaining.start(seq, self._answered.update.text, partial=partial)
         else:
             raise ProtocolError("bad_request", "there is no rated text with this seq to explain", "seq", seq)
 
@@ -181,7 +184,7 @@ class TypingSession:
                 keystroke_seconds.observe(time.perf_counter() - rated.since)
             if self._explain_seq == rated.update.seq and isinstance(message, PredictionMessage):
                 self._explain_seq = None
-                self._explaining.start(rated.update.seq, rated.update.text)
+                self._explaining.start(rated.update.seq, rated.update.text, partial=self._explain_partial)
 
     async def _rate(self, rated: _UnderWay) -> PredictionMessage | ErrorMessage:
         try:

@@ -1,4 +1,4 @@
-"""What words and sentences add: shown once typing pauses, gone at the next key, and right for any text."""
+"""What words and sentences add: marked in the field once typing pauses, gone at the next key, right for any text."""
 
 import re
 
@@ -8,16 +8,12 @@ from playwright.sync_api import Page, expect
 from tests.browser.steps import expect_fresh, rate, type_review
 from tools.servers import RunningServer
 
-# The text that is marked, without the numbers that stand beside it.
-PLAIN = """marked => {
-    const copy = marked.cloneNode(true);
-    copy.querySelectorAll(".weight").forEach(weight => weight.remove());
-    return copy.textContent;
-}"""
+# Behind the letters of the field are the same letters, which end with a mark of no width.
+PLAIN = "marked => marked.textContent.replace(/\u200b$/, '')"
 
 
 def expect_explained(page: Page, text: str) -> None:
-    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=20_000)
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=30_000)
     assert page.locator("#marked").evaluate(PLAIN) == text
 
 
@@ -42,6 +38,26 @@ def test_the_marked_text_is_the_text_to_the_letter(page: Page, fake_server: Runn
     assert page.title().startswith("Starcast")
 
 
+def test_the_marks_wrap_and_scroll_as_the_field_does(page: Page, fake_server: RunningServer) -> None:
+    text = "A fine film it is, and so on. " * 12 + "Incomprehensibilities" * 5 + "\n\nTwo hours. " * 9 + "\n"
+    page.goto(fake_server.http)
+    rate(page, text)
+    expect_explained(page, text)
+    sizes = """() => ["review", "marked"].map(id => {
+        const {clientWidth, clientHeight, scrollHeight, scrollTop} = document.getElementById(id);
+        return [clientWidth, clientHeight, scrollHeight, scrollTop];
+    })"""
+    field = page.locator("#review")
+    for width in (320, 360, 500, 703, 704, 1100):
+        page.set_viewport_size({"width": width, "height": 800})
+        for part in (0, 0.5, 1):
+            field.evaluate("(field, part) => field.scrollTo(0, part * field.scrollHeight)", part)
+            # The observer and the scroll event come with the next frame.
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            review, marked = page.evaluate(sizes)
+            assert marked == review, (width, part)
+
+
 def test_a_word_that_raises_and_one_that_lowers_differ_by_more_than_their_hue(
     page: Page, real_server: RunningServer
 ) -> None:
@@ -54,6 +70,36 @@ def test_a_word_that_raises_and_one_that_lowers_differ_by_more_than_their_hue(
     lowers = page.locator("#extremes .item", has=page.locator("[data-sign=down]")).first
     expect(lowers).to_have_text(re.compile(r"^weak−\d\.\d+$"))
     expect(page.locator(".legend")).to_be_visible()
+
+
+def test_with_forced_colours_the_marks_are_seen_and_the_letters_behind_the_field_are_not(
+    page: Page, fake_server: RunningServer
+) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto(fake_server.http)
+    rate(page, "Fine film. A dull end, though.")
+    expect_explained(page, "Fine film. A dull end, though.")
+    clear = "rgba(0, 0, 0, 0)"
+    for mark in page.locator("#marked .word[data-sign]").all():
+        color, line = mark.evaluate(
+            "mark => [getComputedStyle(mark).color, getComputedStyle(mark).textDecorationColor]"
+        )
+        assert color == clear
+        assert line != clear
+    assert page.locator("#review").evaluate("field => getComputedStyle(field).backgroundColor").endswith(", 0)")
+
+
+def test_what_is_marked_is_named_for_those_who_do_not_see_it(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    rate(page, "Fine film. A dull end, though.")
+    expect_explained(page, "Fine film. A dull end, though.")
+    expect(page.locator("#marked")).to_have_attribute("aria-hidden", "true")
+    marked = page.locator("#marked .word[data-sign]").all_inner_texts()
+    named = page.locator("#extremes .word").all_inner_texts()
+    assert set(named) <= set(marked)
+    assert len(named) == min(3, page.locator("#marked .word[data-sign=up]").count()) + min(
+        3, page.locator("#marked .word[data-sign=down]").count()
+    )
 
 
 def test_the_next_key_drops_them_and_moves_nothing(page: Page, fake_server: RunningServer) -> None:

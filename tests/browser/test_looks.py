@@ -168,26 +168,6 @@ def test_bars_stand_as_high_as_their_share_of_the_axis_on_a_flat_foot(page: Page
     expect(meter.locator(".percent")).to_have_text("36%")
 
 
-def test_the_number_of_a_sentence_stays_with_its_last_word(page: Page, fake_server: RunningServer) -> None:
-    page.goto(fake_server.http)
-    page.locator("#review").fill("A fine film it is, and so on. Two hours of my life and more. Nobody will miss it.")
-    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=20_000)
-    expect(page.locator("#contributions")).to_contain_text("do not add up")
-    numbers = page.locator("#marked .sentence > .weight")
-    assert numbers.count() >= 2
-    alone = """numbers => numbers.filter(number => {
-        const text = number.closest(".sentence");
-        const range = document.createRange();
-        range.setStart(text, 0);
-        range.setEndBefore(number);
-        const last = [...range.getClientRects()].at(-1);
-        return number.getBoundingClientRect().top > last.bottom;
-    }).length"""
-    for width in range(320, 700, 7):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert numbers.evaluate_all(alone) == 0, width
-
-
 def test_on_a_phone_a_lost_connection_takes_one_line_of_the_panel_and_covers_no_text(
     page: Page, fake_server: RunningServer
 ) -> None:

@@ -115,7 +115,7 @@ CANCEL = "cancel drops the waiting text"
 NO_WAIT = "flush does not wait"
 UNKNOWN_SEQ = "explain of an unrated seq"
 SPANS = "explain is answered by weighted spans"
-DECISIVE = "a decisive word"
+WORDS = "words have spans"
 TWIN_EXPLAINS = "POST /api/v1/explain gives"
 TWIN_RATES = "POST /api/v1/predict gives"
 STATE = "a prediction says its state"
@@ -134,8 +134,8 @@ MUTANTS = {
         Mutation(said=keeps_errors_of_explain),
         {UNKNOWN_SEQ, "explain of a refused text"},
     ),
-    "no spans": (with_fields("explanation", spans=[]), {DECISIVE, TWIN_EXPLAINS}),
-    "spans past the text": (Mutation(said=puts_spans_past_the_text), {SPANS, DECISIVE, TWIN_EXPLAINS}),
+    "no spans": (with_fields("explanation", spans=[]), {WORDS, TWIN_EXPLAINS}),
+    "spans past the text": (Mutation(said=puts_spans_past_the_text), {SPANS, WORDS, TWIN_EXPLAINS}),
     "explanations of older texts": (
         Mutation(said=explains_what_is_old),
         {"explain of an older text", "a newer text cancels an explanation"},

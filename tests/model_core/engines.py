@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from model_core.cache import Caches, EncoderCache
-from model_core.classifier import Prediction
+from model_core.classifier import Input, Prediction
 from model_core.engine import Engine
 from model_core.ticket import Answer
 from tests.classifiers import ControlledClassifier
@@ -22,14 +22,14 @@ class HeldClassifier(ControlledClassifier):
 
     def __init__(self, fail_on: str | None = None) -> None:
         self.open = threading.Event()
-        self._reached: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+        self._reached: queue.SimpleQueue[list[Input]] = queue.SimpleQueue()
         super().__init__(fail_on, gate=self.open)
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         self._reached.put(list(texts))
         return super().classify(texts, caches)
 
-    async def reached(self) -> list[str]:
+    async def reached(self) -> list[Input]:
         """Wait until the model thread takes up a batch."""
         return await asyncio.to_thread(self._reached.get, timeout=PATIENCE_S)
 
@@ -60,7 +60,7 @@ class RememberingClassifier(ControlledClassifier):
         super().__init__(fail_on)
         self.given: list[EncoderCache | None] = []
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         assert caches is not None
         self.given += caches
         for cache in caches:

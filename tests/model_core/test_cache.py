@@ -95,3 +95,20 @@ def test_who_leaves_takes_the_cache_along() -> None:
     del cache
     gc.collect()
     assert pool.nbytes == 0
+
+
+def test_a_fork_has_the_same_blocks_and_leaves_those_of_the_first_alone() -> None:
+    cache = filled(1, 2, 3, 4)
+    fork = cache.fork()
+    assert fork.shared_blocks((1, 2, 3, 4, 5), block=2) == 4
+    assert np.shares_memory(fork.states, cache.states)
+    fork.keep(2)
+    fork.append((9,), states(9), logits(9))
+    assert (fork.input_ids, cache.input_ids) == ((1, 2, 9), (1, 2, 3, 4))
+    assert cache.states[0, 0, :, 0].tolist() == [1, 2, 3, 4]
+
+
+def test_a_fork_of_a_cache_that_is_being_emptied_is_empty() -> None:
+    cache = filled(1, 2, 3, 4)
+    cache.input_ids = ()
+    assert cache.fork().states.nbytes == 0

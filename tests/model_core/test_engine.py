@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from model_core.cache import Caches
-from model_core.classifier import Prediction
+from model_core.classifier import Input, Prediction
 from model_core.engine import Engine
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
@@ -76,7 +76,7 @@ async def test_the_model_runs_in_one_thread_of_its_own(make_engine: MakeEngine) 
     names: list[str] = []
 
     class Named(FakeClassifier):
-        def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+        def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
             names.append(threading.current_thread().name)
             return super().classify(texts, caches)
 
@@ -118,7 +118,7 @@ async def test_the_log_of_a_failure_does_not_hold_the_text(
 
 async def test_all_callers_get_an_error_when_the_model_returns_too_few_answers(make_engine: MakeEngine) -> None:
     class Short(FakeClassifier):
-        def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+        def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
             return []
 
     async with asyncio.timeout(PATIENCE_S):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from model_core.cache import EncoderCache
-from model_core.classifier import Prediction
+from model_core.classifier import Input, Prediction
 from model_core.engine import Engine
 from model_core.errors import BeyondRate, EngineError, Overloaded
 from model_core.ticket import Answer, Asker, Ticket
@@ -38,7 +38,7 @@ class Noting(HeldClassifier):
         self.steps: list[str] = []
         self.open.set()
 
-    def tokenise(self, text: str, cache: EncoderCache, chars: int) -> int:
+    def tokenise(self, text: Input, cache: EncoderCache, chars: int) -> int:
         left = super().tokenise(text, cache, chars)
         self.steps.append(f"{left} left")
         return left

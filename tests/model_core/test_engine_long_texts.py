@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from model_core.cache import Caches, EncoderCache
-from model_core.classifier import Prediction
+from model_core.classifier import Input, Prediction
 from model_core.errors import ModelUnavailable
 from model_core.fake import tokens_of
 from model_core.ticket import Answer
@@ -22,7 +22,7 @@ class StepwiseFake(HeldClassifier):
         self.read: list[str] = []
         self.open.set()
 
-    def advance(self, text: str, cache: EncoderCache, tokens: int) -> bool:
+    def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
         self.read.append(f"{tokens} of {text[0]}")
         if self._fails:
             raise RuntimeError("the fake classifier was told to fail in a step")
@@ -31,7 +31,7 @@ class StepwiseFake(HeldClassifier):
         self.gate.wait()
         return True
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         self.read += [f"rating of {text[0]}" for text in texts]
         return super().classify(texts, caches)
 

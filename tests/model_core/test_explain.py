@@ -1,94 +1,263 @@
 """Explanations of a model that counts words, so that the weight of each word is known."""
 
 import asyncio
+import dataclasses
+import re
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_core.cache import Caches
-from model_core.classifier import Prediction
+from model_core.classifier import Input, Prediction
 from model_core.engine import Engine
-from model_core.errors import EngineError
-from model_core.explain import MAX_PASSES, Explanation, explain
+from model_core.errors import EngineError, ModelUnavailable
+from model_core.explain import FIRST_WORDS, MAX_PHRASES, Explanation, explain, floor_of
+from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.labels import NUM_LABELS
+from model_core.text import clean
+from model_core.tokenizer import LocatedTokens
 from tests.classifiers import ControlledClassifier
 
-STEP = 0.01
+STEP = 0.05
+"""Probability that one good word moves from 4 stars to 10, which is 0.3 stars, and a bad one from 4 stars to 1."""
+GOOD, BAD = 6 * STEP, -3 * STEP
+_TOKEN = re.compile(r"\w+|[^\w\s]+")
 
 
 class Counting(ControlledClassifier):
-    """Each "good" moves a hundredth of the probability from 4 stars to 10, each "bad" one from 4 stars to 1."""
+    """Reads words and punctuation as tokens, in blocks of 4. Each "good" raises the stars, each "bad" lowers them.
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+    ``effects`` are those of other words, as multiples of "good". A text never gains more than ``most`` of them.
+    """
+
+    def __init__(
+        self,
+        effects: Mapping[str, float] | None = None,
+        most: float = 1 / STEP,
+        block: int | None = 4,
+        gate: threading.Event | None = None,
+    ) -> None:
+        super().__init__(gate=gate)
+        self._effects = {"good": 1.0, "bad": -1.0, **(effects or {})}
+        self._most = most
+        self._block = block
+        self.vocabulary: dict[str, int] = {}
+
+    @property
+    def fillers(self) -> tuple[int, int]:
+        return self._id(","), self._id("the")
+
+    def locate(self, text: str) -> LocatedTokens:
+        cleaned = clean(text)
+        tokens = list(_TOKEN.finditer(cleaned.text))[: FAKE_INFO.max_tokens]
+        return LocatedTokens(
+            tuple(self._id(token[0]) for token in tokens),
+            tuple(cleaned.span_as_sent(*token.span()) for token in tokens),
+            self._block,
+        )
+
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         super().classify(texts, caches)
-        return [self._rate(text) for text in texts]
+        return [self._rate(self.words_of(text)) for text in texts]
 
-    def _rate(self, text: str) -> Prediction:
+    def words_of(self, text: Input) -> list[str]:
+        if isinstance(text, str):
+            return _TOKEN.findall(text)[: FAKE_INFO.max_tokens]
+        words = {number: word for word, number in self.vocabulary.items()}
+        return [words[number] for number in text]
+
+    def _id(self, word: str) -> int:
+        return self.vocabulary.setdefault(word, len(self.vocabulary))
+
+    def _rate(self, words: Sequence[str]) -> Prediction:
+        effects = [self._effects.get(word, 0.0) for word in words]
         probabilities = [0.0] * NUM_LABELS
-        probabilities[-1], probabilities[0] = STEP * text.count("good"), STEP * text.count("bad")
+        probabilities[-1] = STEP * min(self._most, sum(max(0.0, effect) for effect in effects))
+        probabilities[0] = STEP * sum(max(0.0, -effect) for effect in effects)
         probabilities[3] = 1 - probabilities[-1] - probabilities[0]
-        return Prediction(tuple(probabilities), len(text.split()), truncated=False)
+        return Prediction(tuple(probabilities), len(words), truncated=False)
 
 
-async def explanation_of(text: str) -> tuple[Explanation, Counting]:
-    classifier = Counting()
-    engine = Engine(classifier)
+async def explanation_of(text: str, classifier: FakeClassifier | None = None) -> Explanation:
+    engine = Engine(classifier or Counting())
     explanation = await explain(engine, text)
     await engine.close()
-    return explanation, classifier
+    return explanation
 
 
-async def test_each_word_and_each_sentence_weighs_what_the_stars_lose_without_it() -> None:
-    text = "👨‍👩‍👧 A good, good cafe\u0301. It is bad!"
-    explanation, _ = await explanation_of(text)
-    found: dict[str, Any] = {
-        text[part.begin : part.end]: (part.unit, part.weight) for part in explanation.contributions
+def weights_of(text: str, explanation: Explanation, unit: str = "word") -> dict[str, float]:
+    return {text[part.begin : part.end]: part.weight for part in explanation.contributions if part.unit == unit}
+
+
+def drawn_of(text: str, explanation: Explanation) -> list[str]:
+    words = [part for part in explanation.contributions if part.unit == "word" and part.stands_out]
+    return [text[part.begin : part.end] for part in words]
+
+
+async def test_each_word_and_each_sentence_weighs_what_it_adds_in_stars() -> None:
+    text = "👨‍👩‍👧 A good cafe\u0301, really. It is bad!"
+    explanation = await explanation_of(text)
+    sentences = weights_of(text, explanation, "sentence")
+    assert sentences == {
+        "👨‍👩‍👧 A good cafe\u0301, really.": pytest.approx(GOOD),
+        "It is bad!": pytest.approx(BAD),
     }
-    assert found["👨‍👩‍👧 A good, good cafe\u0301."] == ("sentence", pytest.approx(12 * STEP))
-    assert found["It is bad!"] == ("sentence", pytest.approx(-3 * STEP))
-    assert found["good"] == ("word", pytest.approx(6 * STEP))
-    assert found["bad"] == ("word", pytest.approx(-3 * STEP))
-    assert found["👨‍👩‍👧"] == found["cafe\u0301"] == ("word", pytest.approx(0))
-    assert explanation.expected_stars == pytest.approx(4 + 9 * STEP)
+    words = weights_of(text, explanation)
+    assert words["good"] == pytest.approx(GOOD)
+    assert words["bad"] == pytest.approx(BAD)
+    assert [words[word] for word in ("👨‍👩‍👧", "A", "cafe\u0301", "really", "It", "is")] == pytest.approx([0] * 6)
+    assert drawn_of(text, explanation) == ["good", "bad"]
+    assert explanation.expected_stars == pytest.approx(4 + GOOD + BAD)
+    assert explanation.all_words
+
+
+async def test_a_weak_word_next_to_a_strong_one_does_not_stand_out() -> None:
+    text = "A splendid film of some interest"
+    explanation = await explanation_of(text, Counting({"splendid": 5.0, "interest": 0.5}))
+    assert weights_of(text, explanation)["interest"] == pytest.approx(0.5 * GOOD)
+    assert drawn_of(text, explanation) == ["splendid"]
+
+
+async def test_a_filler_that_says_something_itself_is_not_taken_for_what_the_others_add() -> None:
+    # Every word seems to lower the stars, since a comma in its place raises them.
+    text = "A film of that sort is good"
+    explanation = await explanation_of(text, Counting({",": 1.0}))
+    assert weights_of(text, explanation)["film"] == 0
+    assert drawn_of(text, explanation) == []
+
+
+async def test_where_no_single_word_is_missed_each_is_weighed_by_what_it_says_alone() -> None:
+    text = "A splendid and superb film"
+    explanation = await explanation_of(text, Counting({"splendid": 5.0, "superb": 5.0}, most=5.0))
+    assert drawn_of(text, explanation) == ["splendid", "superb"]
+    assert weights_of(text, explanation)["superb"] == pytest.approx(5 * GOOD / 3)
+
+
+async def test_a_word_that_is_a_filler_itself_is_replaced_by_the_other() -> None:
+    text = "good the good"
+    classifier = Counting({"the": 2.0})
+    explanation = await explanation_of(text, classifier)
+    assert weights_of(text, explanation)["the"] == pytest.approx(2 * GOOD)
+
+
+async def test_only_words_are_replaced_and_every_token_keeps_its_place() -> None:
+    text = "So good; (a film)!"
+    classifier = Counting()
+    await explanation_of(text, classifier)
+    whole, *variants = [classifier.words_of(text) for batch in classifier.batches for text in batch]
+    for variant in variants:
+        changed = [
+            (old, new)
+            for old, new in zip(whole, variant, strict=False)
+            if old != new and old in ("So", "good", "a", "film")
+        ]
+        rest = [(old, new) for old, new in zip(whole, variant, strict=False) if (old, new) not in changed]
+        assert all(new in (",", "the") for _, new in changed)
+        assert all(old == new for old, new in rest)
+    assert {len(variant) for variant in variants} <= {4, 7}
+
+
+@pytest.mark.parametrize("text", ["", " \n", "...", "— ?!"])
+async def test_a_text_without_words_has_no_contributions(text: str) -> None:
+    explanation = await explanation_of(text)
+    assert explanation.contributions == ()
+    assert explanation.all_words
+
+
+async def test_one_word_is_a_sentence_too() -> None:
+    explanation = await explanation_of("good")
+    assert [part.unit for part in explanation.contributions] == ["sentence", "word"]
+    assert [part.weight for part in explanation.contributions] == pytest.approx([GOOD, GOOD])
 
 
 async def test_contributions_come_in_the_order_of_the_text_each_sentence_before_its_words() -> None:
-    explanation, _ = await explanation_of("Good one. Bad two.")
+    explanation = await explanation_of("Good one. Bad two.")
     assert [(part.begin, part.unit) for part in explanation.contributions] == [
         (0, "sentence"), (0, "word"), (5, "word"), (10, "sentence"), (10, "word"), (14, "word"),
     ]  # fmt: skip
 
 
-async def test_a_text_with_nothing_in_it_has_no_contributions() -> None:
-    for text in ("", " \n", "..."):
-        explanation, _ = await explanation_of(text)
-        assert explanation.contributions == ()
+async def test_places_are_those_of_the_text_as_sent() -> None:
+    text = "Well.<br /><br />A good 👍 film"
+    assert weights_of(text, await explanation_of(text))["good"] == pytest.approx(GOOD)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["This film is good. " * 200, "so very good and " * 500, "Dull film.\n" * 1_900, "x" * 20_000],
-    ids=["sentences", "no full stop", "lines", "one word"],
-)
-async def test_long_texts_take_a_bounded_number_of_passes(text: str) -> None:
-    explanation, classifier = await explanation_of(text)
-    assert 2 <= sum(map(len, classifier.batches)) <= MAX_PASSES
-    assert len(explanation.contributions) < MAX_PASSES
+async def test_a_word_of_many_tokens_is_replaced_as_a_whole() -> None:
+    class Spelling(Counting):
+        """Reads letters. Only the whole of "wonderful" says something."""
+
+        def locate(self, text: str) -> LocatedTokens:
+            places = [(at, at + 1) for at, letter in enumerate(text) if letter != " "]
+            return LocatedTokens(tuple(ord(text[at]) for at, _ in places), tuple(places), 4)
+
+        @property
+        def fillers(self) -> tuple[int, int]:
+            return ord(","), ord("-")
+
+        def words_of(self, text: Input) -> list[str]:
+            spelled = text.replace(" ", "") if isinstance(text, str) else "".join(map(chr, text))
+            return ["good"] * spelled.count("wonderful")
+
+    text = "A wonderful film"
+    explanation = await explanation_of(text, Spelling())
+    assert weights_of(text, explanation) == {
+        "A": pytest.approx(0), "wonderful": pytest.approx(GOOD), "film": pytest.approx(0),
+    }  # fmt: skip
 
 
-async def test_the_words_of_the_weightiest_sentence_are_told_apart_first() -> None:
-    plain = "We saw it on a day in May with all of the others of us. "
-    text = plain * 20 + "Really good good good. " + plain
-    explanation, _ = await explanation_of(text)
-    words = [text[part.begin : part.end] for part in explanation.contributions if part.unit == "word"]
-    assert words.count("good") == 3
+async def test_of_a_long_text_the_words_that_say_most_alone_are_weighed_and_it_says_so() -> None:
+    plain = "We saw it on a day in May with all of the others. "
+    text = plain * 10 + "A good and bad film. " + plain * 20
+    explanation = await explanation_of(text)
+    assert not explanation.all_words
+    assert drawn_of(text, explanation) == ["good", "bad"]
+    assert FIRST_WORDS < len([part for part in explanation.contributions if part.unit == "word"]) < 60
 
 
-async def test_one_text_is_rated_at_a_time_from_the_last_gap_to_the_first() -> None:
-    _, classifier = await explanation_of("one two three")
-    assert classifier.batches == [["one two three"], [""], ["one two "], ["one  three"], [" two three"]]
+async def test_what_the_model_does_not_read_adds_nothing() -> None:
+    text = "It is long. " * 200 + "A good end."
+    explanation = await explanation_of(text)
+    read = len("It is long. " * 128)
+    assert all(part.begin < read for part in explanation.contributions)
+    assert not explanation.all_words
+
+
+async def test_a_model_that_reads_all_tokens_at_once_weighs_phrases_of_long_texts() -> None:
+    text = "We saw it on a day in May. " * 20 + "A good film."
+    classifier = Counting(block=None)
+    explanation = await explanation_of(text, classifier)
+    phrases = weights_of(text, explanation, "phrase")
+    assert len(phrases) <= MAX_PHRASES
+    assert max(phrases, key=phrases.__getitem__).find("good") >= 0
+    assert sum(map(len, classifier.batches)) < 200
+
+
+async def test_sentences_are_told_first_then_the_words_that_say_most_alone() -> None:
+    told: list[Explanation] = []
+
+    async def tell(explanation: Explanation) -> None:
+        told.append(explanation)
+
+    text = "We saw it on a day in May with all of the others. A good film."
+    engine = Engine(Counting())
+    whole = await explain(engine, text, progress=tell)
+    await engine.close()
+    sentences, first_words = told
+    assert {part.unit for part in sentences.contributions} == {"sentence"}
+    assert drawn_of(text, first_words) == ["good"]
+    assert len(first_words.contributions) == 2 + FIRST_WORDS
+    assert [told.all_words for told in (sentences, first_words, whole)] == [False, False, True]
+
+
+async def test_another_value_than_the_stars_can_be_explained() -> None:
+    text = "A good film"
+    engine = Engine(Counting())
+    explanation = await explain(engine, text, value=lambda prediction: prediction.probabilities[-1])
+    await engine.close()
+    assert weights_of(text, explanation)["good"] == pytest.approx(STEP)
 
 
 async def test_a_model_that_fails_makes_the_explanation_fail() -> None:
@@ -98,8 +267,22 @@ async def test_a_model_that_fails_makes_the_explanation_fail() -> None:
     await engine.close()
 
 
+async def test_a_model_that_is_replaced_meanwhile_ends_the_explanation() -> None:
+    classifier, other = Counting(), Counting()
+    other.info = dataclasses.replace(FAKE_INFO, version="1")
+    engine = Engine(classifier)
+
+    async def replace(_: Explanation) -> None:
+        other.vocabulary = classifier.vocabulary
+        await engine.replace(other)
+
+    with pytest.raises(ModelUnavailable):
+        await explain(engine, "A good film", progress=replace)
+    await engine.close()
+
+
 async def test_an_explanation_that_is_given_up_frees_its_place() -> None:
-    classifier = ControlledClassifier(gate=(gate := threading.Event()))
+    classifier = Counting(gate=(gate := threading.Event()))
     engine = Engine(classifier)
     task = asyncio.create_task(explain(engine, "one two three"))
     assert await asyncio.to_thread(classifier.asked.acquire, timeout=10)
@@ -110,3 +293,34 @@ async def test_an_explanation_that_is_given_up_frees_its_place() -> None:
     await engine.classify("next")
     assert classifier.batches == [["one two three"], ["next"]]
     await engine.close()
+
+
+async def test_variants_that_wait_for_the_model_are_given_up_as_well() -> None:
+    classifier = Counting()
+    engine = Engine(classifier)
+    gate = threading.Event()
+
+    async def hold(_: Explanation) -> None:
+        classifier.gate = gate
+
+    task = asyncio.create_task(explain(engine, "one two three four five six", progress=hold))
+    asked = 0
+    while classifier.gate is None or asked < len(classifier.batches):
+        assert await asyncio.to_thread(classifier.asked.acquire, timeout=10)
+        asked += 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    gate.set()
+    await engine.classify("next")
+    assert engine.waiting == 0
+    assert classifier.batches[-1] == ["next"]
+    await engine.close()
+
+
+@given(st.lists(st.floats(-9, 9), max_size=40))
+def test_the_floor_lets_the_strongest_words_stand_out_unless_all_is_noise(weights: list[float]) -> None:
+    floor = floor_of(weights)
+    strongest = max(map(abs, weights), default=0.0)
+    assert floor >= 0.1
+    assert strongest < 0.3 or strongest >= floor

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from model_core.text import MAX_CHARS
+from model_core.text import MAX_CHARS, TEXT_VERSIONS
 from model_core.tokenizer import TextTokenizer
 from tests.tiny import tiny_config, tiny_tokenizer
 
@@ -147,6 +147,27 @@ def test_any_text_gives_valid_ids_within_the_limit(text: str) -> None:
     assert encoding.input_ids[-1] == SEP
     assert len(encoding.input_ids) == encoding.tokens + 2 <= 16
     assert all(0 <= number < len(VOCABULARY) for number in encoding.input_ids)
+
+
+@given(
+    st.lists(st.sampled_from(["good", "BAD", " ", "👍", "<br />", "\u0301", "ﬁ", ", "]), max_size=80).map("".join),
+    st.sampled_from(TEXT_VERSIONS),
+    st.booleans(),
+)
+def test_located_tokens_are_those_that_are_encoded_and_stand_where_they_are_in_the_text(
+    text: str, version: int, causal: bool
+) -> None:
+    config = tiny_config(text=version, attention="block-causal" if causal else "full")
+    tokenizer = TextTokenizer.for_config(tiny_tokenizer(), config)
+    located = tokenizer.locate(text)
+    assert located.input_ids == tokenizer.encode(text).input_ids
+    assert located.block == (config.block if causal else None)
+    places = located.places[1:] if causal else located.places[1:-1]
+    assert all(0 <= begin < end <= len(text) for begin, end in places)
+    assert list(places) == sorted(places)
+    for token, (begin, end) in zip(located.input_ids[1:], places, strict=False):
+        if token in (GOOD, BAD):
+            assert text[begin:end].replace("\u0301", "").lower() == ("good" if token == GOOD else "bad")
 
 
 def test_truncation_and_padding_set_in_the_file_do_not_apply(tmp_path: Path) -> None:

@@ -48,13 +48,15 @@
  * @typedef {object} Span Its offsets are Unicode code points, see `utf16Spans`.
  * @property {number} begin
  * @property {number} end
- * @property {number} weight What it adds to the expected stars.
+ * @property {number} weight What it adds, in stars; 0 if that does not stand out from noise.
  * @property {string} unit "word", "phrase" or "sentence".
  *
  * @typedef {object} Explanation
  * @property {"explanation"} type
  * @property {number} seq
  * @property {string} method
+ * @property {boolean} [partial] Whether another one follows, with these spans and more.
+ * @property {boolean} [all_words] Whether every word that the model reads has a span, not only the strongest.
  * @property {Span[]} spans
  *
  * @typedef {object} SessionSettings
@@ -145,10 +147,11 @@ export function flush(seq) {
 
 /**
  * @param {number} seq
+ * @param {boolean} [partial] Whether what is known so far should come first.
  * @returns {string}
  */
-export function explain(seq) {
-  return JSON.stringify({ type: "explain", seq });
+export function explain(seq, partial = false) {
+  return JSON.stringify({ type: "explain", seq, ...(partial && { partial }) });
 }
 
 /** @returns {string} */

@@ -107,6 +107,7 @@ export class RatingSocket extends Events {
   #asking = null;
   /** @type {string | null} */
   #textToExplain = null;
+  #isPartialWanted = false;
   /** @type {number | null} The `retry_after_ms` of a server that is stopping; null otherwise. */
   #retryAfterMs = null;
   // Earliest time for a reconnect, as the server asked.
@@ -182,12 +183,16 @@ export class RatingSocket extends Events {
     if (this.#pacer.hurry()) this.#socket?.send(flush(this.#pacer.seq));
   }
 
-  /** Asks what each word and sentence of the newest text adds. A newer text cancels this. */
-  explain() {
+  /**
+   * Asks what each word and sentence of the newest text adds. A newer text cancels this.
+   * @param {{partial?: boolean}} [options] `partial`: what is known so far comes first, in `explanation` events.
+   */
+  explain({ partial = false } = {}) {
     // A refused text cannot be explained.
     if (this.#pacer.isRefused) return;
     const { seq } = this.#pacer;
     this.#textToExplain = this.#pacer.text;
+    this.#isPartialWanted = partial;
     this.#pacer.hurry();
     // If the text is not sent yet, the request follows once it is.
     if (this.#pacer.seq === seq && this.#pacer.isSent) this.#askToExplain(seq);
@@ -367,7 +372,7 @@ export class RatingSocket extends Events {
   #explained(explanation) {
     const text = this.#textToExplain;
     if (text === null || text !== this.#pacer.text || explanation.seq !== this.#pacer.seq) return;
-    this.#textToExplain = null;
+    if (!explanation.partial) this.#textToExplain = null;
     this.#emit("explanation", { explanation, text });
   }
 
@@ -416,7 +421,7 @@ export class RatingSocket extends Events {
   /** @param {number} seq */
   #askToExplain(seq) {
     if (this.#session === null || this.#textToExplain === null) return;
-    if (this.#explainTimer === null) this.#socket?.send(explain(seq));
+    if (this.#explainTimer === null) this.#socket?.send(explain(seq, this.#isPartialWanted));
   }
 
   /** @param {Session} session */

@@ -1,57 +1,86 @@
-/** Marks in a copy of the text what words and sentences add to the stars, after a pause in typing. */
+/** Marks in the field what words and sentences add to the stars, after a pause in typing, and names the strongest. */
 
 import { utf16Spans } from "../client/offsets.js";
-import { byId, element } from "../lib/dom.js";
-import { LOWERS_MOST, RAISES_MOST, shortened, starsMore, weightText } from "../lib/strings.js";
+import { byId, element, say } from "../lib/dom.js";
+import {
+  aboutWords,
+  LOWERS_MOST,
+  MOVES_MOST,
+  RAISES_MOST,
+  shortened,
+  weightText,
+} from "../lib/strings.js";
 import { freshness } from "../page/freshness.js";
 import { extremes, nest, strengths } from "./marks.js";
 
 /**
  * @import { Explanation, Span } from "../client/protocol.js"
  * @import { Page } from "../page/page.js"
- * @import { Mark, Piece } from "./marks.js"
+ * @import { Piece } from "./marks.js"
  */
 
 // Longer than the pause between two words, but too short to feel like waiting.
 const IDLE_MS = 700;
-// The number of a sentence must not stand on a line of its own.
-const WORD_JOINER = "\u2060";
+// A text that ends with a line break has one line more.
+const LAST_LINE = "\u200b";
 
 /** @param {Page} page */
 export function attachContributions(page) {
   const { socket, editor, display } = page;
   const panel = byId("contributions");
+  const field = byId("review");
+  const marked = byId("marked");
   /** @type {number | undefined} */
   let timer;
 
   function drop() {
     clearTimeout(timer);
     timer = setTimeout(ask, IDLE_MS);
-    if (panel.dataset.state !== "shown") return;
+    if (panel.dataset.state === "waiting") return;
     // Keep the height, so that nothing below moves while typing.
     panel.style.minHeight = `${panel.offsetHeight}px`;
     panel.dataset.state = "waiting";
-    byId("marked").replaceChildren();
+    marked.replaceChildren();
     byId("extremes").replaceChildren();
   }
 
   function ask() {
     timer = undefined;
     if (editor.text === "") panel.style.minHeight = "";
-    if (panel.dataset.state !== "shown" && freshness(page) === "fresh") socket.explain();
+    if (panel.dataset.state === "waiting" && freshness(page) === "fresh") {
+      socket.explain({ partial: true });
+    }
   }
 
   /** @param {Explanation} explanation @param {string} text */
   function show(explanation, text) {
     if (text !== editor.text) return;
     const spans = utf16Spans(text, explanation.spans);
-    byId("marked").replaceChildren(...drawPieces(nest(text, spans), strengths(spans)));
+    // Asked before anything changes: the answer would take a layout after it.
+    const { scrollTop } = field;
+    marked.replaceChildren(...drawPieces(nest(text, spans), strengths(spans)), LAST_LINE);
+    if (scrollTop > 0) marked.scrollTop = scrollTop;
     byId("extremes").replaceChildren(...drawExtremes(extremes(spans), text));
-    panel.style.minHeight = "";
-    panel.dataset.state = "shown";
+    say("about-words", aboutWords(explanation));
+    if (!explanation.partial) panel.style.minHeight = "";
+    panel.dataset.state = explanation.partial ? "partial" : "shown";
+  }
+
+  // The marks lie behind the field, letter under letter, and never touch it.
+  function fit() {
+    const { offsetHeight, clientWidth, clientLeft } = field;
+    marked.style.height = `${offsetHeight}px`;
+    marked.style.width = `${clientWidth + 2 * clientLeft}px`;
+    scroll();
+  }
+
+  function scroll() {
+    if (marked.hasChildNodes()) marked.scrollTop = field.scrollTop;
   }
 
   editor.addEventListener("text", drop);
+  field.addEventListener("scroll", scroll, { passive: true });
+  new ResizeObserver(fit).observe(field);
   for (const name of /** @type {const} */ (["headline", "past"])) {
     display.addEventListener(name, () => {
       if (timer === undefined) ask();
@@ -67,48 +96,47 @@ export function attachContributions(page) {
  * @returns {(string | HTMLElement)[]}
  */
 function drawPieces(pieces, strengthOf) {
-  return pieces.map((piece) => (typeof piece === "string" ? piece : drawMark(piece, strengthOf)));
+  return pieces.map((piece) => {
+    if (typeof piece === "string") return piece;
+    const { span } = piece;
+    const mark = element("span", span.unit === "sentence" ? "sentence" : "word");
+    mark.append(...drawPieces(piece.pieces, strengthOf));
+    sign(mark, span, strengthOf(span));
+    return mark;
+  });
 }
 
-/** @param {Mark} mark @param {(span: Span) => number} strengthOf */
-function drawMark({ span, pieces }, strengthOf) {
-  const strength = strengthOf(span);
-  const isSentence = span.unit === "sentence";
-  const mark = element("span", isSentence ? "sentence" : "word");
-  mark.append(...drawPieces(pieces, strengthOf));
-  if (strength > 0) {
-    mark.dataset.sign = span.weight > 0 ? "up" : "down";
-    mark.dataset.strength = String(strength);
-    mark.title = starsMore(span.weight);
-    if (isSentence) mark.append(element("bdi", "weight", WORD_JOINER + weightText(span.weight)));
-  }
-  return mark;
+/** @param {HTMLElement} mark @param {Span} span @param {number} strength */
+function sign(mark, { weight }, strength) {
+  if (strength === 0) return;
+  mark.dataset.sign = weight > 0 ? "up" : "down";
+  mark.dataset.strength = String(strength);
 }
 
-/** @param {{up: Span[], down: Span[]}} extremes @param {string} text */
-function drawExtremes({ up, down }, text) {
+/** @param {ReturnType<typeof extremes>} strongest @param {string} text */
+function drawExtremes({ up, down, sentences }, text) {
   return [
-    ...drawExtreme("up", RAISES_MOST, up, text),
-    ...drawExtreme("down", LOWERS_MOST, down, text),
+    ...drawExtreme("word", RAISES_MOST, up, text),
+    ...drawExtreme("word", LOWERS_MOST, down, text),
+    ...drawExtreme("sentence", MOVES_MOST, sentences, text),
   ];
 }
 
 /**
- * @param {"up" | "down"} sign
+ * @param {"word" | "sentence"} unit
  * @param {string} title
  * @param {Span[]} spans
  * @param {string} text
  */
-function drawExtreme(sign, title, spans, text) {
+function drawExtreme(unit, title, spans, text) {
   if (spans.length === 0) return [];
   const row = element("div", "extreme");
   const items = element("dd", "");
-  for (const { begin, end, weight } of spans) {
+  for (const span of spans) {
     const item = element("span", "item");
-    const words = element("bdi", "word", shortened(text.slice(begin, end)));
-    words.dataset.sign = sign;
-    words.dataset.strength = "2";
-    item.append(words, element("bdi", "weight", weightText(weight)));
+    const words = element("bdi", unit, shortened(text.slice(span.begin, span.end)));
+    sign(words, span, 2);
+    item.append(words, element("bdi", "weight", weightText(span.weight)));
     items.append(item, " ");
   }
   row.append(element("dt", "", title), items);

@@ -1,4 +1,4 @@
-/** Prepares explanations for drawing: nested marks, their strength, and the strongest words. Uses no DOM. */
+/** Prepares explanations for drawing: nested marks, their strength, and the strongest parts. Uses no DOM. */
 
 /** @import { Span } from "../client/protocol.js" */
 
@@ -8,12 +8,8 @@
  * @typedef {string | Mark} Piece
  */
 
-// Hundredths of a star are rounding noise, and a weak word next to a strong one has no visible effect.
-const LEAST_WEIGHT = 0.05;
-// With less than a quarter of the strongest, nearly every "the" and "of" would be marked.
-const LEAST_SHARE = 0.25;
-// The strongest word gets the strongest mark, unless all effects are tiny.
-const LEAST_SCALE = 0.25;
+// The strongest word gets the strongest mark, unless all effects are small.
+const LEAST_SCALE = 0.5;
 const STRENGTHS = 4;
 const MOST_NAMED = 3;
 
@@ -39,16 +35,17 @@ export function strengths(spans) {
 
 /**
  * @param {readonly Span[]} spans
- * @returns {{up: Span[], down: Span[]}} The words and phrases that raise and lower the stars most, strongest first.
+ * @returns {{up: Span[], down: Span[], sentences: Span[]}} The words that raise and lower the stars most, and the sentences that move them most, strongest first. A lone sentence is the text.
  */
 export function extremes(spans) {
-  const scale = scaleOf(words(spans));
-  const telling = words(spans)
-    .filter((span) => strength(span, scale) > 0)
+  const telling = spans
+    .filter(({ weight }) => weight !== 0)
     .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+  const isOneOfMany = spans.filter(isSentence).length > 1;
   return {
-    up: telling.filter(({ weight }) => weight > 0).slice(0, MOST_NAMED),
-    down: telling.filter(({ weight }) => weight < 0).slice(0, MOST_NAMED),
+    up: words(telling.filter(({ weight }) => weight > 0)).slice(0, MOST_NAMED),
+    down: words(telling.filter(({ weight }) => weight < 0)).slice(0, MOST_NAMED),
+    sentences: isOneOfMany ? telling.filter(isSentence).slice(0, MOST_NAMED) : [],
   };
 }
 
@@ -66,10 +63,9 @@ const scaleOf = (spans) =>
  * @param {Span} span
  * @param {number} scale
  */
-function strength(span, scale) {
-  const weight = Math.abs(span.weight);
-  if (weight < Math.max(LEAST_WEIGHT, LEAST_SHARE * scale)) return 0;
-  return Math.max(1, Math.round((STRENGTHS * weight) / scale));
+function strength({ weight }, scale) {
+  // The server has left out what is noise.
+  return weight === 0 ? 0 : Math.max(1, Math.round((STRENGTHS * Math.abs(weight)) / scale));
 }
 
 /**

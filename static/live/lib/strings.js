@@ -5,7 +5,7 @@ import { hasNumber } from "./headline.js";
 import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
 
 /**
- * @import { ServerError } from "../client/protocol.js"
+ * @import { ServerError, Span } from "../client/protocol.js"
  * @import { Headline } from "./headline.js"
  */
 
@@ -170,9 +170,20 @@ export function weightText(weight) {
   return formatSigned(weight, 1, Math.abs(weight) < 0.1 ? 2 : 1);
 }
 
-/** @param {number} weight @returns {string} */
-export function starsMore(weight) {
-  return fill(gettext("%(weight)s stars"), { weight: formatSigned(weight, 2, 2) });
+/**
+ * @param {{partial?: boolean, all_words?: boolean, spans: readonly Span[]}} explanation
+ * @returns {string} What its numbers are, and of which words.
+ */
+export function aboutWords({ partial, all_words: allWords, spans }) {
+  if (partial) return gettext("Working out the words…");
+  if (!spans.some(({ weight, unit }) => weight !== 0 && unit !== "sentence")) {
+    return gettext("No word stands out.");
+  }
+  return allWords
+    ? gettext("What each part adds, in stars. They work together, so the numbers do not add up.")
+    : gettext(
+        "What the strongest words add, in stars. They work together, so the numbers do not add up.",
+      );
 }
 
 /**
@@ -203,6 +214,7 @@ export function tail(text) {
 
 export const RAISES_MOST = gettext("Raises it most");
 export const LOWERS_MOST = gettext("Lowers it most");
+export const MOVES_MOST = gettext("Sentences");
 export const NOW = gettext("Now");
 export const GHOST = gettext("An example. Type, and it gives way to your text.");
 export const AS_IT_READS_ON = gettext("As it reads on");

@@ -8,7 +8,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 const { type: _1, heartbeat_interval_ms: _2, ...MODEL } = session();
 const { type: _3, seq: _4, skipped: _5, is_final: _6, ...RATING } = prediction(0);
 const SPAN = { begin: 0, end: 1, weight: 1, unit: "word" };
-const EXPLAINED = { method: "leave_out", expected_stars: 8, spans: [SPAN] };
+const EXPLAINED = { method: "filler", expected_stars: 8, spans: [SPAN] };
 
 /**
  * @typedef {object} Request

@@ -223,6 +223,18 @@ describe("explanations", () => {
     assert.deepEqual(details("explanation"), [{ explanation: explanation(1), text: "fine" }]);
   });
 
+  test("what is known so far comes first where that is asked for", () => {
+    openAndAnswer("fine");
+    rating.explain({ partial: true });
+    assert.equal(server().sent.at(-1)?.partial, true);
+    server().say({ ...explanation(1), partial: true });
+    server().say(explanation(1));
+    server().say(explanation(1));
+    assert.equal(details("explanation").length, 2);
+    rating.explain();
+    assert.equal(server().sent.at(-1)?.partial, undefined);
+  });
+
   test("what waits is sent first, and asked about once", () => {
     open();
     rating.submit("a");

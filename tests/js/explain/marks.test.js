@@ -47,19 +47,19 @@ describe("strength", () => {
     assert.deepEqual(spans.map(strengths(spans)), [4, 4, 2, 2]);
   });
 
-  test("next to nothing gets no mark, also where nothing weighs more", () => {
-    const spans = [word(0, 1, 0.04), word(2, 3, -0.07)];
-    assert.deepEqual(spans.map(strengths(spans)), [0, 1]);
+  test("what does not stand out has none, and all else has some", () => {
+    const spans = [word(0, 1, 0), word(2, 3, -0.1), word(4, 5, 2), word(6, 7, 0.1)];
+    assert.deepEqual(spans.map(strengths(spans)), [0, 1, 4, 1]);
   });
 
-  test("a weak word beside a strong one says nothing", () => {
-    const spans = [word(0, 1, 2), word(2, 3, 0.49), word(4, 5, 0.51)];
-    assert.deepEqual(spans.map(strengths(spans)), [4, 0, 1]);
+  test("a small effect gets a weak mark, also where nothing weighs more", () => {
+    const spans = [word(0, 1, 0.12)];
+    assert.deepEqual(spans.map(strengths(spans)), [1]);
   });
 });
 
 describe("extremes", () => {
-  test("at most three each way, the heaviest first, and no sentences", () => {
+  test("at most three words each way, the heaviest first", () => {
     const spans = [
       sentence(0, 9, 5),
       ...[0.3, 0.9, 0.5, 0.4].map((weight, i) => word(i, i + 1, weight)),
@@ -77,6 +77,16 @@ describe("extremes", () => {
   });
 
   test("what has no mark in the text is not named either", () => {
-    assert.deepEqual(extremes([word(0, 1, 2), word(2, 3, -0.1)]).down, []);
+    assert.deepEqual(extremes([word(0, 1, 2), word(2, 3, 0)]), {
+      up: [word(0, 1, 2)],
+      down: [],
+      sentences: [],
+    });
+  });
+
+  test("sentences are named by how much they move, either way, if there are several", () => {
+    const spans = [sentence(0, 9, 0.5), sentence(10, 19, -2), sentence(20, 29, 0)];
+    assert.deepEqual(extremes(spans).sentences, [spans[1], spans[0]]);
+    assert.deepEqual(extremes([sentence(0, 9, 0.5)]).sentences, []);
   });
 });

@@ -13,7 +13,6 @@ import {
   percentText,
   refusal,
   shortened,
-  starsMore,
   tail,
   weightText,
 } from "../../../static/live/lib/strings.js";
@@ -115,7 +114,6 @@ describe("sentences", () => {
 describe("moments and contributions", () => {
   test("a weight has its sign in front, and as many decimals as it needs", () => {
     assert.deepEqual([1.62, 0.4, -0.84, 0.06].map(weightText), ["+1.6", "+0.4", "−0.8", "+0.06"]);
-    assert.equal(starsMore(-0.412), "−0.41 stars");
   });
 
   test("a moment is said with its place and its stars", () => {

@@ -254,7 +254,7 @@ async def test_addresses_of_one_network_of_ipv6_share_their_room(
 async def test_an_explanation_costs_its_address_what_it_costs_over_http(
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 570, "address_factor": 1}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 700, "address_factor": 1}
     monkeypatch.setattr(
         "live.connections.consumer.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )
@@ -272,7 +272,7 @@ async def test_an_explanation_costs_its_address_what_it_costs_over_http(
     await communicator.send_json_to({"type": "explain", "seq": 1})
     refusal = (await communicator.receive_json_from())["error"]
     assert (refusal["code"], "seq" in refusal) == ("rate_limited", False)
-    # It cost nothing: 150 of the 570 are left, for 20 went to connecting, 19 to the text and 380 to the first five.
+    # It cost nothing: 150 of the 700 are left, for 20 went to connecting, 19 to the text and 510 to the first five.
     for number in range(11):
         await communicator.send_json_to({"type": "ping", "id": str(number)})
     answers = [(await communicator.receive_json_from())["type"] for _ in range(11)]

@@ -345,10 +345,24 @@ async def test_an_explanation_follows_the_rating_of_its_text(typist: Typist) -> 
     assert (await typist.prediction()).seq == 1
     explanation = await message(typist)
     assert isinstance(explanation, ExplanationMessage)
-    assert (explanation.seq, explanation.method) == (1, "leave_out")
+    assert (explanation.seq, explanation.method) == (1, "filler")
     assert [(span.begin, span.end, span.unit) for span in explanation.spans] == [
         (0, 11, "sentence"), (0, 1, "word"), (2, 6, "word"), (7, 11, "word"),
     ]  # fmt: skip
+
+
+async def test_what_is_known_of_an_explanation_comes_first_where_that_is_asked_for(typist: Typist) -> None:
+    let_go(typist)
+    typist.type(1, "A fine film of ten words. It has no more.")
+    await typist.prediction()
+    typist.session.explain(1, partial=True)
+    sentences, first_words, whole = [await message(typist) for _ in range(3)]
+    for told in (sentences, first_words, whole):
+        assert isinstance(told, ExplanationMessage)
+    assert [told.partial for told in (sentences, first_words, whole)] == [True, True, False]
+    assert {span.unit for span in sentences.spans} == {"sentence"}
+    assert (first_words.all_words, whole.all_words) == (False, True)
+    assert [len(told.spans) for told in (sentences, first_words, whole)] == [2, 10, 12]
 
 
 async def test_newer_text_drops_the_explanation_and_the_work_for_it(typist: Typist) -> None:

@@ -128,6 +128,7 @@ class Span:
     begin: int
     end: int
     weight: float
+    """In stars; 0 if that does not stand out from noise."""
     unit: str
     """``word``, ``phrase`` or ``sentence``."""
 
@@ -142,6 +143,8 @@ class Explanation:
     spans: tuple[Span, ...]
     expected_stars: float | None
     """The rating of the whole text, if the server sends it."""
+    all_words: bool | None = None
+    """Whether every word that the model reads has a span, not only the strongest; None if the server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +204,11 @@ class Explained:
     method: str
     spans: tuple[Span, ...]
     expected_stars: float | None
+    all_words: bool | None = None
 
     def of(self, text: str) -> Explanation:
         """Return the explanation with its ``text``."""
-        return Explanation(self.seq, text, self.method, self.spans, self.expected_stars)
+        return Explanation(self.seq, text, self.method, self.spans, self.expected_stars, self.all_words)
 
 
 ServerMessage = Session | Prediction | Explained | ErrorInfo | Pong | Closing
@@ -223,7 +227,8 @@ def parse(frame: str | bytes) -> ServerMessage | None:
                 return prediction
             case "explanation":
                 spans = tuple(_make(Span, {"unit": "word", **span}) for span in content["spans"])
-                return Explained(content["seq"], content["method"], spans, content.get("expected_stars"))
+                rating, all_words = content.get("expected_stars"), content.get("all_words")
+                return Explained(content["seq"], content["method"], spans, rating, all_words)
             case "error":
                 return error_info(content["error"])
             case "pong":

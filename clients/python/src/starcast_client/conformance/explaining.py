@@ -27,15 +27,28 @@ async def _spans_lie_within_the_text(target: Target) -> None:
             expect(span.get("unit") in ("word", "phrase", "sentence"), "unit word, phrase or sentence", span)
         begins = [span["begin"] for span in answer["spans"]]
         expect(begins == sorted(begins), "spans in the order of the text", begins)
+        expect(answer.get("partial", False) is False, "partial false where it was not asked for", answer)
 
 
-@check(CHECKS, "a decisive word has a span with a weight")
-async def _decisive_words_have_weight(target: Target) -> None:
+@check(CHECKS, "words have spans, and something has a weight")
+async def _words_have_spans(target: Target) -> None:
     async with target.greeted() as peer:
         await peer.rating(1, DECISIVE)
         spans = (await _explained(peer, 1))["spans"]
-        found = [span for span in spans if (span["begin"], span["end"]) == _WORD and span["weight"] != 0]
+        found = [span for span in spans if (span["begin"], span["end"]) == _WORD]
         expect(bool(found), f"a span of {DECISIVE[slice(*_WORD)]!r}", spans)
+        expect(any(span["weight"] != 0 for span in spans), "a weight other than 0", spans)
+
+
+@check(CHECKS, "explain with partial: what is known comes first, and the whole explanation last")
+async def _partial_explanations_come_first(target: Target) -> None:
+    async with target.greeted() as peer:
+        await peer.rating(1, DECISIVE)
+        answer = await peer.ask("explain", seq=1, partial=True)
+        while answer["type"] == "explanation" and answer.get("partial"):
+            answer = await peer.receive()
+        expect((answer["type"], answer.get("seq")) == ("explanation", 1), "an explanation of seq 1", answer)
+        await peer.expect_nothing()
 
 
 @check(CHECKS, "explain right after a text is answered after its prediction")

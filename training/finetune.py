@@ -118,6 +118,22 @@ def finetune(config: FinetuneConfig, data: TrainingTexts, validation: Sequence[R
     return loop.finish(trainee.save)
 
 
+def finetune_on(path: Path, config: FinetuneConfig, run: Path) -> Path | None:
+    """Train on an archive or a dataset folder, or resume, as ``finetune`` does. Raises DataError, too."""
+    train = load_split(path, "train", config.validation_share)
+    validation = load_split(path, "validation", config.validation_share)
+    if config.limit:
+        train, validation = spread(train, config.limit), spread(validation, config.limit)
+    if config.look_reviews:
+        validation = spread(validation, config.look_reviews)
+    data = TrainingTexts.of(train)
+    if config.soft_labels:
+        library = Library(path)
+        data = with_soft(train, read_soft_labels(Path(config.soft_labels), library), library, config.soft_weight)
+    _begin_run(run, _describe_run(config, train, validation, data))
+    return finetune(config, data, validation, run)
+
+
 def _check_options(config: FinetuneConfig, labels: LabelSet) -> None:
     """Raise ConfigError for options that these labels cannot have."""
     if labels != FILM_RATINGS and (given := [name for name in _FILM_OPTIONS if getattr(config, name)]):
@@ -209,18 +225,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         config = config_from_arguments(options, FinetuneConfig)
-        train = load_split(options.data, "train", config.validation_share)
-        validation = load_split(options.data, "validation", config.validation_share)
-        if config.limit:
-            train, validation = spread(train, config.limit), spread(validation, config.limit)
-        if config.look_reviews:
-            validation = spread(validation, config.look_reviews)
-        data = TrainingTexts.of(train)
-        if config.soft_labels:
-            library = Library(options.data)
-            data = with_soft(train, read_soft_labels(Path(config.soft_labels), library), library, config.soft_weight)
-        _begin_run(options.run, _describe_run(config, train, validation, data))
-        checkpoint = finetune(config, data, validation, options.run)
+        checkpoint = finetune_on(options.data, config, options.run)
     except (ConfigError, DataError, InitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -110,7 +110,12 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_command(
         patch.setattr(TrainingRun, "go_on", lambda *_: False)
         assert trained(tmp_path, kinds, initial) == STOPPED
     assert not (tmp_path / "checkpoints").exists()
-    monkeypatch.setattr(classifier, "finish", lambda checkpoint, *_: finished.append(checkpoint) or "")
+
+    def finish(checkpoint: Path, *_: object) -> str:
+        finished.append(checkpoint)
+        return ""
+
+    monkeypatch.setattr(classifier, "finish", finish)
     monkeypatch.setattr(classifier, "publish", lambda *_: None)
     assert trained(tmp_path, kinds, initial) == 0
     before = (tmp_path / "run" / "checkpoint" / WEIGHTS_FILE).stat().st_mtime_ns

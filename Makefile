@@ -27,7 +27,7 @@ MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent 
   manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help run env secret check test test-long lint lint-python lint-js types-check tables format types docs packages train distill export calibrate eval report bench topology audit hashes sbom screenshots messages clean
+.PHONY: help run env secret check test test-long lint lint-python lint-js types-check tables format types docs packages train classifier distill export calibrate eval report bench topology audit hashes sbom screenshots messages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -87,6 +87,11 @@ packages: .venv/package $(BIOME) ## Build both clients, Python and npm, into bui
 
 train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
 	$(BIN)/python -m training.finetune --data $(DATA) --config $(CONFIG) --run $(RUN) $(ARGS)
+
+classifier: env ## Train a classifier for labels of your own; DATA=folder NAME=questions ARGS="--init minilm"
+	@test -n "$(NAME)" || { echo "give the model a name: make classifier DATA=folder NAME=questions"; exit 1; }
+	$(BIN)/python -m training.classifier --data $(DATA) --name $(NAME) \
+	  --output $(or $(STARCAST_DATA_DIR),var)/checkpoints/$(NAME) $(ARGS)
 
 distill: env ## Rate the unrated reviews with RUN's checkpoint, into runs/soft/teacher
 	$(BIN)/python -m training.distill --data $(DATA) --teacher $(RUN)/checkpoint --kinds unrated $(ARGS)

@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_core.labels import NUM_LABELS
 from model_core.pieces import Pieces
 from model_core.tokenizer import Encoding
 
@@ -27,7 +26,7 @@ _RECENT: Final = 32
 """Texts whose logits a cache remembers."""
 
 _NOTHING: Final = np.zeros((0, 0, 0, 0), dtype=np.float32)
-_NO_LOGITS: Final = np.zeros((0, NUM_LABELS), dtype=np.float32)
+_NO_LOGITS: Final = np.zeros((0, 0), dtype=np.float32)
 
 
 class EncoderCache:
@@ -41,7 +40,7 @@ class EncoderCache:
         self.states: FloatArray = _NOTHING
         """Key and value of each layer: [2 * layers, heads, tokens, head size]."""
         self.logits: FloatArray = _NO_LOGITS
-        """Logits at each token: [tokens, 8]."""
+        """Logits at each token: [tokens, labels]."""
         self.last_used_s = 0.0
         self.pieces = Pieces()
         """The text that was tokenised last. At most 20,000 characters and their tokens."""
@@ -72,11 +71,11 @@ class EncoderCache:
         self.pieces, self.encoded = Pieces(), None
 
     def recall(self, input_ids: Sequence[int]) -> FloatArray | None:
-        """Return the logits [8] of a text rated lately, or None: undo, or a space after a word, costs no pass."""
+        """Return the logits [labels] of a text rated lately, or None: undo, or a space after a word, costs no pass."""
         return self._recent.get(_digest(input_ids))
 
     def remember(self, input_ids: Sequence[int], logits: FloatArray) -> None:
-        """Keep the logits [8] of a text, and forget the oldest beyond ``_RECENT``.
+        """Keep the logits [labels] of a text, and forget the oldest beyond ``_RECENT``.
 
         One memory for all connections would answer faster what another connection typed, and so give it away.
         """
@@ -99,10 +98,10 @@ class EncoderCache:
             self.logits = self.logits[:tokens].copy()
 
     def append(self, input_ids: Sequence[int], states: FloatArray, logits: FloatArray) -> None:
-        """Append tokens with their states [2 * layers, heads, tokens, head size] and logits [tokens, 8]."""
-        joined = [self.states, states] if self.input_ids else [states]
-        self.states = np.concatenate(joined, axis=2)
-        self.logits = np.concatenate([self.logits, logits])
+        """Append tokens with their states [2 * layers, heads, tokens, head size] and logits [tokens, labels]."""
+        before = bool(self.input_ids)
+        self.states = np.concatenate([self.states, states] if before else [states], axis=2)
+        self.logits = np.concatenate([self.logits, logits] if before else [logits])
         self.input_ids = (*self.input_ids, *input_ids)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from model_core.errors import CheckpointError
-from model_core.labels import ID2LABEL, NUM_LABELS
+from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.states import DEFAULT_STATES, StateThresholds
 from model_core.text import TEXT_VERSIONS
 
@@ -34,6 +34,22 @@ ENGLISH: Final = "en"
 DEFAULT_HEAD_SHARE: Final = 0.25
 """Default: a quarter from the head, the rest from the tail (Sun et al. 2019)."""
 
+# LABEL_0, LABEL_1, … are Hugging Face's default names: eight of them are taken for our eight.
+_FILM_NAMES: Final = (FILM_RATINGS.id2label, {index: f"LABEL_{index}" for index in FILM_RATINGS.id2label})
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page for this model says."""
+
+    title: str
+    placeholder: str = ""
+    """What the empty text field says."""
+    examples: tuple[str, ...] = ()
+    """Texts to try."""
+    language: str = ENGLISH
+    """Language of these words (ISO 639-1)."""
+
 
 @dataclass(frozen=True)
 class CheckpointConfig:
@@ -46,6 +62,8 @@ class CheckpointConfig:
     """Share of the tokens that a truncated text keeps from its head; the rest come from its tail."""
     prior: tuple[float, ...]
     """Class frequencies of the training data, the answer to an empty text."""
+    labels: LabelSet = FILM_RATINGS
+    """Their names are ``id2label`` of ``config.json``; ``task`` and ``values`` are in the ``starcast`` entry."""
     attention: Attention = "full"
     """``full``: every token attends to all, and the rating is read at [CLS]. ``block-causal``: a token attends to its
     own block and earlier ones, and the rating is read at the last tokens; finished blocks can be cached.
@@ -66,12 +84,16 @@ class CheckpointConfig:
     """Language of the texts that the model can read (ISO 639-1). Legibility is computed only for English."""
     states: StateThresholds = DEFAULT_STATES
     """Thresholds between the states of a prediction."""
+    page: Page | None = None
+    """What a page for this model says; None for the film page."""
+    warning: str = ""
+    """Why this model should not be served without a second thought; empty if nothing is known."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Hex digest of each other file of the folder, verified before loading."""
 
     def __post_init__(self) -> None:
-        if len(self.prior) != NUM_LABELS or not math.isclose(sum(self.prior), 1.0, abs_tol=1e-3):
-            raise CheckpointError(f"the prior needs {NUM_LABELS} probabilities that sum to 1, not {self.prior}")
+        if len(self.prior) != len(self.labels) or not math.isclose(sum(self.prior), 1.0, abs_tol=1e-3):
+            raise CheckpointError(f"the prior needs {len(self.labels)} probabilities that sum to 1, not {self.prior}")
         if not 3 <= self.max_tokens <= 4096 or not 0 <= self.head_share <= 1:
             raise CheckpointError("max_tokens or head_share of config.json is out of range")
         if self.attention not in get_args(Attention):
@@ -97,8 +119,11 @@ class CheckpointConfig:
         return float(np.interp(math.log(max(tokens, 1)), lengths, [value for _, value in self.temperature]))
 
 
-def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
-    """Read ``config.json``; return the Starcast part and the whole. Raises CheckpointError."""
+def read_config(folder: Path, any_labels: bool = False) -> tuple[CheckpointConfig, dict[str, Any]]:
+    """Read ``config.json``; return the Starcast part and the whole. Raises CheckpointError.
+
+    Servers serve film ratings: other labels are refused, unless ``any_labels``.
+    """
     try:
         raw = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -106,31 +131,35 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot read {folder / CONFIG_FILE}: {error}") from error
     try:
-        labels = {int(index): str(label) for index, label in raw.get("id2label", {}).items()}
+        names = {int(index): str(label) for index, label in raw.get("id2label", {}).items()}
         starcast = dict(raw.get("starcast", {}))
     except (AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder / CONFIG_FILE} is not the config of a classifier: {error}") from error
-    # LABEL_0, LABEL_1, … are Hugging Face's default names: eight of them are taken for our eight.
-    if labels not in (ID2LABEL, {index: f"LABEL_{index}" for index in ID2LABEL}):
+    films = names in _FILM_NAMES and starcast.get("task", FILM_RATINGS.task) == FILM_RATINGS.task
+    if not films and not any_labels:
         raise CheckpointError(
-            f"{folder} has {len(labels) or 'no'} labels {list(labels.values())}, where the {NUM_LABELS} ratings "
-            f"{list(ID2LABEL.values())} are needed: fine-tune it by python -m training.finetune --init {folder}"
+            f"{folder} has {len(names) or 'no'} labels {list(names.values())}, where the {len(FILM_RATINGS)} ratings "
+            f"{list(FILM_RATINGS.names)} are needed: fine-tune it by python -m training.finetune --init {folder}"
         )
     positions = raw.get("max_position_embeddings", 512)
+    try:
+        labels = _labels_of(names, starcast.pop("task", None), starcast.pop("values", None))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the labels of {folder / CONFIG_FILE} are not valid: {error}") from error
     part = {
         "name": folder.resolve().name,
         "version": "0",
         "max_tokens": positions,
         "head_share": DEFAULT_HEAD_SHARE,
-        "prior": [1 / NUM_LABELS] * NUM_LABELS,
+        "prior": [1 / len(labels)] * len(labels),
         **starcast,
     }
     try:
         temperature = tuple((int(tokens), float(value)) for tokens, value in part.get("temperature", ((1, 1.0),)))
         states = StateThresholds(**part.get("states", {}))
-        config = CheckpointConfig(
-            **{**part, "prior": tuple(part["prior"]), "temperature": temperature, "states": states}
-        )
+        page = Page(**{**said, "examples": tuple(said.get("examples", ()))}) if (said := part.get("page")) else None
+        read = {"prior": tuple(part["prior"]), "temperature": temperature, "states": states, "page": page}
+        config = CheckpointConfig(**{**part, **read, "labels": labels})
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the 'starcast' entry of {folder / CONFIG_FILE} is not valid: {error}") from error
     if config.max_tokens > positions:
@@ -140,9 +169,26 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
     return config, raw
 
 
+def _labels_of(names: Mapping[int, str], task: Any, values: Any) -> LabelSet:
+    """Return the labels of a ``config.json``. Raises TypeError, ValueError."""
+    if names in _FILM_NAMES and task in (None, FILM_RATINGS.task):
+        return FILM_RATINGS
+    if sorted(names) != list(range(len(names))):
+        raise ValueError(f"id2label must name the classes from 0 on, not {sorted(names)}")
+    in_order = tuple(names[index] for index in range(len(names)))
+    return LabelSet(in_order, task or "nominal", None if values is None else tuple(values))
+
+
 def write_config(folder: Path, config: CheckpointConfig, architecture: Mapping[str, Any]) -> None:
-    """Write ``config.json``: the Hugging Face architecture with the Starcast entry."""
-    content = {**architecture, "starcast": asdict(config)}
+    """Write ``config.json``: the Hugging Face architecture with the names of the labels and the Starcast entry."""
+    labels = config.labels
+    names = {"id2label": {str(index): name for index, name in labels.id2label.items()}, "label2id": labels.label2id}
+    entry = asdict(config)
+    del entry["labels"]
+    entry |= {"task": labels.task, "values": labels.values}
+    left_out = [name for name in ("page", "values", "warning") if not entry[name]]
+    starcast = {name: value for name, value in entry.items() if name not in left_out}
+    content = {**architecture, **names, "starcast": starcast}
     (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

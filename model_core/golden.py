@@ -14,7 +14,6 @@ import numpy as np
 from model_core.checkpoint import GOLDEN_FILE
 from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
-from model_core.labels import NUM_LABELS
 
 TOLERANCE: Final = 0.05
 """Allowed difference of a probability: int8 on other processors and floats on a GPU round differently."""
@@ -47,7 +46,7 @@ def check_golden(classifier: Classifier, folder: Path) -> float:
     """Return the largest difference of a probability. Raises CheckpointError if it exceeds the tolerance."""
     golden = read_golden(folder)
     predictions = classifier.classify([answer.text for answer in golden])
-    if {len(answer.probabilities) for answer in golden} != {NUM_LABELS}:
+    if {len(answer.probabilities) for answer in golden} != {len(classifier.info.prior)}:
         raise CheckpointError(f"{folder / GOLDEN_FILE} has answers with a wrong number of classes")
     pairs = zip(predictions, golden, strict=True)
     difference = float(max(np.abs(np.subtract(one.probabilities, other.probabilities)).max() for one, other in pairs))

@@ -27,17 +27,22 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 
 def load_classifier(
-    folder: Path, backend: str = "onnx", threads: int = 2, cache_bytes: int = DEFAULT_CACHE_BYTES
+    folder: Path,
+    backend: str = "onnx",
+    threads: int = 2,
+    cache_bytes: int = DEFAULT_CACHE_BYTES,
+    any_labels: bool = False,
 ) -> ServedClassifier:
     """Load a checkpoint with one of ``BACKENDS``, and run one text through it. Raises CheckpointError.
 
-    ``cache_bytes`` limits the caches of all typists together (block-causal checkpoints).
+    ``cache_bytes`` limits the caches of all typists together (block-causal checkpoints). Servers serve film ratings:
+    other labels are refused, unless ``any_labels``. Of their predictions, only the probabilities mean something.
     """
     if backend not in BACKENDS:
         raise CheckpointError(f"there is no backend {backend!r}; there are {', '.join(BACKENDS)}")
     if backend == "fake":
         return FakeClassifier()
-    config = read_folder(folder)
+    config = read_folder(folder, any_labels)
     tokenizer = _load_tokenizer(folder, config)
     weights, forward = _load_backend(folder, config, backend, tokenizer.pad_id, threads, cache_bytes)
     info = ModelInfo(
@@ -58,10 +63,10 @@ def load_classifier(
     return classifier
 
 
-def read_folder(folder: Path) -> CheckpointConfig:
+def read_folder(folder: Path, any_labels: bool = False) -> CheckpointConfig:
     """Return the config of a checkpoint after checking that its files exist. Raises CheckpointError."""
     _refuse_pickles(folder)
-    return read_config(folder)[0]
+    return read_config(folder, any_labels)[0]
 
 
 def _load_backend(
@@ -75,10 +80,12 @@ def _load_backend(
             from model_core.backends.onnx_cached import CachedOnnxBackend
 
             graph = verify_file(folder, ONNX_CACHED_FILE, config)
-            return weights, CachedOnnxBackend(graph, config.block, config.read_tokens, threads, cache_bytes)
+            return weights, CachedOnnxBackend(
+                graph, config.block, config.read_tokens, threads, cache_bytes, len(config.labels)
+            )
         from model_core.backends.onnx import OnnxBackend
 
-        return weights, OnnxBackend(verify_file(folder, ONNX_FILE, config), threads)
+        return weights, OnnxBackend(verify_file(folder, ONNX_FILE, config), threads, len(config.labels))
     weights = verify_file(folder, WEIGHTS_FILE, config)
     try:
         from model_core.backends.torch import TorchBackend

@@ -70,7 +70,7 @@ def write_checkpoint(folder: Path, seed: int = 0, **architecture: Any) -> Path:
 
 def make_review(number: int = 0, stars: int = 8, text: str = "a good film", film: str = "film/0") -> Review:
     """One review of the train part."""
-    return Review("train", number, stars, text, film)
+    return Review("train", number, CLASS_OF_STARS[stars], text, film)
 
 
 def separable_reviews(count: int, seed: int = 0) -> list[Review]:

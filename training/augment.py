@@ -71,12 +71,12 @@ def changed(example: Example, label: int | None, rng: random.Random, config: Fin
         draw -= share
     if label is None:
         return example
-    stars = STARS[label]
     if draw < config.stated_share:
+        stars = STARS[label]
         return Example(_inserted(text, stated_rating(stars, rng), rng), target_of(stars))
     draw -= config.stated_share
     if draw < config.emoji_share:
-        emoji = _emoji(rng.choice(_MOOD_OF_STARS[stars]), rng)
+        emoji = _emoji(rng.choice(_MOOD_OF_STARS[STARS[label]]), rng)
         return Example(f"{emoji} {text}" if rng.random() < 0.25 else f"{text.rstrip()} {emoji}", target)
     return example
 

@@ -10,13 +10,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from model_core.cache import Caches
 from model_core.classifier import ModelInfo, Prediction
-from model_core.labels import NUM_LABELS
 from model_core.text import clean_text
 from training.batches import EpochPlan, TrainingTexts
 from training.config import FinetuneConfig
-from training.data import Review
+from training.data import Review, labels_of
 
 _WORD: Final = r"(?u)\b\w+\b"
+_MANY_TEXTS: Final = 1_000
 
 
 class TfidfClassifier:
@@ -28,8 +28,8 @@ class TfidfClassifier:
 
     def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
         """Rate texts; results in the order of the texts."""
-        # A rating that does not occur in the training reviews has no column.
-        rows = np.zeros((len(texts), NUM_LABELS))
+        # A label that does not occur in the training texts has no column.
+        rows = np.zeros((len(texts), len(self.info.prior)))
         rows[:, self._pipeline.classes_] = self._pipeline.predict_proba([clean_text(text) for text in texts])
         return [
             Prediction(tuple(row.tolist()), len(text.split()), False) for row, text in zip(rows, texts, strict=True)
@@ -42,12 +42,16 @@ def fit_tfidf(reviews: Sequence[Review], prefix_share: float = 0.0, seed: int = 
     examples = [example for batch in EpochPlan(TrainingTexts.of(reviews), config, epoch=0) for example in batch]
     texts = [clean_text(example.text) for example in examples]
     labels = [example.target.index(1.0) for example in examples]
+    # Few texts have hardly a word in three of them.
+    rare = 3 if len(texts) >= _MANY_TEXTS else 1
     pipeline = make_pipeline(
         # Include words of one character: without them "7/10" is lost, which costs three points of accuracy.
-        TfidfVectorizer(ngram_range=(1, 2), min_df=3, sublinear_tf=True, strip_accents="unicode", token_pattern=_WORD),
+        TfidfVectorizer(
+            ngram_range=(1, 2), min_df=rare, sublinear_tf=True, strip_accents="unicode", token_pattern=_WORD
+        ),
         LogisticRegression(C=2.0, max_iter=200),
     )
     pipeline.fit(texts, labels)
-    counts = np.bincount([review.label for review in reviews], minlength=NUM_LABELS)
+    counts = np.bincount([review.label for review in reviews], minlength=len(labels_of(reviews)))
     prior = tuple((counts / counts.sum()).tolist())
     return TfidfClassifier(pipeline, prior, "tf-idf" if prefix_share == 0 else "tf-idf with prefixes")

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from model_core.attention import pad
-from model_core.labels import NUM_LABELS
+from model_core.labels import FILM_RATINGS, LabelSet
 from training.augment import Example, Target, changed, made
 from training.config import FinetuneConfig
-from training.data import Review
+from training.data import Review, labels_of
 
 AnyDraw = TypeVar("AnyDraw")
 
@@ -24,7 +24,7 @@ _PAD_TO = 8
 
 @dataclass(frozen=True)
 class TrainingTexts:
-    """Texts and their targets [texts, 8]: first the rated reviews, then texts rated only by teachers."""
+    """Texts and their targets [texts, labels]: first the rated reviews, then texts rated only by teachers."""
 
     texts: Sequence[str]
     targets: Tensor
@@ -32,13 +32,15 @@ class TrainingTexts:
     """Class of each rated review."""
     parts: int = 0
     """Number of texts at the end that are not whole reviews. No random beginnings are cut from them."""
+    label_set: LabelSet = FILM_RATINGS
 
     @classmethod
     def of(cls, reviews: Sequence[Review]) -> "TrainingTexts":
         """Return the texts of rated reviews, with one-hot targets."""
         labels = [review.label for review in reviews]
-        targets = functional.one_hot(torch.tensor(labels, dtype=torch.long), NUM_LABELS).float()
-        return cls([review.text for review in reviews], targets, labels)
+        label_set = labels_of(reviews)
+        targets = functional.one_hot(torch.tensor(labels, dtype=torch.long), len(label_set)).float()
+        return cls([review.text for review in reviews], targets, labels, label_set=label_set)
 
     @property
     def rated(self) -> int:
@@ -114,6 +116,6 @@ def prefix_chars(rng: random.Random, shortest: int, whole: int) -> int:
 
 
 def collate(items: Sequence[tuple[tuple[int, ...], Target]], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Pad to ids [batch, tokens] and lengths [batch], both int64, and the targets [batch, 8]."""
+    """Pad to ids [batch, tokens] and lengths [batch], both int64, and the targets [batch, labels]."""
     ids, lengths = pad([ids for ids, _ in items], pad_id, _PAD_TO)
     return ids, lengths, torch.tensor([target for _, target in items])

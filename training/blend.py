@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 
 from model_core.labels import NUM_LABELS
 from training.data import DataError, add_data_argument, add_validation_argument, in_validation
-from training.metrics import Floats, rating_metrics
+from training.metrics import Floats, text_metrics
 from training.soft import KINDS, Kind, Library, SoftLabels, begin_folder, read_soft_labels, write_soft_labels
 
 _FITTED_ON: dict[Kind, Kind] = {
@@ -108,16 +108,16 @@ def blend(teachers: Sequence[Path], output: Path, library: Library, validation_s
         held_out = {
             row: review
             for row, name in enumerate(labels.names)
-            if (review := library.review(name)) and in_validation(review.film, validation_share)
+            if (review := library.review(name)) and in_validation(review.group, validation_share)
         }
         if not held_out:
             raise DataError(f"the {source} texts that all teachers have rated include no held-out review")
         chosen = each[:, list(held_out)]
         reviews = list(held_out.values())
-        weights = fit_weights(chosen, np.array([review.label for review in reviews]))
-        stars = np.array([review.stars for review in reviews])
-        figures = {str(path): rating_metrics(one, stars) for path, one in zip(teachers, chosen, strict=True)}
-        result[source] = {**asdict(weights), "teachers": figures, "blend": rating_metrics(weights.blend(chosen), stars)}
+        classes = np.array([review.label for review in reviews])
+        weights = fit_weights(chosen, classes)
+        figures = {str(path): text_metrics(one, classes) for path, one in zip(teachers, chosen, strict=True)}
+        result[source] = {**asdict(weights), "teachers": figures, "blend": text_metrics(weights.blend(chosen), classes)}
     begin_folder(output, {"teacher": [str(path) for path in teachers], "weights": result, "command": _command()})
     for kind, found in rated.items():
         fitted = result.get(_FITTED_ON[kind], result["rated"])

@@ -2,7 +2,7 @@
 
 ``python -m training.calibrate CHECKPOINT --data ARCHIVE`` rates validation reviews and their beginnings as served and
 writes into the checkpoint's ``config.json`` one temperature for each length of ``KNOTS`` (temperature scaling: Guo et
-al. 2017, "On Calibration of Modern Neural Networks"). The most probable rating never changes.
+al. 2017, "On Calibration of Modern Neural Networks"). The most probable label never changes.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
 from training.beginnings import PREFIX_TOKENS, first_tokens, spread
-from training.data import DataError, Review, add_data_argument, add_validation_argument, load_split
+from training.data import DataError, Review, add_data_argument, add_validation_argument, check_labels, load_split
 from training.golden import write_golden
 from training.metrics import Floats, Integers
 
@@ -35,7 +35,7 @@ _BATCH = 16
 
 
 def fit_temperatures(logits: Floats, tokens: Integers, classes: Integers) -> tuple[tuple[int, float], ...]:
-    """Return (length, temperature) pairs that minimise the mean NLL of logits [texts, 8] at lengths [texts]."""
+    """Return (length, temperature) pairs that minimise the mean NLL of logits [texts, labels] at lengths [texts]."""
     # Interpolated between two knots, as in CheckpointConfig.temperature_at.
     place = np.interp(np.log(np.maximum(tokens, 1)), np.log(KNOTS), np.arange(len(KNOTS)))
     below = np.minimum(place.astype(int), len(KNOTS) - 2)
@@ -61,7 +61,7 @@ def fit_temperatures(logits: Floats, tokens: Integers, classes: Integers) -> tup
 def collect(
     classifier: Classifier, config: CheckpointConfig, tokenizer: Tokenizer, reviews: Sequence[Review]
 ) -> tuple[Floats, Integers, Integers]:
-    """Return logits [texts, 8], lengths [texts] and classes [texts] of whole reviews and their beginnings."""
+    """Return logits [texts, labels], lengths [texts] and classes [texts] of whole reviews and their beginnings."""
     texts = [(review.text, review.label) for review in reviews]
     texts += [
         (first_tokens(tokenizer, r.text, tokens, config.text), r.label) for tokens in PREFIX_TOKENS for r in reviews
@@ -76,6 +76,21 @@ def collect(
     return np.array(rows), np.array(lengths), np.array([label for _, label in texts])
 
 
+def calibrate(folder: Path, reviews: Sequence[Review], threads: int = 2) -> tuple[tuple[int, float], ...]:
+    """Write the temperatures that fit these texts into a checkpoint. Raises CheckpointError, DataError."""
+    config, architecture = read_config(folder, any_labels=True)
+    check_labels(config.labels, reviews, folder)
+    if not reviews:
+        raise DataError("there are no validation texts to calibrate by: use a larger --validation-share")
+    classifier = load_classifier(folder, "onnx", threads, any_labels=True)
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    tokenizer.no_truncation()
+    temperature = fit_temperatures(*collect(classifier, config, tokenizer, reviews))
+    write_config(folder, dataclasses.replace(config, temperature=temperature), architecture)
+    write_golden(folder)
+    return temperature
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
@@ -86,15 +101,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=0, help="use this many reviews (default: all of validation)")
     options = parser.parse_args(argv)
     try:
-        config, architecture = read_config(options.checkpoint)
         reviews = load_split(options.data, "validation", options.validation_share)
-        classifier = load_classifier(options.checkpoint, "onnx", options.threads)
-        tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
-        tokenizer.no_truncation()
-        sample = spread(reviews, options.limit or len(reviews))
-        temperature = fit_temperatures(*collect(classifier, config, tokenizer, sample))
-        write_config(options.checkpoint, dataclasses.replace(config, temperature=temperature), architecture)
-        write_golden(options.checkpoint)
+        temperature = calibrate(options.checkpoint, spread(reviews, options.limit or len(reviews)), options.threads)
     except (CheckpointError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -14,59 +14,88 @@ from typing import Any
 from training.report import Metrics, ReportError, read_metrics
 
 _FIGURES = {
-    "accuracy": "eight classes right",
+    "accuracy": "label right",
     "binary_accuracy": "positive or negative right",
-    "within_one": "within one class",
+    "within_one": "within one label",
     "macro_f1": "macro-F1",
-    "mae": "mean error of the expected value, stars",
+    "mae": "mean error of the expected value",
     "qwk": "quadratic weighted kappa",
     "nll": "negative log-likelihood",
     "ece": "expected calibration error",
 }
+_FILM_FIGURES = {
+    "accuracy": "eight classes right",
+    "within_one": "within one class",
+    "mae": "mean error of the expected value, stars",
+}
+"""What the figures of film ratings are called instead."""
 _SHORT = ("accuracy", "binary_accuracy", "within_one", "mae")
 _COMPETITORS = {
-    "tfidf": "TF-IDF + logistic regression, whole reviews",
+    "tfidf": "TF-IDF + logistic regression, whole {texts}",
     "tfidf_prefix": "the same, beginnings too",
 }
+_RIGHT = {"reviews": "eight classes", "texts": "right"}
 
 
 def short(metrics: Metrics) -> str:
     """Return the four main figures of whole reviews as a Markdown table."""
-    rows = [(_FIGURES[name], _shown(name, metrics["full"][name])) for name in _SHORT]
+    rows = [(label, _shown(name, metrics["full"][name])) for name, label in _named(metrics).items() if name in _SHORT]
     return _table([f"official {metrics['split']} set, {metrics['full']['reviews']:,} reviews", "Starcast, int8"], rows)
 
 
 def figures(metrics: Metrics) -> str:
-    """Return all figures of the model card as Markdown: whole reviews, beginnings, typing, calibration and int8."""
-    judged = {"Starcast, int8": metrics}
-    judged |= {name: metrics["competitor"][key] for key, name in _COMPETITORS.items() if key in metrics["competitor"]}
-    full, stated, other = (metrics[part] for part in ("full", "stated_rating", "no_stated_rating"))
+    """Return all figures of the model card as Markdown: whole texts, beginnings, typing, calibration and int8."""
+    texts = "reviews" if _is_film(metrics) else "texts"
+    name = "Starcast" if _is_film(metrics) else metrics["model"]["name"]
+    judged = {f"{name}, int8": metrics}
+    judged |= {
+        words.format(texts=texts): metrics["competitor"][key]
+        for key, words in _COMPETITORS.items()
+        if key in metrics["competitor"]
+    }
+    names = _named(metrics)
+    full = metrics["full"]
     low, high = full["intervals"]["accuracy"]
-    whole = [
-        (label, *(_shown(name, each["full"][name]) for each in judged.values())) for name, label in _FIGURES.items()
-    ]
+    whole = [(label, *(_shown(key, each["full"][key]) for each in judged.values())) for key, label in names.items()]
     lengths = list(metrics["prefix"])
     reviews = metrics["prefix"][lengths[0]]["reviews"]
     beginnings = [
-        (f"{name}: eight classes, %", *(f"{100 * each['prefix'][length]['accuracy']:.1f}" for length in lengths))
-        for name, each in judged.items()
+        (f"{judge}: {_RIGHT[texts]}, %", *(f"{100 * each['prefix'][length]['accuracy']:.1f}" for length in lengths))
+        for judge, each in judged.items()
     ]
-    sides = [f"{100 * metrics['prefix'][length]['binary_accuracy']:.0f}" for length in lengths]
+    if "binary_accuracy" in full:
+        sides = [f"{100 * metrics['prefix'][length]['binary_accuracy']:.0f}" for length in lengths]
+        beginnings.append((f"{name}: positive or negative, %", *sides))
     parts = [
         f"```\n{metrics['command']}\n```",
-        _table([f"{full['reviews']:,} {metrics['split']} reviews", *judged], whole),
-        f"95 % interval of the accuracy (bootstrap): {100 * low:.1f} to {100 * high:.1f} %. Of the "
-        f'{stated["reviews"]:,} reviews that state a rating such as "7/10" '
-        f"{_shown('accuracy', stated['accuracy'])} are right, of the others {_shown('accuracy', other['accuracy'])}.",
-        _table(
-            [f"first tokens ({reviews:,} {metrics['split']} reviews)", *lengths],
-            [*beginnings, ("Starcast: positive or negative, %", *sides)],
-        ),
-        _typing({name: each["typing"] for name, each in judged.items()}),
+        _table([f"{full['reviews']:,} {metrics['split']} {texts}", *judged], whole),
+        f"95 % interval of the accuracy (bootstrap): {100 * low:.1f} to {100 * high:.1f} %.{_stated(metrics)}",
+        _table([f"first tokens ({reviews:,} {metrics['split']} {texts})", *lengths], beginnings),
+        _typing({judge: each["typing"] for judge, each in judged.items()}, texts),
         f"Expected calibration error over all lengths together: {metrics['calibration']['ece_all_prefixes']:.3f}.",
-        _against_float(metrics["int8_against_float"]),
+        *([_against_float(metrics["int8_against_float"], texts)] if "int8_against_float" in metrics else []),
     ]
     return "\n\n".join(parts)
+
+
+def _is_film(metrics: Metrics) -> bool:
+    return "binary_accuracy" in metrics["full"]
+
+
+def _named(metrics: Metrics) -> dict[str, str]:
+    """Return the figures that the labels allow, with their names."""
+    names = {**_FIGURES, **_FILM_FIGURES} if _is_film(metrics) else _FIGURES
+    return {figure: label for figure, label in names.items() if figure in metrics["full"]}
+
+
+def _stated(metrics: Metrics) -> str:
+    stated, other = metrics.get("stated_rating"), metrics.get("no_stated_rating")
+    if not stated or not other:
+        return ""
+    return (
+        f' Of the {stated["reviews"]:,} reviews that state a rating such as "7/10" '
+        f"{_shown('accuracy', stated['accuracy'])} are right, of the others {_shown('accuracy', other['accuracy'])}."
+    )
 
 
 def renew(page: str, metrics: Metrics) -> str:
@@ -82,33 +111,34 @@ def renew(page: str, metrics: Metrics) -> str:
     return renewed
 
 
-def _typing(typed: Mapping[str, Metrics]) -> str:
+def _typing(typed: Mapping[str, Metrics], texts: str) -> str:
     first = next(iter(typed.values()))
-    return _table(
-        [f"typing, {first['reviews']:,} reviews, {first['keystrokes']:,} keys", *typed],
-        [
-            ("rating changes per 100 keys", *(f"{each['flips_per_100_keys']:.1f}" for each in typed.values())),
-            ("expected value moves per key, stars", *(f"{each['move_per_key']:.2f}" for each in typed.values())),
-            ("right at a key", *(_shown("accuracy", each["accuracy"]) for each in typed.values())),
-        ],
-    )
+    rating, stars = ("rating", ", stars") if texts == "reviews" else ("label", "")
+    rows = [(f"{rating} changes per 100 keys", *(f"{each['flips_per_100_keys']:.1f}" for each in typed.values()))]
+    if "move_per_key" in first:
+        moves = (f"{each['move_per_key']:.2f}" for each in typed.values())
+        rows.append((f"expected value moves per key{stars}", *moves))
+    rows.append(("right at a key", *(_shown("accuracy", each["accuracy"]) for each in typed.values())))
+    return _table([f"typing, {first['reviews']:,} {texts}, {first['keystrokes']:,} keys", *typed], rows)
 
 
-def _against_float(found: Metrics) -> str:
+def _against_float(found: Metrics, texts: str) -> str:
+    has_values = "mean_stars_difference" in found["whole"]
     rows = [
         (
-            "whole reviews" if name == "whole" else f"first {name} tokens",
+            f"whole {texts}" if name == "whole" else f"first {name} tokens",
             _shown("accuracy", each["int8_accuracy"]),
             _shown("accuracy", each["float_accuracy"]),
             _shown("accuracy", each["agreement"]),
-            f"{each['mean_stars_difference']:.3f}",
-            f"{each['max_stars_difference']:.2f}",
+            *([f"{each['mean_stars_difference']:.3f}", f"{each['max_stars_difference']:.2f}"] if has_values else []),
         )
         for name, each in found.items()
         if name != "reviews"
     ]
-    header = ("right", "in float32", "same class", "stars apart, mean", "at most")
-    return _table([f"int8 on {found['reviews']:,} reviews", *header], rows)
+    header = ["right", "in float32", "same class" if texts == "reviews" else "same label"]
+    if has_values:
+        header += ["stars apart, mean" if texts == "reviews" else "apart, mean", "at most"]
+    return _table([f"int8 on {found['reviews']:,} {texts}", *header], rows)
 
 
 def _shown(figure: str, value: float) -> str:

@@ -177,6 +177,13 @@ class FinetuneConfig:
         description="Weight of the teachers' prediction in the target of a rated review, if there is one.",
     )
     epochs: int = Field(default=3, ge=1, le=1000, description="Passes over the training reviews.")
+    patience: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Above 0: end after this many evaluations in a row that are not the best so far, and write the "
+        "weights of the best: by accuracy of whole texts, then by loss.",
+    )
     budget_minutes: BudgetMinutes = 0.0
     stop_after_minutes: StopAfterMinutes = 0.0
     average: Average = 0.0
@@ -363,12 +370,14 @@ def add_config_arguments(parser: argparse.ArgumentParser, config_class: type[Any
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=words.replace("%", "%%"))
 
 
-def config_from_arguments(options: argparse.Namespace, config_class: type[AnyConfig]) -> AnyConfig:
-    """Build the config from what ``add_config_arguments`` parsed. Raises ConfigError."""
-    values: dict[str, Any] = {}
+def config_from_arguments(
+    options: argparse.Namespace, config_class: type[AnyConfig], recipe: Mapping[str, Any] | None = None
+) -> AnyConfig:
+    """Build the config from what ``add_config_arguments`` parsed, over a recipe. Raises ConfigError."""
+    values: dict[str, Any] = dict(recipe or {})
     if options.config is not None:
         try:
-            values = tomllib.loads(options.config.read_text(encoding="utf-8"))
+            values |= tomllib.loads(options.config.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigError(f"{options.config}: {error}") from error
     for name, field in described(config_class).items():

@@ -1,7 +1,7 @@
-"""The Large Movie Review Dataset v1.0 (Maas et al., ACL 2011): fetch, read, split by film.
+"""Texts with labels: the Large Movie Review Dataset v1.0 (Maas et al., ACL 2011), or a table of one's own.
 
-``python -m training.data fetch`` downloads the official archive, ``python -m training.data info`` describes it, and
-``python -m training.data pack`` writes an archive with only its training part.
+``python -m training.data fetch`` downloads the official archive, and ``pack`` writes an archive with only its training
+part. ``import`` makes a dataset folder of a table. ``info`` describes an archive or a folder.
 """
 
 import argparse
@@ -15,14 +15,25 @@ import tarfile
 import urllib.request
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 from tqdm import tqdm
 
-from model_core.labels import CLASS_OF_STARS
+from model_core.labels import CLASS_OF_STARS, FILM_RATINGS, STARS, LabelSet
+from training.dataset import (
+    LEFT_OUT_FILE,
+    Imported,
+    Source,
+    import_tables,
+    is_dataset,
+    read_label_set,
+    read_part,
+    write_dataset,
+)
+from training.errors import DataError as DataError
 
 ARCHIVE_URL: Final = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE_BYTES: Final = 84_125_825
@@ -30,30 +41,36 @@ ARCHIVE_SHA1: Final = "01ada507287d82875905620988597833ad4e0903"
 
 Split = Literal["train", "validation", "test"]
 
+_SHOWN: Final = 20
+"""Rows left out that are shown; all are in a file."""
+
 _REVIEW_NAME = re.compile(r"aclImdb/(train|test)/(pos|neg)/(\d+)_(\d+)\.txt$")
 _UNLABELLED_NAME = re.compile(r"aclImdb/train/(unsup)/(\d+)_0\.txt$")
 _URLS_NAME = re.compile(r"aclImdb/(train|test)/urls_(pos|neg)\.txt$")
 _STATED_RATING = re.compile(r"\b\d{1,2}(?:\.\d)?\s*(?:/|out of)\s*(?:10|ten)\b", re.IGNORECASE)
 
 
-class DataError(Exception):
-    """The archive is missing, broken, or not the Large Movie Review Dataset."""
-
-
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One labelled review. ``film`` is the URL of the film's page. A split keeps the reviews of a film together."""
+    """One labelled text. A split keeps the texts of a group together: of a film, which is the URL of its page."""
 
     part: str
     number: int
-    stars: int
+    label: int
+    """Class: the place of its label in ``labels``."""
     text: str
-    film: str
+    group: str
+    labels: LabelSet = field(default=FILM_RATINGS, compare=False, repr=False)
 
     @property
-    def label(self) -> int:
-        """Class 0 to 7."""
-        return CLASS_OF_STARS[self.stars]
+    def name(self) -> str:
+        """Its label."""
+        return self.labels.names[self.label]
+
+    @property
+    def stars(self) -> int:
+        """The rating of a film review."""
+        return STARS[self.label]
 
     @property
     def states_rating(self) -> bool:
@@ -82,7 +99,7 @@ def read_reviews(path: Path, part: Literal["train", "test"]) -> list[Review]:
         raise DataError(f"{path} is damaged: {part} has {dict(counts)} reviews, which does not match urls_*.txt")
     try:
         return [
-            Review(part, number, stars, text, film=films[sentiment][number])
+            Review(part, number, CLASS_OF_STARS[stars], text, group=films[sentiment][number])
             for (sentiment, number, stars), text in sorted(texts.items())
         ]
     except IndexError as error:
@@ -119,20 +136,49 @@ def pack_training_part(path: Path, target: Path) -> None:
 
 
 def load_split(path: Path, split: Split, validation_share: float) -> list[Review]:
-    """Read one split. ``train`` and ``validation`` divide the official train part by film; ``test`` is untouched."""
+    """Read one split of an archive or a dataset folder. Raises DataError.
+
+    ``train`` and ``validation`` divide the training part by group; ``test`` is untouched.
+    """
     if split == "test":
-        return read_reviews(path, "test")
-    reviews = read_reviews(path, "train")
+        return _read_part(path, "test")
     wanted = split == "validation"
-    return [review for review in reviews if in_validation(review.film, validation_share) == wanted]
+    return [review for review in _read_part(path, "train") if in_validation(review.group, validation_share) == wanted]
 
 
-def in_validation(film: str, validation_share: float) -> bool:
-    """Whether a film belongs to validation: by the hash of its URL, so independent of any order.
+def _read_part(path: Path, part: Literal["train", "test"]) -> list[Review]:
+    if not is_dataset(path):
+        return read_reviews(path, part)
+    labels = read_label_set(path)
+    classes = labels.label2id
+    try:
+        return [
+            Review(part, number, classes[row.label], row.text, row.unit, labels)
+            for number, row in enumerate(read_part(path, part))
+        ]
+    except KeyError as error:
+        raise DataError(f"{path} has a text with the label {error}, which is none of its labels") from error
+
+
+def labels_of(reviews: Sequence[Review]) -> LabelSet:
+    """Return the labels that these texts can have; of none, the film ratings."""
+    return reviews[0].labels if reviews else FILM_RATINGS
+
+
+def check_labels(labels: LabelSet, reviews: Sequence[Review], checkpoint: Path) -> None:
+    """Raise DataError if texts have other labels than a checkpoint."""
+    if reviews and labels != labels_of(reviews):
+        raise DataError(
+            f"{checkpoint} has the labels {list(labels.names)}, where the data has {list(labels_of(reviews).names)}"
+        )
+
+
+def in_validation(group: str, validation_share: float) -> bool:
+    """Whether a group belongs to validation: by the hash of its name, so independent of any order.
 
     Up to 30 reviews are about the same film. A split by review would leak titles and actors into validation.
     """
-    digest = hashlib.sha256(film.encode()).digest()
+    digest = hashlib.sha256(group.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < validation_share
 
 
@@ -140,7 +186,7 @@ def fingerprint(reviews: Iterable[Review]) -> str:
     """Hex SHA-256 over labels and texts: identifies the data of a run, whatever the archive format."""
     digest = hashlib.sha256()
     for review in reviews:
-        digest.update(f"{review.part} {review.number} {review.stars} {review.text}\n".encode())
+        digest.update(f"{review.part} {review.number} {review.name} {review.text}\n".encode())
     return digest.hexdigest()
 
 
@@ -223,31 +269,105 @@ def _download(url: str, partial: Path, have: int, size: int) -> None:
 def describe(reviews: Iterable[Review]) -> dict[str, object]:
     """Counts of a split, for people."""
     listed = list(reviews)
+    groups = len({review.group for review in listed})
+    labels = labels_of(listed)
+    if labels != FILM_RATINGS:
+        counts = Counter(review.name for review in listed)
+        return {"texts": len(listed), "groups": groups, "labels": {name: counts[name] for name in labels.names}}
     return {
         "reviews": len(listed),
-        "films": len({review.film for review in listed}),
+        "films": groups,
         "stars": dict(sorted(Counter(review.stars for review in listed).items())),
         "stated_rating": sum(review.states_rating for review in listed),
     }
 
 
 def add_data_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--data``, the archive of the dataset."""
-    parser.add_argument("--data", type=Path, default=Path("data/aclImdb_v1.tar.gz"), help="archive (%(default)s)")
+    """Add ``--data``, the archive or the folder of the dataset."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data/aclImdb_v1.tar.gz"),
+        help="archive, or folder of training.data import (%(default)s)",
+    )
 
 
 def add_validation_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--validation-share``, which must be the one of the training for its held-out films to be the same."""
-    parser.add_argument("--validation-share", type=float, default=0.08, help="share of train films (%(default)s)")
+    parser.add_argument("--validation-share", type=float, default=0.08, help="share of the groups (%(default)s)")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers, such as 1,2,3") from None
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", type=Path, help="CSV, TSV, JSON lines or Parquet, by the ending of its name")
+    parser.add_argument("--output", type=Path, required=True, help="dataset folder to write")
+    parser.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts (%(default)s)")
+    parser.add_argument("--label", default="label", metavar="COLUMN", help="column of the labels (%(default)s)")
+    parser.add_argument("--group", metavar="COLUMN", help="column of what texts have in common, such as their author")
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument("--order", type=_names, default=[], help="labels of a scale, from its low end: bad,ok,good")
+    scale.add_argument("--values", type=_numbers, default=[], help="labels that are numbers, ascending: 1,2,3")
+    test = parser.add_mutually_exclusive_group()
+    test.add_argument("--test", type=Path, metavar="TABLE", help="table of the test part, with the same columns")
+    test.add_argument("--test-share", type=float, default=0.1, help="share of the groups to test on (%(default)s)")
+    parser.add_argument("--keep-duplicates", action="store_true", help="keep all rows that have a text and a label")
+    parser.add_argument("--encoding", default="utf-8", help="of CSV, TSV and JSON lines (%(default)s)")
+    parser.add_argument("--delimiter", help="between the cells of CSV and TSV (default: comma or tab)")
+
+
+def _import(options: argparse.Namespace) -> None:
+    """Make a dataset folder, and say what is in it."""
+    columns = (options.text, options.label, options.group, options.encoding, options.delimiter)
+    imported = import_tables(
+        Source(options.table, *columns),
+        options.test,
+        options.order,
+        options.values,
+        options.test_share,
+        options.keep_duplicates,
+    )
+    write_dataset(options.output, imported, [options.table, *([options.test] if options.test else [])])
+    print(_account(imported))
+    for line in imported.left_out[:_SHOWN]:
+        print(f"left out: {line}", file=sys.stderr)
+    if len(imported.left_out) > _SHOWN:
+        print(f"left out: all rows are in {options.output / LEFT_OUT_FILE}", file=sys.stderr)
+
+
+def _account(imported: Imported) -> str:
+    """Return the counts of an import as a table, for people."""
+    counts = {part: Counter(row.label for row in rows) for part, rows in imported.parts.items()}
+    width = max(len("label"), *map(len, imported.labels.names))
+    lines = [f"{'label':{width}}{'train':>9}{'test':>9}{'share':>9}"]
+    total = max(1, sum(counts["train"].values()))
+    for name in imported.labels.names:
+        share = counts["train"][name] / total
+        lines.append(f"{name:{width}}{counts['train'][name]:>9,}{counts['test'][name]:>9,}{share:>9.1%}")
+    sums = {part: sum(found.values()) for part, found in counts.items()}
+    lines.append(f"{'all':{width}}{sums['train']:>9,}{sums['test']:>9,}")
+    words = [f"{count:,} {name.replace('_', ' ')}" for name, count in imported.counts.items() if count]
+    return "\n".join([*lines, ", ".join(words)])
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line: ``fetch`` or ``info``."""
+    """Command line: ``fetch``, ``pack``, ``import`` or ``info``."""
     parser = argparse.ArgumentParser(prog="python -m training.data", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     fetching = commands.add_parser("fetch", help="download the official archive (84 MB), with resume and checksum")
     packing = commands.add_parser("pack", help="write only the training part, to copy to another machine")
     packing.add_argument("--output", type=Path, default=Path("data/training_part.tar.xz"), help="(%(default)s)")
+    importing = commands.add_parser("import", help="make a dataset folder of a table of texts with labels")
+    _add_import_arguments(importing)
     info = commands.add_parser("info", help="print the counts of each split as JSON")
     for command in (fetching, packing, info):
         add_data_argument(command)
@@ -260,6 +380,8 @@ def main(argv: list[str] | None = None) -> int:
         elif options.command == "pack":
             pack_training_part(options.data, options.output)
             print(f"{options.output}: {options.output.stat().st_size / 2**20:.1f} MiB")
+        elif options.command == "import":
+            _import(options)
         else:
             for split in ("train", "validation", "test"):
                 print(json.dumps({split: describe(load_split(options.data, split, options.validation_share))}))

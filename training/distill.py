@@ -83,9 +83,9 @@ def _tfidf(library: Library, validation_share: float) -> Rater:
 
     It is fitted once for each fold of the training films, on reviews and beginnings of the other folds.
     """
-    train = [review for review in library.rated.values() if not in_validation(review.film, validation_share)]
+    train = [review for review in library.rated.values() if not in_validation(review.group, validation_share)]
     fitted = [
-        fit_tfidf([review for review in train if _fold(review.film) != fold], prefix_share=0.5)
+        fit_tfidf([review for review in train if _fold(review.group) != fold], prefix_share=0.5)
         for fold in tqdm(range(_FOLDS), desc=TFIDF)
     ]
 
@@ -95,8 +95,8 @@ def _tfidf(library: Library, validation_share: float) -> Rater:
         rows = each.mean(axis=0)
         for row, name in enumerate(names):
             review = library.review(name)
-            if review is not None and not in_validation(review.film, validation_share):
-                rows[row] = each[_fold(review.film), row]
+            if review is not None and not in_validation(review.group, validation_share):
+                rows[row] = each[_fold(review.group), row]
         return np.asarray(rows)
 
     return rate_names

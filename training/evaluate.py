@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint as it is served: whole reviews, their beginnings, typing, and short texts of our own.
+"""Evaluate a checkpoint as it is served: whole texts, their beginnings, typing, and short texts of our own for films.
 
 ``python -m training.evaluate --data ARCHIVE --split test --competitor --output metrics.json`` writes all figures.
 """
@@ -22,23 +22,33 @@ from tqdm import tqdm
 from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
+from model_core.labels import FILM_RATINGS
 from model_core.loading import load_classifier
 from model_core.tokenizer import TextTokenizer
 from training.baseline import fit_tfidf
 from training.beginnings import PREFIX_TOKENS, first_tokens, spread
 from training.config import FinetuneConfig
-from training.data import DataError, Review, add_data_argument, add_validation_argument, fingerprint, load_split
+from training.data import (
+    DataError,
+    Review,
+    add_data_argument,
+    add_validation_argument,
+    check_labels,
+    fingerprint,
+    labels_of,
+    load_split,
+)
 from training.metrics import (
+    FIGURES,
     Floats,
     Integers,
-    classes_of,
     confusion,
     expected_calibration_error,
-    expected_stars,
+    expected_values,
     metrics_with_intervals,
     pooled_calibration,
-    rating_metrics,
     reliability,
+    text_metrics,
 )
 from training.short_texts import judge_openings, judge_short_texts
 from training.stability import stability_metrics
@@ -83,17 +93,19 @@ def evaluate(classifier: Classifier, tokenizer: Tokenizer, reviews: Sequence[Rev
 
 
 def judge_whole(whole: Floats, reviews: Sequence[Review]) -> dict[str, Any]:
-    """Return the figures of whole reviews; ``whole``: their predictions [reviews, 8]."""
-    stars = _stars(reviews)
-    stated = np.array([review.states_rating for review in reviews])
+    """Return the figures of whole texts; ``whole``: their predictions [texts, labels]."""
+    classes, labels = _classes(reviews), labels_of(reviews)
+    result: dict[str, Any] = {"full": metrics_with_intervals(whole, classes, labels)}
+    if labels == FILM_RATINGS:
+        stated = np.array([review.states_rating for review in reviews])
+        for name, which in (("stated_rating", stated), ("no_stated_rating", ~stated)):
+            result[name] = metrics_with_intervals(whole[which], classes[which], labels) if which.any() else None
     return {
-        "full": metrics_with_intervals(whole, stars),
-        "stated_rating": metrics_with_intervals(whole[stated], stars[stated]) if stated.any() else None,
-        "no_stated_rating": metrics_with_intervals(whole[~stated], stars[~stated]) if not stated.all() else None,
-        "confusion": confusion(whole, stars),
+        **result,
+        "confusion": confusion(whole, classes),
         "calibration": {
-            "ece_full": expected_calibration_error(whole, classes_of(stars)),
-            "bins_full": reliability(whole, classes_of(stars)),
+            "ece_full": expected_calibration_error(whole, classes),
+            "bins_full": reliability(whole, classes),
         },
     }
 
@@ -101,8 +113,8 @@ def judge_whole(whole: Floats, reviews: Sequence[Review]) -> dict[str, Any]:
 def judge_beginnings(
     classifier: Classifier, tokenizer: Tokenizer, sample: Sequence[Review], whole: Floats
 ) -> dict[str, Any]:
-    """Return the figures of beginnings; ``whole``: the known predictions [reviews, 8] of the whole reviews."""
-    stars = _stars(sample)
+    """Return the figures of beginnings; ``whole``: the known predictions [texts, labels] of the whole texts."""
+    classes, labels = _classes(sample), labels_of(sample)
     by_tokens = {
         str(tokens): predict(
             classifier, [first_tokens(tokenizer, review.text, tokens) for review in sample], f"{tokens} tokens"
@@ -116,20 +128,21 @@ def judge_beginnings(
         for percent in PROGRESS_PERCENT[:-1]
     }
     by_share["100"] = whole
-    prefix = {tokens: metrics_with_intervals(probabilities, stars) for tokens, probabilities in by_tokens.items()}
+    prefix = {tokens: metrics_with_intervals(rows, classes, labels) for tokens, rows in by_tokens.items()}
     return {
         "prefix": prefix,
-        "progress": {percent: rating_metrics(probabilities, stars) for percent, probabilities in by_share.items()},
+        "progress": {percent: text_metrics(rows, classes, labels) for percent, rows in by_share.items()},
         "prefix_area": {
             figure: float(np.mean([metrics[figure] for metrics in prefix.values()]))
             for figure in ("accuracy", "binary_accuracy", "nll", "ece")
+            if figure in prefix[str(PREFIX_TOKENS[0])]
         },
-        "calibration": pooled_calibration({**by_tokens, "whole": whole}, stars),
+        "calibration": pooled_calibration({**by_tokens, "whole": whole}, classes),
     }
 
 
-def _stars(reviews: Sequence[Review]) -> Integers:
-    return np.array([review.stars for review in reviews])
+def _classes(reviews: Sequence[Review]) -> Integers:
+    return np.array([review.label for review in reviews])
 
 
 def against_float(
@@ -137,25 +150,27 @@ def against_float(
 ) -> dict[str, Any]:
     """Compare int8 with float32 on the same whole reviews and beginnings of ``FLOAT_TOKENS`` tokens.
 
-    ``agreement`` is the share of texts with the same most probable class; the differences are of the expected stars.
+    ``agreement`` is the share of texts with the same most probable class; the differences are of the expected value,
+    where labels have values.
     """
     texts = {"whole": [review.text for review in reviews]}
     texts |= {
         str(tokens): [first_tokens(tokenizer, text, tokens) for text in texts["whole"]] for tokens in FLOAT_TOKENS
     }
-    classes = classes_of(_stars(reviews))
+    classes, labels = _classes(reviews), labels_of(reviews)
     result: dict[str, Any] = {"reviews": len(reviews)}
     for name, each in texts.items():
         rows = predict(served, each, f"int8, {name}"), predict(exact, each, f"float, {name}")
         int8, exactly = (probabilities.argmax(axis=1) for probabilities in rows)
-        difference = np.abs(expected_stars(rows[0]) - expected_stars(rows[1]))
         result[name] = {
             "int8_accuracy": float((int8 == classes).mean()),
             "float_accuracy": float((exactly == classes).mean()),
             "agreement": float((int8 == exactly).mean()),
-            "mean_stars_difference": float(difference.mean()),
-            "max_stars_difference": float(difference.max()),
         }
+        if labels.values is not None:
+            difference = np.abs(expected_values(rows[0], labels) - expected_values(rows[1], labels))
+            result[name]["mean_stars_difference"] = float(difference.mean())
+            result[name]["max_stars_difference"] = float(difference.max())
     return result
 
 
@@ -170,7 +185,7 @@ def against_tfidf(model: dict[str, Any], competitor: dict[str, Any]) -> dict[str
 
 
 def predict(classifier: Classifier, texts: Sequence[str], title: str) -> Floats:
-    """Return probabilities [texts, 8] from the classifier that serving uses."""
+    """Return probabilities [texts, labels] from the classifier that serving uses."""
     rows: list[tuple[float, ...]] = []
     with tqdm(total=len(texts), desc=title, mininterval=1, disable=None) as bar:
         for start in range(0, len(texts), _BATCH):
@@ -241,17 +256,22 @@ def _count(text: str) -> int:
 def _judge(options: argparse.Namespace) -> dict[str, Any]:
     split = load_split(options.data, options.split, options.validation_share)
     reviews = spread(split, options.limit) if options.limit else split
-    classifier = load_classifier(options.checkpoint, options.backend, options.threads)
+    config, _ = read_config(options.checkpoint, any_labels=True)
+    check_labels(config.labels, reviews, options.checkpoint)
+    classifier = load_classifier(options.checkpoint, options.backend, options.threads, any_labels=True)
     # Loaded first, so that missing files are reported before the long work.
-    exact = load_classifier(options.checkpoint, "torch", options.threads) if options.float_reviews else None
+    exact = None
+    if options.float_reviews:
+        exact = load_classifier(options.checkpoint, "torch", options.threads, any_labels=True)
     tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
     tokenizer.no_truncation()
     scope = Scope(options.prefixes, options.typed)
     result = evaluate(classifier, tokenizer, reviews, scope)
-    read = TextTokenizer.from_config(options.checkpoint / TOKENIZER_FILE, read_config(options.checkpoint)[0])
-    result |= judge_short_texts(classifier, read, spread(split, READ_REVIEWS), options.half)
-    if options.openings:
-        result["openings"] = judge_openings(classifier, spread(reviews, options.openings))
+    if config.labels == FILM_RATINGS:
+        read = TextTokenizer.from_config(options.checkpoint / TOKENIZER_FILE, config)
+        result |= judge_short_texts(classifier, read, spread(split, READ_REVIEWS), options.half)
+        if options.openings:
+            result["openings"] = judge_openings(classifier, spread(reviews, options.openings))
     if exact is not None:
         sample = spread(reviews, options.float_reviews)
         result["int8_against_float"] = against_float(classifier, exact, tokenizer, sample)
@@ -289,13 +309,13 @@ def _rounded(value: Any) -> Any:
 
 def table(result: dict[str, Any]) -> str:
     """Return a table of the figures, with a row for each kind of text."""
-    rows = {name: result[name] for name in ("full", "stated_rating", "no_stated_rating") if result[name]}
+    rows = {name: result[name] for name in ("full", "stated_rating", "no_stated_rating") if result.get(name)}
     rows |= {f"first {tokens} tokens": metrics for tokens, metrics in result.get("prefix", {}).items()}
     rows |= {f"first {percent} %": metrics for percent, metrics in result.get("progress", {}).items()}
     for name, figures in result.get("competitor", {}).items():
         rows[f"{name} full"] = figures["full"]
         rows |= {f"{name} {tokens} tok.": metrics for tokens, metrics in figures.get("prefix", {}).items()}
-    columns = ("accuracy", "binary_accuracy", "within_one", "macro_f1", "mae", "qwk", "nll", "ece")
+    columns = [figure for figure in FIGURES if figure in result["full"] and figure != "rmse"]
     lines = [f"{'':22}{'reviews':>8}" + "".join(f"{column:>16}" for column in columns)]
     for name, metrics in rows.items():
         lines.append(f"{name:22}{metrics['reviews']:8}" + "".join(f"{metrics[column]:16.4f}" for column in columns))

@@ -1,4 +1,6 @@
-"""Fine-tune an ELECTRA checkpoint to rate film reviews. ``python -m training.finetune --help`` lists the options.
+"""Fine-tune an ELECTRA checkpoint to rate film reviews, or to give texts other labels.
+
+``python -m training.finetune --help`` lists the options.
 
 Writes a run folder: ``checkpoint/`` (float32 safetensors, tokenizer, config), ``run.json`` (options, command, seed,
 data hash, commit, versions), ``log.jsonl`` (losses) and ``state/`` to resume from. Run the same command again to
@@ -20,6 +22,7 @@ from transformers import ElectraForSequenceClassification
 
 from model_core.attention import random_blocks, rate_at, rate_at_cls
 from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, write_config
+from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.tokenizer import TextTokenizer
 from training.augment import Example
 from training.batches import EpochPlan, TrainingTexts, collate
@@ -37,16 +40,22 @@ from training.validation import validation_figures
 _FREE_TO_CHANGE = ("device", "save_minutes", "stop_after_minutes")
 """Options that may change when a run is resumed, since they do not affect the result."""
 
+_FILM_OPTIONS = ("soft_labels", "stated_share", "emoji_share", "bare_rating_share", "bare_emoji_share", "neutral_share")
+"""Options that make texts about films, or targets out of ten."""
+
 
 class Finetuning:
     """The model, its optimizer, and the training texts. Raises ConfigError, InitError."""
 
     def __init__(self, config: FinetuneConfig, data: TrainingTexts, validation: Sequence[Review]) -> None:
+        _check_options(config, data.label_set)
         torch.manual_seed(config.seed)
         self._config, self._data, self._validation = config, data, validation
         self._device = pick_device(config.device)
         self._bf16 = computes_in_bf16(self._device) if config.precision == "auto" else config.precision == "bf16"
-        self.model, self._pieces = load_initial(config.init, config.hidden_dropout, config.attention_dropout)
+        self.model, self._pieces = load_initial(
+            config.init, config.hidden_dropout, config.attention_dropout, data.label_set
+        )
         if self.model.config.max_position_embeddings < config.max_tokens:
             positions = self.model.config.max_position_embeddings
             raise ConfigError(f"max_tokens is {config.max_tokens}, but {config.init} has {positions} positions")
@@ -105,13 +114,38 @@ def finetune(config: FinetuneConfig, data: TrainingTexts, validation: Sequence[R
     A finished run is not trained again. Raises ConfigError, InitError.
     """
     trainee = Finetuning(config, data, validation)
-    return TrainingRun(run, trainee, config, average=config.average).finish(trainee.save)
+    loop = TrainingRun(run, trainee, config, average=config.average, patience=config.patience)
+    return loop.finish(trainee.save)
+
+
+def finetune_on(path: Path, config: FinetuneConfig, run: Path) -> Path | None:
+    """Train on an archive or a dataset folder, or resume, as ``finetune`` does. Raises DataError, too."""
+    train = load_split(path, "train", config.validation_share)
+    validation = load_split(path, "validation", config.validation_share)
+    if config.limit:
+        train, validation = spread(train, config.limit), spread(validation, config.limit)
+    if config.look_reviews:
+        validation = spread(validation, config.look_reviews)
+    data = TrainingTexts.of(train)
+    if config.soft_labels:
+        library = Library(path)
+        data = with_soft(train, read_soft_labels(Path(config.soft_labels), library), library, config.soft_weight)
+    _begin_run(run, _describe_run(config, train, validation, data))
+    return finetune(config, data, validation, run)
+
+
+def _check_options(config: FinetuneConfig, labels: LabelSet) -> None:
+    """Raise ConfigError for options that these labels cannot have."""
+    if labels != FILM_RATINGS and (given := [name for name in _FILM_OPTIONS if getattr(config, name)]):
+        raise ConfigError(f"{', '.join(given)}: only for film ratings, and the data has other labels")
+    if config.ordinal_weight and not labels.is_ordered:
+        raise ConfigError("ordinal_weight needs labels in an order")
 
 
 def training_loss(
     model: ElectraForSequenceClassification, ids: Tensor, lengths: Tensor, targets: Tensor, config: FinetuneConfig
 ) -> Tensor:
-    """Loss of one batch: ids [texts, width], lengths [texts], targets [texts, 8]."""
+    """Loss of one batch: ids [texts, width], lengths [texts], targets [texts, labels]."""
     if config.attention == "full":
         return rating_loss(rate_at_cls(model, ids, lengths), targets, config.ordinal_weight).mean()
     blocks, reads, counted = random_blocks(lengths, ids.shape[1], longest=2 * config.block)
@@ -161,6 +195,7 @@ def _checkpoint_config(config: FinetuneConfig, data: TrainingTexts) -> Checkpoin
         # While the tail of a truncated text does not move, its finished blocks stay valid.
         tail_step=min(4 * config.block, config.max_tokens // 2) if config.attention == "block-causal" else 1,
         prior=tuple(round(share, 6) for share in data.prior),
+        labels=data.label_set,
         text=config.text,
     )
 
@@ -190,18 +225,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         config = config_from_arguments(options, FinetuneConfig)
-        train = load_split(options.data, "train", config.validation_share)
-        validation = load_split(options.data, "validation", config.validation_share)
-        if config.limit:
-            train, validation = spread(train, config.limit), spread(validation, config.limit)
-        if config.look_reviews:
-            validation = spread(validation, config.look_reviews)
-        data = TrainingTexts.of(train)
-        if config.soft_labels:
-            library = Library(options.data)
-            data = with_soft(train, read_soft_labels(Path(config.soft_labels), library), library, config.soft_weight)
-        _begin_run(options.run, _describe_run(config, train, validation, data))
-        checkpoint = finetune(config, data, validation, options.run)
+        checkpoint = finetune_on(options.data, config, options.run)
     except (ConfigError, DataError, InitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

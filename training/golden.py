@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from model_core.checkpoint import GOLDEN_FILE
+from model_core.checkpoint import GOLDEN_FILE, read_config
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
 
@@ -29,11 +29,16 @@ _DIGITS: Final = 6
 
 
 def write_golden(folder: Path) -> None:
-    """Rate ``TEXTS`` with the checkpoint's int8 graph and write the answers. Raises CheckpointError."""
-    predictions = load_classifier(folder, "onnx").classify(TEXTS)
+    """Rate ``TEXTS``, and the examples of the page, with the checkpoint's int8 graph, and write the answers.
+
+    Raises CheckpointError.
+    """
+    page = read_config(folder, any_labels=True)[0].page
+    texts = (*TEXTS, *page.examples) if page is not None else TEXTS
+    predictions = load_classifier(folder, "onnx", any_labels=True).classify(texts)
     answers = [
         {"text": text, "probabilities": [round(value, _DIGITS) for value in prediction.probabilities]}
-        for text, prediction in zip(TEXTS, predictions, strict=True)
+        for text, prediction in zip(texts, predictions, strict=True)
     ]
     content = json.dumps(answers, indent=1, ensure_ascii=False)
     (folder / GOLDEN_FILE).write_text(content + "\n", encoding="utf-8")

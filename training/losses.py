@@ -1,20 +1,18 @@
-"""Losses of fine-tuning. Targets are distributions [texts, 8]: a rating, or a teacher's prediction."""
+"""Losses of fine-tuning. Targets are distributions [texts, labels]: a label, or a teacher's prediction."""
 
 import torch
 from torch import Tensor
 
-from model_core.labels import NUM_LABELS
-
 
 def td_targets(logits: Tensor, reads: Tensor, counted: Tensor, targets: Tensor, lookahead_tokens: float) -> Tensor:
-    """Targets [texts, reads, 8] of beginnings, by temporal consistency (TC-lambda: Maystre et al. 2025).
+    """Targets [texts, reads, labels] of beginnings, by temporal consistency (TC-lambda: Maystre et al. 2025).
 
     The target of a beginning mixes the model's own prediction a little later with the target of the text: z_t = w
     z_{t+1} + (1 - w) p_{t+1}, where w = (1 - 1/lookahead)^gap for a gap in tokens. So a beginning learns what can be
     known soon, not what only the end of the text says. With 0 all beginnings get the target of the text.
 
-    ``logits`` [texts, reads, 8] and ``reads`` [texts, reads] (positions) are valid up to each text's last read, where
-    ``counted`` [texts, reads] is true.
+    ``logits`` [texts, reads, labels] and ``reads`` [texts, reads] (positions) are valid up to each text's last read,
+    where ``counted`` [texts, reads] is true.
     """
     if not lookahead_tokens:
         return targets[:, None].expand_as(logits)
@@ -32,7 +30,7 @@ def td_targets(logits: Tensor, reads: Tensor, counted: Tensor, targets: Tensor, 
 
 
 def rating_loss(logits: Tensor, targets: Tensor, ordinal_weight: float) -> Tensor:
-    """Cross-entropy [...] of logits [..., 8] against distributions of the same shape, plus an ordinal term.
+    """Cross-entropy [...] of logits [..., labels] against distributions of the same shape, plus an ordinal term.
 
     The ordinal term penalises probability by its distance from the target in classes (OLL: Castagnos et al. 2022,
     "A Simple Log-based Loss Function for Ordinal Text Classification").
@@ -41,8 +39,9 @@ def rating_loss(logits: Tensor, targets: Tensor, ordinal_weight: float) -> Tenso
     loss = -(targets * logits.log_softmax(-1)).sum(-1)
     if not ordinal_weight:
         return loss
-    classes = torch.arange(NUM_LABELS, device=logits.device)
-    distances = (classes[:, None] - classes).abs() / (NUM_LABELS - 1)
+    labels = logits.shape[-1]
+    classes = torch.arange(labels, device=logits.device)
+    distances = (classes[:, None] - classes).abs() / (labels - 1)
     log_others = torch.log1p(-logits.softmax(-1).clamp(max=1 - 1e-6))
     return loss - ordinal_weight * ((targets @ distances) * log_others).sum(-1)
 

@@ -1,4 +1,8 @@
-"""Metrics of predicted distributions. Probabilities are [texts, 8] in class order, stars [texts]."""
+"""Metrics of predicted distributions. Probabilities are [texts, labels] in class order, classes [texts].
+
+Which figures there are depends on the labels: neighbours need an order, an error needs values, and two sides are those
+of ratings.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from model_core.labels import CLASS_OF_STARS, FIRST_POSITIVE_CLASS, NUM_LABELS, STARS
+from model_core.labels import FILM_RATINGS, LabelSet
 
 ECE_BINS: Final = 15
 RESAMPLES: Final = 1_000
+
+FIGURES: Final = ("accuracy", "binary_accuracy", "within_one", "macro_f1", "mae", "rmse", "qwk", "nll", "ece")
+"""The figures of a set of texts, in the order in which they are written."""
 
 _BOOTSTRAP_SEED = 20_11
 
@@ -18,68 +25,61 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def rating_metrics(probabilities: Floats, stars: Integers) -> dict[str, float]:
+def text_metrics(probabilities: Floats, classes: Integers, labels: LabelSet = FILM_RATINGS) -> dict[str, float]:
     """All figures of one set of texts.
 
-    ``within_one`` counts neighbouring classes, so 4 and 7 are neighbours. ``mae`` and ``rmse`` are errors of the
-    expected stars, so 4 and 7 are three apart. ``binary_accuracy`` is for 7 stars or more. ``qwk`` is 0 if only one
-    rating occurs, which leaves it undefined.
+    ``within_one`` counts neighbouring classes, so 4 and 7 stars are neighbours. ``mae`` and ``rmse`` are errors of the
+    expected value, so 4 and 7 are three apart. ``binary_accuracy`` is of the positive side. ``qwk`` is 0 if only one
+    label occurs, which leaves it undefined.
     """
-    classes = classes_of(stars)
     predicted = probabilities.argmax(axis=1)
-    each = contributions(probabilities, stars)
-    mean = {figure: float(values.mean()) for figure, values in each.items()}
-    return {
-        "reviews": len(classes),
-        "accuracy": mean["accuracy"],
-        "binary_accuracy": mean["binary_accuracy"],
-        "within_one": mean["within_one"],
-        "macro_f1": float(f1_score(classes, predicted, labels=range(NUM_LABELS), average="macro", zero_division=0)),
-        "mae": mean["mae"],
-        "rmse": float(np.sqrt((each["mae"] ** 2).mean())),
-        "qwk": quadratic_kappa(classes, predicted),
-        "nll": mean["nll"],
-        "ece": expected_calibration_error(probabilities, classes),
-    }
+    each = contributions(probabilities, classes, labels)
+    found = {figure: float(values.mean()) for figure, values in each.items()}
+    every = range(len(labels))
+    found["macro_f1"] = float(f1_score(classes, predicted, labels=every, average="macro", zero_division=0))
+    if "mae" in each:
+        found["rmse"] = float(np.sqrt((each["mae"] ** 2).mean()))
+    if labels.is_ordered:
+        found["qwk"] = quadratic_kappa(classes, predicted, len(labels))
+    found["ece"] = expected_calibration_error(probabilities, classes)
+    return {"reviews": len(classes), **{figure: found[figure] for figure in FIGURES if figure in found}}
 
 
-def metrics_with_intervals(probabilities: Floats, stars: Integers) -> dict[str, Any]:
+def metrics_with_intervals(probabilities: Floats, classes: Integers, labels: LabelSet = FILM_RATINGS) -> dict[str, Any]:
     """All figures of one set of texts, and their ``bootstrap_intervals`` under ``intervals``."""
-    return {**rating_metrics(probabilities, stars), "intervals": bootstrap_intervals(probabilities, stars)}
+    intervals = bootstrap_intervals(probabilities, classes, labels)
+    return {**text_metrics(probabilities, classes, labels), "intervals": intervals}
 
 
-def classes_of(stars: Integers) -> Integers:
-    """Return the classes, 0 to 7, of these stars."""
-    return np.array([CLASS_OF_STARS[int(value)] for value in stars])
+def expected_values(probabilities: Floats, labels: LabelSet) -> Floats:
+    """Mean of each distribution [texts]. The labels must have values."""
+    return np.asarray(probabilities @ np.array(labels.values, dtype=np.float64))
 
 
-def expected_stars(probabilities: Floats) -> Floats:
-    """Mean of each distribution [texts], in stars."""
-    return np.asarray(probabilities @ np.array(STARS, dtype=np.float64))
-
-
-def contributions(probabilities: Floats, stars: Integers) -> dict[str, Floats]:
+def contributions(probabilities: Floats, classes: Integers, labels: LabelSet = FILM_RATINGS) -> dict[str, Floats]:
     """Return the contribution of each text [texts] to the figures that are means over texts."""
-    classes = classes_of(stars)
     predicted = probabilities.argmax(axis=1)
-    positive = probabilities[:, FIRST_POSITIVE_CLASS:].sum(axis=1) > 0.5
-    likelihood = np.maximum(probabilities[np.arange(len(classes)), classes], 1e-12)
-    return {
-        "accuracy": (predicted == classes).astype(np.float64),
-        "binary_accuracy": (positive == (classes >= FIRST_POSITIVE_CLASS)).astype(np.float64),
-        "within_one": (np.abs(predicted - classes) <= 1).astype(np.float64),
-        "mae": np.abs(expected_stars(probabilities) - stars),
-        "nll": -np.log(likelihood),
-    }
+    each = {"accuracy": (predicted == classes).astype(np.float64)}
+    if (first := labels.first_positive) is not None:
+        positive = probabilities[:, first:].sum(axis=1) > 0.5
+        each["binary_accuracy"] = (positive == (classes >= first)).astype(np.float64)
+    if labels.is_ordered:
+        each["within_one"] = (np.abs(predicted - classes) <= 1).astype(np.float64)
+    if labels.values is not None:
+        each["mae"] = np.abs(expected_values(probabilities, labels) - np.array(labels.values)[classes])
+    each["nll"] = -np.log(np.maximum(probabilities[np.arange(len(classes)), classes], 1e-12))
+    return each
 
 
-def bootstrap_intervals(probabilities: Floats, stars: Integers) -> dict[str, list[float]]:
+def bootstrap_intervals(
+    probabilities: Floats, classes: Integers, labels: LabelSet = FILM_RATINGS
+) -> dict[str, list[float]]:
     """95 % intervals, [low, high], of the figures that are means over texts.
 
     Percentiles over ``RESAMPLES`` draws of as many texts with replacement (Efron and Tibshirani 1993). The draws depend
     only on the number of texts, so two models on the same texts get the same draws.
     """
-    each = contributions(probabilities, stars)
+    each = contributions(probabilities, classes, labels)
     values = np.column_stack(list(each.values()))
     count = len(values)
     generator = np.random.default_rng(_BOOTSTRAP_SEED)
@@ -91,10 +91,11 @@ def bootstrap_intervals(probabilities: Floats, stars: Integers) -> dict[str, lis
     return {figure: ends[:, column].tolist() for column, figure in enumerate(each)}
 
 
-def confusion(probabilities: Floats, stars: Integers) -> list[list[int]]:
-    """Return counts of texts [8, 8]: true classes by predicted classes."""
-    cells = classes_of(stars) * NUM_LABELS + probabilities.argmax(axis=1)
-    counts: list[list[int]] = np.bincount(cells, minlength=NUM_LABELS**2).reshape(NUM_LABELS, NUM_LABELS).tolist()
+def confusion(probabilities: Floats, classes: Integers) -> list[list[int]]:
+    """Return counts of texts [labels, labels]: true classes by predicted classes."""
+    labels = probabilities.shape[1]
+    cells = classes * labels + probabilities.argmax(axis=1)
+    counts: list[list[int]] = np.bincount(cells, minlength=labels**2).reshape(labels, labels).tolist()
     return counts
 
 
@@ -115,14 +116,13 @@ def reliability(
     return {"count": counts.tolist(), "confidence": means(confidence), "accuracy": means(right)}
 
 
-def pooled_calibration(by_length: Mapping[str, Floats], stars: Integers) -> dict[str, Any]:
-    """Calibration of the same texts at several lengths [texts, 8]: of each length, and of all predictions pooled.
+def pooled_calibration(by_length: Mapping[str, Floats], classes: Integers) -> dict[str, Any]:
+    """Calibration of the same texts at several lengths [texts, labels]: of each length, and of all predictions pooled.
 
     All lengths have the same weight in the pool. Gaps of opposite sign at two lengths can cancel out there, so each
     length has its own ECE too.
     """
     pool = np.concatenate(list(by_length.values()))
-    classes = classes_of(stars)
     pool_classes = np.tile(classes, len(by_length))
     return {
         "ece_all_prefixes": expected_calibration_error(pool, pool_classes),
@@ -133,11 +133,11 @@ def pooled_calibration(by_length: Mapping[str, Floats], stars: Integers) -> dict
     }
 
 
-def quadratic_kappa(classes: Integers, predicted: Integers) -> float:
+def quadratic_kappa(classes: Integers, predicted: Integers, labels: int) -> float:
     """Agreement beyond chance, weighted by the squared distance in classes; 0 if there is only one class."""
     if len(np.unique(np.concatenate([classes, predicted]))) < 2:
         return 0.0
-    return float(cohen_kappa_score(classes, predicted, labels=range(NUM_LABELS), weights="quadratic"))
+    return float(cohen_kappa_score(classes, predicted, labels=range(labels), weights="quadratic"))
 
 
 def expected_calibration_error(probabilities: Floats, classes: Integers, bins: int = ECE_BINS) -> float:

@@ -239,6 +239,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         metrics = read_metrics(options.metrics)
+        if len(metrics["confusion"]) != NUM_LABELS:
+            raise ReportError(f"{options.metrics} has other labels; the pictures are of film ratings")
     except ReportError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -46,7 +46,8 @@ def begin_run(run: Path, described: Mapping[str, Any], free_to_change: tuple[str
     path = run / "run.json"
     if path.exists() and (run / "state").exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        changed = [name for name, value in described["config"].items() if before["config"].get(name) != value]
+        # An option that the run does not know yet is no change: an unfinished run goes on with newer code.
+        changed = [name for name, value in described["config"].items() if before["config"].get(name, value) != value]
         changed = [name for name in changed if name not in free_to_change]
         if before["train"] != described["train"]:
             changed.append("data")

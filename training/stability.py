@@ -11,8 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from model_core.classifier import Classifier
-from model_core.labels import CLASS_OF_STARS
-from training.data import Review
+from training.data import Review, labels_of
 
 MAX_KEYSTROKES: Final = 300
 KEY_BINS: Final = (10, 20, 40, 80, 160, MAX_KEYSTROKES)
@@ -24,10 +23,11 @@ def stability_metrics(classifier: Classifier, reviews: Sequence[Review]) -> dict
 
     ``flips_per_100_keys``: changes of the most probable class. ``edit_overhead``: the share of them that is not needed
     to reach the final class. ``correction_time``: the share of keystrokes after which the class no longer changes.
-    ``move_per_key``: the mean change of the expected stars. ``accuracy_by_key``: the accuracy over the keystrokes of
-    each range of ``KEY_BINS``.
+    ``move_per_key``: the mean change of the expected value, where labels have values. ``accuracy_by_key``: the accuracy
+    over the keystrokes of each range of ``KEY_BINS``.
     """
     flips = needless = 0
+    labels = labels_of(reviews)
     moves: list[float] = []
     settled: list[float] = []
     right = np.zeros(MAX_KEYSTROKES)
@@ -35,12 +35,13 @@ def stability_metrics(classifier: Classifier, reviews: Sequence[Review]) -> dict
     for review in tqdm(reviews, desc="typing", mininterval=1, disable=None):
         end = min(len(review.text), MAX_KEYSTROKES)
         typed = classifier.classify([review.text[:chars] for chars in range(1, end + 1)])
-        classes = np.array([CLASS_OF_STARS[prediction.stars] for prediction in typed])
+        classes = np.array([int(np.argmax(prediction.probabilities)) for prediction in typed])
         changes = np.flatnonzero(np.diff(classes))
         flips += len(changes)
         needless += len(changes) - int(classes[0] != classes[-1])
         settled.append(float(changes[-1] + 1) / end if len(changes) else 0.0)
-        moves += np.abs(np.diff([prediction.expected_stars for prediction in typed])).tolist()
+        if labels.values is not None:
+            moves += np.abs(np.diff([labels.expected(prediction.probabilities) for prediction in typed])).tolist()
         right[:end] += classes == review.label
         typed_to[:end] += 1
     keystrokes = int(typed_to.sum())
@@ -50,7 +51,7 @@ def stability_metrics(classifier: Classifier, reviews: Sequence[Review]) -> dict
         "flips_per_100_keys": 100 * flips / keystrokes,
         "edit_overhead": needless / max(flips, 1),
         "correction_time": float(np.mean(settled)),
-        "move_per_key": float(np.mean(moves)),
+        **({"move_per_key": float(np.mean(moves))} if labels.values is not None else {}),
         "accuracy": float(right.sum()) / keystrokes,
         "accuracy_by_key": {
             str(last): float(right[first:last].sum() / typed_to[first:last].sum())

@@ -31,7 +31,7 @@ from training.device import computes_in_bf16, pick_device
 from training.encoder import TextEncoder, collate, load_encoder, rate_texts
 from training.initial import InitError
 from training.loop import Figures, TrainingRun
-from training.metrics import Floats, rating_metrics
+from training.metrics import Floats, text_metrics
 from training.mpnet import unpack
 from training.run import begin_run, describe_run
 from training.spans import Span, sentences
@@ -123,11 +123,11 @@ class Teacher:
 
     def figures(self, reviews: Sequence[Review]) -> dict[str, float]:
         """Return figures of whole reviews, and with ``prefix_`` the means over their first 8 and 32 tokens."""
-        stars = np.array([review.stars for review in reviews])
+        classes = np.array([review.label for review in reviews])
         whole = [review.text for review in reviews]
-        full = rating_metrics(self._rate(whole), stars)
+        full = text_metrics(self._rate(whole), classes)
         prefixes = [
-            rating_metrics(self._rate([first_tokens(self.encoder.tokenizer, text, tokens) for text in whole]), stars)
+            text_metrics(self._rate([first_tokens(self.encoder.tokenizer, text, tokens) for text in whole]), classes)
             for tokens in _PREFIX_TOKENS
         ]
         return {

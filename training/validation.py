@@ -11,8 +11,8 @@ from model_core.attention import rate
 from model_core.checkpoint import CheckpointConfig
 from model_core.tokenizer import TextTokenizer
 from training.beginnings import PREFIX_TOKENS, first_tokens
-from training.data import Review
-from training.metrics import Floats, rating_metrics
+from training.data import Review, labels_of
+from training.metrics import Floats, text_metrics
 
 _BATCH = 32
 
@@ -21,7 +21,7 @@ _BATCH = 32
 def predict_probabilities(
     model: ElectraForSequenceClassification, tokenizer: TextTokenizer, texts: Sequence[str], config: CheckpointConfig
 ) -> Floats:
-    """Return probabilities [texts, 8] without temperature, computed in batches of similar length."""
+    """Return probabilities [texts, labels] without temperature, computed in batches of similar length."""
     training = model.training
     model.eval()
     encoded = [tokenizer.encode(text).input_ids for text in texts]
@@ -42,13 +42,17 @@ def validation_figures(
     reviews: Sequence[Review],
     config: CheckpointConfig,
 ) -> dict[str, float]:
-    """Return accuracy and NLL of whole reviews, and their means over beginnings of ``PREFIX_TOKENS`` tokens."""
-    stars = np.array([review.stars for review in reviews])
+    """Return accuracy and NLL of whole texts, and their means over beginnings of ``PREFIX_TOKENS`` tokens.
+
+    Ratings have ``binary_accuracy`` and ``mae``, too.
+    """
+    classes, labels = np.array([review.label for review in reviews]), labels_of(reviews)
     whole = [review.text for review in reviews]
     texts = [whole, *([first_tokens(pieces, text, tokens, config.text) for text in whole] for tokens in PREFIX_TOKENS)]
-    full, *prefixes = (rating_metrics(predict_probabilities(model, tokenizer, each, config), stars) for each in texts)
+    rows = (predict_probabilities(model, tokenizer, each, config) for each in texts)
+    full, *prefixes = (text_metrics(each, classes, labels) for each in rows)
     return {
-        **{figure: round(full[figure], 4) for figure in ("accuracy", "binary_accuracy", "mae", "nll")},
+        **{name: round(full[name], 4) for name in ("accuracy", "binary_accuracy", "mae", "nll") if name in full},
         **{
             f"prefix_{figure}": round(float(np.mean([metrics[figure] for metrics in prefixes])), 4)
             for figure in ("accuracy", "nll")

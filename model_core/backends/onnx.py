@@ -23,25 +23,25 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     return options
 
 
-def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Load a graph whose first output is logits. Raises CheckpointError."""
+def open_session(path: Path, threads: int, labels: int = NUM_LABELS) -> onnxruntime.InferenceSession:
+    """Load a graph whose first output is the logits of so many labels. Raises CheckpointError."""
     try:
         session = onnxruntime.InferenceSession(path, session_options(threads), providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base class.
         raise CheckpointError(f"ONNX Runtime cannot load {path}: {one_line(error)}") from error
-    if session.get_outputs()[0].shape[-1] != NUM_LABELS:
-        raise CheckpointError(f"{path} does not answer with {NUM_LABELS} logits: export it again")
+    if session.get_outputs()[0].shape[-1] != labels:
+        raise CheckpointError(f"{path} does not answer with {labels} logits: export it again")
     return session
 
 
 class OnnxBackend:
     """The graph of whole texts in one ONNX Runtime session with ``threads`` threads."""
 
-    def __init__(self, path: Path, threads: int) -> None:
-        self._session = open_session(path, threads)
+    def __init__(self, path: Path, threads: int, labels: int = NUM_LABELS) -> None:
+        self._session = open_session(path, threads, labels)
 
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
-        """Return logits [texts, 8]. Ignores caches: full attention cannot reuse them."""
+        """Return logits [texts, labels]. Ignores caches: full attention cannot reuse them."""
         run = self._session.run
         rows = [run(None, {"input_ids": np.array([ids], dtype=np.int64)})[0] for ids in input_ids]
         return np.concatenate(rows)

@@ -61,8 +61,11 @@ class CachedOnnxBackend:
     several threads.
     """
 
-    def __init__(self, path: Path, block: int, read_tokens: int, threads: int, cache_bytes: int) -> None:
-        self._session = open_session(path, threads)
+    def __init__(
+        self, path: Path, block: int, read_tokens: int, threads: int, cache_bytes: int, labels: int = NUM_LABELS
+    ) -> None:
+        self._session = open_session(path, threads, labels)
+        self._labels = labels
         self._threads = threads
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="starcast-batch")
         self._block = block
@@ -75,7 +78,7 @@ class CachedOnnxBackend:
         self._no_past = np.zeros((1, heads, 0, head_size), dtype=np.float32)
 
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
-        """Return logits [texts, 8]. Results are stored in the caches."""
+        """Return logits [texts, labels]. Results are stored in the caches."""
         caches = caches or [None] * len(input_ids)
         jobs = [
             _Job(row, ids, cache or EncoderCache())
@@ -83,7 +86,7 @@ class CachedOnnxBackend:
         ]
         for job in jobs:
             job.cache.keep(job.cache.shared_blocks(job.input_ids, self._block))
-        result = np.empty((len(jobs), NUM_LABELS), dtype=np.float32)
+        result = np.empty((len(jobs), self._labels), dtype=np.float32)
         waiting = jobs
         while waiting:
             for job in waiting:
@@ -120,7 +123,7 @@ class CachedOnnxBackend:
         return [run.result() for run in runs]
 
     def _run(self, batch: Sequence[_Job]) -> FloatArray:
-        """Encode the next block of each text. Return logits [texts, 8] at the last tokens so far."""
+        """Encode the next block of each text. Return logits [texts, labels] at the last tokens so far."""
         ids = np.zeros((len(batch), max(job.new for job in batch)), dtype=np.int64)
         for tokens, job in zip(ids, batch, strict=True):
             tokens[: job.new] = job.input_ids[job.past : job.end]
@@ -140,10 +143,12 @@ class CachedOnnxBackend:
         return read
 
     def _read(self, job: _Job, logits: FloatArray) -> FloatArray:
-        """Return the mean logits [8] of the last tokens, without [CLS]. ``logits`` [new, 8]: logits of the block."""
+        """Return the mean logits [labels] of the last tokens, without [CLS]. ``logits`` [new, labels]: the block's."""
         begin = min(max(1, job.end - self._read_tokens), job.end - 1)
-        earlier = job.cache.logits[begin:]
-        return np.asarray(np.concatenate([earlier, logits[max(0, begin - job.past) :]]).mean(axis=0))
+        read = logits[max(0, begin - job.past) :]
+        if begin < job.past:
+            read = np.concatenate([job.cache.logits[begin:], read])
+        return np.asarray(read.mean(axis=0))
 
     def _stacked_pasts(self, batch: Sequence[_Job]) -> Iterator[FloatArray]:
         """Yield the padded pasts of the batch for each key and value of each layer: [texts, heads, past, head size]."""

@@ -12,13 +12,14 @@ from model_core.checkpoint import (
     ONNX_FILE,
     WEIGHTS_FILE,
     CheckpointConfig,
+    Page,
     read_config,
     sha256_of,
     verify_file,
     write_config,
 )
 from model_core.errors import CheckpointError
-from model_core.labels import ID2LABEL
+from model_core.labels import ID2LABEL, LabelSet
 from tests.tiny import tiny_config
 
 ARCHITECTURE = {"hidden_size": 32, "max_position_embeddings": 128, "id2label": {str(i): s for i, s in ID2LABEL.items()}}
@@ -68,6 +69,49 @@ def test_eight_labels_without_names_are_taken_for_the_ratings(tmp_path: Path) ->
 def test_other_labels_are_refused_with_the_way_to_eight(tmp_path: Path, labels: dict[str, str]) -> None:
     message = refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, "id2label": labels})))
     assert f"python -m training.finetune --init {tmp_path}" in message
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LabelSet(("bad", "ok", "good"), "ordinal"),
+        LabelSet(("1", "2", "3"), "ordinal", (1, 2, 3)),
+        LabelSet(tuple(f"kind {number}" for number in range(50))),
+    ],
+    ids=["ordinal", "values", "nominal"],
+)
+def test_labels_and_page_are_in_the_config(tmp_path: Path, labels: LabelSet) -> None:
+    prior = (1 / len(labels),) * len(labels)
+    page = Page("Which kind?", "Ask something", ("Who was it?",), "de")
+    config = tiny_config(labels=labels, prior=prior, page=page, warning="small data")
+    write_config(tmp_path, config, ARCHITECTURE)
+    assert read_config(tmp_path, any_labels=True)[0] == config
+    raw = json.loads((tmp_path / "config.json").read_text())
+    assert raw["id2label"] == {str(index): name for index, name in enumerate(labels.names)}
+    assert raw["starcast"]["task"] == labels.task
+    assert raw["starcast"].get("values") == (list(labels.values) if labels.values else None)
+    assert raw["starcast"]["page"]["examples"] == ["Who was it?"]
+    assert "ratings" in refusal(lambda: read_config(tmp_path))
+
+
+def test_a_classifier_from_elsewhere_has_nominal_labels(tmp_path: Path) -> None:
+    content = {**ARCHITECTURE, "id2label": {"0": "NEGATIVE", "1": "POSITIVE"}}
+    config, _ = read_config(write(tmp_path, content), any_labels=True)
+    assert (config.labels, config.prior) == (LabelSet(("NEGATIVE", "POSITIVE")), (0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"id2label": {"0": "a", "2": "b"}},
+        {"id2label": {"0": "a", "1": "b"}, "starcast": {"task": "other"}},
+        {"id2label": {"0": "a", "1": "b"}, "starcast": {"task": "ordinal", "values": 3}},
+        {"id2label": {"0": "a", "1": "b"}, "starcast": {"page": {"name": "x"}}},
+    ],
+    ids=["a class without name", "task", "values", "page"],
+)
+def test_labels_that_make_no_sense_are_refused(tmp_path: Path, content: dict[str, Any]) -> None:
+    assert refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, **content}), any_labels=True))
 
 
 def test_a_missing_config_is_said(tmp_path: Path) -> None:

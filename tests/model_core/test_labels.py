@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -73,3 +74,40 @@ def test_the_interval_keeps_its_promise_for_any_distribution(probabilities: tupl
 def test_summaries_stay_in_their_range_for_any_distribution(probabilities: tuple[float, ...]) -> None:
     assert 1 - TOLERANCE <= labels.expected_stars(probabilities) <= 10 + TOLERANCE
     assert 0 <= labels.positive_probability(probabilities) <= 1
+
+
+def test_the_film_ratings_have_a_positive_side_from_seven_stars() -> None:
+    films = labels.FILM_RATINGS
+    assert (films.names[0], films.values, films.first_positive) == ("1", labels.STARS, labels.FIRST_POSITIVE_CLASS)
+    assert (len(films), films.is_ordered, films.label2id["10"]) == (8, True, 7)
+
+
+def test_labels_without_a_scale_have_no_mean_and_no_side() -> None:
+    kinds = labels.LabelSet(("person", "place", "number"))
+    assert (kinds.is_ordered, kinds.first_positive) == (False, None)
+    with pytest.raises(ValueError, match="no mean"):
+        kinds.expected((0.5, 0.5, 0.0))
+
+
+def test_labels_with_values_have_a_mean() -> None:
+    grades = labels.LabelSet(("bad", "ok", "good"), "ordinal", (-1, 0, 2))
+    assert grades.expected((0.5, 0.25, 0.25)) == 0
+    assert (grades.is_ordered, grades.first_positive) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("names", "task", "values"),
+    [
+        (("one",), "nominal", None),
+        (("same", "same"), "nominal", None),
+        (("", "other"), "nominal", None),
+        (("a", "b"), "some", None),
+        (("a", "b"), "nominal", (1, 2)),
+        (("a", "b"), "ratings", None),
+        (("a", "b"), "ordinal", (2, 1)),
+        (("a", "b"), "ordinal", (1, 2, 3)),
+    ],
+)
+def test_labels_that_contradict_each_other_are_refused(names: Any, task: Any, values: Any) -> None:
+    with pytest.raises(ValueError, match=r"label|task|values"):
+        labels.LabelSet(names, task, values)

@@ -71,7 +71,7 @@ def test_the_blend_is_written_by_kind_with_its_weights(data: Path, tmp_path: Pat
     }
     described = json.loads((tmp_path / "blend" / "soft.json").read_text())
     assert described["weights"].keys() == result.keys() == {"rated", "rated-beginnings"}
-    held_out = [name for name in texts_to_rate(library, "rated") if in_validation(library.rated[name[:2]].film, SHARE)]
+    held_out = [name for name in texts_to_rate(library, "rated") if in_validation(library.rated[name[:2]].group, SHARE)]
     assert result["rated"]["blend"]["reviews"] == len(held_out)
     assert result["rated"]["blend"]["nll"] == pytest.approx(result["rated"]["nll"], abs=1e-3)
     assert len(read_soft_labels(tmp_path / "blend", library).names) == 2 * len(library.rated) + 1

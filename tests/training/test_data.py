@@ -30,8 +30,8 @@ def test_a_review_has_its_stars_text_and_film(archive: Path) -> None:
     great = by_sentiment["great"]
     assert (great.part, great.number, great.stars, great.label) == ("train", 0, 7, 4)
     assert great.text == "A great film, number 0.<br />"
-    assert great.film == "http://www.imdb.com/title/trainpos0/usercomments"
-    assert by_sentiment["awful"].film == "http://www.imdb.com/title/trainneg0/usercomments"
+    assert great.group == "http://www.imdb.com/title/trainpos0/usercomments"
+    assert by_sentiment["awful"].group == "http://www.imdb.com/title/trainneg0/usercomments"
 
 
 def test_reviews_come_in_one_order_however_the_archive_is_packed(archive: Path, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_unlabelled_reviews_and_the_other_part_are_left_out(archive: Path) -> No
     for part in ("train", "test"):
         reviews = read_reviews(archive, part)
         assert {review.part for review in reviews} == {part}
-        assert all(f"/{part}" in review.film for review in reviews)
+        assert all(f"/{part}" in review.group for review in reviews)
         assert set(Counter(review.stars for review in reviews).values()) == {9}
 
 
@@ -56,7 +56,7 @@ def test_the_split_has_no_film_on_both_sides_and_loses_no_review(archive: Path) 
     train, validation = (load_split(archive, split, 0.3) for split in ("train", "validation"))
     assert train
     assert validation
-    assert not {review.film for review in train} & {review.film for review in validation}
+    assert not {review.group for review in train} & {review.group for review in validation}
     whole = read_reviews(archive, "train")
     assert sorted([*train, *validation], key=whole.index) == whole
 

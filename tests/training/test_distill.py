@@ -149,7 +149,7 @@ def test_tf_idf_learns_from_no_film_that_it_rates(library: Library, monkeypatch:
     class Counting:
         def __init__(self, reviews: list[Review]) -> None:
             self.number = len(learned)
-            learned.append({review.film for review in reviews})
+            learned.append({review.group for review in reviews})
 
     def rate_all(model: Counting, texts: list[str]) -> np.ndarray:
         return np.full((len(texts), 8), float(model.number))
@@ -160,7 +160,7 @@ def test_tf_idf_learns_from_no_film_that_it_rates(library: Library, monkeypatch:
     rows = rater("tf-idf", library, 0.3)(names)
     assert set().union(*learned)
     for name, row in zip(names, rows, strict=True):
-        film = library.rated[name.folder, name.number].film
+        film = library.rated[name.folder, name.number].group
         if in_validation(film, 0.3):
             assert row[0] == pytest.approx(np.mean(range(len(learned))))
             assert all(film not in films for films in learned)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE, read_config
+from model_core.labels import LabelSet
 from model_core.loading import load_classifier
 from tests.factories import make_review, separable_reviews, write_tuned
 from training import distill, loop
@@ -303,6 +304,50 @@ def test_the_average_of_the_weights_is_written(initial: Path, tmp_path: Path) ->
     name = "electra.encoder.layer.0.output.dense.weight"
     assert 0 < kept[name].norm() <= moved[name].norm()
     assert torch.cosine_similarity(kept[name].flatten(), moved[name].flatten(), dim=0) > 0.8
+
+
+# Early stopping
+
+
+def test_a_run_with_patience_ends_early_with_the_best_weights(
+    initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracies = iter((0.5, 0.7, 0.7, 0.6, 0.9))
+    judged: list[dict[str, torch.Tensor]] = []
+
+    def figures(model: torch.nn.Module, *_: object) -> dict[str, float]:
+        judged.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return {"accuracy": next(accuracies), "nll": 1.0}
+
+    monkeypatch.setattr(module, "validation_figures", figures)
+    options = config(initial, epochs=5, patience=2, average=0.5)
+    written = weights_of(finetune(options, TRAIN[:16], VALIDATION[:2], tmp_path))
+    assert len(judged) == 4
+    name = "electra.encoder.layer.0.output.dense.weight"
+    torch.testing.assert_close(written[name], judged[1][name])
+    assert not torch.equal(written[name], judged[3][name])
+    assert finetune(options, TRAIN[:16], VALIDATION[:2], tmp_path) == tmp_path / "checkpoint"
+    assert len(judged) == 4
+
+
+def test_a_run_with_patience_resumes_to_the_same_weights(
+    initial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = config(initial, epochs=4, patience=1, save_minutes=0)
+    whole = finetune(options, TRAIN[:16], VALIDATION[:4], tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        kill_after(4, patch)
+        with pytest.raises(KilledError):
+            finetune(options, TRAIN[:16], VALIDATION[:4], tmp_path / "stopped")
+    assert_same_weights(whole, finetune(options, TRAIN[:16], VALIDATION[:4], tmp_path / "stopped"))
+
+
+def test_options_that_the_labels_cannot_have_are_refused(initial: Path) -> None:
+    kinds = LabelSet(("a", "b"))
+    data = TrainingTexts.of([Review("train", number, number % 2, "text", str(number), kinds) for number in range(4)])
+    for options, message in (({"stated_share": 0.1}, "stated_share"), ({"ordinal_weight": 1.0}, "in an order")):
+        with pytest.raises(ConfigError, match=message):
+            module.Finetuning(config(initial, **options), data, [])
 
 
 # The command line

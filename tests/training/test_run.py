@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from training import run
-from training.run import load_pieces, open_log, save_pieces
+from training.config import ConfigError
+from training.run import begin_run, load_pieces, open_log, save_pieces
 
 
 def test_pieces_are_no_larger_than_asked_and_are_read_back(tmp_path: Path) -> None:
@@ -36,6 +37,14 @@ def test_a_run_killed_while_saving_keeps_the_older_state(tmp_path: Path, monkeyp
     loaded = load_pieces(tmp_path)
     assert loaded is not None
     assert (loaded[0]["weight"].tolist(), loaded[1]) == ([2.0] * 4, 2)
+
+
+def test_a_run_from_before_an_option_existed_goes_on(tmp_path: Path) -> None:
+    begin_run(tmp_path, {"config": {"seed": 1}, "train": "these"}, ())
+    (tmp_path / "state").mkdir()
+    begin_run(tmp_path, {"config": {"seed": 1, "newer": 0}, "train": "these"}, ())
+    with pytest.raises(ConfigError, match="another newer"):
+        begin_run(tmp_path, {"config": {"seed": 1, "newer": 2}, "train": "these"}, ())
 
 
 def test_a_log_goes_on_from_its_step(tmp_path: Path) -> None:

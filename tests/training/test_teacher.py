@@ -3,6 +3,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,10 +160,7 @@ def test_the_rate_rises_stays_and_falls(mpnet: Path) -> None:
 
 
 def test_an_epoch_has_whole_reviews_beginnings_and_sentences(mpnet: Path) -> None:
-    reviews = [
-        review.__class__(**{**fields(review), "text": f"{review.text} and so on. It was a film of note."})
-        for review in TRAIN
-    ]
+    reviews = [replace(review, text=f"{review.text} and so on. It was a film of note.") for review in TRAIN]
     teacher = Teacher(config(mpnet, prefix_share=0.5, sentence_share=0.25), reviews, [])
     spans = [span for batch in teacher.epoch(0) for span in batch]
     assert len(spans) == 64 + 32 + 16
@@ -170,10 +168,6 @@ def test_an_epoch_has_whole_reviews_beginnings_and_sentences(mpnet: Path) -> Non
     assert whole <= set(spans)
     assert sum(span.offset > 0 for span in spans) > 0
     assert teacher.epoch(0) == teacher.epoch(0) != teacher.epoch(1)
-
-
-def fields(review: Any) -> dict[str, Any]:
-    return {name: getattr(review, name) for name in ("part", "number", "stars", "text", "film")}
 
 
 def test_batches_go_on_from_any_step(mpnet: Path) -> None:

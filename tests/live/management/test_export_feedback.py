@@ -34,7 +34,7 @@ def test_training_reads_what_it_writes(tmp_path: Path) -> None:
     assert sorted((review.text, review.stars) for review in reviews) == sorted(texts)
     train, validation = (load_split(tmp_path / "out", split, 0.5) for split in ("train", "validation"))
     assert len(train) + len(validation) == 5
-    same = [review.film for review in reviews if review.text == "Good"]
+    same = [review.group for review in reviews if review.text == "Good"]
     assert same[0] == same[1], "two opinions on one text stay in one split"
 
 

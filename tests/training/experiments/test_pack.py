@@ -121,7 +121,7 @@ def test_neither_the_test_part_nor_a_validation_film_is_read(tmp_path: Path) -> 
     archive = write_archive(tmp_path / "aclImdb.tar.gz", files)
     texts = read_texts(archive, 0.3, seed=1)
     reviews = load_split(archive, "train", 0.0)
-    train = [review.text for review in reviews if not in_validation(review.film, 0.3)]
+    train = [review.text for review in reviews if not in_validation(review.group, 0.3)]
     assert 0 < len(train) < len(reviews)
     assert sorted(texts) == sorted([*train, "Not labelled."])
 

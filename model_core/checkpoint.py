@@ -23,6 +23,7 @@ TOKENIZER_FILE: Final = "tokenizer.json"
 WEIGHTS_FILE: Final = "model.safetensors"
 ONNX_FILE: Final = "model.int8.onnx"
 ONNX_CACHED_FILE: Final = "model.int8.cached.onnx"
+ONNX_STEPS_FILE: Final = "model.int8.steps.onnx"
 ONNX_DATA_FILE: Final = "model.int8.data"
 """The weights of the ONNX graphs, stored outside of the graph files."""
 GOLDEN_FILE: Final = "golden.json"
@@ -198,7 +199,7 @@ def verify_file(folder: Path, name: str, config: CheckpointConfig) -> Path:
     A checkpoint of training.finetune or Hugging Face has no digests. An export has one for each file.
     """
     path = folder / name
-    exported = name in (ONNX_FILE, ONNX_CACHED_FILE, ONNX_DATA_FILE)
+    exported = name in (ONNX_FILE, ONNX_CACHED_FILE, ONNX_STEPS_FILE, ONNX_DATA_FILE)
     if not path.is_file():
         cure = f"create it with python -m training.export {folder}" if exported else "fetch the whole checkpoint"
         raise CheckpointError(f"{path} is missing: {cure}")

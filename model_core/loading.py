@@ -7,6 +7,7 @@ from model_core.checkpoint import (
     ONNX_CACHED_FILE,
     ONNX_DATA_FILE,
     ONNX_FILE,
+    ONNX_STEPS_FILE,
     TOKENIZER_FILE,
     WEIGHTS_FILE,
     CheckpointConfig,
@@ -80,8 +81,10 @@ def _load_backend(
             from model_core.backends.onnx_cached import CachedOnnxBackend
 
             graph = verify_file(folder, ONNX_CACHED_FILE, config)
+            # Checkpoints exported before there was one have the same numbers.
+            steps = verify_file(folder, ONNX_STEPS_FILE, config) if ONNX_STEPS_FILE in config.sha256 else None
             return weights, CachedOnnxBackend(
-                graph, config.block, config.read_tokens, threads, cache_bytes, len(config.labels)
+                graph, config.block, config.read_tokens, threads, cache_bytes, len(config.labels), steps
             )
         from model_core.backends.onnx import OnnxBackend
 

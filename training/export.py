@@ -20,6 +20,7 @@ from model_core.checkpoint import (
     ONNX_CACHED_FILE,
     ONNX_DATA_FILE,
     ONNX_FILE,
+    ONNX_STEPS_FILE,
     TOKENIZER_FILE,
     WEIGHTS_FILE,
     read_config,
@@ -29,7 +30,7 @@ from model_core.checkpoint import (
 from model_core.errors import CheckpointError, one_line
 from training.golden import write_golden
 from training.onnx_builder import save_sharing_weights
-from training.onnx_graph import build_cached, build_plain
+from training.onnx_graph import build_cached, build_plain, build_steps
 
 
 def export(source: Path, output: Path) -> None:
@@ -46,6 +47,7 @@ def export(source: Path, output: Path) -> None:
     graphs = [(build_plain(weights, architecture, block, config.read_tokens), output / ONNX_FILE)]
     if block is not None:
         graphs.append((build_cached(weights, architecture, block), output / ONNX_CACHED_FILE))
+        graphs.append((build_steps(weights, architecture, block), output / ONNX_STEPS_FILE))
     save_file(half, output / WEIGHTS_FILE, metadata={"format": "pt"})
     save_sharing_weights(graphs, output / ONNX_DATA_FILE)
     if source.resolve() != output.resolve():

@@ -103,17 +103,57 @@ def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, A
     places = graph.op("Range", "places", *_range_of(graph, new))
     before = graph.op("Unsqueeze", "before", "past_lengths", graph.integers(1))
     numbers = graph.op("Add", "position.numbers", before, places)
-    table = _positions(graph, weights)
     # Padding may be beyond the last position.
     last = graph.constant("position.last", np.array(architecture["max_position_embeddings"] - 1, dtype=np.int64))
-    position = graph.op("Gather", "position", table, graph.op("Min", "position.inside", numbers, last))
-    hidden = _embeddings(graph, weights, position, shape.epsilon)
+    hidden = _embeddings_at(graph, weights, graph.op("Min", "position.inside", numbers, last), shape)
     past = graph.op("Shape", "past", "past_key.0", start=2, end=3)
     bias = _cached_bias(graph, places, past, before, block)
     for layer in range(shape.layers):
         context = _cached_attention(graph, weights, hidden, layer, shape, past, bias)
         hidden = _after_attention(graph, weights, hidden, context, layer, shape.epsilon)
-    size = graph.shared("size", np.array([-1, architecture["hidden_size"]]))
+    lengths = [
+        helper.make_tensor_value_info(f"{part}_lengths", TensorProto.INT64, ["texts"]) for part in ("new", "past")
+    ]
+    return _with_states(graph, weights, hidden, shape, "texts", lengths)
+
+
+def build_steps(weights: Mapping[str, FloatArray], architecture: Mapping[str, Any], block: int) -> onnx.ModelProto:
+    """Build the block-causal graph that computes many whole blocks of one text at once.
+
+    Its numbers are those of the cached graph block by block, bit for bit, because it sums in the same order: values of
+    earlier blocks in one product, and those of a token's own block in another. Inputs: ``input_ids`` [1, new] int64;
+    ``past_key.N`` and ``past_value.N`` [1, heads, past, head size] of the tokens before them. Both counts of tokens are
+    multiples of ``block``. Outputs as of ``build_cached``. Raises ValueError like ``build_plain``.
+    """
+    shape = _Shape.of(weights, architecture)
+    graph = GraphBuilder()
+    new = graph.op("Shape", "new", "input_ids", start=1)
+    past = graph.op("Shape", "past", "past_key.0", start=2, end=3)
+    places = graph.op("Add", "places", graph.op("Range", "new.places", *_range_of(graph, new)), past)
+    hidden = _embeddings_at(graph, weights, graph.op("Unsqueeze", "positions.row", places, graph.integers(0)), shape)
+    every = graph.op("Range", "every.places", *_range_of(graph, graph.op("Add", "every", past, new)))
+    keys = graph.op("Div", "keys.blocks", every, graph.integers(block))
+    queries = graph.op("Div", "queries.blocks", places, graph.integers(block))
+    rows = graph.op("Unsqueeze", "queries.rows", queries, graph.integers(1))
+    bias = _bias_of(graph, graph.op("GreaterOrEqual", "seen", rows, keys))
+    earlier = graph.op("Cast", "earlier", graph.op("Greater", "is_earlier", rows, keys), to=TensorProto.FLOAT)
+    own = _own_blocks(graph, shape, queries, new, keys, block)
+    for layer in range(shape.layers):
+        context = _attention_of_steps(graph, weights, hidden, layer, shape, bias, earlier, own, block)
+        hidden = _after_attention(graph, weights, hidden, context, layer, shape.epsilon)
+    return _with_states(graph, weights, hidden, shape, 1, [])
+
+
+def _with_states(
+    graph: GraphBuilder,
+    weights: Mapping[str, FloatArray],
+    hidden: str,
+    shape: _Shape,
+    texts: str | int,
+    lengths: list[onnx.ValueInfoProto],
+) -> onnx.ModelProto:
+    """Finish a graph of new tokens: logits at each, and keys and values as inputs and outputs."""
+    size = graph.shared("size", np.array([-1, shape.heads * shape.head_size]))
     each = _head(graph, weights, graph.op("Reshape", "read.tokens", hidden, size), "logits.each")
     labels = graph.op(
         "Concat", "logits.shape", graph.op("Shape", "texts_new", "input_ids"), graph.integers(shape.labels), axis=0
@@ -122,25 +162,22 @@ def build_cached(weights: Mapping[str, FloatArray], architecture: Mapping[str, A
     kept = [f"{part}.{layer}" for layer in range(shape.layers) for part in ("key", "value")]
 
     def cache(name: str, tokens: str) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["texts", shape.heads, tokens, shape.head_size])
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [texts, shape.heads, tokens, shape.head_size])
 
-    lengths = [
-        helper.make_tensor_value_info(f"{part}_lengths", TensorProto.INT64, ["texts"]) for part in ("new", "past")
-    ]
-    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "new"])
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["texts", "new", shape.labels])
+    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, [texts, "new"])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [texts, "new", shape.labels])
     return graph.model(
         [ids, *lengths, *(cache(f"past_{name}", "past") for name in kept)],
         [logits, *(cache(name, "new") for name in kept)],
     )
 
 
-def _cached_attention(
-    graph: GraphBuilder, weights: Mapping[str, FloatArray], hidden: str, layer: int, shape: _Shape, past: str, bias: str
-) -> str:
-    """Attention of new tokens to past and new ones. New keys and values are outputs of the graph.
+def _shares(
+    graph: GraphBuilder, weights: Mapping[str, FloatArray], hidden: str, layer: int, shape: _Shape, bias: str
+) -> tuple[str, str]:
+    """Attention weights of new tokens to past and new ones [texts, heads, new, past + new], and the new values.
 
-    Past and new are multiplied separately and never concatenated: copying the past would cost more than using it.
+    New keys and values are outputs of the graph.
     """
 
     def op(kind: str, name: str, *inputs: str, **attributes: Any) -> Any:
@@ -161,7 +198,62 @@ def _cached_attention(
     parts = zip(names, products, op("Split", "biases", biases, axis=0, outputs=3), strict=True)
     query, key, value = (heads(*part) for part in parts)
     every = op("Concat", "scores", scores("past", f"past_key.{layer}"), scores("new", key), axis=3)
-    shares = op("Softmax", "shares", op("Add", "scores.biased", every, bias), axis=3)
+    return str(op("Softmax", "shares", op("Add", "scores.biased", every, bias), axis=3)), value
+
+
+def _own_blocks(graph: GraphBuilder, shape: _Shape, queries: str, new: str, keys: str, block: int) -> str:
+    """Where the attention weights of each token to its own block are: rows of ``block`` weights, for all heads.
+
+    ``queries`` and ``keys``: the blocks of new tokens and of all tokens, in order.
+    """
+    blocks = graph.op("Div", "own.blocks", graph.op("Shape", "own.keys", keys), graph.integers(block))
+    tokens = graph.op("Mul", "own.tokens", new, graph.integers(shape.heads))
+    first = graph.op("Mul", "own.first", graph.op("Range", "own.rows", *_range_of(graph, tokens)), blocks)
+    of_heads = graph.op("Tile", "own.queries", queries, graph.integers(shape.heads))
+    return str(graph.op("Add", "own", first, of_heads))
+
+
+def _attention_of_steps(
+    graph: GraphBuilder,
+    weights: Mapping[str, FloatArray],
+    hidden: str,
+    layer: int,
+    shape: _Shape,
+    bias: str,
+    earlier: str,
+    own: str,
+    block: int,
+) -> str:
+    """Attention of whole blocks, each to earlier ones, where ``earlier`` is 1, and to itself."""
+
+    def op(kind: str, name: str, *inputs: str, **attributes: Any) -> Any:
+        return graph.op(kind, f"layer{layer}.{name}", *inputs, **attributes)
+
+    shares, value = _shares(graph, weights, hidden, layer, shape, bias)
+    rows = op("Reshape", "shares.rows", shares, graph.shared("rows.shape", np.array([-1, block])))
+    square = graph.shared("square.shape", np.array([-1, block, block]))
+    shares_of_own = op("Reshape", "shares.own", op("Gather", "shares.own.rows", rows, own, axis=0), square)
+    blocks = op("Reshape", "value.blocks", value, graph.shared("blocks.shape", np.array([-1, block, shape.head_size])))
+    of_own = op("MatMul", "context.own.blocks", shares_of_own, blocks)
+    of_own = op("Reshape", "context.own", of_own, op("Shape", "value.shape", value))
+    values = op("Concat", "values", f"past_value.{layer}", value, axis=2)
+    of_earlier = op("MatMul", "context.earlier", op("Mul", "shares.earlier", shares, earlier), values)
+    together = op("Transpose", "context.tokens", op("Add", "context", of_earlier, of_own), perm=[0, 2, 1, 3])
+    return str(op("Reshape", "attention", together, graph.shared("flat.shape", np.array([0, 0, -1]))))
+
+
+def _cached_attention(
+    graph: GraphBuilder, weights: Mapping[str, FloatArray], hidden: str, layer: int, shape: _Shape, past: str, bias: str
+) -> str:
+    """Attention of new tokens to past and new ones. New keys and values are outputs of the graph.
+
+    Past and new are multiplied separately and never concatenated: copying the past would cost more than using it.
+    """
+
+    def op(kind: str, name: str, *inputs: str, **attributes: Any) -> Any:
+        return graph.op(kind, f"layer{layer}.{name}", *inputs, **attributes)
+
+    shares, value = _shares(graph, weights, hidden, layer, shape, bias)
     end, axis = graph.integers(np.iinfo(np.int64).max), graph.integers(3)
     shares_of_past = op("Slice", "shares.past", shares, graph.integers(0), past, axis)
     of_past = op("MatMul", "context.past", shares_of_past, f"past_value.{layer}")
@@ -205,6 +297,13 @@ def _cached_bias(graph: GraphBuilder, places: str, past: str, before: str, block
     new_real = real("new", places, graph.op("Unsqueeze", "new.ends", "new_lengths", graph.integers(1)))
     new_seen = graph.op("And", "new.seen", new_real, _sees(graph, places, block))
     return _bias_of(graph, graph.op("Concat", "seen", past_seen, new_seen, axis=3))
+
+
+def _embeddings_at(graph: GraphBuilder, weights: Mapping[str, FloatArray], positions: str, shape: _Shape) -> str:
+    """Embeddings of the input at its positions [texts, tokens]."""
+    return _embeddings(
+        graph, weights, graph.op("Gather", "position", _positions(graph, weights), positions), shape.epsilon
+    )
 
 
 def _positions(graph: GraphBuilder, weights: Mapping[str, FloatArray]) -> str:

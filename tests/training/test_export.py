@@ -16,6 +16,7 @@ from model_core.checkpoint import (
     ONNX_CACHED_FILE,
     ONNX_DATA_FILE,
     ONNX_FILE,
+    ONNX_STEPS_FILE,
     TOKENIZER_FILE,
     WEIGHTS_FILE,
     read_config,
@@ -63,7 +64,7 @@ def test_loading_verifies_the_digests(exported: Path, name: str) -> None:
 def test_a_block_causal_checkpoint_gets_the_graph_with_keys_and_values_too(tmp_path: Path) -> None:
     folder = write_tuned(tmp_path / "tuned", config=tiny_config(attention="block-causal", block=4, tail_step=16))
     export(folder, tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*FILES, ONNX_CACHED_FILE}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*FILES, ONNX_CACHED_FILE, ONNX_STEPS_FILE}
     plain = OnnxBackend(tmp_path / "out" / ONNX_FILE, threads=1)
     torched = TorchBackend(tmp_path / "out", read_config(tmp_path / "out")[0], pad_id=0, threads=1)
     np.testing.assert_allclose(plain.logits(TEXTS), torched.logits(TEXTS), atol=0.1)

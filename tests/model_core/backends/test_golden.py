@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from model_core.checkpoint import GOLDEN_FILE
+from model_core.classifier import TextClassifier
 from model_core.errors import CheckpointError
 from model_core.golden import TOLERANCE, check_golden, read_golden
 from model_core.loading import load_classifier
 from tests.factories import write_checkpoint
+from tools.reviews import REVIEWS
 from tools.servers import REPOSITORY
 
 SHIPPED = REPOSITORY / "model_core" / "checkpoints" / "starcast-electra-6x384"
@@ -26,6 +28,20 @@ def test_an_export_answers_as_it_did(exported: Path) -> None:
 def test_the_shipped_checkpoint_answers_as_it_did_when_it_was_exported() -> None:
     assert check_golden(load_classifier(SHIPPED), SHIPPED) < TOLERANCE
     assert len(read_golden(SHIPPED)) >= 8
+
+
+def test_the_shipped_graphs_read_a_long_text_alike_in_any_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = " ".join(REVIEWS)[:1_800]
+    classifier = load_classifier(SHIPPED)
+    assert isinstance(classifier, TextClassifier)
+    [in_steps] = classifier.classify([text])
+    assert in_steps.tokens > 300
+    for step in (16, 64, 512):
+        monkeypatch.setattr(classifier._backend, "_step", step)
+        assert list(classifier.classify([text])) == [in_steps]
+    monkeypatch.setattr(classifier._backend, "_steps", None)
+    [block_by_block] = classifier.classify([text])
+    assert block_by_block == in_steps
 
 
 def test_other_weights_are_noticed(exported: Path, tmp_path: Path) -> None:

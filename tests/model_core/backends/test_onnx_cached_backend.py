@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model_core.backends.onnx import OnnxBackend
 from model_core.backends.onnx_cached import CachedOnnxBackend
 from model_core.cache import EncoderCache, FloatArray
-from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, read_config
+from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, ONNX_STEPS_FILE, read_config
 from model_core.classifier import TextClassifier
 from model_core.fake import FAKE_INFO
 from model_core.tokenizer import TextTokenizer
@@ -43,6 +43,14 @@ def plain(folder: Path) -> OnnxBackend:
 @pytest.fixture
 def backend(folder: Path) -> CachedOnnxBackend:
     return CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=1, cache_bytes=10**9)
+
+
+def in_steps(folder: Path, step: int, threads: int = 2) -> CachedOnnxBackend:
+    """A backend that encodes up to ``step`` tokens of a long text in one pass."""
+    graphs = folder / ONNX_CACHED_FILE, folder / ONNX_STEPS_FILE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model_core.backends.onnx_cached._STEP_TOKENS", step)
+        return CachedOnnxBackend(graphs[0], BLOCK, READ_TOKENS, threads, cache_bytes=10**9, steps=graphs[1])
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +108,25 @@ def test_pasted_or_typed_a_text_has_the_same_numbers_to_the_last_bit(backend: Ca
         for end in range(count + 1):
             typed = backend.logits([(2, *IDS[:end])], [cache])
         np.testing.assert_array_equal(backend.logits([(2, *IDS[:count])]), typed)
+
+
+@pytest.mark.parametrize("step", [3, 8, 12, 128])
+def test_in_steps_a_text_has_the_numbers_of_block_by_block_to_the_last_bit(
+    folder: Path, backend: CachedOnnxBackend, step: int
+) -> None:
+    stepping = in_steps(folder, step)
+    rng = np.random.default_rng(step)
+    texts = [(2, *rng.integers(5, 60, size).tolist()) for size in (1, 6, 7, 8, 9, 15, 16, 17, 40, 55)]
+    for text in texts:
+        cache = EncoderCache()
+        np.testing.assert_array_equal(stepping.logits([text], [cache]), backend.logits([text]))
+        changed = (*text[: len(text) // 2], *rng.integers(5, 60, 30).tolist())[:60]
+        advanced = stepping.advance(changed, cache, 10)
+        assert advanced == (len(changed) - 1 - len(text) // 2 // BLOCK * BLOCK >= BLOCK)
+        np.testing.assert_array_equal(stepping.logits([changed], [cache]), backend.logits([changed]))
+    # ONNX Runtime multiplies a single row in another order than several.
+    alone = np.concatenate([backend.logits([text]) for text in texts])
+    np.testing.assert_allclose(stepping.logits(texts), alone, atol=1e-5)
 
 
 def test_many_typists_in_one_batch_do_not_touch_each_other(backend: CachedOnnxBackend, plain: OnnxBackend) -> None:

@@ -204,6 +204,13 @@ class SocketProtocol(WebSocketProtocol):
             self._slow_reader.cancel()
         self._slow_reader = None
 
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
+        """Send bytes. autobahn would colour a line of its log at each message, which costs more than sending."""
+        if sync or chopsize or self.send_queue:
+            super().sendData(data, sync, chopsize)
+        else:
+            self.transport.write(data)
+
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
         """Close. autobahn lets applications use only 1000 and 3000 to 4999, but a server may send 1001."""
         if code == CLOSE_GOING_AWAY:

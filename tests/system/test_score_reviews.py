@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from django.conf import settings
 
-from model_core.labels import STARS
+from model_core.labels import FILM_RATINGS, STARS
 from model_core.loading import load_classifier
 from tests.clients.score_files import read, score, write
 from tests.system.test_golden import ARCHIVE, SAME, dataset_reviews
 from tools.servers import RunningServer
 from training.evaluate import predict
-from training.metrics import expected_stars
+from training.metrics import expected_values
 
 REVIEWS = 8
 
@@ -32,4 +32,4 @@ def test_real_reviews_get_the_numbers_that_the_evaluation_gives_them(
     evaluated = predict(load_classifier(settings.STARCAST_CHECKPOINT), reviews, "reviews")
     assert np.abs(scored - evaluated).max() < SAME
     stars = np.array([row["expected_stars"] for row in rows])
-    assert np.abs(stars - expected_stars(evaluated)).max() < 10 * SAME
+    assert np.abs(stars - expected_values(evaluated, FILM_RATINGS)).max() < 10 * SAME

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from model_core.cache import Caches
 from model_core.checkpoint import TOKENIZER_FILE
-from model_core.classifier import Prediction
+from model_core.classifier import Input, Prediction
 from model_core.fake import FakeClassifier
 from model_core.labels import NUM_LABELS
 from tests.classifiers import ControlledClassifier
@@ -38,7 +38,7 @@ def tokenizer(initial: Path) -> Tokenizer:
 class Shifted(FakeClassifier):
     """The fake classifier, with every rating moved to the next class."""
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         return [
             Prediction((row.probabilities[-1], *row.probabilities[:-1]), row.tokens, row.truncated)
             for row in super().classify(texts, caches)

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from model_core.cache import Caches
-from model_core.classifier import Prediction
+from model_core.classifier import Input, Prediction
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.labels import CLASS_OF_STARS, NUM_LABELS
 from model_core.tokenizer import TextTokenizer
@@ -26,8 +26,8 @@ class Sure(FakeClassifier):
         super().__init__()
         self.stars_of = stars_of
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
-        return [Prediction(self._row(text), 1, truncated=False) for text in texts]
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
+        return [Prediction(self._row(str(text)), 1, truncated=False) for text in texts]
 
     def _row(self, text: str) -> tuple[float, ...]:
         if text not in self.stars_of:

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from model_core.cache import Caches
-from model_core.classifier import Prediction
+from model_core.classifier import Input, Prediction
 from model_core.fake import FakeClassifier
 from model_core.labels import NUM_LABELS, STARS
 from tests.factories import make_review
@@ -18,7 +18,7 @@ class Scripted(FakeClassifier):
         super().__init__()
         self.stars = stars
 
-    def classify(self, texts: Sequence[str], caches: Caches = None) -> list[Prediction]:
+    def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         return [self._certain(self.stars[min(len(text), len(self.stars)) - 1]) for text in texts]
 
     def _certain(self, stars: int) -> Prediction:

@@ -356,13 +356,12 @@ async def test_what_is_known_of_an_explanation_comes_first_where_that_is_asked_f
     typist.type(1, "A fine film of ten words. It has no more.")
     await typist.prediction()
     typist.session.explain(1, partial=True)
-    sentences, first_words, whole = [await message(typist) for _ in range(3)]
-    for told in (sentences, first_words, whole):
-        assert isinstance(told, ExplanationMessage)
-    assert [told.partial for told in (sentences, first_words, whole)] == [True, True, False]
-    assert {span.unit for span in sentences.spans} == {"sentence"}
-    assert (first_words.all_words, whole.all_words) == (False, True)
-    assert [len(told.spans) for told in (sentences, first_words, whole)] == [2, 10, 12]
+    told = [await message(typist) for _ in range(3)]
+    explanations = [each for each in told if isinstance(each, ExplanationMessage)]
+    assert [each.partial for each in explanations] == [True, True, False]
+    assert [each.all_words for each in explanations[1:]] == [False, True]
+    assert {span.unit for span in explanations[0].spans} == {"sentence"}
+    assert [len(each.spans) for each in explanations] == [2, 10, 12]
 
 
 async def test_newer_text_drops_the_explanation_and_the_work_for_it(typist: Typist) -> None:

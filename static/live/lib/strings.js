@@ -198,12 +198,16 @@ export function momentWords({ isTooShort, expected_stars: stars }, index, count)
   return `${place}: ${about}`;
 }
 
-/** @param {string} text @returns {string} On one line; a long text is cut in the middle. */
+/** @param {string} text @returns {string} On one line; a long text is cut in the middle, between words where it has some. */
 export function shortened(text) {
   const chars = [...text.replace(/\s+/g, " ")];
   if (chars.length <= MAX_PHRASE_CHARS) return chars.join("");
   const half = MAX_PHRASE_CHARS / 2;
-  return `${chars.slice(0, half).join("")}…${chars.slice(-half).join("")}`;
+  const space = chars.lastIndexOf(" ", half);
+  const nextSpace = chars.slice(0, -1).indexOf(" ", chars.length - half - 1);
+  const head = chars.slice(0, space > 0 ? space : half);
+  const end = chars.slice(nextSpace > 0 ? nextSpace + 1 : -half);
+  return `${head.join("")} … ${end.join("")}`;
 }
 
 /** @param {string} text @returns {string} The end of the text. */

@@ -130,7 +130,9 @@ describe("moments and contributions", () => {
   test("a long phrase is cut in its middle, on one line, and no emoji in two", () => {
     assert.equal(shortened("warm\n  and funny"), "warm and funny");
     const cut = shortened("🙂".repeat(50));
-    assert.equal(cut, `${"🙂".repeat(16)}…${"🙂".repeat(16)}`);
+    assert.equal(cut, `${"🙂".repeat(16)} … ${"🙂".repeat(16)}`);
+    const sentence = "Wonderful acting and a breathtaking score.";
+    assert.equal(shortened(sentence), "Wonderful acting … score.");
   });
 
   test("of a long text the end is shown, and no emoji cut in two", () => {

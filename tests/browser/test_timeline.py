@@ -135,7 +135,7 @@ def test_one_moment_is_a_level_with_its_dot_at_the_right(page: Page, fake_server
         rate(page, "A fine film that came all at once")
     assert re.fullmatch(r"M0\.00,([\d.]+)L100\.00,\1", page.locator("#timeline-line").get_attribute("d") or "")
     expect(page.locator("#timeline-dot")).to_have_attribute("style", re.compile("left: 100%"))
-    expect(page.locator("#moment-text")).to_have_text("Keep typing to extend the curve.")
+    expect(page.locator("#moment-text")).to_have_text("The curve grows with the text.")
     expect(page.locator("#replay")).to_be_disabled()
 
 

@@ -104,8 +104,9 @@ def test_what_is_for_those_inside_stays_inside(proxy: Proxy, path: str) -> None:
 
 def test_large_bodies_and_headers_are_refused_before_the_server_sees_them(proxy: Proxy) -> None:
     with proxy.client() as client:
-        assert client.post("/api/v1/predict", content=b"a" * 1_100_000).status_code == 200
-        assert client.post("/api/v1/predict", content=b"a" * 2_200_000).status_code == 413
+        for path in ("/api/v1/predict", "/api/v1/predict/batch"):
+            assert client.post(path, content=b"a" * 1_100_000).status_code == 200
+            assert client.post(path, content=b"a" * 2_200_000).status_code == 413
         assert client.get("/", headers={"X-Long": "a" * 9_000}).status_code == 400
         assert client.get("/" + "a" * 9_000).status_code == 414
 

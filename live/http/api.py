@@ -85,6 +85,12 @@ class _Call:
         """The request as the engine knows it."""
         return Asker(self._bill.group, self._bill.add)
 
+    def required_key(self, reason: str) -> KnownKey:
+        """Return the key of a request that needs one. Raises ProtocolError with the reason."""
+        if self.key is None:
+            raise ProtocolError("key_missing", f"{reason}: Authorization: Bearer KEY")
+        return self.key
+
     def used(self, *ratings: RatedText | ErrorReply, explanations: int = 0) -> None:
         """Count what was rated and explained."""
         tokens = [rating.tokens for rating in ratings if isinstance(rating, RatedText)]
@@ -209,9 +215,8 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
 async def tokens(request: HttpRequest, body: Body[TokenRequest]) -> HttpResponse:
     """Make a token for a browser, so that it need not know the key. It is good once, and for WebSockets only."""
     call: _Call = request.auth  # type: ignore[attr-defined]
-    if call.key is None:
-        raise ProtocolError("key_missing", "a token is made with a key: Authorization: Bearer KEY")
-    return json_response(TokenReply(token=make_token(call.key, body), expires_in_s=body.ttl_s))
+    key = call.required_key("a token is made with a key")
+    return json_response(TokenReply(token=make_token(key, body), expires_in_s=body.ttl_s))
 
 
 @api.api_operation(
@@ -225,10 +230,9 @@ async def tokens(request: HttpRequest, body: Body[TokenRequest]) -> HttpResponse
 async def usage(request: HttpRequest) -> HttpResponse:
     """Return what the key of this request used in the last 30 days. Other processes may be a minute behind."""
     call: _Call = request.auth  # type: ignore[attr-defined]
-    if call.key is None:
-        raise ProtocolError("key_missing", "usage is counted by key: Authorization: Bearer KEY")
+    key = call.required_key("usage is counted by key")
     try:
-        used = await key_watch.usage_of(call.key)
+        used = await key_watch.usage_of(key)
     except DatabaseError as error:
         raise ProtocolError("storage_unavailable", "usage cannot be read at the moment") from error
     most = sorted(used.items(), key=lambda entry: entry[1].texts, reverse=True)[:MAX_REFERENCES]

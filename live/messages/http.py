@@ -71,7 +71,7 @@ class RatedText(Rating):
     model_version: str = Field(description="Version of the model")
 
 
-class RatedAnswer(RatedText, Scale):
+class RatedAnswer(Scale, RatedText):
     """The rating of one text, and what its probabilities are of."""
 
 

@@ -116,6 +116,21 @@ export class Settling {
     this.#timer = this.#timers.set(() => this.#settle(rating, text), PAUSE_MS);
   }
 
+  /**
+   * @template {Rating} Rated
+   * @param {Rated} rating
+   * @param {string} text
+   * @returns {Rated & {isTooShort: boolean, text: string}} With its text, and whether its headline has no number.
+   */
+  rated(rating, text) {
+    return { ...rating, isTooShort: !hasNumber(headlineOf(rating, text, this.scale)), text };
+  }
+
+  /** @param {Rating & {text: string}} moment @returns {Headline} The headline of this moment alone. */
+  headlineAt(moment) {
+    return headlineOf(moment, moment.text, this.scale);
+  }
+
   /** Forgets the text, without a call. */
   clear() {
     this.#timers.clear(this.#timer);

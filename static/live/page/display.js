@@ -1,6 +1,6 @@
 /** The shown answer: the newest, the last one before a pause, or an earlier one chosen in the timeline. */
 
-import { hasNumber, headlineOf, Settling } from "../lib/headline.js";
+import { Settling } from "../lib/headline.js";
 
 /**
  * @import { Prediction, Rating, ServerError } from "../client/protocol.js"
@@ -83,8 +83,7 @@ export class Display extends Events {
    * @returns {Rated & RatedText}
    */
   rated(rating, text) {
-    const isTooShort = !hasNumber(headlineOf(rating, text, this.#settling.scale));
-    return { ...rating, isTooShort, text };
+    return this.#settling.rated(rating, text);
   }
 
   /** @returns {Headline} The newest that has settled. */
@@ -94,7 +93,7 @@ export class Display extends Events {
 
   /** @param {RatedText} moment @returns {Headline} The headline of this moment alone. */
   headlineAt(moment) {
-    return headlineOf(moment, moment.text, this.#settling.scale);
+    return this.#settling.headlineAt(moment);
   }
 
   /** @param {Prediction} prediction */

@@ -1,6 +1,6 @@
 /** What a watcher sees: the newest state of the room, the last one before a pause, or an earlier one of the timeline. */
 
-import { hasNumber, headlineOf, Settling } from "../lib/headline.js";
+import { Settling } from "../lib/headline.js";
 
 /**
  * @import { Rating, RoomState } from "../client/protocol.js"
@@ -46,9 +46,7 @@ export class Watched extends Events {
   /** @returns {Headline} */
   get headline() {
     const { past } = this;
-    return past === null
-      ? this.#settling.headline
-      : headlineOf(past, past.text, this.#settling.scale);
+    return past === null ? this.#settling.headline : this.#settling.headlineAt(past);
   }
 
   /** @param {RoomState} state */
@@ -78,11 +76,7 @@ export class Watched extends Events {
    * @returns {Rated & RatedText}
    */
   rated(rating, text) {
-    return {
-      ...rating,
-      isTooShort: !hasNumber(headlineOf(rating, text, this.#settling.scale)),
-      text,
-    };
+    return this.#settling.rated(rating, text);
   }
 
   /** @param {RoomState} state */

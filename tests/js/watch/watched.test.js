@@ -1,22 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Watched } from "../../../static/live/watch/watched.js";
+import { prediction } from "../fakes.js";
 
-/** @import { Rating, RoomState } from "../../../static/live/client/protocol.js" */
+/** @import { RoomState } from "../../../static/live/client/protocol.js" */
 
-/** @type {Rating} */
-const RATING = {
-  probabilities: [0, 0, 0, 0, 0, 0, 0, 1],
-  stars: 10,
-  expected_stars: 10,
-  interval: [10, 10],
-  positive: 1,
-  tokens: 3,
-  truncated: false,
-  is_prior: false,
-  legible: 1,
-  state: "says",
-};
+const RATING = prediction(1);
 
 /** @param {string} text @param {Partial<RoomState>} [fields] @returns {RoomState} */
 const state = (text, fields) => ({

@@ -6,10 +6,30 @@
  * @property {number[]} shifts
  * @property {number[]} keysMs From a key to the bars of its text on the screen.
  * @property {number | null} firstBarsMs
+ * @property {number[]} framesMs Between two frames, since `watchFrames` was called.
+ * @property {() => void} watchFrames
+ * @property {Record<number, number>} watchedAt When a watcher first saw a text of this length with its bars.
  */
 
 /** @type {Measured} */
-const measured = { longTasksMs: [], shifts: [], keysMs: [], firstBarsMs: null };
+const measured = {
+  longTasksMs: [],
+  shifts: [],
+  keysMs: [],
+  firstBarsMs: null,
+  framesMs: [],
+  watchFrames() {
+    let before = performance.now();
+    /** @param {number} now */
+    const frame = (now) => {
+      measured.framesMs.push(now - before);
+      before = now;
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  },
+  watchedAt: {},
+};
 Object.assign(globalThis, { starcastMeasured: measured });
 
 /** When each key was pressed that has no answer yet. @type {number[]} */
@@ -38,9 +58,16 @@ addEventListener("input", ({ timeStamp }) => waiting.push(timeStamp), { capture:
 new MutationObserver(() => {
   const { state } = document.getElementById("freshness")?.dataset ?? {};
   if (state !== "fresh" && state !== "prior") return;
+  const watched = document.getElementById("watched-text");
+  if (watched) measured.watchedAt[watched.textContent?.length ?? 0] ??= Date.now();
   const answered = waiting.splice(0);
   afterPaint((now) => {
     measured.firstBarsMs ??= now;
     for (const pressed of answered) measured.keysMs.push(now - pressed);
   });
-}).observe(document, { subtree: true, childList: true, attributeFilter: ["data-state"] });
+}).observe(document, {
+  subtree: true,
+  childList: true,
+  characterData: true,
+  attributeFilter: ["data-state"],
+});

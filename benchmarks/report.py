@@ -165,6 +165,9 @@ def page_tables(figures: Figures) -> Iterator[str]:
         "first bars": ("first_bars_ms", 1, 0),
         "key to bars p50": ("key_p50_ms", 1, 0),
         "p95": ("key_p95_ms", 1, 0),
+        "work a key": ("main_thread_ms_per_key", 1, 1),
+        "longest frame of a paste": ("paste_longest_frame_ms", 1, 0),
+        "watched": ("watched_p50_ms", 1, 0),
         "blocked": ("blocking_ms", 1, 0),
         "layout shift": ("layout_shift", 1, 3),
     }

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from benchmarks.peers.registry import PEERS
-from training.pictures import BLUE, GREEN, GREY, ORANGE, SOFT, STYLE, WIDTH, write_png
+from training.evaluation.pictures import BLUE, GREEN, GREY, ORANGE, SOFT, STYLE, WIDTH, write_png
 
 Figures = Mapping[str, Any]
 

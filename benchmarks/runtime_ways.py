@@ -21,8 +21,8 @@ from model_core.attention import even_blocks, rate_at
 from model_core.backends.onnx import open_session
 from model_core.cache import FloatArray
 from model_core.checkpoint import ONNX_FILE, WEIGHTS_FILE, CheckpointConfig, read_config
-from training.onnx_builder import FUSED, GraphBuilder, quantize_rows
-from training.onnx_graph import build_plain
+from training.onnx.builder import FUSED, GraphBuilder, quantize_rows
+from training.onnx.graph import build_plain
 
 Ids = NDArray[np.int64]
 """One text: [1, tokens]."""

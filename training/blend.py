@@ -20,8 +20,16 @@ from scipy.optimize import minimize
 
 from model_core.labels import NUM_LABELS
 from training.data import DataError, add_data_argument, add_validation_argument, in_validation
-from training.metrics import Floats, text_metrics
-from training.soft import KINDS, Kind, Library, SoftLabels, begin_folder, read_soft_labels, write_soft_labels
+from training.evaluation.metrics import Floats, text_metrics
+from training.trainer.soft_labels import (
+    KINDS,
+    Kind,
+    Library,
+    SoftLabels,
+    begin_folder,
+    read_soft_labels,
+    write_soft_labels,
+)
 
 _FITTED_ON: dict[Kind, Kind] = {
     "rated": "rated",

@@ -22,10 +22,10 @@ from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, read_config,
 from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
-from training.beginnings import PREFIX_TOKENS, first_tokens, spread
 from training.data import DataError, Review, add_data_argument, add_validation_argument, check_labels, load_split
+from training.evaluation.metrics import Floats, Integers
 from training.golden import write_golden
-from training.metrics import Floats, Integers
+from training.texts.beginnings import PREFIX_TOKENS, first_tokens, spread
 
 KNOTS: Final = (*PREFIX_TOKENS, 512)
 """Lengths in tokens with their own temperature. Lengths between them are interpolated."""

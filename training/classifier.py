@@ -25,7 +25,6 @@ import numpy as np
 from model_core.checkpoint import CONFIG_FILE, ENGLISH, Page, read_config, write_config
 from model_core.errors import CheckpointError
 from training import evaluate
-from training.baseline import fit_tfidf
 from training.calibrate import calibrate
 from training.card import renew
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
@@ -33,7 +32,8 @@ from training.data import DataError, Review, Split, add_data_argument, fingerpri
 from training.export import export
 from training.finetune import finetune_on
 from training.golden import write_golden
-from training.initial import WARM_START, InitError
+from training.models.baseline import fit_tfidf
+from training.models.initial import WARM_START, InitError
 
 NOT_BETTER: Final = 3
 STOPPED: Final = 130

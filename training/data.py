@@ -23,7 +23,7 @@ from typing import Final, Literal
 from tqdm import tqdm
 
 from model_core.labels import CLASS_OF_STARS, FILM_RATINGS, STARS, LabelSet
-from training.dataset import (
+from training.datasets.folders import (
     LEFT_OUT_FILE,
     Imported,
     Source,

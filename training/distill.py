@@ -22,13 +22,15 @@ from tqdm import tqdm
 from model_core.checkpoint import WEIGHTS_FILE, read_config, sha256_of
 from model_core.errors import CheckpointError
 from model_core.tokenizer import TextTokenizer
-from training.baseline import TfidfClassifier, fit_tfidf
 from training.data import DataError, add_data_argument, add_validation_argument, in_validation
-from training.device import computes_in_bf16, pick_device
-from training.encoder import rate_texts
-from training.initial import InitError, load_initial
-from training.metrics import Floats
-from training.soft import (
+from training.evaluation.metrics import Floats
+from training.evaluation.validation import predict_probabilities
+from training.models.baseline import TfidfClassifier, fit_tfidf
+from training.models.encoder import rate_texts
+from training.models.initial import InitError, load_initial
+from training.teacher import SETTINGS_FILE, load_teacher
+from training.trainer.device import computes_in_bf16, pick_device
+from training.trainer.soft_labels import (
     KINDS,
     PART_TEXTS,
     Library,
@@ -39,8 +41,6 @@ from training.soft import (
     texts_to_rate,
     write_soft_labels,
 )
-from training.teacher import SETTINGS_FILE, load_teacher
-from training.validation import predict_probabilities
 
 TFIDF: Final = "tf-idf"
 _FOLDS = 4

@@ -25,8 +25,6 @@ from model_core.errors import CheckpointError
 from model_core.labels import FILM_RATINGS
 from model_core.loading import load_classifier
 from model_core.tokenizer import TextTokenizer
-from training.baseline import fit_tfidf
-from training.beginnings import PREFIX_TOKENS, first_tokens, spread
 from training.config import FinetuneConfig
 from training.data import (
     DataError,
@@ -38,7 +36,7 @@ from training.data import (
     labels_of,
     load_split,
 )
-from training.metrics import (
+from training.evaluation.metrics import (
     FIGURES,
     Floats,
     Integers,
@@ -50,8 +48,10 @@ from training.metrics import (
     reliability,
     text_metrics,
 )
-from training.short_texts import judge_openings, judge_short_texts
-from training.stability import stability_metrics
+from training.evaluation.short_texts import judge_openings, judge_short_texts
+from training.evaluation.stability import stability_metrics
+from training.models.baseline import fit_tfidf
+from training.texts.beginnings import PREFIX_TOKENS, first_tokens, spread
 
 PROGRESS_PERCENT: Final = tuple(range(10, 101, 10))
 FLOAT_TOKENS: Final = (8, 32, 128)

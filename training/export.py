@@ -29,8 +29,8 @@ from model_core.checkpoint import (
 )
 from model_core.errors import CheckpointError, one_line
 from training.golden import write_golden
-from training.onnx_builder import save_sharing_weights
-from training.onnx_graph import build_cached, build_plain, build_steps
+from training.onnx.builder import save_sharing_weights
+from training.onnx.graph import build_cached, build_plain, build_steps
 
 
 def export(source: Path, output: Path) -> None:

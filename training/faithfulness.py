@@ -35,9 +35,9 @@ from model_core.loading import load_classifier
 from model_core.options import EngineOptions
 from model_core.segmentation import words
 from model_core.text import MAX_CHARS
-from training import leave_out
 from training.data import DataError, Review, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
+from training.evaluation import leave_out
 
 REMOVED: Final = (1, 3, 5)
 """Numbers of words to remove together."""

@@ -24,18 +24,18 @@ from model_core.attention import random_blocks, rate_at, rate_at_cls
 from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, write_config
 from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.tokenizer import TextTokenizer
-from training.augment import Example
-from training.batches import EpochPlan, TrainingTexts, collate
-from training.beginnings import spread
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
 from training.data import DataError, Review, add_data_argument, fingerprint, load_split
-from training.device import computes_in_bf16, pick_device
-from training.initial import InitError, load_initial
-from training.loop import Figures, TrainingRun
-from training.losses import beginnings_loss, rating_loss, td_targets
-from training.run import begin_run, describe_run
-from training.soft import Library, read_soft_labels, with_soft
-from training.validation import validation_figures
+from training.evaluation.validation import validation_figures
+from training.models.initial import InitError, load_initial
+from training.texts.augment import Example
+from training.texts.beginnings import spread
+from training.trainer.batches import EpochPlan, TrainingTexts, collate
+from training.trainer.device import computes_in_bf16, pick_device
+from training.trainer.loop import Figures, TrainingRun
+from training.trainer.losses import beginnings_loss, rating_loss, td_targets
+from training.trainer.run import begin_run, describe_run
+from training.trainer.soft_labels import Library, read_soft_labels, with_soft
 
 _FREE_TO_CHANGE = ("device", "save_minutes", "stop_after_minutes")
 """Options that may change when a run is resumed, since they do not affect the result."""

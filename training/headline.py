@@ -20,9 +20,9 @@ from model_core.classifier import Classifier, Prediction
 from model_core.errors import CheckpointError
 from model_core.labels import FIRST_POSITIVE_STARS
 from model_core.loading import load_classifier
-from training.beginnings import spread
 from training.data import DataError, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
+from training.texts.beginnings import spread
 
 SENTENCE: Final = "This film was a masterpiece of boredom"
 MAX_KEYS: Final = 300

@@ -1,7 +1,8 @@
 """Fit the table with which ``model_core.legibility`` tells English from other texts.
 
 ``python -m training.legibility --data ARCHIVE`` counts pieces in the reviews of the training part and in the texts of
-``training.illegible``, and writes ``model_core/legibility.txt``. ``training.evaluate`` measures how well it works.
+``training.texts.illegible``, and writes ``model_core/legibility.txt``. ``training.evaluate`` measures how well it
+works.
 """
 
 import argparse
@@ -19,9 +20,9 @@ from tokenizers import Tokenizer
 from model_core.checkpoint import TOKENIZER_FILE
 from model_core.legibility import EVIDENCE_FILE, MOST_AGAINST, MOST_FOR, REST, START, WHOLE
 from model_core.text import clean_text
-from training import illegible
 from training.data import DataError, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
+from training.texts import illegible
 
 SHARES: Final = {"catalogs": 0.45, "words": 0.15, "gibberish": 0.15, "numbers": 0.1, "code": 0.15}
 """Shares of the kinds of illegible texts, whatever their sizes."""

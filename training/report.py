@@ -17,8 +17,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from model_core.labels import FIRST_POSITIVE_CLASS, NUM_LABELS, STARS
-from training.metrics import ECE_BINS
-from training.pictures import BLUE, GREY, INK, ORANGE, SOFT, STYLE, WIDTH, write_png
+from training.evaluation.metrics import ECE_BINS
+from training.evaluation.pictures import BLUE, GREY, INK, ORANGE, SOFT, STYLE, WIDTH, write_png
 
 Metrics = Mapping[str, Any]
 

@@ -23,18 +23,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from model_core.checkpoint import TOKENIZER_FILE
-from training.batches import batches_alike, prefix_chars
-from training.beginnings import first_tokens, spread
 from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments, make_config
 from training.data import DataError, Review, add_data_argument, fingerprint, load_split
-from training.device import computes_in_bf16, pick_device
-from training.encoder import TextEncoder, collate, load_encoder, rate_texts
-from training.initial import InitError
-from training.loop import Figures, TrainingRun
-from training.metrics import Floats, text_metrics
-from training.mpnet import unpack
-from training.run import begin_run, describe_run
-from training.spans import Span, sentences
+from training.evaluation.metrics import Floats, text_metrics
+from training.models.encoder import TextEncoder, collate, load_encoder, rate_texts
+from training.models.initial import InitError
+from training.models.mpnet import unpack
+from training.texts.beginnings import first_tokens, spread
+from training.texts.spans import Span, sentences
+from training.trainer.batches import batches_alike, prefix_chars
+from training.trainer.device import computes_in_bf16, pick_device
+from training.trainer.loop import Figures, TrainingRun
+from training.trainer.run import begin_run, describe_run
 
 _FREE_TO_CHANGE = (
     *("device", "accumulate", "steps", "decay_steps", "save_minutes", "stop_after_minutes", "budget_minutes"),

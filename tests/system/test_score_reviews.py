@@ -12,7 +12,7 @@ from tests.clients.score_files import read, score, write
 from tests.system.test_golden import ARCHIVE, SAME, dataset_reviews
 from tools.servers import RunningServer
 from training.evaluate import predict
-from training.metrics import expected_values
+from training.evaluation.metrics import expected_values
 
 REVIEWS = 8
 

@@ -7,7 +7,15 @@ import pytest
 from tests.factories import dataset_files, write_archive
 from training.blend import blend, common, fit_weights, main
 from training.data import DataError, in_validation
-from training.soft import Library, SoftLabels, TextName, part_path, read_soft_labels, texts_to_rate, write_soft_labels
+from training.trainer.soft_labels import (
+    Library,
+    SoftLabels,
+    TextName,
+    part_path,
+    read_soft_labels,
+    texts_to_rate,
+    write_soft_labels,
+)
 
 SHARE = 0.3
 

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from model_core.checkpoint import read_config
 from model_core.loading import load_classifier
 from training.calibrate import KNOTS, fit_temperatures, main
-from training.metrics import Floats, Integers
+from training.evaluation.metrics import Floats, Integers
 
 
 def sampled(temperature: float, tokens: int, count: int, seed: int) -> tuple[Floats, Integers, Integers]:

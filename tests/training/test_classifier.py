@@ -13,11 +13,11 @@ from model_core.errors import CheckpointError
 from model_core.golden import check_golden, read_golden
 from model_core.labels import LabelSet
 from model_core.loading import load_classifier
-from tests.training.test_dataset import imported, write_csv
+from tests.training.datasets.test_folders import imported, write_csv
 from training import classifier
 from training.classifier import NOT_BETTER, STOPPED, main, recipe, warning_of
 from training.data import fingerprint, load_split
-from training.loop import TrainingRun
+from training.trainer.loop import TrainingRun
 
 KINDS = ("ab", "cd", "ef", "gh", "ij", "kl")
 FILLERS = ("the", "film", "was", "a", "movie", "of", "plot", "and")

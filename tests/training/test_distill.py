@@ -15,7 +15,7 @@ from tests.training.teachers import write_mpnet
 from training import distill
 from training.data import DataError, Review, in_validation
 from training.distill import main, rater
-from training.soft import (
+from training.trainer.soft_labels import (
     KINDS,
     Library,
     SoftLabels,

@@ -13,8 +13,6 @@ from model_core.fake import FakeClassifier
 from model_core.labels import NUM_LABELS
 from tests.classifiers import ControlledClassifier
 from tests.factories import separable_reviews
-from training.baseline import fit_tfidf
-from training.beginnings import PREFIX_TOKENS, first_tokens, spread
 from training.evaluate import (
     FLOAT_TOKENS,
     PROGRESS_PERCENT,
@@ -26,6 +24,8 @@ from training.evaluate import (
     table,
     tidy_json,
 )
+from training.models.baseline import fit_tfidf
+from training.texts.beginnings import PREFIX_TOKENS, first_tokens, spread
 
 REVIEWS = separable_reviews(40, seed=3)
 

@@ -13,14 +13,15 @@ from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE, read_config
 from model_core.labels import LabelSet
 from model_core.loading import load_classifier
 from tests.factories import make_review, separable_reviews, write_tuned
-from training import distill, loop
+from training import distill
 from training import finetune as module
-from training.batches import TrainingTexts
 from training.config import ConfigError, FinetuneConfig
 from training.data import Review, fingerprint, load_split
 from training.finetune import main, schedule
-from training.initial import load_initial
-from training.loop import TrainingRun
+from training.models.initial import load_initial
+from training.trainer import loop
+from training.trainer.batches import TrainingTexts
+from training.trainer.loop import TrainingRun
 
 TRAIN = separable_reviews(96, seed=1)
 VALIDATION = separable_reviews(32, seed=2)

@@ -6,8 +6,8 @@ from tokenizers import Tokenizer
 from model_core.legibility import Legibility, read_evidence
 from tests.factories import separable_reviews
 from tests.model_core.test_legibility import SHIPPED
-from training import illegible
 from training.legibility import as_text, fit
+from training.texts import illegible
 
 
 def test_a_table_fitted_on_few_reviews_tells_english_from_german(tmp_path: Path) -> None:

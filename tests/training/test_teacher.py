@@ -16,11 +16,11 @@ from model_core.checkpoint import WEIGHTS_FILE
 from tests.factories import separable_reviews, tiny_model, write_hugging_face
 from tests.training.teachers import mpnet_tokenizer, tiny_mpnet, write_mpnet
 from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments
-from training.encoder import TextEncoder, load_encoder, rate_texts
-from training.initial import InitError
-from training.loop import TrainingRun
-from training.spans import Span
+from training.models.encoder import TextEncoder, load_encoder, rate_texts
+from training.models.initial import InitError
 from training.teacher import Teacher, load_teacher, main, parameter_groups
+from training.texts.spans import Span
+from training.trainer.loop import TrainingRun
 
 TRAIN = separable_reviews(64, seed=1)
 VALIDATION = separable_reviews(12, seed=2)

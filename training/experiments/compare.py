@@ -19,11 +19,11 @@ from tokenizers import Tokenizer
 from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.tokenizer import TextTokenizer
 from training.average import average
-from training.beginnings import spread
 from training.config import ConfigError, as_flag
 from training.data import DataError, add_data_argument, load_split
-from training.initial import load_initial
-from training.validation import validation_figures
+from training.evaluation.validation import validation_figures
+from training.models.initial import load_initial
+from training.texts.beginnings import spread
 
 _COLUMNS: Final = ("accuracy", "binary_accuracy", "mae", "nll", "prefix_accuracy", "prefix_nll")
 

@@ -27,7 +27,7 @@ from model_core.text import clean_text
 from training.config import ConfigError
 from training.data import DataError, add_data_argument, add_validation_argument, load_split, read_unlabelled
 from training.experiments.pretrain_config import PretrainConfig
-from training.initial import WARM_START, InitError, load_initial
+from training.models.initial import WARM_START, InitError, load_initial
 
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

@@ -25,7 +25,6 @@ from model_core.attention import random_blocks
 from model_core.checkpoint import TOKENIZER_FILE
 from training.config import ConfigError, add_config_arguments, config_from_arguments
 from training.data import DataError
-from training.device import computes_in_bf16, pick_device
 from training.experiments.pack import (
     Masked,
     PackedTexts,
@@ -37,9 +36,10 @@ from training.experiments.pack import (
 )
 from training.experiments.pretrain_config import PretrainConfig
 from training.finetune import schedule
-from training.initial import InitError, load_initial
-from training.loop import Figures, TrainingRun
-from training.run import begin_run, describe_run
+from training.models.initial import InitError, load_initial
+from training.trainer.device import computes_in_bf16, pick_device
+from training.trainer.loop import Figures, TrainingRun
+from training.trainer.run import begin_run, describe_run
 
 _FREE_TO_CHANGE = ("device", "save_minutes", "stop_after_minutes", "shard_mb", "half_checkpoint")
 """Options that may change when a run is resumed, since they do not affect the result."""
@@ -204,7 +204,7 @@ class Pretraining:
         """Nothing to log besides the losses."""
 
     def save(self, folder: Path) -> Path:
-        """Write the discriminator for ``training.initial``."""
+        """Write the discriminator for ``training.models.initial``."""
         model = self.model.discriminator
         if self._config.half_checkpoint:
             model = copy.deepcopy(model).half()

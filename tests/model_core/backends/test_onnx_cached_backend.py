@@ -18,7 +18,7 @@ from model_core.tokenizer import TextTokenizer
 from tests.factories import in_float, tiny_model, weights_of, write_tuned
 from tests.tiny import TINY_TOKENS, tiny_config, tiny_tokenizer
 from training.export import export
-from training.onnx_graph import build_cached
+from training.onnx.graph import build_cached
 
 BLOCK = 4
 READ_TOKENS = 3

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from model_core.checkpoint import TOKENIZER_FILE, WEIGHTS_FILE
 from tests.factories import separable_reviews, tiny_model, torch_logits, write_tuned
 from tests.tiny import tiny_tokenizer
-from training import loop
 from training.config import ConfigError
 from training.experiments import pretrain as module
 from training.experiments.pack import PackedTexts, mask_tokens, pack, special_ids, write_packed
@@ -27,8 +26,9 @@ from training.experiments.pretrain import (
 )
 from training.experiments.pretrain_config import PretrainConfig
 from training.finetune import schedule
-from training.initial import WARM_START, load_initial
-from training.loop import TrainingRun
+from training.models.initial import WARM_START, load_initial
+from training.trainer import loop
+from training.trainer.loop import TrainingRun
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "training" / "experiments" / "configs").glob("pretrain-*.toml"))
 IDS = (2, 10, 11, 12, 13, 3)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from model_core.labels import FILM_RATINGS, LabelSet
+from training.datasets.tables import TableRow, read_table
 from training.errors import DataError
-from training.tables import TableRow, read_table
 
 DATASET_FILE: Final = "dataset.json"
 LEFT_OUT_FILE: Final = "left_out.txt"

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories import make_review
-from training.augment import Example
-from training.batches import EpochPlan, TrainingTexts, collate
 from training.config import FinetuneConfig
 from training.data import Review
+from training.texts.augment import Example
+from training.trainer.batches import EpochPlan, TrainingTexts, collate
 
 REVIEWS = [make_review(number, (1, 10)[number % 2], "x" * (5 + 37 * number % 1500)) for number in range(200)]
 """Lengths of 5 to 1,500 characters, all over the place. No two are alike, so that a length names a review."""

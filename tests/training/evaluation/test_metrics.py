@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model_core.labels import NUM_LABELS, STARS, LabelSet
-from training.metrics import (
+from training.evaluation.metrics import (
     ECE_BINS,
     FIGURES,
     bootstrap_intervals,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from training.losses import beginnings_loss, rating_loss, td_targets
+from training.trainer.losses import beginnings_loss, rating_loss, td_targets
 
 EYE = torch.eye(8)
 

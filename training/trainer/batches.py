@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from model_core.attention import pad
 from model_core.labels import FILM_RATINGS, LabelSet
-from training.augment import Example, Target, changed, made
 from training.config import FinetuneConfig
 from training.data import Review, labels_of
+from training.texts.augment import Example, Target, changed, made
 
 AnyDraw = TypeVar("AnyDraw")
 

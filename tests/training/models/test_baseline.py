@@ -2,7 +2,7 @@ import numpy as np
 
 from model_core.labels import STARS
 from tests.factories import make_review, separable_reviews
-from training.baseline import fit_tfidf
+from training.models.baseline import fit_tfidf
 
 
 def test_it_tells_apart_what_one_word_tells_apart() -> None:

@@ -11,9 +11,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from model_core.cache import Caches
 from model_core.classifier import ModelInfo, Prediction
 from model_core.text import clean_text
-from training.batches import EpochPlan, TrainingTexts
 from training.config import FinetuneConfig
 from training.data import Review, labels_of
+from training.trainer.batches import EpochPlan, TrainingTexts
 
 _WORD: Final = r"(?u)\b\w+\b"
 _MANY_TEXTS: Final = 1_000

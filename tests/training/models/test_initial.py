@@ -11,8 +11,8 @@ from model_core.labels import ID2LABEL, LABEL2ID
 from model_core.tokenizer import TextTokenizer
 from tests.factories import tiny_model, torch_logits, write_hugging_face
 from tests.tiny import tiny_tokenizer
-from training import initial as initial_module
-from training.initial import WARM_START, InitError, load_initial
+from training.models import initial as initial_module
+from training.models.initial import WARM_START, InitError, load_initial
 
 IDS = (2, 10, 11, 12, 13, 3)
 

@@ -20,10 +20,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from model_core.errors import one_line
-from training.batches import TrainingTexts, prefix_chars
 from training.data import DataError, Review, read_reviews, read_unlabelled
-from training.metrics import Floats
-from training.spans import sentences
+from training.evaluation.metrics import Floats
+from training.texts.spans import sentences
+from training.trainer.batches import TrainingTexts, prefix_chars
 
 FOLDERS: Final = ("neg", "pos", "unsup")
 """The folders of the training part. Names have an index into this list."""

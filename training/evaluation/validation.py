@@ -10,9 +10,9 @@ from transformers import ElectraForSequenceClassification
 from model_core.attention import rate
 from model_core.checkpoint import CheckpointConfig
 from model_core.tokenizer import TextTokenizer
-from training.beginnings import PREFIX_TOKENS, first_tokens
 from training.data import Review, labels_of
-from training.metrics import Floats, text_metrics
+from training.evaluation.metrics import Floats, text_metrics
+from training.texts.beginnings import PREFIX_TOKENS, first_tokens
 
 _BATCH = 32
 

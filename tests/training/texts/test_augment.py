@@ -14,7 +14,9 @@ from model_core.labels import STARS, expected_stars, positive_probability
 from model_core.states import information
 from tests.factories import make_review
 from training import sets
-from training.augment import (
+from training.config import ConfigError, FinetuneConfig, make_config
+from training.phrases import read_kinds, read_lines
+from training.texts.augment import (
     MOODS,
     NUMBERS,
     Example,
@@ -25,9 +27,7 @@ from training.augment import (
     stated_rating,
     target_of,
 )
-from training.batches import EpochPlan, TrainingTexts
-from training.config import ConfigError, FinetuneConfig, make_config
-from training.phrases import read_kinds, read_lines
+from training.trainer.batches import EpochPlan, TrainingTexts
 
 PRIOR = (0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2)
 REVIEW = " ".join(f"This is sentence number {number} of the film review." for number in range(12))

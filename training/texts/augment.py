@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from model_core.labels import NUM_LABELS, STARS
 from training.config import FinetuneConfig
 from training.phrases import read_kinds, read_lines
-from training.spans import sentences
+from training.texts.spans import sentences
 
 Target = tuple[float, ...]
 """A distribution over the eight classes."""

@@ -9,14 +9,14 @@ from model_core.labels import CLASS_OF_STARS, NUM_LABELS
 from model_core.tokenizer import TextTokenizer
 from tests.factories import separable_reviews
 from tests.tiny import tiny_tokenizer
-from training.sets import read_kinds, read_lines
-from training.short_texts import (
+from training.evaluation.short_texts import (
     judge_legibility,
     judge_no_opinion,
     judge_openings,
     judge_sentences,
     judge_stated_ratings,
 )
+from training.sets import read_kinds, read_lines
 
 
 class Sure(FakeClassifier):

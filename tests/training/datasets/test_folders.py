@@ -9,7 +9,7 @@ import pytest
 
 from model_core.labels import FILM_RATINGS, LabelSet
 from training.data import DataError, Review, in_validation, load_split, main
-from training.dataset import DATASET_FILE, LEFT_OUT_FILE, read_label_set, read_part
+from training.datasets.folders import DATASET_FILE, LEFT_OUT_FILE, read_label_set, read_part
 
 ROWS = [
     {"text": f"{word} number {number}", "label": label, "author": f"author {number // 3}"}

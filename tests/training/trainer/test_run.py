@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from training import run
 from training.config import ConfigError
-from training.run import begin_run, load_pieces, open_log, save_pieces
+from training.trainer import run
+from training.trainer.run import begin_run, load_pieces, open_log, save_pieces
 
 
 def test_pieces_are_no_larger_than_asked_and_are_read_back(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from training.onnx_builder import FUSED, FloatArray, GraphBuilder, quantize_rows
+from training.onnx.builder import FUSED, FloatArray, GraphBuilder, quantize_rows
 
 
 @dataclass(frozen=True)

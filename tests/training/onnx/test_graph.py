@@ -17,8 +17,8 @@ from model_core.attention import rate
 from model_core.backends.onnx import session_options
 from tests.factories import constants, in_float, tiny_model, torch_logits, weights_of
 from tests.tiny import tiny_config
-from training.onnx_builder import FloatArray, GraphBuilder, quantize_rows
-from training.onnx_graph import build_cached, build_plain
+from training.onnx.builder import FloatArray, GraphBuilder, quantize_rows
+from training.onnx.graph import build_cached, build_plain
 
 ARCHITECTURES: list[dict[str, Any]] = [
     {},

@@ -8,7 +8,7 @@ from model_core.fake import FakeClassifier
 from model_core.labels import NUM_LABELS, STARS
 from tests.factories import make_review
 from training.data import Review
-from training.stability import KEY_BINS, MAX_KEYSTROKES, stability_metrics
+from training.evaluation.stability import KEY_BINS, MAX_KEYSTROKES, stability_metrics
 
 
 class Scripted(FakeClassifier):

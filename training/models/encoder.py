@@ -15,9 +15,9 @@ from model_core.checkpoint import TOKENIZER_FILE
 from model_core.errors import one_line
 from model_core.labels import ID2LABEL, LABEL2ID
 from model_core.text import clean_text
-from training.initial import InitError
-from training.metrics import Floats
-from training.mpnet import fuse
+from training.evaluation.metrics import Floats
+from training.models.initial import InitError
+from training.models.mpnet import fuse
 
 _TOKENS_A_BATCH = 4096
 _PAD_TO = 8

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.spans import SENTENCE_WORDS, sentences
+from training.texts.spans import SENTENCE_WORDS, sentences
 
 
 def found(text: str) -> list[str]:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.training.teachers import tiny_mpnet
-from training import mpnet
-from training.initial import InitError
-from training.mpnet import fuse, unpack
+from training.models import mpnet
+from training.models.initial import InitError
+from training.models.mpnet import fuse, unpack
 
 CONTENTS = {"model.safetensors": b"weights" * 40, "tokenizer.json": b"tokens" * 30, "config.json": b"{}"}
 

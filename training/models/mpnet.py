@@ -19,7 +19,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder, MPNetLayer
 
 from model_core.errors import one_line
-from training.initial import InitError
+from training.models.initial import InitError
 
 PARTS: Final = 5
 SHA256: Final = {

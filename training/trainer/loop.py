@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from training.run import load_pieces, open_log, restore, save_pieces, state_tensors
+from training.trainer.run import load_pieces, open_log, restore, save_pieces, state_tensors
 
 LOG_STEPS = 50
 

@@ -1,0 +1,1 @@
+"""Texts with labels of one's own: read from tables, kept in folders."""

@@ -1,0 +1,1 @@
+"""The ELECTRA classifier as ONNX graphs."""

@@ -1,0 +1,1 @@
+"""Which texts a model learns from and is measured on: beginnings, sentences, changed and made-up ones."""

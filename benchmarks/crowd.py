@@ -20,10 +20,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from benchmarks.keystrokes import trace
-from benchmarks.latency import Latencies
+from benchmarks.load.keystrokes import trace
+from benchmarks.load.latency import Latencies
+from benchmarks.load.texts import read_texts
 from benchmarks.machine import raise_file_limit
-from benchmarks.texts import read_texts
 
 CONNECTIONS: Final[dict[str, int]] = {
     "paste": 300,

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.batch import measure_batches
 from benchmarks.first_answer import measure_first_answer
+from benchmarks.inference.batch import measure_batches
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
 from model_core.backends.onnx import OnnxBackend
 from model_core.cache import EncoderCache

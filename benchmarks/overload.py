@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.crowd import CONNECTIONS, KINDS
-from benchmarks.keystrokes import trace
+from benchmarks.load.keystrokes import trace
+from benchmarks.load.texts import read_texts
+from benchmarks.load.typist import ScenarioError, Window, run_scenario
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_file_limit, write_json
 from benchmarks.peers.base import Launch
 from benchmarks.peers.registry import PEERS, starcast_environment
 from benchmarks.servers import REPOSITORY, ServerError, python, running
-from benchmarks.texts import read_texts
-from benchmarks.typist import ScenarioError, Window, run_scenario
 from benchmarks.typists import figures
 
 PROGRAM: Final = "benchmarks.overload"

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.inference.runtime_ways import REFERENCE, SERVED, Ids, Way, make_ways, onnx_way
+from benchmarks.load.texts import read_texts
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
-from benchmarks.runtime_ways import REFERENCE, SERVED, Ids, Way, make_ways, onnx_way
-from benchmarks.texts import read_texts
 from model_core.checkpoint import ONNX_FILE, TOKENIZER_FILE, read_config
 from model_core.classifier import softmax
 from model_core.labels import STARS

@@ -19,15 +19,15 @@ from typing import Any, Final
 
 import psutil
 
-from benchmarks.keystrokes import KINDS, trace
-from benchmarks.latency import Tally
+from benchmarks.load.keystrokes import KINDS, trace
+from benchmarks.load.latency import Tally
+from benchmarks.load.texts import read_texts
+from benchmarks.load.typist import Typist
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_file_limit, write_json
 from benchmarks.peers.base import Launch
 from benchmarks.peers.collectable import COLLECTED
 from benchmarks.peers.registry import PEERS, starcast_environment
 from benchmarks.servers import Server, ServerError, python, running
-from benchmarks.texts import read_texts
-from benchmarks.typist import Typist
 
 PROGRAM: Final = "benchmarks.soak"
 

@@ -13,9 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.floor import floor_passes, measure_floor
-from benchmarks.keystrokes import KINDS, Kind, Rhythm, trace
-from benchmarks.limit import find_limit
+from benchmarks.inference.floor import floor_passes, measure_floor
+from benchmarks.load.keystrokes import KINDS, Kind, Rhythm, trace
+from benchmarks.load.limit import find_limit
+from benchmarks.load.texts import read_texts
+from benchmarks.load.typist import Outcome, ScenarioError, Window, run_scenario
 from benchmarks.machine import (
     DEFAULT_CHECKPOINT,
     DEFAULT_OUTPUT,
@@ -29,8 +31,6 @@ from benchmarks.machine import (
 from benchmarks.peers.base import Launch
 from benchmarks.peers.registry import PEERS
 from benchmarks.servers import ServerError, running
-from benchmarks.texts import read_texts
-from benchmarks.typist import Outcome, ScenarioError, Window, run_scenario
 
 PROGRAM: Final = "benchmarks.typists"
 FLOOR: Final = "floor"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.batch import unfinished_reviews
-from benchmarks.floor import floor_passes, measure_floor
 from benchmarks.forward import Ways, describe, growing_texts, main, measure
-from benchmarks.keystrokes import Key
+from benchmarks.inference.batch import unfinished_reviews
+from benchmarks.inference.floor import floor_passes, measure_floor
+from benchmarks.load.keystrokes import Key
 from tests.tiny import TINY_TOKENS
 
 WAYS = {"forward", "classifier", "engine", "typing", "pytorch"}

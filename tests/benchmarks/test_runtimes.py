@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.runtime_ways import REFERENCE, SERVED, make_ways
+from benchmarks.inference.runtime_ways import REFERENCE, SERVED, make_ways
 from benchmarks.runtimes import differences, main, of_length, time_ways, token_texts
 from tools.reviews import REVIEWS
 

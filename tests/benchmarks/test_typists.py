@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.keystrokes import Key, Trace
+from benchmarks.load.keystrokes import Key, Trace
+from benchmarks.load.typist import ScenarioError, Window, run_scenario
 from benchmarks.peers.base import Answer, Connection
 from benchmarks.servers import Usage
-from benchmarks.typist import ScenarioError, Window, run_scenario
 from benchmarks.typists import main
 
 

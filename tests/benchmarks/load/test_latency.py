@@ -3,7 +3,7 @@
 import pytest
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
-from benchmarks.latency import Latencies, Ledger, Tally
+from benchmarks.load.latency import Latencies, Ledger, Tally
 
 
 @pytest.fixture

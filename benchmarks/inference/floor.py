@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.keystrokes import Key
-from benchmarks.latency import Latencies
+from benchmarks.load.keystrokes import Key
+from benchmarks.load.latency import Latencies
 from model_core.backends.onnx import OnnxBackend
 from model_core.backends.onnx_cached import CachedOnnxBackend
 from model_core.cache import EncoderCache

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.keystrokes import Trace
-from benchmarks.latency import Ledger, Tally
+from benchmarks.load.keystrokes import Trace
+from benchmarks.load.latency import Ledger, Tally
 from benchmarks.peers.base import Connection
 from benchmarks.servers import Usage
 

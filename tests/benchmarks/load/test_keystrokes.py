@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.keystrokes import LONG_CHARS, SHORT_CHARS, Key, Kind, Rhythm, trace
+from benchmarks.load.keystrokes import LONG_CHARS, SHORT_CHARS, Key, Kind, Rhythm, trace
 from tools.reviews import REVIEWS
 
 PLAIN = Rhythm(typo_share=0, paste_share=0)

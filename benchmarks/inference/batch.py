@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.keystrokes import SHORT_CHARS
-from benchmarks.texts import read_texts
+from benchmarks.load.keystrokes import SHORT_CHARS
+from benchmarks.load.texts import read_texts
 from model_core.backends.onnx import OnnxBackend
 from model_core.checkpoint import ONNX_FILE, TOKENIZER_FILE, read_config
 from model_core.loading import load_classifier

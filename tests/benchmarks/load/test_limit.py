@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.limit import find_limit
+from benchmarks.load.limit import find_limit
 
 
 def search(limit: int, most: int = 1024, resolution: float = 0.0) -> tuple[int, list[int]]:

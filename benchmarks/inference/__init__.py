@@ -1,0 +1,1 @@
+"""The model without a server: batches, runtimes, and the lower bound of every server."""

@@ -23,7 +23,7 @@ TESTS ?= not long
 UNIT := not system and not browser and not training and not long
 # What needs PyTorch, a browser or other packages of training is left to `make types`.
 MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent --exclude \
-  '^(model_core/(attention|backends)|tools/(chromium|docs_site|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories|project/test_supply|js/test_package))' \
+  '^(model_core/backends|tools/(chromium|docs_site|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories|project/test_supply|js/test_package))' \
   manage.py project live model_core tools tests clients/python/src
 
 .DEFAULT_GOAL := help

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_core.pieces import Pieces
+from model_core.tokenization.pieces import Pieces
 from model_core.tokenizer import Encoding
 
 FloatArray = NDArray[np.float32]

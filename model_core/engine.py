@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 from weakref import WeakSet
 
-from model_core.background_jobs import BackgroundJobs
-from model_core.background_queue import Gate
 from model_core.cache import EncoderCache
 from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
 from model_core.errors import BeyondRate, EngineError, ModelUnavailable
 from model_core.options import EngineOptions
-from model_core.scheduler import WaitingTexts
+from model_core.scheduling.background_jobs import BackgroundJobs
+from model_core.scheduling.background_queue import Gate
+from model_core.scheduling.scheduler import WaitingTexts
 from model_core.tasks import spawn, stop
 from model_core.ticket import MOST_CHARS_AT_ONCE, TOO_LATE, Answer, Asker, Ticket
 from model_core.work import Size

@@ -18,8 +18,8 @@ from model_core.classifier import Input, Prediction, ServedClassifier
 from model_core.engine import Engine
 from model_core.errors import ModelUnavailable
 from model_core.filler import Filler, Part, parts_of, words_of
-from model_core.segmentation import Unit, join, sentences, words
 from model_core.ticket import Asker
+from model_core.tokenization.segmentation import Unit, join, sentences, words
 from model_core.tokenizer import LocatedTokens
 
 METHOD: Final = "filler"

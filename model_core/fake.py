@@ -10,8 +10,8 @@ import numpy as np
 from model_core.cache import Caches, EncoderCache
 from model_core.classifier import Input, ModelInfo, Prediction, prediction_of, prior_of, softmax
 from model_core.labels import NUM_LABELS
-from model_core.pieces import Pieces
 from model_core.text import clean, clean_text
+from model_core.tokenization.pieces import Pieces
 from model_core.tokenizer import LocatedTokens
 from model_core.work import Size
 

@@ -6,7 +6,7 @@ Positions, punctuation and all other tokens stay, so a rating changes by what a 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from model_core.segmentation import Span
+from model_core.tokenization.segmentation import Span
 from model_core.tokenizer import LocatedTokens
 
 

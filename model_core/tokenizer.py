@@ -9,9 +9,9 @@ from typing import TypeVar
 from tokenizers import Tokenizer
 
 from model_core.checkpoint import ENGLISH, CheckpointConfig
-from model_core.legibility import Legibility, sample
-from model_core.pieces import Pieces
 from model_core.text import clean, clean_text
+from model_core.tokenization.legibility import Legibility, sample
+from model_core.tokenization.pieces import Pieces
 
 _Item = TypeVar("_Item")
 
@@ -25,7 +25,7 @@ class Encoding:
     """Tokens of the text that the model reads, without [CLS] and [SEP]; 0 if the text is empty."""
     truncated: bool
     legible: float | None = None
-    """See ``model_core.legibility``; None if the tokenizer does not compute it."""
+    """See ``model_core.tokenization.legibility``; None if the tokenizer does not compute it."""
 
 
 @dataclass(frozen=True, slots=True)

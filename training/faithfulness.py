@@ -33,8 +33,8 @@ from model_core.explain import METHOD, Contribution, Explanation, explain
 from model_core.filler import Filler, parts_of
 from model_core.loading import load_classifier
 from model_core.options import EngineOptions
-from model_core.segmentation import words
 from model_core.text import MAX_CHARS
+from model_core.tokenization.segmentation import words
 from training.data import DataError, Review, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
 from training.evaluation import leave_out

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers import ElectraForSequenceClassification
 
-from model_core.attention import random_blocks, rate_at, rate_at_cls
+from model_core.backends.attention import random_blocks, rate_at, rate_at_cls
 from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, write_config
 from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.tokenizer import TextTokenizer

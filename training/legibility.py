@@ -1,8 +1,8 @@
-"""Fit the table with which ``model_core.legibility`` tells English from other texts.
+"""Fit the table with which ``model_core.tokenization.legibility`` tells English from other texts.
 
 ``python -m training.legibility --data ARCHIVE`` counts pieces in the reviews of the training part and in the texts of
-``training.texts.illegible``, and writes ``model_core/legibility.txt``. ``training.evaluate`` measures how well it
-works.
+``training.texts.illegible``, and writes ``model_core/tokenization/legibility.txt``. ``training.evaluate`` measures how
+well it works.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from model_core.checkpoint import TOKENIZER_FILE
-from model_core.legibility import EVIDENCE_FILE, MOST_AGAINST, MOST_FOR, REST, START, WHOLE
 from model_core.text import clean_text
+from model_core.tokenization.legibility import EVIDENCE_FILE, MOST_AGAINST, MOST_FOR, REST, START, WHOLE
 from training.data import DataError, add_data_argument, add_validation_argument, load_split
 from training.evaluate import DEFAULT_CHECKPOINT
 from training.texts import illegible

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from torch import Tensor
 from transformers import ElectraForSequenceClassification
 
-from model_core.attention import even_blocks, rate_at
+from model_core.backends.attention import even_blocks, rate_at
 from model_core.backends.onnx import open_session
 from model_core.cache import FloatArray
 from model_core.checkpoint import ONNX_FILE, WEIGHTS_FILE, CheckpointConfig, read_config

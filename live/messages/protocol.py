@@ -16,9 +16,9 @@ from model_core.classifier import Prediction
 from model_core.errors import BeyondRate, ComeBack, EngineError, ModelUnavailable, Overloaded
 from model_core.explain import METHOD, Explanation
 from model_core.labels import ID2LABEL, STARS
-from model_core.segmentation import Unit
 from model_core.states import State
 from model_core.text import replace_surrogates
+from model_core.tokenization.segmentation import Unit
 
 SUBPROTOCOL: Final = "starcast.v1"
 MAX_SEQ: Final = 2**53 - 1

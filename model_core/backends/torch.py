@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from transformers import ElectraForSequenceClassification
 
-from model_core.attention import rate
+from model_core.backends.attention import rate
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.checkpoint import CheckpointConfig
 from model_core.errors import CheckpointError, one_line

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.classifier import ModelInfo, Prediction, TextClassifier, softmax
-from model_core.pieces import Pieces
+from model_core.tokenization.pieces import Pieces
 from model_core.tokenizer import Encoding, TextTokenizer
 from tests.tiny import TINY_PRIOR
 

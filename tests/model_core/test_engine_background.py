@@ -26,7 +26,7 @@ async def test_keys_go_before_background_work_and_never_share_a_batch_with_it(
 async def test_background_batches_are_small_and_smaller_while_somebody_types(
     typing_s: float, at_once: int, make_engine: MakeEngine, held: HeldClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model_core.scheduler._TYPING_S", typing_s)
+    monkeypatch.setattr("model_core.scheduling.scheduler._TYPING_S", typing_s)
     engine = make_engine(held)
     first = await start_busy(engine, held)
     texts = [f"{number} " + "word " * 51 for number in range(4)]  # 52 tokens each

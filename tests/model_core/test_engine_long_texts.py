@@ -59,7 +59,7 @@ async def test_while_somebody_types_a_step_is_as_long_as_the_batch_of_keys_befor
     stepwise.read.clear()
     await engine.classify("l " * 402)
     assert stepwise.read == [*[f"{step} of l"] * (400 // step), "rating of l"]
-    monkeypatch.setattr("model_core.scheduler._TYPING_S", -1.0)
+    monkeypatch.setattr("model_core.scheduling.scheduler._TYPING_S", -1.0)
     stepwise.read.clear()
     await engine.classify("m " * 402)
     assert stepwise.read == [*["64 of m"] * (400 // 64), "rating of m"]

@@ -6,7 +6,7 @@ import torch
 from safetensors import safe_open
 from scipy.special import softmax
 
-from model_core.attention import rate
+from model_core.backends.attention import rate
 from model_core.checkpoint import read_config
 from model_core.tokenizer import TextTokenizer
 from tests.factories import dataset_files, tiny_model, write_archive, write_tuned

@@ -3,9 +3,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from model_core.legibility import Legibility, read_evidence
+from model_core.tokenization.legibility import Legibility, read_evidence
 from tests.factories import separable_reviews
-from tests.model_core.test_legibility import SHIPPED
+from tests.model_core.tokenization.test_legibility import SHIPPED
 from training.legibility import as_text, fit
 from training.texts import illegible
 

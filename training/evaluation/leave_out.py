@@ -9,7 +9,7 @@ from typing import Final
 from model_core.cache import EncoderCache
 from model_core.engine import Engine
 from model_core.explain import MAX_SENTENCES, Contribution, Explanation
-from model_core.segmentation import Span, join, sentences, words
+from model_core.tokenization.segmentation import Span, join, sentences, words
 
 METHOD: Final = "delete"
 MAX_PASSES: Final = 64

@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import ElectraForSequenceClassification
 
-from model_core.attention import rate
+from model_core.backends.attention import rate
 from model_core.checkpoint import CheckpointConfig
 from model_core.tokenizer import TextTokenizer
 from training.data import Review, labels_of

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTraining
 
-from model_core.attention import random_blocks
+from model_core.backends.attention import random_blocks
 from model_core.checkpoint import TOKENIZER_FILE
 from training.config import ConfigError, add_config_arguments, config_from_arguments
 from training.data import DataError

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, MPNetForSequenceClassification
 
-from model_core.attention import pad
+from model_core.backends.attention import pad
 from model_core.checkpoint import TOKENIZER_FILE
 from model_core.errors import one_line
 from model_core.labels import ID2LABEL, LABEL2ID

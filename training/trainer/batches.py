@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model_core.attention import pad
+from model_core.backends.attention import pad
 from model_core.labels import FILM_RATINGS, LabelSet
 from training.config import FinetuneConfig
 from training.data import Review, labels_of

@@ -9,7 +9,7 @@ from live.access.admissions import Admissions
 from live.access.prices import MESSAGE
 from live.access.token_buckets import TokenBucket
 from live.limits import Limits, shown_to_clients
-from model_core.pieces import PIECE_CHARS
+from model_core.tokenization.pieces import PIECE_CHARS
 from model_core.work import Size, units_of_chars
 
 

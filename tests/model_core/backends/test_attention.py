@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_core.attention import even_blocks, pad, random_blocks, rate, rate_at
+from model_core.backends.attention import even_blocks, pad, random_blocks, rate, rate_at
 from tests.factories import tiny_model
 from tests.tiny import tiny_config
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper
 
-from model_core.attention import rate
+from model_core.backends.attention import rate
 from model_core.backends.onnx import session_options
 from tests.factories import constants, in_float, tiny_model, torch_logits, weights_of
 from tests.tiny import tiny_config

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from model_core.checkpoint import TOKENIZER_FILE
-from model_core.pieces import PIECE_CHARS, Pieces, shared_chars
 from model_core.text import MAX_CHARS
+from model_core.tokenization.pieces import PIECE_CHARS, Pieces, shared_chars
 from model_core.tokenizer import TextTokenizer
 from tests.tiny import TINY_TOKENS, tiny_tokenizer
 
-SHIPPED = Path(__file__).parents[2] / "model_core/checkpoints/starcast-electra-6x384" / TOKENIZER_FILE
+SHIPPED = Path(__file__).parents[3] / "model_core/checkpoints/starcast-electra-6x384" / TOKENIZER_FILE
 
 # What normalisers treat in ways of their own: other white space, marks, joiners, letters of several code points.
 CHARACTERS = st.sampled_from(

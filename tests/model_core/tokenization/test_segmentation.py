@@ -5,7 +5,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_core.segmentation import Span, join, sentences, words
+from model_core.tokenization.segmentation import Span, join, sentences, words
 
 FAMILY, FLAGS, ACCENT = "👨‍👩‍👧", "🇩🇪🇫🇷", "cafe\u0301"
 TEXTS = st.text() | st.text(alphabet="a. \n!?'-e\u0301\u200d👨👩🇩🇪<br/>😀é。ก", max_size=60)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_core.turns import FairTurns
+from model_core.scheduling.turns import FairTurns
 
 
 @dataclass(eq=False)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from model_core.background_queue import Gate
+from model_core.scheduling.background_queue import Gate
 
 
 class Visitor:

@@ -4,12 +4,12 @@ import pytest
 from tokenizers import Tokenizer
 
 from model_core.checkpoint import TOKENIZER_FILE
-from model_core.legibility import Legibility
 from model_core.text import MAX_CHARS, TEXT_VERSIONS, clean_text
+from model_core.tokenization.legibility import Legibility
 from model_core.tokenizer import TextTokenizer
 from tests.tiny import tiny_config
 
-SHIPPED = Path(__file__).parents[2] / "model_core/checkpoints/starcast-electra-6x384" / TOKENIZER_FILE
+SHIPPED = Path(__file__).parents[3] / "model_core/checkpoints/starcast-electra-6x384" / TOKENIZER_FILE
 
 
 @pytest.fixture(scope="module", params=TEXT_VERSIONS, ids="text {}".format)

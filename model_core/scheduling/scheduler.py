@@ -8,8 +8,8 @@ from typing import Final
 
 from model_core.errors import Overloaded
 from model_core.options import EngineOptions
+from model_core.scheduling.turns import FairTurns
 from model_core.ticket import Ticket
-from model_core.turns import FairTurns
 
 _STEP_TOKENS: Final = 64
 """Tokens per step of a long text. A pass cannot be interrupted, so small steps let keys go in between."""

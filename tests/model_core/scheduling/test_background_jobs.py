@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from model_core.background_jobs import AT_ONCE, MOST_WAITING, BackgroundJobs
 from model_core.errors import Overloaded
+from model_core.scheduling.background_jobs import AT_ONCE, MOST_WAITING, BackgroundJobs
 
 
 class Office:

@@ -67,10 +67,18 @@ class Feedback(models.Model):
     """A person's own rating of a text, with the model's. Stored only with that person's consent."""
 
     text = models.TextField(editable=False)
-    stars = models.PositiveSmallIntegerField(editable=False, help_text="The person's rating.")
-    model_stars = models.PositiveSmallIntegerField(editable=False, help_text="The model's most likely rating.")
-    expected_stars = models.FloatField(editable=False, help_text="Mean of the model's distribution.")
-    probabilities = models.JSONField(editable=False, help_text="One for each rating, 1 to 4 and 7 to 10 stars.")
+    stars = models.PositiveSmallIntegerField(null=True, editable=False, help_text="The person's rating of a film.")
+    model_stars = models.PositiveSmallIntegerField(
+        null=True, editable=False, help_text="The model's most likely rating of a film."
+    )
+    expected_stars = models.FloatField(null=True, editable=False, help_text="Mean of the model's distribution.")
+    label = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text="The person's label; empty for films."
+    )
+    model_label = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text="The model's most likely label."
+    )
+    probabilities = models.JSONField(editable=False, help_text="One for each label of the model.")
     model_version = models.CharField(max_length=64, editable=False)
     language = models.CharField(max_length=16, blank=True, editable=False, help_text="Language of the page.")
     size = models.PositiveIntegerField(db_default=0, db_index=True, editable=False, help_text="Bytes of the text.")
@@ -84,7 +92,7 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         # Without the text: the admin's log would keep this after the feedback is deleted.
-        return f"feedback {self.pk}, {self.stars} stars"
+        return f"feedback {self.pk}, {self.label or f'{self.stars} stars'}"
 
     @property
     def beginning(self) -> str:

@@ -120,10 +120,10 @@ class CheckpointConfig:
         return float(np.interp(math.log(max(tokens, 1)), lengths, [value for _, value in self.temperature]))
 
 
-def read_config(folder: Path, any_labels: bool = False) -> tuple[CheckpointConfig, dict[str, Any]]:
+def read_config(folder: Path, films_only: bool = False) -> tuple[CheckpointConfig, dict[str, Any]]:
     """Read ``config.json``; return the Starcast part and the whole. Raises CheckpointError.
 
-    Servers serve film ratings: other labels are refused, unless ``any_labels``.
+    ``films_only``: labels that are no film ratings are refused.
     """
     try:
         raw = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def read_config(folder: Path, any_labels: bool = False) -> tuple[CheckpointConfi
     except (AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder / CONFIG_FILE} is not the config of a classifier: {error}") from error
     films = names in _FILM_NAMES and starcast.get("task", FILM_RATINGS.task) == FILM_RATINGS.task
-    if not films and not any_labels:
+    if films_only and not films:
         raise CheckpointError(
             f"{folder} has {len(names) or 'no'} labels {list(names.values())}, where the {len(FILM_RATINGS)} ratings "
             f"{list(FILM_RATINGS.names)} are needed: fine-tune it by python -m training.finetune --init {folder}"

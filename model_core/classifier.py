@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_core.cache import Caches, EncoderCache, FloatArray
-from model_core.labels import STARS, central_interval, expected_stars, positive_probability
+from model_core.checkpoint import ENGLISH, Page
+from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.states import DEFAULT_STATES, State, StateThresholds, state_of
 from model_core.tokenizer import Encoding, LocatedTokens, TextTokenizer
 from model_core.work import Size
@@ -30,6 +31,11 @@ class ModelInfo:
     prior: tuple[float, ...]
     states: StateThresholds = DEFAULT_STATES
     """Thresholds between the states of a prediction."""
+    labels: LabelSet = FILM_RATINGS
+    language: str = ENGLISH
+    """Language of the texts that it reads (ISO 639-1)."""
+    page: Page | None = None
+    """What a page for this model says; None for the film page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Prediction:
     """What the model makes of one text."""
 
     probabilities: tuple[float, ...]
-    """One for each of ``labels.STARS``; they sum to 1."""
+    """One for each of ``labels``; they sum to 1."""
     tokens: int
     truncated: bool
     is_prior: bool = False
@@ -46,33 +52,50 @@ class Prediction:
     """How much of the text the model could read, 0 to 1; None if not known."""
     state: State = "says"
     """Summary of the prediction, see ``model_core.states``."""
+    labels: LabelSet = FILM_RATINGS
+
+    @property
+    def label(self) -> str:
+        """Name of the most probable label."""
+        return self.labels.names[self.labels.most_probable(self.probabilities)]
 
     @property
     def stars(self) -> int:
-        """The most probable rating."""
-        return STARS[max(range(len(STARS)), key=self.probabilities.__getitem__)]
+        """The most probable film rating. Raises ValueError for other labels."""
+        return int(self._stars[self.labels.most_probable(self.probabilities)])
 
     @property
     def expected_stars(self) -> float:
-        """Mean of the distribution, in stars."""
-        return expected_stars(self.probabilities)
+        """Mean of the distribution, in stars. Raises ValueError for labels that are no film ratings."""
+        return sum(stars * p for stars, p in zip(self._stars, self.probabilities, strict=True))
 
     @property
-    def interval(self) -> tuple[int, int]:
-        """First and last star of the central 80 % of the probability."""
-        return central_interval(self.probabilities)
+    def expected_value(self) -> float:
+        """Mean of the distribution over the values. Raises ValueError for labels without values."""
+        return self.labels.expected(self.probabilities)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Values at both ends of the central 80 % of the probability. Raises ValueError for labels without values."""
+        return self.labels.interval(self.probabilities)
 
     @property
     def positive(self) -> float:
-        """Probability of 7 stars or more."""
-        return positive_probability(self.probabilities)
+        """Probability of the positive side, of films 7 stars or more. Raises ValueError for labels without sides."""
+        return self.labels.positive(self.probabilities)
+
+    @property
+    def _stars(self) -> tuple[float, ...]:
+        if not self.labels.is_film or self.labels.values is None:
+            raise ValueError("only film ratings are counted in stars")
+        return self.labels.values
 
 
 class Backend(Protocol):
     """Something that computes the forward pass."""
 
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
-        """Return logits [texts, 8] for texts of any lengths. A text's row must not depend on the other texts.
+        """Return logits [texts, labels] for texts of any lengths. A text's row must not depend on the other texts.
 
         A text's cache holds what an earlier call kept of a text that may have had the same begin; a backend that can
         use it does, and keeps in it what helps the next.
@@ -241,14 +264,14 @@ def prediction_of(
     info: ModelInfo, probabilities: tuple[float, ...], tokens: int, truncated: bool, legible: float | None = None
 ) -> Prediction:
     """The prediction of a text, with its state."""
-    state = state_of(probabilities, info.prior, info.states, legible)
-    return Prediction(probabilities, tokens, truncated, legible=legible, state=state)
+    state = state_of(probabilities, info.prior, info.states, legible, labels=info.labels)
+    return Prediction(probabilities, tokens, truncated, legible=legible, state=state, labels=info.labels)
 
 
 def prior_of(info: ModelInfo, legible: float | None = None) -> Prediction:
     """The answer to an empty text."""
-    state = state_of(info.prior, info.prior, info.states, legible, is_prior=True)
-    return Prediction(info.prior, tokens=0, truncated=False, is_prior=True, legible=legible, state=state)
+    state = state_of(info.prior, info.prior, info.states, legible, is_prior=True, labels=info.labels)
+    return Prediction(info.prior, 0, truncated=False, is_prior=True, legible=legible, state=state, labels=info.labels)
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

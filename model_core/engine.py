@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 from weakref import WeakSet
@@ -51,6 +51,7 @@ class Engine:
         # Not the default executor, which Django uses: a slow query there must not delay a key.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starcast-model")
         self._caches: WeakSet[EncoderCache] = WeakSet()
+        self._followers: set[Callable[[], None]] = set()
         """Caches that the model may have filled. They are useless to another model."""
         self.jobs = BackgroundJobs()
         """The turns of explanations and bulk requests, each of many background texts."""
@@ -139,6 +140,14 @@ class Engine:
             self._worker = spawn(self._work())
         return ticket
 
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Call this after every replacement of the model, until ``unfollow``."""
+        self._followers.add(follower)
+
+    def unfollow(self, follower: Callable[[], None]) -> None:
+        """Call this no more."""
+        self._followers.discard(follower)
+
     async def replace(self, classifier: ServedClassifier) -> None:
         """Use another model from the next batch on. Return once the caches of the old one are empty.
 
@@ -148,6 +157,8 @@ class Engine:
         caches, self._caches = list(self._caches), WeakSet()
         # In the model thread, after its current batch: caches are used nowhere else.
         await asyncio.get_running_loop().run_in_executor(self._executor, _clear, caches)
+        for follower in list(self._followers):
+            follower()
 
     async def close(self) -> None:
         """Refuse all waiting texts, and end the model thread after its current batch."""

@@ -1,4 +1,7 @@
-"""Explains a rating: what each word and sentence adds to it, in stars.
+"""Explains a prediction: what each word and sentence adds to it.
+
+What is explained is the expected value, such as stars, or the probability of the most probable label where labels have
+no values.
 
 A word says nothing if filler takes the place of its tokens (``model_core.filler``). Its weight is estimated from two
 ratings, of what it adds to all other words and of what it adds to none: the two ends of the order in which words could
@@ -11,7 +14,7 @@ import asyncio
 import statistics
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from model_core.cache import EncoderCache
 from model_core.classifier import Input, Prediction, ServedClassifier
@@ -23,6 +26,8 @@ from model_core.tokenization.segmentation import Unit, join, sentences, words
 from model_core.tokenizer import LocatedTokens
 
 METHOD: Final = "filler"
+ExplainedIn = Literal["stars", "values", "probability"]
+"""What weights are counted in."""
 WITHIN_S: Final = 30.0
 """Seconds. Background work has no limit of its own."""
 MAX_SENTENCES: Final = 24
@@ -37,10 +42,12 @@ _SOME_LEFT_OUT: Final = ((250, 3, 24), (4096, 2, 16))
 """In texts of up to so many words, those of the last blocks, and so many of those that say most alone."""
 
 _LEAST: Final = 0.10
-"""Stars. int8 noise is about 0.06."""
+"""Stars. int8 noise is about 0.06. Other values and probabilities have the same share of their range."""
 _LEAST_OF_MEDIAN: Final = 3.0
 _MOST_OF_MEDIAN: Final = 0.30
 """Stars that are always enough, also where most words say something."""
+_RANGE: Final = 9.0
+"""From the fewest stars to the most."""
 _LEAST_OF_STRONGEST: Final = 0.25
 _NEAR: Final = 0.7
 """Words from this share of the floor on are asked with the second filler."""
@@ -51,12 +58,11 @@ _AT_ONCE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What the characters ``begin`` to ``end`` (exclusive) add to the expected stars."""
+    """What the characters ``begin`` to ``end`` (exclusive) add to the explained value."""
 
     begin: int
     end: int
     weight: float
-    """Stars."""
     unit: Unit
     stands_out: bool
     """Whether the weight is more than noise, and not much less than others of the text."""
@@ -66,20 +72,44 @@ class Contribution:
 class Explanation:
     """Contributions in the order of the text, each sentence before its words."""
 
-    expected_stars: float
-    """Expected stars of the whole text."""
+    value: float
+    """The explained value of the whole text."""
     contributions: tuple[Contribution, ...]
     """Parts that the model does not read, or that were not weighed, are missing."""
     all_words: bool
     """Whether every word that the model reads was weighed, not only the strongest."""
+    label: str | None = None
+    """Name of the label whose probability is explained; None if the expected value is."""
+    counted_in: ExplainedIn = "stars"
 
 
 Progress = Callable[[Explanation], Awaitable[None]]
 
 
-def expected_stars(prediction: Prediction) -> float:
-    """The value that is explained."""
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What is explained."""
+
+    value: Callable[[Prediction], float]
+    span: float = _RANGE
+    """From the least value to the greatest: the distance that floors are relative to."""
+    label: str | None = None
+    counted_in: ExplainedIn = "stars"
+
+
+def _expected_stars(prediction: Prediction) -> float:
     return prediction.expected_stars
+
+
+def aim_of(prediction: Prediction) -> Aim:
+    """Return what is explained of a text with this prediction."""
+    labels = prediction.labels
+    if labels.is_film:
+        return Aim(_expected_stars)
+    if labels.values is not None:
+        return Aim(lambda one: one.expected_value, labels.values[-1] - labels.values[0], counted_in="values")
+    most = labels.most_probable(prediction.probabilities)
+    return Aim(lambda one: one.probabilities[most], 1.0, labels.names[most], "probability")
 
 
 async def explain(
@@ -87,14 +117,15 @@ async def explain(
     text: str,
     asker: Asker | None = None,
     progress: Progress | None = None,
-    value: Callable[[Prediction], float] = expected_stars,
+    value: Callable[[Prediction], float] | None = None,
     within_s: float | None = None,
 ) -> Explanation:
     """Explain one text as background work, one text at a time.
 
-    ``progress`` is called with what is known so far: the sentences, then also the words that say most alone. Raises
-    EngineError, Overloaded if many explanations of the asker's group wait, or ModelUnavailable after ``within_s``
-    seconds (by default ``WITHIN_S``) or if the model is replaced meanwhile.
+    ``progress`` is called with what is known so far: the sentences, then also the words that say most alone. ``value``
+    is explained, in stars, in place of what ``aim_of`` says. Raises EngineError, Overloaded if many explanations of
+    the asker's group wait, or ModelUnavailable after ``within_s`` seconds (by default ``WITHIN_S``) or if the model is
+    replaced meanwhile.
     """
     asker = asker or Asker()
     try:
@@ -128,13 +159,13 @@ def _read(classifier: ServedClassifier, text: str) -> _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Weight:
-    """What a word adds to all others, and what it adds to none, in stars."""
+    """What a word adds to all others, and what it adds to none."""
 
     left_out: float
     alone: float
 
     @property
-    def stars(self) -> float:
+    def mean(self) -> float:
         # A word counts most in its own text.
         return (2 * self.left_out + self.alone) / 3
 
@@ -147,22 +178,24 @@ def _weaker(one: float, other: float) -> float:
     return 0.0 if one * other <= 0 else min(one, other, key=abs)
 
 
-def floor_of(weights: Iterable[float]) -> float:
-    """Return the least absolute weight, in stars, that stands out from the other weights of its text."""
+def floor_of(weights: Iterable[float], span: float = _RANGE) -> float:
+    """Return the least absolute weight that stands out from the other weights of its text. ``span``: see ``Aim``."""
+    star = span / _RANGE
     sizes = [abs(weight) for weight in weights]
     if not sizes:
-        return _LEAST
-    usual = min(_MOST_OF_MEDIAN, _LEAST_OF_MEDIAN * statistics.median(sizes))
-    return max(_LEAST, usual, _LEAST_OF_STRONGEST * max(sizes))
+        return _LEAST * star
+    usual = min(_MOST_OF_MEDIAN * star, _LEAST_OF_MEDIAN * statistics.median(sizes))
+    return max(_LEAST * star, usual, _LEAST_OF_STRONGEST * max(sizes))
 
 
 class _Variants:
     """Rates variants of one text by one model, a few at a time."""
 
-    def __init__(self, engine: Engine, asker: Asker, value: Callable[[Prediction], float]) -> None:
+    def __init__(self, engine: Engine, asker: Asker, value: Callable[[Prediction], float] | None) -> None:
         self._engine = engine
         self._asker = asker
-        self._value = value
+        self.aim = Aim(value or _expected_stars)
+        self._is_aimed = value is not None
         self._model = engine.info
         self._room = asyncio.Semaphore(_AT_ONCE)
 
@@ -171,7 +204,10 @@ class _Variants:
             answer = await self._engine.classify(text, cache, self._asker, background=True)
         if answer.model != self._model:
             raise ModelUnavailable("the model was replaced during the explanation; ask again")
-        return self._value(answer.prediction)
+        if not self._is_aimed:
+            # The first one is the whole text.
+            self.aim, self._is_aimed = aim_of(answer.prediction), True
+        return self.aim.value(answer.prediction)
 
     async def rate_each(self, texts: Iterable[Input], begun: EncoderCache) -> list[float]:
         """Rate texts whose begin may be in the cache ``begun``, which no text under way may use."""
@@ -193,7 +229,7 @@ class _Explaining:
         self._read = read
         self._ids = read.located.input_ids
         self._whole = EncoderCache()
-        self._stars = 0.0
+        self._value = 0.0
         comma, the = classifier.fillers
         self._filler, self._other = (_Bare(variants, read, Filler(*pair)) for pair in ((comma, the), (the, comma)))
         self._sentences: dict[Part, float] = {}
@@ -201,7 +237,7 @@ class _Explaining:
         self._asked_twice: set[Part] = set()
 
     async def run(self, progress: Progress | None) -> Explanation:
-        self._stars = await self._variants.rate(self._text, self._whole)
+        self._value = await self._variants.rate(self._text, self._whole)
         words = self._read.words
         if not words:
             return self._so_far()
@@ -240,21 +276,23 @@ class _Explaining:
             self._asked_twice.update(again)
 
     def _near_floor(self) -> list[Part]:
-        near = _NEAR * floor_of(weight.stars for weight in self._words.values())
+        near = _NEAR * floor_of((weight.mean for weight in self._words.values()), self._variants.aim.span)
         return [
-            word for word, weight in self._words.items() if word not in self._asked_twice and abs(weight.stars) >= near
+            word for word, weight in self._words.items() if word not in self._asked_twice and abs(weight.mean) >= near
         ]
 
     async def _left_out(self, parts: Sequence[Part], bare: "_Bare") -> list[float]:
         """Return what each part adds to all others."""
         filled = (bare.filler.fill(self._ids, part.tokens) for part in parts)
-        return [self._stars - stars for stars in await self._variants.rate_each(filled, self._whole)]
+        return [self._value - value for value in await self._variants.rate_each(filled, self._whole)]
 
     def _so_far(self) -> Explanation:
-        found = _contributions(self._sentences)
-        found += _contributions({word: weight.stars for word, weight in self._words.items()})
+        aim = self._variants.aim
+        found = _contributions(self._sentences, aim.span)
+        found += _contributions({word: weight.mean for word, weight in self._words.items()}, aim.span)
         found.sort(key=lambda part: (part.begin, -part.end, part.unit != "sentence"))
-        return Explanation(self._stars, tuple(found), all_words=len(self._words) == len(self._read.words))
+        all_words = len(self._words) == len(self._read.words)
+        return Explanation(self._value, tuple(found), all_words, aim.label, aim.counted_in)
 
 
 class _Bare:
@@ -267,7 +305,7 @@ class _Bare:
         self._block = read.located.block or len(self._full)
         self._ids = filler.fill(self._full, {index for word in read.words for index in word.tokens})
         self._cache: EncoderCache | None = None
-        self._stars: dict[int, float] = {}
+        self._values: dict[int, float] = {}
         """Of the first tokens of the bare text, by how many."""
 
     async def alone(self, parts: Sequence[Part]) -> list[float]:
@@ -276,12 +314,12 @@ class _Bare:
             self._cache = EncoderCache()
             await self._variants.rate(self._ids, self._cache)
         ends = [self._end(part) for part in parts]
-        new = sorted(set(ends) - self._stars.keys())
-        stars = await self._variants.rate_each(
+        new = sorted(set(ends) - self._values.keys())
+        values = await self._variants.rate_each(
             [*(self._ids[:end] for end in new), *map(self._only, parts)], self._cache
         )
-        self._stars |= zip(new, stars, strict=False)
-        return [rated - self._stars[end] for end, rated in zip(ends, stars[len(new) :], strict=True)]
+        self._values |= zip(new, values, strict=False)
+        return [rated - self._values[end] for end, rated in zip(ends, values[len(new) :], strict=True)]
 
     def _only(self, part: Part) -> tuple[int, ...]:
         ids = list(self._ids)
@@ -293,9 +331,9 @@ class _Bare:
         return min(len(self._ids), (part.tokens[-1] // self._block + 1) * self._block)
 
 
-def _contributions(stars: Mapping[Part, float]) -> list[Contribution]:
-    floor = floor_of(stars.values())
+def _contributions(weights: Mapping[Part, float], span: float) -> list[Contribution]:
+    floor = floor_of(weights.values(), span)
     return [
         Contribution(part.span.begin, part.span.end, weight, part.span.unit, stands_out=abs(weight) >= floor)
-        for part, weight in stars.items()
+        for part, weight in weights.items()
     ]

@@ -8,31 +8,42 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_core.cache import Caches, EncoderCache
+from model_core.checkpoint import ENGLISH, Page
 from model_core.classifier import Input, ModelInfo, Prediction, prediction_of, prior_of, softmax
-from model_core.labels import NUM_LABELS
+from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.text import clean, clean_text
 from model_core.tokenization.pieces import Pieces
 from model_core.tokenizer import LocatedTokens
 from model_core.work import Size
 
-FAKE_INFO = ModelInfo(
-    name="fake",
-    version="0",
-    sha256="0" * 64,
-    backend="fake",
-    max_tokens=512,
-    prior=(1 / NUM_LABELS,) * NUM_LABELS,
-)
-
-_MOST_WORDS = FAKE_INFO.max_tokens - 2
+_MAX_TOKENS = 512
+_MOST_WORDS = _MAX_TOKENS - 2
 _BLOCK = 16
+
+
+def fake_info(labels: LabelSet, page: Page | None = None, language: str = ENGLISH) -> ModelInfo:
+    """Describe a fake model with these labels."""
+    return ModelInfo(
+        name="fake",
+        version="0",
+        sha256="0" * 64,
+        backend="fake",
+        max_tokens=_MAX_TOKENS,
+        prior=(1 / len(labels),) * len(labels),
+        labels=labels,
+        language=language,
+        page=page,
+    )
+
+
+FAKE_INFO = fake_info(FILM_RATINGS)
 
 
 class FakeClassifier:
     """Rates a text by its hash, and tokens by theirs."""
 
-    def __init__(self) -> None:
-        self.info = FAKE_INFO
+    def __init__(self, info: ModelInfo = FAKE_INFO) -> None:
+        self.info = info
 
     def prepare(self, text: Input, cache: EncoderCache) -> int:
         """Cut the text into pieces, as a real tokenizer would."""
@@ -81,7 +92,8 @@ class FakeClassifier:
 
     def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         """Rate texts; results in the order of the texts."""
-        return [_rate(clean_text(text) if isinstance(text, str) else " ".join(map(str, text))) for text in texts]
+        plain = (clean_text(text) if isinstance(text, str) else " ".join(map(str, text)) for text in texts)
+        return [_rate(text, self.info) for text in plain]
 
     def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
         """Leave all to ``classify``."""
@@ -97,11 +109,14 @@ def _token_of(word: str) -> int:
     return zlib.crc32(word.encode())
 
 
-def _rate(text: str) -> Prediction:
+def _rate(text: str, info: ModelInfo) -> Prediction:
     words = len(text.split())
+    legible = 1.0 if info.language == ENGLISH else None
     if not words:
-        return prior_of(FAKE_INFO, legible=1.0)
+        return prior_of(info, legible)
     digest = hashlib.sha256(text.encode()).digest()
-    logits = np.frombuffer(digest, dtype=np.uint8)[:NUM_LABELS].astype(np.float32) / 64
+    while len(digest) < len(info.labels):
+        digest += hashlib.sha256(digest).digest()
+    logits = np.frombuffer(digest, dtype=np.uint8)[: len(info.labels)].astype(np.float32) / 64
     probabilities = tuple(softmax(logits).tolist())
-    return prediction_of(FAKE_INFO, probabilities, min(words, _MOST_WORDS), words > _MOST_WORDS, legible=1.0)
+    return prediction_of(info, probabilities, min(words, _MOST_WORDS), words > _MOST_WORDS, legible)

@@ -56,11 +56,44 @@ class LabelSet:
         middle = (self.values[0] + self.values[-1]) / 2
         return next(index for index, value in enumerate(self.values) if value > middle)
 
+    @property
+    def is_film(self) -> bool:
+        """Whether these are the film ratings, which alone are counted in stars."""
+        return self == FILM_RATINGS
+
+    def most_probable(self, probabilities: Sequence[float]) -> int:
+        """Return the class of the largest probability."""
+        return max(range(len(self)), key=probabilities.__getitem__)
+
+    def positive(self, probabilities: Sequence[float]) -> float:
+        """Return the probability of the positive side. Raises ValueError for labels without sides."""
+        if self.first_positive is None:
+            raise ValueError("these labels have no positive side")
+        return min(1.0, sum(probabilities[self.first_positive :]))
+
     def expected(self, probabilities: Sequence[float]) -> float:
         """Return the mean of a distribution over the values. Raises ValueError for labels without values."""
+        return sum(value * p for value, p in zip(self._needed_values, probabilities, strict=True))
+
+    def interval(self, probabilities: Sequence[float], coverage: float = 0.8) -> tuple[float, float]:
+        """Return the values at both ends of the central ``coverage`` of a distribution.
+
+        At most ``(1 - coverage) / 2`` of the probability lies below the first, and at most as much above the second.
+        Raises ValueError for labels without values.
+        """
+        tail = (1 - coverage) / 2
+        return self._quantile(probabilities, tail), self._quantile(probabilities, 1 - tail)
+
+    def _quantile(self, probabilities: Sequence[float], level: float) -> float:
+        values = self._needed_values
+        cumulated = itertools.accumulate(probabilities)
+        return next((value for value, below in zip(values, cumulated, strict=True) if below >= level), values[-1])
+
+    @property
+    def _needed_values(self) -> tuple[float, ...]:
         if self.values is None:
             raise ValueError("labels without values have no mean")
-        return sum(value * p for value, p in zip(self.values, probabilities, strict=True))
+        return self.values
 
 
 STARS: Final = (1, 2, 3, 4, 7, 8, 9, 10)
@@ -82,22 +115,9 @@ def expected_stars(probabilities: Sequence[float]) -> float:
 
 def positive_probability(probabilities: Sequence[float]) -> float:
     """Return the probability of 7 stars or more."""
-    return min(1.0, sum(probabilities[FIRST_POSITIVE_CLASS:]))
+    return FILM_RATINGS.positive(probabilities)
 
 
-def central_interval(probabilities: Sequence[float], coverage: float = 0.8) -> tuple[int, int]:
-    """Return the stars at both ends of the central ``coverage`` of the distribution.
-
-    At most ``(1 - coverage) / 2`` of the probability lies below the first value, and at most as much above the second.
-    """
-    tail = (1 - coverage) / 2
-    return _quantile(probabilities, tail), _quantile(probabilities, 1 - tail)
-
-
-def _quantile(probabilities: Sequence[float], level: float) -> int:
-    cumulated = 0.0
-    for stars, probability in zip(STARS, probabilities, strict=True):
-        cumulated += probability
-        if cumulated >= level:
-            return stars
-    return STARS[-1]
+def central_interval(probabilities: Sequence[float], coverage: float = 0.8) -> tuple[float, float]:
+    """Return the stars at both ends of the central ``coverage`` of the distribution."""
+    return FILM_RATINGS.interval(probabilities, coverage)

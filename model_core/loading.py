@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from model_core.checkpoint import (
+    CONFIG_FILE,
     ONNX_CACHED_FILE,
     ONNX_DATA_FILE,
     ONNX_FILE,
@@ -17,7 +18,7 @@ from model_core.checkpoint import (
 )
 from model_core.classifier import Backend, ModelInfo, ServedClassifier, TextClassifier
 from model_core.errors import CheckpointError, one_line
-from model_core.fake import FakeClassifier
+from model_core.fake import FAKE_INFO, FakeClassifier, fake_info
 from model_core.tokenizer import TextTokenizer
 
 BACKENDS: Final = ("onnx", "torch", "fake")
@@ -32,18 +33,18 @@ def load_classifier(
     backend: str = "onnx",
     threads: int = 2,
     cache_bytes: int = DEFAULT_CACHE_BYTES,
-    any_labels: bool = False,
+    films_only: bool = False,
 ) -> ServedClassifier:
     """Load a checkpoint with one of ``BACKENDS``, and run one text through it. Raises CheckpointError.
 
-    ``cache_bytes`` limits the caches of all typists together (block-causal checkpoints). Servers serve film ratings:
-    other labels are refused, unless ``any_labels``. Of their predictions, only the probabilities mean something.
+    ``cache_bytes`` limits the caches of all typists together (block-causal checkpoints). ``films_only``: labels that
+    are no film ratings are refused. The fake backend reads of the folder only its config, and does without one.
     """
     if backend not in BACKENDS:
         raise CheckpointError(f"there is no backend {backend!r}; there are {', '.join(BACKENDS)}")
     if backend == "fake":
-        return FakeClassifier()
-    config = read_folder(folder, any_labels)
+        return FakeClassifier(_fake_info(folder))
+    config = read_folder(folder, films_only)
     tokenizer = _load_tokenizer(folder, config)
     weights, forward = _load_backend(folder, config, backend, tokenizer.pad_id, threads, cache_bytes)
     info = ModelInfo(
@@ -54,6 +55,9 @@ def load_classifier(
         max_tokens=config.max_tokens,
         prior=config.prior,
         states=config.states,
+        labels=config.labels,
+        language=config.language,
+        page=config.page,
     )
     classifier = TextClassifier(info, tokenizer, forward, config.temperature_at)
     # Warm up: the first pass allocates memory.
@@ -64,10 +68,17 @@ def load_classifier(
     return classifier
 
 
-def read_folder(folder: Path, any_labels: bool = False) -> CheckpointConfig:
+def read_folder(folder: Path, films_only: bool = False) -> CheckpointConfig:
     """Return the config of a checkpoint after checking that its files exist. Raises CheckpointError."""
     _refuse_pickles(folder)
-    return read_config(folder, any_labels)[0]
+    return read_config(folder, films_only)[0]
+
+
+def _fake_info(folder: Path) -> ModelInfo:
+    if not (folder / CONFIG_FILE).is_file():
+        return FAKE_INFO
+    config, _ = read_config(folder)
+    return fake_info(config.labels, config.page, config.language)
 
 
 def _load_backend(

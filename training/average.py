@@ -23,14 +23,14 @@ from model_core.errors import CheckpointError, one_line
 def average(checkpoints: Sequence[Path], output: Path) -> None:
     """Write the mean of the weights in float32, with config and tokenizer of the first. Raises CheckpointError."""
     first, *others = checkpoints
-    config, architecture = read_config(first, any_labels=True)
+    config, architecture = read_config(first)
     tensors = _load(first)
     total = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
     for folder in others:
         other = _load(folder)
         if {name: tensor.shape for name, tensor in other.items()} != {name: t.shape for name, t in total.items()}:
             raise CheckpointError(f"{folder} has other weights than {first}: the models must be alike")
-        also, _ = read_config(folder, any_labels=True)
+        also, _ = read_config(folder)
         if (also.attention, also.labels) != (config.attention, config.labels):
             raise CheckpointError(f"{folder} has other attention or labels than {first}: the models must be alike")
         if sha256_of(folder / TOKENIZER_FILE) != sha256_of(first / TOKENIZER_FILE):

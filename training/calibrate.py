@@ -78,11 +78,11 @@ def collect(
 
 def calibrate(folder: Path, reviews: Sequence[Review], threads: int = 2) -> tuple[tuple[int, float], ...]:
     """Write the temperatures that fit these texts into a checkpoint. Raises CheckpointError, DataError."""
-    config, architecture = read_config(folder, any_labels=True)
+    config, architecture = read_config(folder)
     check_labels(config.labels, reviews, folder)
     if not reviews:
         raise DataError("there are no validation texts to calibrate by: use a larger --validation-share")
-    classifier = load_classifier(folder, "onnx", threads, any_labels=True)
+    classifier = load_classifier(folder, "onnx", threads)
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     tokenizer.no_truncation()
     temperature = fit_temperatures(*collect(classifier, config, tokenizer, reviews))

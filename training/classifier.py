@@ -69,7 +69,7 @@ def recipe(texts: int, init: str) -> dict[str, Any]:
     prefix_share = 0.25
     steps_an_epoch = math.ceil(texts * (1 - share) * (1 + prefix_share) / batch_size)
     fewest, most = EPOCHS
-    version = read_config(Path(init), any_labels=True)[0].text if (Path(init) / CONFIG_FILE).is_file() else 2
+    version = read_config(Path(init))[0].text if (Path(init) / CONFIG_FILE).is_file() else 2
     return {
         "init": init,
         "attention": "block-causal",
@@ -125,14 +125,14 @@ def finish(checkpoint: Path, folder: Path, texts: Texts, page: Page | None, lang
     metrics = json.loads(metrics_file.read_text(encoding="utf-8"))
     warning = warning_of(metrics)
     _change_config(folder, warning=warning)
-    name = read_config(folder, any_labels=True)[0].name
+    name = read_config(folder)[0].name
     card = renew(describe(name, texts, warning, is_calibrated), metrics)
     (folder / "README.md").write_text(card, encoding="utf-8")
     return warning
 
 
 def _change_config(folder: Path, **changes: Any) -> None:
-    config, architecture = read_config(folder, any_labels=True)
+    config, architecture = read_config(folder)
     write_config(folder, dataclasses.replace(config, **changes), architecture)
 
 

@@ -63,7 +63,7 @@ def rater(teacher: str, library: Library, validation_share: float) -> Rater:
             return rate_texts(model, encoder, texts)
 
     else:
-        config, _ = read_config(folder)
+        config, _ = read_config(folder, films_only=True)
         student, pieces = load_initial(str(folder), hidden_dropout=0.0, attention_dropout=0.0)
         student.to(device)
         tokenizer = TextTokenizer.for_config(pieces, config)

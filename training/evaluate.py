@@ -256,13 +256,13 @@ def _count(text: str) -> int:
 def _judge(options: argparse.Namespace) -> dict[str, Any]:
     split = load_split(options.data, options.split, options.validation_share)
     reviews = spread(split, options.limit) if options.limit else split
-    config, _ = read_config(options.checkpoint, any_labels=True)
+    config, _ = read_config(options.checkpoint)
     check_labels(config.labels, reviews, options.checkpoint)
-    classifier = load_classifier(options.checkpoint, options.backend, options.threads, any_labels=True)
+    classifier = load_classifier(options.checkpoint, options.backend, options.threads)
     # Loaded first, so that missing files are reported before the long work.
     exact = None
     if options.float_reviews:
-        exact = load_classifier(options.checkpoint, "torch", options.threads, any_labels=True)
+        exact = load_classifier(options.checkpoint, "torch", options.threads)
     tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
     tokenizer.no_truncation()
     scope = Scope(options.prefixes, options.typed)

@@ -39,7 +39,7 @@ def export(source: Path, output: Path) -> None:
     The graph is built from the rounded float16 weights, so that it matches the exported safetensors exactly.
     Raises CheckpointError, or ValueError for an architecture that the graph does not cover.
     """
-    config, architecture = read_config(source, any_labels=True)
+    config, architecture = read_config(source)
     output.mkdir(parents=True, exist_ok=True)
     half = {name: tensor.astype(np.float16) for name, tensor in _read_weights(source).items()}
     weights = {name: tensor.astype(np.float32) for name, tensor in half.items()}

@@ -238,7 +238,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         reviews = load_split(options.data, "validation", options.validation_share)
-        classifier = load_classifier(options.checkpoint, options.backend, options.threads)
+        classifier = load_classifier(options.checkpoint, options.backend, options.threads, films_only=True)
     except (DataError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

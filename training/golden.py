@@ -33,9 +33,9 @@ def write_golden(folder: Path) -> None:
 
     Raises CheckpointError.
     """
-    page = read_config(folder, any_labels=True)[0].page
+    page = read_config(folder)[0].page
     texts = (*TEXTS, *page.examples) if page is not None else TEXTS
-    predictions = load_classifier(folder, "onnx", any_labels=True).classify(texts)
+    predictions = load_classifier(folder, "onnx").classify(texts)
     answers = [
         {"text": text, "probabilities": [round(value, _DIGITS) for value in prediction.probabilities]}
         for text, prediction in zip(texts, predictions, strict=True)

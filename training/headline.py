@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("error: node is not installed", file=sys.stderr)
         return 1
     try:
-        classifier = load_classifier(options.checkpoint, options.backend)
+        classifier = load_classifier(options.checkpoint, options.backend, films_only=True)
         reviews = spread(load_split(options.data, "validation", options.validation_share), options.reviews)
     except (CheckpointError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -18,8 +18,10 @@ import ray
 from pyarrow import fs
 
 import model_core
-from model_core.columns import COLUMNS, rate_column
+from model_core.checkpoint import CheckpointConfig
+from model_core.columns import columns_of, rate_column
 from model_core.errors import CheckpointError
+from model_core.labels import LabelSet
 from model_core.loading import load_classifier, read_folder
 
 PACKAGE: Final = Path(model_core.__file__).parent
@@ -28,10 +30,7 @@ VERSION_KEY: Final = b"starcast.model_version"
 """Says in the metadata of an output file which model rated it."""
 
 _ROWS_A_BATCH: Final = 1_024
-_ADDED: Final = [
-    pa.field(name, {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}[kind])
-    for name, kind in COLUMNS.items()
-]
+_TYPES: Final = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
 
 
 class Stop(Exception):  # noqa: N818 - reads as what it says
@@ -45,6 +44,7 @@ class Rater:
         # The package has come to this machine, with its checkpoints, from the one that started the run.
         folder = Path(model_core.__file__).parent / "checkpoints" / checkpoint
         self._classifier = load_classifier(folder, threads=threads, cache_bytes=0)
+        self._added = [pa.field(*each) for each in _fields(self._classifier.info.labels)]
         self._column, self._prefix = column, prefix
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
@@ -59,13 +59,13 @@ class Rater:
         filesystem, path = fs.FileSystem.from_uri(target)
         unfinished, rows = f"{path}.unfinished", 0
         with _open(source) as reader, filesystem.open_output_stream(unfinished) as stream:
-            added = [field.with_name(self._prefix + field.name) for field in _ADDED]
+            added = [field.with_name(self._prefix + field.name) for field in self._added]
             metadata = {**(reader.schema_arrow.metadata or {}), VERSION_KEY: self._classifier.info.version.encode()}
             schema = pa.schema([*reader.schema_arrow, *added], metadata)
             with pq.ParquetWriter(stream, schema) as writer:
                 for batch in reader.iter_batches(batch_size=_ROWS_A_BATCH):
                     rated = rate_column(self._classifier, batch.column(self._column).to_pylist())
-                    columns = pa.Table.from_pylist(rated, pa.schema(_ADDED)).columns
+                    columns = pa.Table.from_pylist(rated, pa.schema(self._added)).columns
                     writer.write_table(pa.table([*batch.columns, *columns], schema))
                     rows += batch.num_rows
         # Whoever reads the folder, and the next run, sees whole files only.
@@ -85,8 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="CPUs of a worker (default: 1)")
     arguments = parser.parse_args(argv)
     try:
-        version = read_folder(PACKAGE / "checkpoints" / arguments.checkpoint).version
-        todo, done = _plan(arguments, version)
+        todo, done = _plan(arguments, read_folder(PACKAGE / "checkpoints" / arguments.checkpoint))
     except (Stop, CheckpointError, OSError, pa.ArrowInvalid) as error:
         print(f"rate_parquet: {error}", file=sys.stderr)
         return 2
@@ -96,7 +95,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _plan(arguments: argparse.Namespace, version: str) -> tuple[list[dict[str, str]], int]:
+def _fields(labels: LabelSet) -> list[tuple[str, pa.DataType]]:
+    """Return names and types of the added columns, in order."""
+    return [(name, _TYPES[kind]) for name, kind in columns_of(labels).items()]
+
+
+def _plan(arguments: argparse.Namespace, config: CheckpointConfig) -> tuple[list[dict[str, str]], int]:
     """Return the files to rate, and how many are done. Raises Stop, OSError, ArrowInvalid."""
     sources = dict(_files(arguments.input))
     if not sources:
@@ -106,7 +110,7 @@ def _plan(arguments: argparse.Namespace, version: str) -> tuple[list[dict[str, s
         names = reader.schema_arrow.names
     if arguments.column not in names:
         raise Stop(f"{first}: no column {arguments.column!r}, but {', '.join(names)}; see --column")
-    if both := sorted({arguments.prefix + name for name in COLUMNS} & set(names)):
+    if both := sorted({arguments.prefix + name for name in columns_of(config.labels)} & set(names)):
         raise Stop(f"{first}: has columns named like those of ratings ({', '.join(both)}); use --prefix")
     filesystem, folder = fs.FileSystem.from_uri(_uri(arguments.output))
     filesystem.create_dir(folder, recursive=True)
@@ -114,8 +118,10 @@ def _plan(arguments: argparse.Namespace, version: str) -> tuple[list[dict[str, s
     for target in targets.values():
         with _open(target) as reader:
             rated_by = (reader.schema_arrow.metadata or {}).get(VERSION_KEY, b"").decode()
-        if rated_by != version:
-            raise Stop(f"{target} was rated by model {rated_by or 'unknown'}, not {version}: name another OUTPUT")
+        if rated_by != config.version:
+            raise Stop(
+                f"{target} was rated by model {rated_by or 'unknown'}, not {config.version}: name another OUTPUT"
+            )
     output = _uri(arguments.output).rstrip("/")
     todo = [{"source": source, "target": f"{output}/{name}"} for name, source in sources.items() if name not in targets]
     return todo, len(sources) - len(todo)

@@ -1,42 +1,62 @@
-"""Feedback in the layout of the Large Movie Review Dataset, so that ``training`` reads it like the dataset itself."""
+"""Feedback as training reads it.
 
+That on film ratings has the layout of the Large Movie Review Dataset. That on other labels is a table for
+``training.data import``.
+"""
+
+import csv
 import hashlib
 import io
+import itertools
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from live.models import Feedback
+from model_core.labels import FIRST_POSITIVE_STARS
 
 _FOLDER: Final = "aclImdb/train"
-_POSITIVE_FROM: Final = 7
+_TABLE: Final = "feedback.csv"
 
 
 def files(feedback: Iterable[Feedback]) -> Iterator[tuple[str, str]]:
-    """Yield names and contents: ``pos/ID_STARS.txt``, ``neg/ID_STARS.txt``, and ``urls_*.txt`` with a line for each.
+    """Yield names and contents.
+
+    Film ratings: ``pos/ID_STARS.txt``, ``neg/ID_STARS.txt``, and ``urls_*.txt`` with a line for each. Other labels:
+    ``feedback.csv``, which also says which model was asked.
 
     The lines stand for films, which training never divides between its splits; here they stand for texts, so that two
     opinions on the same text stay together.
     """
     urls: dict[str, list[str]] = {"pos": [], "neg": []}
+    labelled: list[Feedback] = []
     for record in feedback:
-        side = "pos" if record.stars >= _POSITIVE_FROM else "neg"
+        if record.stars is None:
+            labelled.append(record)
+            continue
+        side = "pos" if record.stars >= FIRST_POSITIVE_STARS else "neg"
         yield f"{_FOLDER}/{side}/{len(urls[side])}_{record.stars}.txt", record.text
         urls[side].append(f"urn:sha256:{hashlib.sha256(record.text.encode()).hexdigest()}")
-    for side, lines in urls.items():
-        yield f"{_FOLDER}/urls_{side}.txt", "".join(f"{line}\n" for line in lines)
+    if any(urls.values()):
+        for side, lines in urls.items():
+            yield f"{_FOLDER}/urls_{side}.txt", "".join(f"{line}\n" for line in lines)
+    if labelled:
+        table = io.StringIO(newline="")
+        writer = csv.writer(table)
+        writer.writerow(("text", "label", "model_version"))
+        writer.writerows((record.text, record.label, record.model_version) for record in labelled)
+        yield _TABLE, table.getvalue()
 
 
 def write_folder(feedback: Iterable[Feedback], folder: Path) -> int:
     """Write them below ``folder``; return the number of texts. Raises OSError."""
-    count = 0
-    for name, content in files(feedback):
+    count = itertools.count()
+    for name, content in files(record for record, _ in zip(feedback, count, strict=False)):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8", newline="")
-        count += not path.name.startswith("urls_")
-    return count
+    return next(count)
 
 
 def archive(feedback: Iterable[Feedback]) -> bytes:

@@ -95,15 +95,18 @@ class FeedbackAdmin(_FeedbackAdmin):
         "stars",
         "model_stars",
         "rounded_expected_stars",
+        "label",
+        "model_label",
         "language",
         "model_version",
         "created",
     )
-    list_filter = ("stars", "model_stars", "language", "model_version", "created")
+    list_filter = ("stars", "model_stars", "label", "model_label", "language", "model_version", "created")
     search_fields = ("text",)
     date_hierarchy = "created"
     readonly_fields = (
-        *("text", "stars", "model_stars", "expected_stars", "probabilities", "model_version", "language", "created"),
+        *("text", "stars", "model_stars", "expected_stars", "label", "model_label", "probabilities"),
+        *("model_version", "language", "created"),
     )
     actions = ("export",)
 
@@ -114,11 +117,11 @@ class FeedbackAdmin(_FeedbackAdmin):
     @admin.display(description="expected stars", ordering="expected_stars")
     def rounded_expected_stars(self, feedback: Feedback) -> str:
         """Return the stars with one decimal, as on the page."""
-        return f"{feedback.expected_stars:.1f}"
+        return "" if feedback.expected_stars is None else f"{feedback.expected_stars:.1f}"
 
     @admin.action(description="Export the selected feedback for training", permissions=["view"])
     def export(self, request: HttpRequest, queryset: QuerySet[Feedback]) -> HttpResponse:
-        """Download a ``.tar.gz`` in the layout of the training dataset."""
+        """Download a ``.tar.gz`` that training reads."""
         return HttpResponse(
             archive(queryset.order_by("pk").iterator()),
             content_type="application/gzip",

@@ -148,7 +148,7 @@ async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpRespo
     check_length(body.text, get_limits())
     rating = await rate(get_engine(), body.text, call.asker)
     call.used(rating)
-    return json_response(RatedAnswer(**dict(rating)))
+    return json_response(rating)
 
 
 @api.post(
@@ -179,7 +179,7 @@ async def _rate_many(call: _Call, body: PredictMany) -> HttpResponse:
     tags=["ratings"],
 )
 async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpResponse:
-    """Say what the words and sentences of `text` add, in stars. Always has the same price."""
+    """Say what the words and sentences of `text` add to its rating, of films in stars. Always has the same price."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
     call.spend(EXPLANATION)

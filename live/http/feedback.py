@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from live.http.feedback_room import feedback_room
 from live.limits import get_limits
-from live.messages.http import RatedText
-from live.messages.protocol import ProtocolError, Text
+from live.messages.http import RatedAnswer
+from live.messages.protocol import Answered, ProtocolError, Text
 from live.models import Feedback
 
 
@@ -37,8 +37,11 @@ class FeedbackRequest(BaseModel):
     )
 
     text: Annotated[Text, Field(pattern=_WORDS, description="The whole text", json_schema_extra={"pattern": _WORDS})]
-    stars: Annotated[Literal[1, 2, 3, 4, 7, 8, 9, 10], _of_type(int)] = Field(
-        description="What the person would give it"
+    stars: Annotated[Literal[1, 2, 3, 4, 7, 8, 9, 10], _of_type(int)] | None = Field(
+        default=None, description="What the person would give it; required by a model of film ratings"
+    )
+    label: str | None = Field(
+        default=None, description="Name of the label that the person would give it; required by other models"
     )
     consent: Annotated[Literal[True], _of_type(bool)] = Field(
         description="That the person has agreed to the text being kept"
@@ -48,26 +51,33 @@ class FeedbackRequest(BaseModel):
     )
 
 
-class FeedbackReply(BaseModel):
+class FeedbackReply(Answered):
     """Confirmation, with the model's rating."""
 
     stored: Literal[True] = Field(default=True, description="That it is kept")
-    stars: int = Field(description="What the person would give it")
-    model_stars: int = Field(description="The rating that the model holds likeliest")
+    stars: int | None = Field(default=None, description="What the person would give it; film ratings only")
+    model_stars: int | None = Field(
+        default=None, description="The rating that the model holds likeliest; film ratings only"
+    )
+    label: str | None = Field(default=None, description="What the person would give it; left out for film ratings")
+    model_label: str | None = Field(
+        default=None, description="The label that the model holds likeliest; left out for film ratings"
+    )
 
 
-async def store(request: FeedbackRequest, rating: RatedText, address: str) -> FeedbackReply:
+async def store(request: FeedbackRequest, rating: RatedAnswer, address: str) -> FeedbackReply:
     """Store feedback of an address, which is not stored.
 
-    Raises ProtocolError if there is no room for it, or the database is locked, full or down.
+    Raises ProtocolError if the person's opinion is none of the model's labels, if there is no room for it, or if the
+    database is locked, full or down.
     """
+    given = _opinions(request, rating)
     # PostgreSQL rejects NUL in texts.
     text = request.text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     feedback = Feedback(
         text=text,
         size=len(text.encode()),
-        stars=request.stars,
-        model_stars=rating.stars,
+        **given,
         expected_stars=rating.expected_stars,
         probabilities=list(rating.probabilities),
         model_version=rating.model_version,
@@ -79,4 +89,15 @@ async def store(request: FeedbackRequest, rating: RatedText, address: str) -> Fe
     except DatabaseError as error:
         # No traceback: some databases quote the row.
         raise ProtocolError("storage_unavailable", "this could not be stored; try again later") from error
-    return FeedbackReply(stars=request.stars, model_stars=rating.stars)
+    return FeedbackReply(**given)
+
+
+def _opinions(request: FeedbackRequest, rating: RatedAnswer) -> dict[str, Any]:
+    """Return what the person and the model say, in stars or by names of labels. Raises ProtocolError."""
+    if rating.stars is not None:
+        if request.stars is None:
+            raise ProtocolError("bad_request", "stars is missing", "stars")
+        return {"stars": request.stars, "model_stars": rating.stars}
+    if request.label not in {label.name for label in rating.classes}:
+        raise ProtocolError("bad_request", "label must be the name of one of the model's classes", "label")
+    return {"label": request.label, "model_label": rating.label}

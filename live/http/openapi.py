@@ -16,7 +16,7 @@ from live.http.responses import RETRY_AFTER_STATUSES
 from live.limits import Limits
 from live.messages.errors import STATUS, ErrorCode
 from live.messages.http import shown_over_http
-from live.messages.protocol import ErrorReply, ProtocolError, Scale, error_body
+from live.messages.protocol import FILM_SCALE, ErrorReply, ProtocolError, error_body
 from live.messages.server import ExplanationMessage, PredictionMessage, SessionCreated
 
 _ALWAYS: Final[tuple[ErrorCode, ...]] = (
@@ -47,7 +47,7 @@ def _example(message: type[BaseModel]) -> dict[str, Any]:
 
 
 _RATING: Final = _without(_example(PredictionMessage), "type", "seq", "skipped", "is_final", "timing_ms")
-_SCALE: Final = Scale().model_dump()
+_SCALE: Final = FILM_SCALE.model_dump()
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "predict": {**_RATING, **_SCALE},
     "predictBatch": {**_SCALE, "results": [_RATING]},

@@ -1,15 +1,13 @@
 """Messages of the HTTP API only: several texts at once, and the description of the model."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from live.limits import Limits, shown_to_clients
 from live.messages.protocol import ErrorReply, Rating, Scale, Text, Used
-from live.messages.server import ModelDescription, States
+from live.messages.server import Described, description_fields
 from model_core.classifier import ModelInfo
-from model_core.labels import STARS
 
 MAX_TEXTS: Final = 64
 """Maximum number of texts in one request."""
@@ -94,25 +92,16 @@ class KeyUsage(Used):
     references: list[ReferenceUsage] = Field(description="At most 1000, those with most texts first")
 
 
-class Model(Scale):
+class Model(Described):
     """The model, its labels, and the limits."""
 
-    labels: tuple[int, ...] = Field(default=STARS, description="The stars of the probabilities, in order")
-    prior: tuple[float, ...] = Field(description="Frequency of each label in the training data")
-    model: ModelDescription
-    states: States = Field(description="Thresholds of `state`")
     limits: dict[str, int] = Field(description="Limits, in the units of their names")
     offset_unit: Literal["unicode_code_point"] = "unicode_code_point"
 
 
 def model_reply(info: ModelInfo, limits: Limits) -> Model:
     """Describe the current model."""
-    return Model(
-        prior=info.prior,
-        model=ModelDescription(**{name: getattr(info, name) for name in ModelDescription.model_fields}),
-        states=States(**asdict(info.states)),
-        limits=shown_over_http(limits),
-    )
+    return Model(limits=shown_over_http(limits), **description_fields(info))
 
 
 def shown_over_http(limits: Limits) -> dict[str, int]:

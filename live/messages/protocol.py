@@ -8,14 +8,16 @@ import math
 from typing import Annotated, Any, Final, Literal
 
 import pydantic_core
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from live.limits import Limits
 from live.messages.errors import ERRORS, ErrorCode
 from model_core.classifier import Prediction
 from model_core.errors import BeyondRate, ComeBack, EngineError, ModelUnavailable, Overloaded
 from model_core.explain import METHOD, Explanation
-from model_core.labels import ID2LABEL, STARS
+from model_core.labels import FILM_RATINGS, LabelSet, Task
 from model_core.states import State
 from model_core.text import replace_surrogates
 from model_core.tokenization.segmentation import Unit
@@ -63,7 +65,21 @@ class ClientMessageBase(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class ServerMessage(BaseModel):
+class Answered(BaseModel):
+    """Base of what the server sends. Fields that are None are left out, and so are not required of an answer."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Take what may be left out from what the schema requires."""
+        described = handler(core)
+        schema = handler.resolve_ref_schema(described)
+        left_out = {name for name, field in cls.model_fields.items() if field.default is None}
+        if "required" in schema:
+            schema["required"] = [name for name in schema["required"] if name not in left_out]
+        return described
+
+
+class ServerMessage(Answered):
     """Base of all messages from the server."""
 
     # Fields with a default are always sent, except None.
@@ -81,31 +97,44 @@ class LabelBody(BaseModel):
 
     id: int = Field(description="Its place in `probabilities`")
     name: str = Field(description="For people")
-    value: int = Field(description="Its number of stars")
+    value: int | float | None = Field(
+        default=None, description="Its number, of films of stars; left out where labels have none"
+    )
 
 
-CLASSES: Final = tuple(LabelBody(id=place, name=name, value=STARS[place]) for place, name in ID2LABEL.items())
-
-
-class Scale(BaseModel):
+class Scale(Answered):
     """What probabilities are of; the same over WebSocket and HTTP."""
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
-    task: Literal["ratings"] = Field(default="ratings", description="Kind of the labels: numbers of stars")
-    classes: tuple[LabelBody, ...] = Field(default=CLASSES, description="The labels of the probabilities, in order")
+    task: Task = Field(
+        description="Kind of the labels: `ratings` with a negative and a positive side, as of films, `ordinal` on a "
+        "scale, or `nominal` in no order"
+    )
+    classes: tuple[LabelBody, ...] = Field(description="The labels of the probabilities, in order")
 
 
-class Rating(BaseModel):
+class Rating(Answered):
     """The rating of one text; the same over WebSocket, HTTP and the command line."""
 
     model_config = ConfigDict(frozen=True)
 
     probabilities: tuple[float, ...] = Field(description="One for each label; they sum to 1")
-    stars: int = Field(description="The most probable rating")
-    expected_stars: float = Field(description="Mean of the distribution")
-    interval: tuple[int, int] = Field(description="First and last star of the central 80 % of the probability")
-    positive: float = Field(description="Probability of 7 stars or more")
+    label: str | None = Field(default=None, description="Name of the most probable label; left out for film ratings")
+    stars: int | None = Field(default=None, description="The most probable rating; film ratings only")
+    expected_stars: float | None = Field(default=None, description="Mean of the distribution; film ratings only")
+    expected_value: float | None = Field(
+        default=None, description="Mean of the distribution, where labels have values; left out for film ratings"
+    )
+    interval: tuple[int | float, int | float] | None = Field(
+        default=None,
+        description="Values, of films stars, at both ends of the central 80 % of the probability; left out where "
+        "labels have no values",
+    )
+    positive: float | None = Field(
+        default=None,
+        description="Probability of the positive side, of films 7 stars or more; left out where labels have no sides",
+    )
     tokens: int = Field(description="Tokens of the text that the model read")
     truncated: bool = Field(description="Whether the middle of the text was left out")
     is_prior: bool = Field(description="Nothing typed yet: these are the class frequencies of the training data")
@@ -115,7 +144,8 @@ class Rating(BaseModel):
     )
     state: State = Field(
         description="Summary: not readable for the model (`unreadable`), no opinion found (`no_opinion`), "
-        "as likely positive as negative (`either_way`), one side likelier (`leans`) or clear (`says`)"
+        "as likely positive as negative, or one label as another (`either_way`), one side or label likelier "
+        "(`leans`) or clear (`says`)"
     )
 
 
@@ -124,17 +154,32 @@ class SpanBody(BaseModel):
 
     begin: int = Field(description="Start in the text, in Unicode code points")
     end: int = Field(description="End in the text (exclusive), in Unicode code points")
-    weight: float = Field(description="What this part adds, in stars; 0 if that does not stand out from noise")
+    weight: float = Field(
+        description="What this part adds, counted in `counted_in` or stars; 0 if that does not stand out from noise"
+    )
     unit: Unit = Field(description="Kind of part; a phrase is several neighbouring words")
 
 
-class Explained(BaseModel):
-    """What each part of one text contributes to its expected stars; the same over WebSocket and HTTP."""
+class Explained(Answered):
+    """What each part of one text contributes to its rating; the same over WebSocket and HTTP."""
 
     model_config = ConfigDict(frozen=True)
 
     method: str = Field(description="`filler`: tokens that say nothing take the place of those of a part")
-    expected_stars: float = Field(description="Expected stars of the whole text")
+    expected_stars: float | None = Field(
+        default=None, description="Expected stars of the whole text; film ratings only"
+    )
+    counted_in: Literal["values", "probability"] | None = Field(
+        default=None,
+        description="What weights are counted in: the expected value, or, where labels have no values, the "
+        "probability of `label`; left out for film ratings, which are counted in stars",
+    )
+    label: str | None = Field(
+        default=None, description="The label whose probability is explained: the most probable of the whole text"
+    )
+    value: float | None = Field(
+        default=None, description="What is explained, of the whole text; left out for film ratings"
+    )
     all_words: bool = Field(
         description="Whether the spans include every word that the model reads; only the strongest otherwise"
     )
@@ -224,16 +269,46 @@ def from_engine_error(error: EngineError, seq: int | None = None) -> ProtocolErr
     return ProtocolError(code, str(error), seq=seq, retry_after_ms=retry_after_ms)
 
 
+def scale_fields(labels: LabelSet) -> dict[str, Any]:
+    """The fields of ``Scale`` for the labels of a model."""
+    values = labels.values or (None,) * len(labels)
+    named = enumerate(zip(labels.names, values, strict=True))
+    return {
+        "task": labels.task,
+        "classes": tuple(LabelBody(id=place, name=name, value=value) for place, (name, value) in named),
+    }
+
+
+FILM_SCALE: Final = Scale(**scale_fields(FILM_RATINGS))
+"""The scale in examples."""
+
+
 def rating_fields(prediction: Prediction) -> dict[str, Any]:
-    """The fields of ``Rating`` for a prediction."""
-    return {name: getattr(prediction, name) for name in Rating.model_fields}
+    """The fields of ``Rating`` for a prediction, without those that its labels do not have."""
+    labels = prediction.labels
+    of_labels = {
+        "label": not labels.is_film,
+        "stars": labels.is_film,
+        "expected_stars": labels.is_film,
+        "expected_value": labels.values is not None and not labels.is_film,
+        "interval": labels.values is not None,
+        "positive": labels.first_positive is not None,
+    }
+    return {name: getattr(prediction, name) for name in Rating.model_fields if of_labels.get(name, True)}
 
 
 def explained_fields(explanation: Explanation) -> dict[str, Any]:
     """The fields of ``Explained`` for an explanation."""
+    explained: dict[str, Any] = {"expected_stars": explanation.value}
+    if explanation.counted_in != "stars":
+        explained = {
+            "counted_in": explanation.counted_in,
+            "label": explanation.label,
+            "value": explanation.value,
+        }
     return {
         "method": METHOD,
-        "expected_stars": explanation.expected_stars,
+        **explained,
         "all_words": explanation.all_words,
         "spans": tuple(
             SpanBody(

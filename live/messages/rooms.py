@@ -4,7 +4,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from live.messages.protocol import ClientMessageBase, Rating, ServerMessage
+from live.messages.protocol import ClientMessageBase, LabelBody, Rating, ServerMessage
+from model_core.labels import Task
 
 _RANDOM_256_BITS: Final = r"^[A-Za-z0-9_-]{43}$"
 """In base64url."""
@@ -65,7 +66,6 @@ class RoomState(ServerMessage):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "required": ["type", "text", "is_fresh", "is_typist_here"],
             "examples": [
                 {
                     "type": "room.state",
@@ -94,6 +94,10 @@ class RoomState(ServerMessage):
     is_fresh: bool = Field(default=False, description="Whether the rating belongs to this text, not to an older one")
     is_typist_here: bool = Field(default=True, description="False while the typist's connection is lost")
     rating: Rating | None = Field(default=None, description="The newest rating, once there is one")
+    task: Task | None = Field(default=None, description="Kind of the labels of the rating; left out for film ratings")
+    classes: tuple[LabelBody, ...] | None = Field(
+        default=None, description="The labels of its probabilities; left out for film ratings"
+    )
 
 
 RoomEnd = Literal["closed", "left", "taken"]

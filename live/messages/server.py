@@ -1,13 +1,23 @@
 """Messages from the server: one class each."""
 
 from dataclasses import asdict
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from live.limits import Limits, shown_to_clients
 from live.messages.client import SessionOptions
-from live.messages.protocol import SUBPROTOCOL, ErrorBody, Explained, Rating, Scale, ServerMessage, Used
+from live.messages.protocol import (
+    FILM_SCALE,
+    SUBPROTOCOL,
+    ErrorBody,
+    Explained,
+    Rating,
+    Scale,
+    ServerMessage,
+    Used,
+    scale_fields,
+)
 from live.messages.rooms import RoomClosed, RoomOpened, RoomState, RoomWatchers
 from model_core.classifier import ModelInfo
 from model_core.explain import METHOD
@@ -17,9 +27,6 @@ from model_core.states import DEFAULT_STATES
 HEARTBEAT_INTERVAL_MS: Final = 25_000
 
 
-_ALWAYS_RATED: Final = [name for name in Rating.model_fields if name != "legible"]
-
-
 class States(BaseModel):
     """Thresholds between the states of a prediction."""
 
@@ -27,8 +34,13 @@ class States(BaseModel):
     information: float = Field(
         description="`no_opinion` below: Kullback-Leibler divergence of the prediction from `prior`, in nats"
     )
-    either_way: float = Field(description="`either_way` up to this probability of the likelier side")
-    says: float = Field(description="`says` from this probability of the likelier side; `leans` between the two")
+    either_way: float = Field(
+        description="`either_way` up to this probability of the likelier side, or, without sides, up to this share of "
+        "the likeliest of the two likeliest labels"
+    )
+    says: float = Field(
+        description="`says` from this probability of the likelier side or likeliest label; `leans` between the two"
+    )
 
 
 class ModelDescription(BaseModel):
@@ -41,7 +53,20 @@ class ModelDescription(BaseModel):
     max_tokens: int = Field(description="Maximum length of a text in tokens, including the special tokens")
 
 
-class SessionCreated(ServerMessage, Scale):
+class Described(Scale):
+    """What clients are told of a model; the same over WebSocket and HTTP."""
+
+    labels: tuple[int, ...] | None = Field(
+        default=None, description="The stars of the probabilities, in order; film ratings only"
+    )
+    prior: tuple[float, ...] = Field(
+        description="Frequency of each label in the training data, and the answer to an empty text"
+    )
+    model: ModelDescription = Field(description="The current model")
+    states: States = Field(description="Thresholds of `state`")
+
+
+class SessionCreated(ServerMessage, Described):
     """The first message of every connection: model, labels, limits and options."""
 
     model_config = ConfigDict(
@@ -51,7 +76,7 @@ class SessionCreated(ServerMessage, Scale):
                     "type": "session.created",
                     "session_id": "JvnB8kh58MBJ",
                     "protocol": SUBPROTOCOL,
-                    **Scale().model_dump(mode="json"),
+                    **FILM_SCALE.model_dump(mode="json"),
                     "labels": list(STARS),
                     "prior": [0.2, 0.09, 0.1, 0.11, 0.1, 0.12, 0.09, 0.19],
                     "model": {
@@ -73,12 +98,6 @@ class SessionCreated(ServerMessage, Scale):
     type: Literal["session.created"] = "session.created"
     session_id: str = Field(description="Identifies the connection in the server's logs")
     protocol: Literal["starcast.v1"] = SUBPROTOCOL
-    labels: tuple[int, ...] = Field(default=STARS, description="The stars of the probabilities, in order")
-    prior: tuple[float, ...] = Field(
-        description="Frequency of each label in the training data, and the answer to an empty text"
-    )
-    model: ModelDescription = Field(description="The current model")
-    states: States = Field(description="Thresholds of `state`")
     heartbeat_interval_ms: int = Field(
         default=HEARTBEAT_INTERVAL_MS, description="Milliseconds without a message after which a client may send a ping"
     )
@@ -86,6 +105,37 @@ class SessionCreated(ServerMessage, Scale):
     offset_unit: Literal["unicode_code_point"] = Field(
         default="unicode_code_point", description="Unit of `begin` and `end`"
     )
+
+
+class ModelChanged(ServerMessage, Described):
+    """From now on another model answers, which has other labels than the one before. Send the current text again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "model.changed",
+                    "task": "ordinal",
+                    "classes": [
+                        {"id": 0, "name": "bad"},
+                        {"id": 1, "name": "ok"},
+                        {"id": 2, "name": "good"},
+                    ],
+                    "prior": [0.4, 0.2, 0.4],
+                    "model": {
+                        "name": "verdicts",
+                        "version": "2026.11.24",
+                        "sha256": "…",
+                        "backend": "onnx",
+                        "max_tokens": 512,
+                    },
+                    "states": asdict(DEFAULT_STATES),
+                }
+            ]
+        }
+    )
+
+    type: Literal["model.changed"] = "model.changed"
 
 
 class Timing(BaseModel):
@@ -100,8 +150,6 @@ class PredictionMessage(ServerMessage, Rating):
 
     model_config = ConfigDict(
         json_schema_extra={
-            # legible may be left out; pydantic would list it as always there, since it has a default.
-            "required": ["type", "seq", "skipped", "is_final", *_ALWAYS_RATED, "timing_ms", "model_version"],
             "examples": [
                 {
                     "type": "prediction",
@@ -134,7 +182,7 @@ class PredictionMessage(ServerMessage, Rating):
 
 
 class ExplanationMessage(ServerMessage, Explained):
-    """What each part of the text ``seq`` adds to its expected stars."""
+    """What each part of the text ``seq`` adds to its rating."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -228,6 +276,7 @@ class ErrorMessage(ServerMessage):
 
 SERVER_MESSAGES: Final[tuple[type[ServerMessage], ...]] = (
     SessionCreated,
+    ModelChanged,
     PredictionMessage,
     ExplanationMessage,
     SessionUpdated,
@@ -252,12 +301,23 @@ WATCHER_SERVER_MESSAGES: Final[tuple[type[ServerMessage], ...]] = (
 """All messages to a watcher, the greeting first."""
 
 
+def description_fields(model: ModelInfo) -> dict[str, Any]:
+    """The fields of ``Described`` for a model."""
+    labels = model.labels
+    return {
+        **scale_fields(labels),
+        "labels": labels.values if labels.is_film else None,
+        "prior": model.prior,
+        "model": ModelDescription(**{name: getattr(model, name) for name in ModelDescription.model_fields}),
+        "states": States(**asdict(model.states)),
+    }
+
+
 def session_created(session_id: str, model: ModelInfo, limits: Limits) -> SessionCreated:
     """The greeting of a connection."""
-    return SessionCreated(
-        session_id=session_id,
-        prior=model.prior,
-        model=ModelDescription(**{name: getattr(model, name) for name in ModelDescription.model_fields}),
-        states=States(**asdict(model.states)),
-        limits=shown_to_clients(limits),
-    )
+    return SessionCreated(session_id=session_id, limits=shown_to_clients(limits), **description_fields(model))
+
+
+def model_changed(model: ModelInfo) -> ModelChanged:
+    """What connections are told when another model comes."""
+    return ModelChanged(**description_fields(model))

@@ -24,6 +24,7 @@ from live.messages.rooms import RoomClose, RoomOpen
 from live.messages.server import (
     ErrorMessage,
     ExplanationMessage,
+    ModelChanged,
     Pong,
     PredictionMessage,
     SessionClosing,
@@ -33,7 +34,7 @@ from live.messages.server import (
 from live.socket.session import TypingSession
 from live.watching.sharing import Sharing
 
-Answer = PredictionMessage | ExplanationMessage | ErrorMessage
+Answer = ModelChanged | PredictionMessage | ExplanationMessage | ErrorMessage
 
 
 class ClassifyConsumer(AdmittedConsumer):
@@ -134,7 +135,8 @@ class ClassifyConsumer(AdmittedConsumer):
         await self.tell(message)
         match message:
             case PredictionMessage():
-                self._sharing.rated(message)
+                if self._session is not None:
+                    self._sharing.rated(message, self._session.labels)
                 # A flush sends the last answer again.
                 if message.seq > self._counted_seq:
                     self._counted_seq = message.seq

@@ -14,18 +14,27 @@ from dataclasses import dataclass
 
 from live.messages.client import SessionOptions, TextUpdate
 from live.messages.protocol import ProtocolError, error_body, from_engine_error, rating_fields
-from live.messages.server import ErrorMessage, ExplanationMessage, PredictionMessage, Timing
+from live.messages.server import (
+    ErrorMessage,
+    ExplanationMessage,
+    ModelChanged,
+    PredictionMessage,
+    Timing,
+    model_changed,
+)
 from live.monitoring.metrics import keystroke_seconds, skipped_texts, texts
 from live.socket.explaining import Explaining
 from model_core.cache import EncoderCache
+from model_core.classifier import ModelInfo
 from model_core.engine import Engine
 from model_core.errors import EngineError
+from model_core.labels import LabelSet
 from model_core.tasks import spawn, stop
 from model_core.ticket import Answer, Asker, Ticket
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[PredictionMessage | ExplanationMessage | ErrorMessage], Awaitable[None]]
+Send = Callable[[ModelChanged | PredictionMessage | ExplanationMessage | ErrorMessage], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -70,6 +79,15 @@ class TypingSession:
         self._predicted_at = -math.inf
         self._hurry = asyncio.Event()
         self._finishing = False
+        self._told_labels = engine.info.labels
+        """Of the model that the client was told of."""
+        self._telling: asyncio.Task[None] | None = None
+        engine.follow(self._on_other_model)
+
+    @property
+    def labels(self) -> LabelSet:
+        """The labels of the newest prediction that was sent."""
+        return self._told_labels
 
     @property
     def is_busy(self) -> bool:
@@ -112,6 +130,7 @@ class TypingSession:
             self._final_seq = self._unanswered[0].seq
             self._hurry.set()
         elif self._answered is not None and self._answered.update.seq == self._newest_seq:
+            await self._tell_model(self._answered.answer.model)
             await self._send(self._prediction(self._answered, is_final=True))
         else:
             raise ProtocolError("bad_request", "there is no rated text to flush: send text.update", "seq")
@@ -168,8 +187,10 @@ class TypingSession:
 
     async def close(self) -> None:
         """Stop, and return when the tasks have ended."""
+        self._engine.unfollow(self._on_other_model)
         self._waiting = None
         try:
+            await stop(self._telling)
             await stop(self._worker)
         finally:
             await self._explaining.close()
@@ -179,12 +200,24 @@ class TypingSession:
             self._rated = rated
             message = await self._rate(rated)
             self._rated = None
+            if isinstance(message, PredictionMessage) and self._answered is not None:
+                await self._tell_model(self._answered.answer.model)
             await self._send(message)
             if isinstance(message, PredictionMessage):
                 keystroke_seconds.observe(time.perf_counter() - rated.since)
             if self._explain_seq == rated.update.seq and isinstance(message, PredictionMessage):
                 self._explain_seq = None
                 self._explaining.start(rated.update.seq, rated.update.text, partial=self._explain_partial)
+
+    def _on_other_model(self) -> None:
+        if self._engine.info.labels != self._told_labels and not self._finishing:
+            self._telling = spawn(self._tell_model(self._engine.info))
+
+    async def _tell_model(self, model: ModelInfo) -> None:
+        """Tell the client of a model with other labels, before anything that this model says."""
+        if model.labels != self._told_labels:
+            self._told_labels = model.labels
+            await self._send(model_changed(model))
 
     async def _rate(self, rated: _UnderWay) -> PredictionMessage | ErrorMessage:
         try:

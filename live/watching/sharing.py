@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from live.limits import Limits
 from live.messages.client import TextUpdate
-from live.messages.protocol import ServerMessage
+from live.messages.protocol import ServerMessage, scale_fields
 from live.messages.rooms import RoomClosed, RoomEnd, RoomOpened, RoomState, RoomWatchers
 from live.messages.server import PredictionMessage
 from live.watching.room import Room, new_secret, rooms
+from model_core.labels import FILM_RATINGS, LabelSet
 
 Send = Callable[[ServerMessage], Awaitable[None]]
 
@@ -21,6 +22,7 @@ class Sharing:
         self._limits = limits
         self._text: TextUpdate | None = None
         self._prediction: PredictionMessage | None = None
+        self._labels = FILM_RATINGS
         self._room: Room | None = None
 
     @property
@@ -59,9 +61,9 @@ class Sharing:
         if self._room is not None:
             self._show()
 
-    def rated(self, prediction: PredictionMessage) -> None:
-        """Note the newest rating."""
-        self._prediction = prediction
+    def rated(self, prediction: PredictionMessage, labels: LabelSet) -> None:
+        """Note the newest rating, and what its probabilities are of."""
+        self._prediction, self._labels = prediction, labels
         if self._room is not None:
             self._show()
 
@@ -79,4 +81,5 @@ class Sharing:
         if self._room is None or self._text is None:
             return
         is_fresh = self._prediction is not None and self._prediction.seq == self._text.seq
-        self._room.show(RoomState(text=self._text.text, is_fresh=is_fresh, rating=self._prediction))
+        scale = {} if self._labels.is_film else scale_fields(self._labels)
+        self._room.show(RoomState(text=self._text.text, is_fresh=is_fresh, rating=self._prediction, **scale))

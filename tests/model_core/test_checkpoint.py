@@ -66,8 +66,8 @@ def test_eight_labels_without_names_are_taken_for_the_ratings(tmp_path: Path) ->
     ],
     ids=["two", "other names", "other order", "none"],
 )
-def test_other_labels_are_refused_with_the_way_to_eight(tmp_path: Path, labels: dict[str, str]) -> None:
-    message = refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, "id2label": labels})))
+def test_other_labels_are_refused_where_films_are_needed(tmp_path: Path, labels: dict[str, str]) -> None:
+    message = refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, "id2label": labels}), films_only=True))
     assert f"python -m training.finetune --init {tmp_path}" in message
 
 
@@ -85,18 +85,18 @@ def test_labels_and_page_are_in_the_config(tmp_path: Path, labels: LabelSet) -> 
     page = Page("Which kind?", "Ask something", ("Who was it?",), "de")
     config = tiny_config(labels=labels, prior=prior, page=page, warning="small data")
     write_config(tmp_path, config, ARCHITECTURE)
-    assert read_config(tmp_path, any_labels=True)[0] == config
+    assert read_config(tmp_path)[0] == config
     raw = json.loads((tmp_path / "config.json").read_text())
     assert raw["id2label"] == {str(index): name for index, name in enumerate(labels.names)}
     assert raw["starcast"]["task"] == labels.task
     assert raw["starcast"].get("values") == (list(labels.values) if labels.values else None)
     assert raw["starcast"]["page"]["examples"] == ["Who was it?"]
-    assert "ratings" in refusal(lambda: read_config(tmp_path))
+    assert "ratings" in refusal(lambda: read_config(tmp_path, films_only=True))
 
 
 def test_a_classifier_from_elsewhere_has_nominal_labels(tmp_path: Path) -> None:
     content = {**ARCHITECTURE, "id2label": {"0": "NEGATIVE", "1": "POSITIVE"}}
-    config, _ = read_config(write(tmp_path, content), any_labels=True)
+    config, _ = read_config(write(tmp_path, content))
     assert (config.labels, config.prior) == (LabelSet(("NEGATIVE", "POSITIVE")), (0.5, 0.5))
 
 
@@ -111,7 +111,7 @@ def test_a_classifier_from_elsewhere_has_nominal_labels(tmp_path: Path) -> None:
     ids=["a class without name", "task", "values", "page"],
 )
 def test_labels_that_make_no_sense_are_refused(tmp_path: Path, content: dict[str, Any]) -> None:
-    assert refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, **content}), any_labels=True))
+    assert refusal(lambda: read_config(write(tmp_path, {**ARCHITECTURE, **content})))
 
 
 def test_a_missing_config_is_said(tmp_path: Path) -> None:

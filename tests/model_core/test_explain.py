@@ -110,7 +110,7 @@ async def test_each_word_and_each_sentence_weighs_what_it_adds_in_stars() -> Non
     assert words["bad"] == pytest.approx(BAD)
     assert [words[word] for word in ("👨‍👩‍👧", "A", "cafe\u0301", "really", "It", "is")] == pytest.approx([0] * 6)
     assert drawn_of(text, explanation) == ["good", "bad"]
-    assert explanation.expected_stars == pytest.approx(4 + GOOD + BAD)
+    assert explanation.value == pytest.approx(4 + GOOD + BAD)
     assert explanation.all_words
 
 

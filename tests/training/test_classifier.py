@@ -59,11 +59,11 @@ def test_a_table_becomes_a_checkpoint_with_its_labels(
     page = ["--title", "Which one?", "--placeholder", "Ask", "--example", "the film", "--language", "de"]
     status = trained(tmp_path, data, initial, *page)
     folder = tmp_path / "checkpoints" / "mine"
-    config, architecture = read_config(folder, any_labels=True)
+    config, architecture = read_config(folder)
     assert (config.labels, config.name, config.attention) == (labels, "mine", "block-causal")
     assert (config.page, config.language) == (Page("Which one?", "Ask", ("the film",), "de"), "de")
     assert architecture["id2label"] == {str(index): name for index, name in enumerate(names)}
-    served = load_classifier(folder, threads=1, any_labels=True)
+    served = load_classifier(folder, threads=1)
     assert len(served.classify(["the film"])[0].probabilities) == len(names)
     assert check_golden(served, folder) < 1e-3
     assert read_golden(folder)[-1].text == "the film"
@@ -78,7 +78,7 @@ def test_a_table_becomes_a_checkpoint_with_its_labels(
     assert fingerprint(load_split(data, "train", 0.2)) in card
     assert (f"Warning: {config.warning}" in card) == bool(config.warning)
     with pytest.raises(CheckpointError, match="ratings"):
-        load_classifier(folder, threads=1)
+        load_classifier(folder, threads=1, films_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_without_a_test_part_validation_is_evaluated_and_the_card_says_so(
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "There was no test part" in card
     assert "not calibrated" in card
-    assert read_config(folder, any_labels=True)[0].temperature == ((1, 1.0),)
+    assert read_config(folder)[0].temperature == ((1, 1.0),)
     assert status == NOT_BETTER
     assert "warning: it is no better than TF-IDF" in capsys.readouterr().err
 

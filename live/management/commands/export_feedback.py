@@ -1,4 +1,4 @@
-"""``manage.py export_feedback``: write feedback in the layout of the training dataset."""
+"""``manage.py export_feedback``: write feedback as training reads it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ from live.models import Feedback
 class Command(BaseCommand):
     """Export all feedback to a folder."""
 
-    help = "Export all feedback to a folder that training can read with --data OUTPUT."
+    help = (
+        "Export all feedback to a folder. Training reads film ratings with --data OUTPUT. Other labels are in "
+        "OUTPUT/feedback.csv, for python -m training.data import."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Accept the output folder."""

@@ -41,6 +41,7 @@ class Command(BaseCommand):
         which = use.add_mutually_exclusive_group(required=True)
         which.add_argument("name", nargs="?", metavar="NAME", help="name as shown by `list`")
         which.add_argument("--default", action="store_true", help="go back to STARCAST_CHECKPOINT")
+        use.add_argument("--force", action="store_true", help="use it although its config.json has a warning")
 
     def handle(self, *, action: str, **options: Any) -> None:
         """Run one action. Raises CommandError if a model is missing or broken."""
@@ -54,7 +55,7 @@ class Command(BaseCommand):
                     name = options["name"]
                     self._judge(verify(Path(name) if "/" in name else find_checkpoint(name)))
                 case _:
-                    self._use("" if options["default"] else options["name"])
+                    self._use("" if options["default"] else options["name"], is_forced=options["force"])
         except CheckpointError as error:
             raise CommandError(str(error)) from error
 
@@ -78,10 +79,14 @@ class Command(BaseCommand):
         golden = "" if difference is None else f": golden answers differ by at most {difference:.6f}"
         self.stdout.write(f"{serving.title} is valid for {serving.classifier.info.backend}{golden}")
 
-    def _use(self, name: str) -> None:
+    def _use(self, name: str, *, is_forced: bool) -> None:
         before = newest_choice()
         if "/" in name:
             raise CommandError("give a name from `model list`, so that every server can find the model")
+        if (warning := read_config(find_checkpoint(name))[0].warning) and name:
+            if not is_forced:
+                raise CommandError(f"{name} has a warning: {warning}; use it all the same with --force")
+            self.stdout.write(f"Warning: {warning}")
         # STARCAST_CHECKPOINT is loaded as at start: it may have no digests and no golden answers.
         serving = verify(find_checkpoint(name)) if name else load(find_checkpoint(""))
         self._judge(serving)
@@ -94,9 +99,12 @@ class Command(BaseCommand):
 def _described(folder: Path, digest: str) -> tuple[str, str]:
     """Return its version and why servers cannot use it, or "". ``digest`` is what was chosen under its name."""
     try:
-        version = read_config(folder)[0].version
+        config, _ = read_config(folder)
     except CheckpointError as error:
         return "-", str(error)
+    version = config.version
     if digest and sha256_of(folder / CONFIG_FILE) != digest:
         return version, "has changed since it was chosen: run `model use` again"
-    return version, "" if (folder / GOLDEN_FILE).exists() else "has no golden answers, so it cannot be used"
+    if not (folder / GOLDEN_FILE).exists():
+        return version, "has no golden answers, so it cannot be used"
+    return version, f"needs --force: {config.warning}" if config.warning else ""

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from live.models import ModelChoice
-from model_core.checkpoint import GOLDEN_FILE, TOKENIZER_FILE, WEIGHTS_FILE, sha256_of
+from model_core.checkpoint import GOLDEN_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config, sha256_of, write_config
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +101,14 @@ def test_the_fake_backend_has_nothing_to_switch(models: Path, settings: Settings
     settings.STARCAST_BACKEND = "fake"
     with pytest.raises(CommandError, match="fake"):
         model("use", "two")
+
+
+def test_a_model_with_a_warning_is_used_only_by_force(models: Path) -> None:
+    config, architecture = read_config(models / "checkpoints" / "two")
+    write_config(models / "checkpoints" / "two", replace(config, warning="it is no better than a coin"), architecture)
+    assert "needs --force: it is no better than a coin" in model("list")
+    with pytest.raises(CommandError, match=r"no better than a coin.*--force"):
+        model("use", "two")
+    assert not ModelChoice.objects.exists()
+    assert "Warning: it is no better than a coin" in model("use", "two", "--force")
+    assert ModelChoice.objects.get().name == "two"

@@ -148,12 +148,13 @@ def other_hash(folder: Path) -> None:
 def other_labels(folder: Path) -> None:
     config = json.loads((folder / CONFIG_FILE).read_text())
     config["id2label"] = {"0": "NEGATIVE", "1": "POSITIVE"}
+    config["starcast"] |= {"task": "nominal", "values": None, "prior": [0.5, 0.5]}
     (folder / CONFIG_FILE).write_text(json.dumps(config))
 
 
 @pytest.mark.parametrize(
     ("damage", "cure"),
-    [(other_hash, "fetch it again"), (other_labels, "training.finetune")],
+    [(other_hash, "fetch it again"), (other_labels, "2 logits")],
 )
 def test_a_checkpoint_that_cannot_be_served_is_one_line_that_says_what_to_do(
     data_dir: Path, two_models: Path, tmp_path: Path, damage: Callable[[Path], None], cure: str

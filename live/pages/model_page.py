@@ -39,7 +39,20 @@ def model_card(folder: Path) -> dict[str, Any]:
         "max_tokens": config.max_tokens,
         "block": config.block if config.attention == "block-causal" else None,
     }
+    if not config.labels.is_film:
+        plain = {"warning": config.warning, "labels": len(config.labels), **_read_plain(folder / METRICS_FILE)}
+        return {"model": model, "figures": None, "plain": plain}
     return {"model": model, "figures": _read_figures(folder / METRICS_FILE)}
+
+
+def _read_plain(path: Path) -> dict[str, Any]:
+    """Return what is shown of a model that does not rate films: how often it is right. Empty if nothing is known."""
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        full = metrics["full"]
+        return {"texts": full["reviews"], "accuracy": _percent(full["accuracy"])}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
 
 
 def _read_figures(path: Path) -> dict[str, Any] | None:

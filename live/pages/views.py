@@ -14,7 +14,7 @@ from live.http.descriptions import made_once
 from live.limits import get_limits
 from live.pages.model_page import model_card
 from live.pages.socket_reference import reference
-from live.serving.process_engine import served_folder
+from live.serving.process_engine import get_served_info, served_folder
 from live.socket.asyncapi import describe
 from model_core.labels import STARS
 
@@ -23,10 +23,16 @@ _WIDGET_MAX_AGE_S = 300
 _NOT_SEARCHED = ("/watch/", "/ru/watch/", "/admin/", "/api/v1/")
 
 
+def _words_of_model() -> dict[str, Any]:
+    """Return what the page says of a model that does not rate films."""
+    info = get_served_info()
+    return {"is_film": info is None or info.labels.is_film, "words": info.page if info is not None else None}
+
+
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the live page."""
-    return render(request, "live/page.html", {"labels": STARS})
+    """Show the live page, with the words of the model if it has some."""
+    return render(request, "live/page.html", {"labels": STARS, **_words_of_model()})
 
 
 @require_safe
@@ -39,7 +45,7 @@ def model(request: HttpRequest) -> HttpResponse:
 @require_safe
 def watch(request: HttpRequest, room_id: str) -> HttpResponse:
     """Show a typist's text and bars. The WebSocket reports whether the room exists."""
-    return render(request, "live/watch.html", {"labels": STARS})
+    return render(request, "live/watch.html", {"labels": STARS, **_words_of_model()})
 
 
 @require_safe

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from live.monitoring.metrics import EngineMetrics, note_model, watch_engine
 from model_core.checkpoint import CONFIG_FILE, GOLDEN_FILE, sha256_of
-from model_core.classifier import ServedClassifier
+from model_core.classifier import ModelInfo, ServedClassifier
 from model_core.engine import Engine
 from model_core.golden import check_golden
 from model_core.loading import load_classifier
@@ -69,6 +69,11 @@ def get_serving() -> Serving:
 def served_folder() -> Path:
     """The folder of the current model, or of the one that would be loaded."""
     return Path(settings.STARCAST_CHECKPOINT) if _serving is None else _serving.folder
+
+
+def get_served_info() -> ModelInfo | None:
+    """The current model, or None if it is not loaded yet."""
+    return None if _serving is None else _serving.classifier.info
 
 
 def get_classifier() -> ServedClassifier:

@@ -6,6 +6,8 @@
  * - `[role="meter"][data-stars="9"]`: `aria-valuenow` is the percent with one decimal,
  *   `data-probability` the number as the server sent it, absent until the first answer
  * - `td[data-stars="9"]`: the same percent in the table
+ * - `#label-chart [role="meter"][data-label="0"]`: the same for a model that does not rate films; `#rating[data-labels]`:
+ *   `film`, `values` or `names`
  * - `#rating[data-state]`: the state of the headline: `nothing`, `unreadable`, `no_opinion`, `either_way`, `leans`, `says`;
  *   `data-side` positive or negative, absent without one; `data-old` true: the bars have not been of the visible text for
  *   half a second; `data-past` true: an earlier moment is shown

@@ -38,6 +38,8 @@ export class HttpSocket {
   #answered = null;
   #isFinal = false;
   #skipped = 0;
+  // The labels that were told of.
+  #classes = "";
 
   /**
    * @param {string} url URL of the WebSocket that this replaces.
@@ -77,6 +79,7 @@ export class HttpSocket {
       return this.#lost(FINAL_CLOSES[reply.error.code] ?? ABNORMAL_CLOSE);
     }
     const heartbeat = { heartbeat_interval_ms: HEARTBEAT_INTERVAL_MS };
+    this.#classes = JSON.stringify(reply.classes);
     this.#say({ type: "session.created", transport: "http", ...heartbeat, ...reply });
   }
 
@@ -99,10 +102,20 @@ export class HttpSocket {
     if (reply.error !== undefined) {
       this.#say({ type: "error", error: { ...reply.error, seq } });
     } else {
+      if (JSON.stringify(reply.classes) !== this.#classes) return this.#modelChanged();
       this.#answered = { seq, text, rating: reply };
       this.#predict(this.#skipped);
       this.#skipped = 0;
     }
+    this.#work();
+  }
+
+  async #modelChanged() {
+    const reply = await this.#ask("model");
+    if (reply === null) return;
+    if (reply.error !== undefined) return this.#lost(ABNORMAL_CLOSE);
+    this.#classes = JSON.stringify(reply.classes);
+    this.#say({ type: "model.changed", ...reply });
     this.#work();
   }
 

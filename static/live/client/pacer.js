@@ -104,6 +104,12 @@ export class TextPacer {
     this.#pump();
   }
 
+  /** Another model answers, so the newest text is sent again. */
+  again() {
+    this.#isWaiting = this.#newest !== null;
+    this.#pump();
+  }
+
   /** The connection is lost. The newest text waits until `connected`. */
   disconnected() {
     this.#isOnline = false;

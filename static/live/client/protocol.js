@@ -13,22 +13,34 @@
  * @property {number} either_way `either_way` up to this probability of the likelier side.
  * @property {number} says `says` from this probability of the likelier side.
  *
- * @typedef {object} Session
- * @property {"session.created"} type
- * @property {number[]} labels
+ * @typedef {object} Label One label of the model.
+ * @property {string} name
+ * @property {number} [value] Its number, of films of stars; absent where labels have none.
+ *
+ * @typedef {object} Model What is told of the model that answers.
+ * @property {number[]} [labels] The stars of film ratings; absent for other labels.
+ * @property {"ratings" | "ordinal" | "nominal"} [task]
+ * @property {Label[]} [classes] The labels of the probabilities; an older server has none.
  * @property {number[]} [prior] Frequency of each label in the training data.
  * @property {{name: string, version: string, max_tokens: number}} model
+ * @property {States} [states] Thresholds of `state`; an older server has none.
+ *
+ * @typedef {object} Connection What is told of the connection.
+ * @property {"session.created"} type
  * @property {number} heartbeat_interval_ms
  * @property {Limits} limits
  * @property {"http"} [transport] Set by `HttpSocket` when HTTP is used.
- * @property {States} [states] Thresholds of `state`; an older server has none.
+ *
+ * @typedef {Model & Connection} Session
  *
  * @typedef {object} Rating The rating of one text.
  * @property {number[]} probabilities One for each label, sum 1.
- * @property {number} stars The likeliest label.
- * @property {number} expected_stars
- * @property {[number, number]} interval Central 80 % interval in stars.
- * @property {number} positive P(rating >= 7).
+ * @property {string} [label] Name of the likeliest label; absent for film ratings.
+ * @property {number} [stars] The likeliest film rating.
+ * @property {number} [expected_stars] Of film ratings.
+ * @property {number} [expected_value] Of other labels with values.
+ * @property {[number, number]} [interval] Central 80 % interval in stars or values.
+ * @property {number} [positive] Of the positive side, P(stars >= 7) for film ratings; absent for labels without sides.
  * @property {number} tokens Tokens of the text itself, 0 for an empty text.
  * @property {boolean} truncated
  * @property {boolean} [is_prior]
@@ -48,13 +60,15 @@
  * @typedef {object} Span Its offsets are Unicode code points, see `utf16Spans`.
  * @property {number} begin
  * @property {number} end
- * @property {number} weight What it adds, in stars; 0 if that does not stand out from noise.
+ * @property {number} weight What it adds, in stars or `counted_in`; 0 if that does not stand out from noise.
  * @property {string} unit "word", "phrase" or "sentence".
  *
  * @typedef {object} Explanation
  * @property {"explanation"} type
  * @property {number} seq
  * @property {string} method
+ * @property {"values" | "probability"} [counted_in] What weights are counted in; absent for film ratings.
+ * @property {string} [label] The label whose probability is explained.
  * @property {boolean} [partial] Whether another one follows, with these spans and more.
  * @property {boolean} [all_words] Whether every word that the model reads has a span, not only the strongest.
  * @property {Span[]} spans
@@ -74,6 +88,8 @@
  * @property {boolean} is_fresh Whether the rating belongs to this text, not to an older one.
  * @property {boolean} is_typist_here
  * @property {Rating} [rating]
+ * @property {"ratings" | "ordinal" | "nominal"} [task] Of the rating; absent for film ratings.
+ * @property {Label[]} [classes] Likewise.
  *
  * @typedef {RoomOpened | RoomState | {type: "room.watchers", count: number}
  *   | {type: "room.closed", reason: string}} RoomMessage
@@ -85,14 +101,14 @@
  * @property {boolean} retryable
  * @property {number} [retry_after_ms] Milliseconds to wait before trying again.
  *
- * @typedef {Session | Prediction | Explanation | {type: "pong", id?: string}
+ * @typedef {Session | (Model & {type: "model.changed"}) | Prediction | Explanation | {type: "pong", id?: string}
  *   | {type: "error", error: ServerError} | {type: "session.updated", session: SessionSettings}
  *   | {type: "session.closing", reason?: string, retry_after_ms: number} | RoomMessage} ServerMessage
  */
 
 export const SUBPROTOCOL = "starcast.v1";
 export const SOCKET_PATH = "/ws/v1/classify/";
-/** The stars of the probabilities, in order. */
+/** The stars of the probabilities of film ratings, in order. */
 export const LABELS = Object.freeze([1, 2, 3, 4, 7, 8, 9, 10]);
 
 const FIRST_FINAL_CLOSE_CODE = 4500;
@@ -191,15 +207,16 @@ export function ping(id) {
 /**
  * Reads one frame from the server.
  * @param {unknown} frame
+ * @param {number} [count] Number of labels of the model that answers.
  * @returns {ServerMessage}
  * @throws {ProtocolError} If the frame does not follow the protocol, or its type is unknown.
  */
-export function parse(frame) {
+export function parse(frame, count = LABELS.length) {
   const message = parseObject(frame);
   if (!Object.hasOwn(CHECKS, message.type)) {
     throw new ProtocolError(`unknown message type ${JSON.stringify(message.type)}`);
   }
-  if (!CHECKS[message.type](message)) {
+  if (!CHECKS[message.type](message, count)) {
     throw new ProtocolError(`malformed ${message.type}`);
   }
   return message;
@@ -311,38 +328,61 @@ const isSpan = (value) =>
   isNumber(value.weight) &&
   isText(value.unit);
 
-/** @param {unknown} values */
-function isDistribution(values) {
-  if (!Array.isArray(values) || values.length !== LABELS.length) return false;
+/** @param {unknown} values @param {number} count */
+function isDistribution(values, count) {
+  if (!Array.isArray(values) || values.length !== count) return false;
   const sum = values.reduce((total, value) => total + value, 0);
   return values.every(isShare) && Math.abs(sum - 1) <= PROBABILITY_SUM_TOLERANCE;
 }
 
 /** @type {Check} */
-const isRating = (value) =>
-  isDistribution(value?.probabilities) &&
+const isInterval = (value) => Array.isArray(value) && value.length === 2 && value.every(isNumber);
+
+/** @type {Check} */
+const isFilmRating = (value) =>
   isNumber(value.stars) &&
   isNumber(value.expected_stars) &&
-  Array.isArray(value.interval) &&
-  value.interval.length === 2 &&
-  value.interval.every(isNumber) &&
-  isShare(value.positive) &&
+  isInterval(value.interval) &&
+  isShare(value.positive);
+
+/** @type {Check} */
+const isLabelled = (value) =>
+  isText(value.label) &&
+  (value.expected_value === undefined || isNumber(value.expected_value)) &&
+  (value.interval === undefined || isInterval(value.interval)) &&
+  (value.positive === undefined || isShare(value.positive));
+
+/** @param {any} value @param {number} count */
+const isRating = (value, count) =>
+  isDistribution(value?.probabilities, count) &&
+  (value.label === undefined ? isFilmRating(value) : isLabelled(value)) &&
   isCount(value.tokens) &&
   (value.legible === undefined || isShare(value.legible)) &&
   (value.state === undefined || isText(value.state));
 
-/** @type {Record<string, Check>} */
+/** @type {Check} */
+const isLabel = (value) =>
+  isText(value?.name) && (value.value === undefined || isNumber(value.value));
+
+/** @type {Check} */
+const isModel = (m) =>
+  (m.classes === undefined
+    ? Array.isArray(m.labels)
+    : Array.isArray(m.classes) && m.classes.length > 1 && m.classes.every(isLabel)) &&
+  (m.labels === undefined || (Array.isArray(m.labels) && m.labels.every(isNumber))) &&
+  (m.prior === undefined || isDistribution(m.prior, (m.classes ?? LABELS).length)) &&
+  (m.states === undefined || Object.values(m.states).every(isNumber)) &&
+  isText(m.model?.name);
+
+/** @type {Record<string, (value: any, count: number) => boolean>} */
 const CHECKS = {
+  "model.changed": isModel,
   "session.created": (m) =>
-    Array.isArray(m.labels) &&
-    m.labels.every(isNumber) &&
-    (m.prior === undefined || isDistribution(m.prior)) &&
-    (m.states === undefined || Object.values(m.states).every(isNumber)) &&
-    isText(m.model?.name) &&
+    isModel(m) &&
     isNumber(m.heartbeat_interval_ms) &&
     isCount(m.limits?.max_chars) &&
     isCount(m.limits?.max_message_bytes),
-  prediction: (m) => isCount(m.seq) && isRating(m),
+  prediction: (m, count) => isCount(m.seq) && isRating(m, count),
   explanation: (m) =>
     isCount(m.seq) && isText(m.method) && Array.isArray(m.spans) && m.spans.every(isSpan),
   pong: () => true,
@@ -359,5 +399,6 @@ const CHECKS = {
     isText(m.text) &&
     typeof m.is_fresh === "boolean" &&
     typeof m.is_typist_here === "boolean" &&
-    (m.rating === undefined || isRating(m.rating)),
+    (m.classes === undefined || (Array.isArray(m.classes) && m.classes.every(isLabel))) &&
+    (m.rating === undefined || isRating(m.rating, (m.classes ?? LABELS).length)),
 };

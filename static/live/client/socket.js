@@ -23,7 +23,7 @@ import {
 
 /**
  * @import { Timers } from "./pacer.js"
- * @import { Explanation, Prediction, RoomMessage, ServerError, ServerMessage, Session, SessionSettings } from "./protocol.js"
+ * @import { Explanation, Model, Prediction, RoomMessage, ServerError, ServerMessage, Session, SessionSettings } from "./protocol.js"
  * @import { TypedEvents } from "./typed-events.js"
  */
 
@@ -38,6 +38,7 @@ import {
  * @typedef {object} RatingEvents The `detail` of each event.
  * @property {Status} state
  * @property {Session} session Just before the newest text is sent.
+ * @property {Session} model Just before `session`, and whenever a model with other labels answers from now on.
  * @property {SessionSettings} updated The settings that the server uses now.
  * @property {{seq: number, text: string, isCut: boolean, chars: number}} sent The text as it was
  *   submitted, and how much of it was sent: see `fitText`.
@@ -307,7 +308,7 @@ export class RatingSocket extends Events {
   #receive(frame) {
     let message;
     try {
-      message = parse(frame);
+      message = parse(frame, this.#session?.classes?.length);
     } catch (error) {
       return this.#emit("fault", /** @type {Error} */ (error));
     }
@@ -322,6 +323,8 @@ export class RatingSocket extends Events {
     switch (message.type) {
       case "session.created":
         return this.#greeted(message);
+      case "model.changed":
+        return this.#modelChanged(message);
       case "prediction":
         return this.#predicted(message);
       case "explanation":
@@ -347,16 +350,28 @@ export class RatingSocket extends Events {
 
   /** @param {Session} session */
   #greeted(session) {
-    if (!areOurLabels(session.labels)) return this.#giveUp("labels_differ");
+    const { labels, classes } = session;
+    if (labels !== undefined && classes === undefined && !areOurLabels(labels)) {
+      return this.#giveUp("labels_differ");
+    }
     this.#session = session;
     this.#retryAfterMs = null;
     this.#restartHeartbeat(session);
     this.#setState("open");
+    this.#emit("model", session);
     this.#emit("session", session);
     // A listener may have closed the connection.
     if (this.#session === null) return;
     if (this.#settings !== null) this.#socket?.send(sessionUpdate(this.#settings));
     this.#pacer.connected();
+  }
+
+  /** @param {Model} model */
+  #modelChanged({ labels, task, classes, prior, model, states }) {
+    if (this.#session === null) return;
+    this.#session = { ...this.#session, labels, task, classes, prior, model, states };
+    this.#emit("model", this.#session);
+    this.#pacer.again();
   }
 
   /** @param {Prediction} prediction */

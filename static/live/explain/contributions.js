@@ -6,12 +6,15 @@ import {
   aboutWords,
   LOWERS_MOST,
   MOVES_MOST,
+  MOVES_THE_RATING,
+  MOVES_THE_STARS,
   RAISES_MOST,
+  shareText,
   shortened,
   weightText,
 } from "../lib/strings.js";
 import { freshness } from "../page/freshness.js";
-import { extremes, nest, strengths } from "./marks.js";
+import { extremes, leastScale, nest, strengths } from "./marks.js";
 
 /**
  * @import { Explanation, Span } from "../client/protocol.js"
@@ -58,9 +61,13 @@ export function attachContributions(page) {
     const spans = utf16Spans(text, explanation.spans);
     // Asked before anything changes: the answer would take a layout after it.
     const { scrollTop } = field;
-    marked.replaceChildren(...drawPieces(nest(text, spans), strengths(spans)), LAST_LINE);
+    marked.replaceChildren(
+      ...drawPieces(nest(text, spans), strengths(spans, leastScale(explanation))),
+      LAST_LINE,
+    );
     if (scrollTop > 0) marked.scrollTop = scrollTop;
-    byId("extremes").replaceChildren(...drawExtremes(extremes(spans), text));
+    const textOf = explanation.counted_in === "probability" ? shareText : weightText;
+    byId("extremes").replaceChildren(...drawExtremes(extremes(spans), text, textOf));
     say("about-words", aboutWords(explanation));
     if (!explanation.partial) panel.style.minHeight = "";
     panel.dataset.state = explanation.partial ? "partial" : "shown";
@@ -79,6 +86,10 @@ export function attachContributions(page) {
   }
 
   editor.addEventListener("text", drop);
+  display.addEventListener("labels", () => {
+    say("contributions-title", display.labels.isFilm ? MOVES_THE_STARS : MOVES_THE_RATING);
+    drop();
+  });
   field.addEventListener("scroll", scroll, { passive: true });
   new ResizeObserver(fit).observe(field);
   for (const name of /** @type {const} */ (["headline", "past"])) {
@@ -113,12 +124,16 @@ function sign(mark, { weight }, strength) {
   mark.dataset.strength = String(strength);
 }
 
-/** @param {ReturnType<typeof extremes>} strongest @param {string} text */
-function drawExtremes({ up, down, sentences }, text) {
+/**
+ * @param {ReturnType<typeof extremes>} strongest
+ * @param {string} text
+ * @param {(weight: number) => string} textOf
+ */
+function drawExtremes({ up, down, sentences }, text, textOf) {
   return [
-    ...drawExtreme("word", RAISES_MOST, up, text),
-    ...drawExtreme("word", LOWERS_MOST, down, text),
-    ...drawExtreme("sentence", MOVES_MOST, sentences, text),
+    ...drawExtreme("word", RAISES_MOST, up, text, textOf),
+    ...drawExtreme("word", LOWERS_MOST, down, text, textOf),
+    ...drawExtreme("sentence", MOVES_MOST, sentences, text, textOf),
   ];
 }
 
@@ -127,8 +142,9 @@ function drawExtremes({ up, down, sentences }, text) {
  * @param {string} title
  * @param {Span[]} spans
  * @param {string} text
+ * @param {(weight: number) => string} textOf
  */
-function drawExtreme(unit, title, spans, text) {
+function drawExtreme(unit, title, spans, text, textOf) {
   if (spans.length === 0) return [];
   const row = element("div", "extreme");
   const items = element("dd", "");
@@ -136,7 +152,7 @@ function drawExtreme(unit, title, spans, text) {
     const item = element("span", "item");
     const words = element("bdi", unit, shortened(text.slice(span.begin, span.end)));
     sign(words, span, 2);
-    item.append(words, element("bdi", "weight", weightText(span.weight)));
+    item.append(words, element("bdi", "weight", textOf(span.weight)));
     items.append(item, " ");
   }
   row.append(element("dt", "", title), items);

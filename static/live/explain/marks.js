@@ -10,6 +10,8 @@
 
 // The strongest word gets the strongest mark, unless all effects are small.
 const LEAST_SCALE = 0.5;
+// Of a probability.
+const LEAST_SHARE = 0.05;
 const STRENGTHS = 4;
 const MOST_NAMED = 3;
 
@@ -24,12 +26,21 @@ export function nest(text, spans) {
   return piecesOf(text, spans, next, 0, text.length);
 }
 
+/** @param {{counted_in?: string}} explanation @returns {number} The weight that gets the strongest mark at least. */
+export function leastScale({ counted_in: countedIn }) {
+  return countedIn === "probability" ? LEAST_SHARE : LEAST_SCALE;
+}
+
 /**
  * @param {readonly Span[]} spans
+ * @param {number} [least] See `leastScale`.
  * @returns {(span: Span) => number} Strength from 0 (no effect) to 4, relative to spans of the same unit.
  */
-export function strengths(spans) {
-  const scales = { sentence: scaleOf(spans.filter(isSentence)), other: scaleOf(words(spans)) };
+export function strengths(spans, least = LEAST_SCALE) {
+  const scales = {
+    sentence: scaleOf(spans.filter(isSentence), least),
+    other: scaleOf(words(spans), least),
+  };
   return (span) => strength(span, scales[isSentence(span) ? "sentence" : "other"]);
 }
 
@@ -55,9 +66,9 @@ const isSentence = ({ unit }) => unit === "sentence";
 /** @param {readonly Span[]} spans */
 const words = (spans) => spans.filter((span) => !isSentence(span));
 
-/** @param {readonly Span[]} spans */
-const scaleOf = (spans) =>
-  spans.reduce((scale, { weight }) => Math.max(scale, Math.abs(weight)), LEAST_SCALE);
+/** @param {readonly Span[]} spans @param {number} least */
+const scaleOf = (spans, least) =>
+  spans.reduce((scale, { weight }) => Math.max(scale, Math.abs(weight)), least);
 
 /**
  * @param {Span} span

@@ -6,25 +6,30 @@
  */
 
 import { browserTimers } from "../client/pacer.js";
+import { FILM, mostProbable } from "./labels.js";
 
 /**
  * @import { Rating, State, States } from "../client/protocol.js"
  * @import { Timers } from "../client/pacer.js"
+ * @import { Labels } from "./labels.js"
  */
 
 /**
- * @typedef {"positive" | "negative" | null} Side The likelier side; null without one.
+ * @typedef {"positive" | "negative" | "label" | null} Side The likelier side, `label` of labels without sides; null
+ *   without one.
  *
  * @typedef {object} Headline
  * @property {State | "nothing"} state `nothing`: there is no text.
  * @property {Side} side
  * @property {Rating | null} rating
  * @property {string} text
+ * @property {Labels} [labels] Those of a rating without sides.
  *
  * @typedef {object} Scale What the distances are measured from. An older server sends neither; then its own state of each
  *   rating is the headline.
  * @property {readonly number[]} [prior]
  * @property {States} [states]
+ * @property {Labels} [labels] By default the film ratings.
  */
 
 export const PAUSE_MS = 250;
@@ -45,13 +50,15 @@ export function hasNumber({ state }) {
  * @param {Headline} [before] The headline shown until now; without one, nothing is left late.
  * @returns {Headline}
  */
-export function headlineOf(rating, text, { prior, states } = {}, before = NOTHING) {
-  const none = { side: null, rating, text };
+export function headlineOf(rating, text, { prior, states, labels = FILM } = {}, before = NOTHING) {
+  const { positive } = rating;
+  /** @type {Omit<Headline, "state">} */
+  const none = { side: null, rating, text, ...(positive === undefined && { labels }) };
   if (rating.tokens === 0 || rating.is_prior) {
     // A text can be all white space, or of signs that the model drops.
     return { ...none, state: text.trim() === "" ? "nothing" : "no_opinion" };
   }
-  const side = rating.positive >= 0.5 ? "positive" : "negative";
+  const [side, lead, likelier] = sides(rating);
   if (states === undefined) {
     const state = rating.state ?? "says";
     return { ...none, state, side: state === "leans" || state === "says" ? side : null };
@@ -63,17 +70,37 @@ export function headlineOf(rating, text, { prior, states } = {}, before = NOTHIN
   if (legible < limit(states.legible, 1, before.state === "unreadable")) {
     return { ...none, state: "unreadable" };
   }
-  if (prior !== undefined) {
+  if (prior !== undefined && prior.length === rating.probabilities.length) {
     const told = information(rating.probabilities, prior);
     if (told < limit(states.information, 0, hasNumber(before))) {
       return { ...none, state: "no_opinion" };
     }
   }
-  const likelier = Math.max(rating.positive, 1 - rating.positive);
-  const isSame = before.side === side;
-  if (likelier <= limit(states.either_way, 0.5, isSame)) return { ...none, state: "either_way" };
+  const isSame = before.side === side && (side !== "label" || isSameLabel(before.rating, rating));
+  if (lead <= limit(states.either_way, 0.5, isSame)) return { ...none, state: "either_way" };
   const isSure = likelier >= limit(states.says, 0.5, isSame && before.state === "says");
-  return { state: isSure ? "says" : "leans", side, rating, text };
+  return { ...none, state: isSure ? "says" : "leans", side };
+}
+
+/**
+ * @param {Rating} rating
+ * @returns {[side: Side, lead: number, likelier: number]} The likelier side; its share of it and its rival; and its
+ *   probability. Without sides, the two likeliest labels are rivals.
+ */
+function sides({ positive, probabilities }) {
+  if (positive !== undefined) {
+    const likelier = Math.max(positive, 1 - positive);
+    return [positive >= 0.5 ? "positive" : "negative", likelier, likelier];
+  }
+  const [first, second] = probabilities.toSorted((a, b) => b - a);
+  return ["label", first / (first + second), first];
+}
+
+/** @param {Rating | null} before @param {Rating} rating */
+function isSameLabel(before, rating) {
+  return (
+    before !== null && mostProbable(before.probabilities) === mostProbable(rating.probabilities)
+  );
 }
 
 /**

@@ -3,10 +3,12 @@
 import { LABELS } from "../client/protocol.js";
 import { hasNumber } from "./headline.js";
 import { fill, formatNumber, formatSigned, gettext, ngettext } from "./i18n.js";
+import { expectedOf, mostProbable } from "./labels.js";
 
 /**
- * @import { ServerError, Span } from "../client/protocol.js"
+ * @import { Explanation, Rating, ServerError, Span } from "../client/protocol.js"
  * @import { Headline } from "./headline.js"
+ * @import { Labels } from "./labels.js"
  */
 
 const START_TYPING = gettext("Start typing");
@@ -30,12 +32,22 @@ export function percentNumber(p) {
 
 /** @param {number} stars @param {number} p @returns {string} The words of a bar for screen readers. */
 export function meterWords(stars, p) {
+  const words = ngettext("%(stars)s star, %(percent)s", "%(stars)s stars, %(percent)s", stars);
+  return fill(words, { stars, percent: percentWords(p) });
+}
+
+/** @param {string} label @param {number} p @returns {string} The words of a bar for screen readers. */
+export function labelMeterWords(label, p) {
+  return `${label}, ${percentWords(p)}`;
+}
+
+/** @param {number} p */
+function percentWords(p) {
   const about = percentText(p);
   let percent = gettext("%(percent)s percent");
   if (about.startsWith("<")) percent = gettext("less than %(percent)s percent");
   if (about.startsWith(">")) percent = gettext("more than %(percent)s percent");
-  const words = ngettext("%(stars)s star, %(percent)s", "%(stars)s stars, %(percent)s", stars);
-  return fill(words, { stars, percent: fill(percent, { percent: about.replace(/[<>%]/g, "") }) });
+  return fill(percent, { percent: about.replace(/[<>%]/g, "") });
 }
 
 const POSITIVE = gettext("Positive %(percent)s");
@@ -47,7 +59,7 @@ const NO_OPINION = gettext("No opinion yet");
 const UNREADABLE = gettext("Cannot read this");
 
 /** @param {Headline} headline @returns {[verdict: string, why: string]} Two lines: the verdict, and what it rests on. */
-export function headlineWords({ state, side, rating, text }) {
+export function headlineWords({ state, side, rating, text, labels }) {
   if (state === "nothing" || rating === null) return [START_TYPING, ""];
   if (state === "no_opinion") return [NO_OPINION, gettext("Say what you think.")];
   if (state === "unreadable") {
@@ -58,14 +70,47 @@ export function headlineWords({ state, side, rating, text }) {
       : gettext("Nothing here it can read.");
     return [UNREADABLE, why];
   }
-  const { positive } = rating;
+  const { positive = 0, interval } = rating;
+  if (labels !== undefined) return labelWords(state, rating, labels);
   if (side === null) return [EITHER_WAY, fill(POSITIVE, { percent: percentText(positive) })];
   const isPositive = side === "positive";
   const percent = percentText(isPositive ? positive : 1 - positive);
   const leaning = isPositive ? LEANS_POSITIVE : LEANS_NEGATIVE;
   const words = state === "leans" ? leaning : isPositive ? POSITIVE : NEGATIVE;
-  return [fill(words, { percent }), intervalText(rating.interval)];
+  return [fill(words, { percent }), interval ? intervalText(interval) : ""];
 }
+
+const SAYS_LABEL = gettext("Says %(label)s %(percent)s");
+const LEANS_LABEL = gettext("Leans %(label)s %(percent)s");
+const TWO_LABELS = gettext("Could be %(label)s or %(other)s");
+const LABEL_SHARE = gettext("%(label)s %(percent)s");
+
+/**
+ * @param {Headline["state"]} state
+ * @param {Rating} rating
+ * @param {Labels} labels
+ * @returns {[string, string]} The likeliest label, and its interval or its rival.
+ */
+function labelWords(state, { probabilities, interval }, { names, values }) {
+  const first = mostProbable(probabilities);
+  const second = mostProbable(probabilities.map((share, i) => (i === first ? -1 : share)));
+  const percent = percentText(probabilities[first]);
+  const label = names[first];
+  const rival = { label: names[second], percent: percentText(probabilities[second]) };
+  if (state === "either_way") {
+    const shares = [{ label, percent }, rival].map((share) => fill(LABEL_SHARE, share));
+    return [fill(TWO_LABELS, { label, other: names[second] }), shares.join(", ")];
+  }
+  const verdict = fill(state === "leans" ? LEANS_LABEL : SAYS_LABEL, { label, percent });
+  if (values === null || interval === undefined) return [verdict, fill(LABEL_SHARE, rival)];
+  const isWhole = interval[0] === values[0] && interval[1] === values.at(-1);
+  const [from, to] = interval.map((value) => formatNumber(value, 0, 2));
+  const words = from === to ? VALUE_CHANCE : VALUES_CHANCE;
+  return [verdict, isWhole ? "" : fill(words, { chance: percentText(INTERVAL_CHANCE), from, to })];
+}
+
+const VALUE_CHANCE = gettext("%(chance)s likely %(from)s");
+const VALUES_CHANCE = gettext("%(chance)s likely %(from)s to %(to)s");
 
 /** @param {[number, number]} interval In stars. @returns {string} Empty for the whole scale, which says nothing. */
 export function intervalText([low, high]) {
@@ -89,9 +134,15 @@ export function answerTime(elapsedMs) {
 /** @param {Headline} headline @returns {string} For screen readers. */
 export function announcement(headline) {
   const [verdict, why] = headlineWords(headline);
-  if (!hasNumber(headline) || headline.rating === null) return `${verdict}. ${why}`;
-  const stars = formatNumber(headline.rating.expected_stars, 1, 1);
+  const stars = numberOf(headline);
+  if (stars === "" || headline.labels !== undefined) return `${verdict}. ${why}`;
   return `${verdict}. ${fill(OF_TEN, { stars })}.`;
+}
+
+/** @param {Headline} headline @returns {string} Its expected value; empty if there is none. */
+export function numberOf(headline) {
+  const value = headline.rating && hasNumber(headline) ? expectedOf(headline.rating) : null;
+  return value === null ? "" : formatNumber(value, 1, 1);
 }
 
 /** @param {number} chars @returns {string} */
@@ -165,19 +216,33 @@ export function givenUp(code) {
   return GIVEN_UP[code] ?? NOT_LET_IN;
 }
 
-/** @param {number} weight In stars. @returns {string} As printed next to a sentence or word: "+0.4". */
+/** @param {number} weight In stars or values. @returns {string} As printed next to a sentence or word: "+0.4". */
 export function weightText(weight) {
   return formatSigned(weight, 1, Math.abs(weight) < 0.1 ? 2 : 1);
 }
 
+/** @param {number} weight A probability. @returns {string} Likewise: "+12%". */
+export function shareText(weight) {
+  return `${formatSigned(100 * weight, 0, 1)}%`;
+}
+
 /**
- * @param {{partial?: boolean, all_words?: boolean, spans: readonly Span[]}} explanation
+ * @param {Pick<Explanation, "partial" | "all_words" | "counted_in" | "label"> & {spans: readonly Span[]}} explanation
  * @returns {string} What its numbers are, and of which words.
  */
-export function aboutWords({ partial, all_words: allWords, spans }) {
+export function aboutWords({ partial, all_words: allWords, counted_in: countedIn, label, spans }) {
   if (partial) return gettext("Working out the words…");
   if (!spans.some(({ weight, unit }) => weight !== 0 && unit !== "sentence")) {
     return gettext("No word stands out.");
+  }
+  if (countedIn === "values") {
+    return gettext("What parts add to the number. They work together, so they do not add up.");
+  }
+  if (countedIn === "probability") {
+    const words = gettext(
+      "What parts add to %(label)s. They work together, so they do not add up.",
+    );
+    return fill(words, { label: label ?? "" });
   }
   return allWords
     ? gettext("What each part adds, in stars. They work together, so the numbers do not add up.")
@@ -187,13 +252,14 @@ export function aboutWords({ partial, all_words: allWords, spans }) {
 }
 
 /**
- * @param {{isTooShort: boolean, expected_stars: number}} moment
+ * @param {Pick<Rating, "label" | "expected_stars"> & {isTooShort: boolean}} moment
  * @param {number} index
  * @param {number} count
  * @returns {string} The words of a moment for screen readers.
  */
-export function momentWords({ isTooShort, expected_stars: stars }, index, count) {
-  const about = isTooShort ? NO_OPINION : fill(OF_TEN, { stars: formatNumber(stars, 1, 1) });
+export function momentWords({ isTooShort, expected_stars: stars = 0, label }, index, count) {
+  const rated = label ?? fill(OF_TEN, { stars: formatNumber(stars, 1, 1) });
+  const about = isTooShort ? NO_OPINION : rated;
   const place = fill(gettext("Moment %(number)s of %(count)s"), { number: index + 1, count });
   return `${place}: ${about}`;
 }
@@ -216,6 +282,15 @@ export function tail(text) {
   return `…${[...text.slice(-TAIL_CHARS)].slice(1).join("")}`;
 }
 
+/** @param {number} count @returns {string} */
+export function moreLabels(count) {
+  return fill(ngettext("%(count)s more label", "%(count)s more labels", count), { count });
+}
+
+export const LABEL = gettext("Label");
+export const MOVES_THE_STARS = gettext("What moves the stars");
+export const MOVES_THE_RATING = gettext("What moves it");
+export const STARS = gettext("Stars");
 export const RAISES_MOST = gettext("Raises it most");
 export const LOWERS_MOST = gettext("Lowers it most");
 export const MOVES_MOST = gettext("Sentences");

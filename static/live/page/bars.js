@@ -1,22 +1,32 @@
-/** Draws ratings: the eight meters, the headline with its ten stars, and the table. A button pauses them. */
+/**
+ * Draws ratings: the meters, the headline, of films with ten stars, and the table. A button pauses them. The template has
+ * the meters of film ratings; those of other labels are made here.
+ */
 
 import { LABELS } from "../client/protocol.js";
-import { byId } from "../lib/dom.js";
+import { byId, element, say } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
 import { formatNumber } from "../lib/i18n.js";
+import { FILM } from "../lib/labels.js";
 import { axisTop, fillTransform } from "../lib/rating.js";
 import {
   headlineWords,
+  LABEL,
+  labelMeterWords,
   meterWords,
+  numberOf,
   PAUSE_BARS,
   percentNumber,
   percentText,
   RESUME_BARS,
+  STARS,
 } from "../lib/strings.js";
+import { drawLabelBars } from "./label-bars.js";
 
 /**
  * @import { Rating } from "../client/protocol.js"
  * @import { Headline } from "../lib/headline.js"
+ * @import { Labels } from "../lib/labels.js"
  * @import { Page } from "./page.js"
  */
 
@@ -32,13 +42,35 @@ export class RatingView {
   // The template has the words, which differ between typists and watchers.
   #invitation = [this.#verdict.textContent, this.#interval.textContent];
   #fade = ["fade-from", "fade-middle", "fade-to"].map((id) => byId(id));
-  #rows = LABELS.map(rowOf);
+  #films = LABELS.map(rowOf);
+  /** @type {ReturnType<typeof labelRows> | null} Those of other labels than the film ratings. */
+  #others = null;
+  #labels = FILM;
   #top = 0;
+
+  /** @param {Labels} labels Draws the bars of these from now on. */
+  set labels(labels) {
+    if (labels === this.#labels) return;
+    this.#labels = labels;
+    const { isFilm, values } = labels;
+    this.#panel.dataset.labels = isFilm ? "film" : values === null ? "names" : "values";
+    for (const id of ["film-chart", "gap-why"]) byId(id).hidden = !isFilm;
+    byId("label-chart").hidden = isFilm;
+    byId("label-numbers").hidden = isFilm;
+    byId("film-numbers").hidden = !isFilm;
+    say("numbers-of", isFilm ? STARS : LABEL);
+    this.#others = isFilm ? null : labelRows(labels);
+  }
 
   /** @param {Rating} rating */
   showBars({ probabilities }) {
+    if (probabilities.length !== this.#labels.names.length) return;
+    if (this.#others !== null) {
+      for (const [i, show] of this.#others.entries()) show(probabilities[i]);
+      return;
+    }
     this.#scaleTo(axisTop(probabilities, this.#top));
-    this.#rows.forEach((row, i) => {
+    this.#films.forEach((row, i) => {
       showRow(row, probabilities[i], this.#top);
     });
   }
@@ -52,16 +84,13 @@ export class RatingView {
     const words = state === "nothing" ? this.#invitation : headlineWords(headline);
     [this.#verdict.textContent, this.#interval.textContent] = words;
     const told = hasNumber(headline) ? rating : null;
-    this.#expected.textContent = told ? formatNumber(told.expected_stars, 1, 1) : NOTHING;
-    this.#fillStars(told);
+    this.#expected.textContent = numberOf(headline) || NOTHING;
+    if (this.#labels.isFilm) this.#fillStars(told);
   }
 
   /** @param {Rating | null} rating The edge of the filled part is as soft as its interval is wide. */
   #fillStars(rating) {
-    const { interval, expected_stars: expected } = rating ?? {
-      interval: [0, 0],
-      expected_stars: 0,
-    };
+    const { interval = [0, 0], expected_stars: expected = 0 } = rating ?? {};
     const ends = [Math.min(interval[0], expected), expected, Math.max(interval[1], expected)];
     for (const [i, stars] of ends.entries()) {
       this.#fade[i].setAttribute("offset", String(stars / SCALE_STARS));
@@ -82,6 +111,9 @@ export function attachRating({ display }) {
   const view = new RatingView();
   /** @type {HTMLButtonElement} */
   const pause = byId("pause");
+  display.addEventListener("labels", () => {
+    view.labels = display.labels;
+  });
   display.addEventListener("shown", ({ detail }) => {
     if (display.past === null) view.showBars(detail);
   });
@@ -100,6 +132,27 @@ export function attachRating({ display }) {
   });
   pause.addEventListener("click", () => display.togglePause());
   return view;
+}
+
+/** @param {Labels} labels @returns {((share: number) => void)[]} What shows a probability, for each label. */
+function labelRows(labels) {
+  const bars = drawLabelBars(byId("label-chart"), labels);
+  const cells = labels.names.map(() => element("td", "", NOTHING));
+  const rows = labels.names.map((name, i) => {
+    const row = document.createElement("tr");
+    const head = element("th", "", name);
+    head.setAttribute("scope", "row");
+    row.append(head, cells[i]);
+    return row;
+  });
+  byId("label-numbers").replaceChildren(...rows);
+  return bars.map(({ name, meter, fill }, i) => (share) => {
+    meter.dataset.probability = String(share);
+    meter.setAttribute("aria-valuenow", percentNumber(share));
+    meter.setAttribute("aria-valuetext", labelMeterWords(name, share));
+    fill(share);
+    cells[i].textContent = `${formatNumber(100 * share, 1, 1)}%`;
+  });
 }
 
 /** @param {number} stars */

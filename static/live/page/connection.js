@@ -44,8 +44,10 @@ export function attachConnection({ socket, isOver = () => false }) {
     status = detail;
     showStatus();
   });
-  socket.addEventListener("session", ({ detail: { model, transport } }) => {
+  socket.addEventListener("model", ({ detail: { model } }) => {
     say("model", `${model.name} ${model.version}`);
+  });
+  socket.addEventListener("session", ({ detail: { transport } }) => {
     const isOverHttp = transport === "http";
     byId("connection").dataset.transport = isOverHttp ? "http" : "websocket";
     if (isOverHttp) say("connection-words", LIVE_OVER_HTTP);

@@ -1,11 +1,13 @@
 /** The shown answer: the newest, the last one before a pause, or an earlier one chosen in the timeline. */
 
-import { Settling } from "../lib/headline.js";
+import { NOTHING, Settling } from "../lib/headline.js";
+import { areSame, FILM, labelsOf } from "../lib/labels.js";
 
 /**
  * @import { Prediction, Rating, ServerError } from "../client/protocol.js"
  * @import { RatingSocket } from "../client/socket.js"
  * @import { Headline } from "../lib/headline.js"
+ * @import { Labels } from "../lib/labels.js"
  * @import { TypedEvents } from "../client/typed-events.js"
  */
 
@@ -14,6 +16,7 @@ import { Settling } from "../lib/headline.js";
  * @typedef {Prediction & RatedText} Shown
  *
  * @typedef {object} DisplayEvents
+ * @property {null} labels
  * @property {Shown} shown
  * @property {Headline} headline
  * @property {ServerError | null} refused
@@ -24,10 +27,12 @@ import { Settling } from "../lib/headline.js";
 const Events = /** @type {TypedEvents<DisplayEvents>} */ (EventTarget);
 
 /**
- * Dispatches `shown` with a `Shown`; `headline` with the headline once it has settled; `refused` with the error of the newest text, or null once it is resolved; `pause`;
+ * Dispatches `labels` when the model has others than those of the bars so far; `shown` with a `Shown`; `headline` with the headline once it has settled; `refused` with the error of the newest text, or null once it is resolved; `pause`;
  * and `past` when the timeline starts or stops showing an earlier moment.
  */
 export class Display extends Events {
+  /** @type {Labels} */
+  labels = FILM;
   /** @type {Shown | null} */
   shown = null;
   /** @type {RatedText | null} The earlier moment that is shown, if any. */
@@ -47,10 +52,15 @@ export class Display extends Events {
   /** @param {RatingSocket} socket */
   constructor(socket) {
     super();
-    socket.addEventListener("session", ({ detail: { prior, states } }) => {
-      this.#settling.scale = { prior, states };
-      this.#sent.clear();
+    socket.addEventListener("model", ({ detail }) => {
+      const { prior, states } = detail;
+      const labels = labelsOf(detail);
+      const isOther = !areSame(labels, this.labels);
+      if (isOther) this.labels = labels;
+      this.#settling.scale = { prior, states, labels: this.labels };
+      if (isOther) this.#begin();
     });
+    socket.addEventListener("session", () => this.#sent.clear());
     socket.addEventListener("sent", ({ detail: { seq, text } }) => this.#sent.set(seq, text));
     socket.addEventListener("prediction", ({ detail }) => this.#answered(detail.prediction));
     socket.addEventListener("refused", ({ detail: error }) => {
@@ -94,6 +104,14 @@ export class Display extends Events {
   /** @param {RatedText} moment @returns {Headline} The headline of this moment alone. */
   headlineAt(moment) {
     return this.#settling.headlineAt(moment);
+  }
+
+  /** Forgets what the model before has said. */
+  #begin() {
+    this.shown = this.past = this.#held = null;
+    this.#settling.clear();
+    this.dispatchEvent(new CustomEvent("labels"));
+    this.dispatchEvent(new CustomEvent("headline", { detail: NOTHING }));
   }
 
   /** @param {Prediction} prediction */

@@ -28,8 +28,10 @@ export function createPage() {
   const messageLine = new MessageLine(socket, editor, display);
   /** @type {Page} */
   const page = { socket, editor, display, messageLine, session: null, isLinkOpened: false };
-  socket.addEventListener("session", ({ detail }) => {
+  socket.addEventListener("model", ({ detail }) => {
     page.session = detail;
+  });
+  socket.addEventListener("session", () => {
     // The browser restores text without an event.
     editor.tell();
   });

@@ -37,7 +37,8 @@ export function attachHistory({ editor, display, messageLine }) {
     const { shown } = display;
     if (!kept.isOn || shown === null || shown.isTooShort || shown.text !== editor.text) return;
     if (kept.texts[0]?.text === shown.text) return;
-    change(() => kept.keep({ text: shown.text, stars: shown.expected_stars, at: Date.now() }));
+    const { text, expected_stars: stars, label } = shown;
+    change(() => kept.keep({ text, stars, label, at: Date.now() }));
   }
 
   function show() {

@@ -9,7 +9,8 @@ const NAME = "starcast.history";
 /**
  * @typedef {object} Kept
  * @property {string} text
- * @property {number} stars Expected stars.
+ * @property {number} [stars] Expected stars.
+ * @property {string} [label] The most probable one, of a model that does not rate films.
  * @property {number} at Milliseconds since 1970.
  */
 
@@ -97,6 +98,8 @@ function bounded(texts) {
 /** @param {any} value */
 function isKept(value) {
   return (
-    typeof value?.text === "string" && Number.isFinite(value.stars) && Number.isFinite(value.at)
+    typeof value?.text === "string" &&
+    (Number.isFinite(value.stars) || typeof value.label === "string") &&
+    Number.isFinite(value.at)
   );
 }

@@ -52,7 +52,8 @@ export function attachSharing(page, recording) {
   async function save(kind) {
     const { TYPES, WRITERS } = await import("./export-files.js");
     const model = page.session?.model ?? null;
-    const written = { text: editor.text, shown: display.shown, moments: recording.all, model };
+    const { shown, labels } = display;
+    const written = { text: editor.text, shown, moments: recording.all, model, labels };
     const name = `starcast-${new Date().toISOString().slice(0, 10)}.${kind}`;
     download(name, TYPES[kind], WRITERS[kind](written));
   }

@@ -50,6 +50,14 @@ export const WATCHED_FRESH = gettext("Matches the text");
 export const WATCHED_STALE = gettext("Catching up");
 export const WATCHED_OVER = gettext("The last rating");
 
+export const FEEDBACK_STARS = gettext("Seem wrong? What would you give it?");
+export const FEEDBACK_LABEL = gettext("Seem wrong? What is it?");
+export const CONSENT_STARS = gettext(
+  "If you send it, the server stores this text, your stars and the model’s rating, to train later models. Nothing about you is stored.",
+);
+export const CONSENT_LABEL = gettext(
+  "If you send it, the server stores this text, your label and the model’s, to train later models. Nothing about you is stored.",
+);
 export const FEEDBACK_THANKS = gettext("Thank you. Your rating is stored.");
 const FEEDBACK_FAILED = gettext("This could not be stored. Try again later.");
 /** @type {Readonly<Record<string, string>>} */
@@ -69,10 +77,11 @@ export const HISTORY_EMPTY = gettext("Nothing is kept yet.");
 export const HISTORY_FAILED = gettext("This browser cannot store texts, or its storage is full.");
 
 /** @param {Kept} kept @returns {string} */
-export function keptText({ text, stars }) {
+export function keptText({ text, stars, label }) {
   const chars = [...text.replace(/\s+/g, " ").trim()];
   const isLong = chars.length > BEGINNING_CHARS;
   const beginning = isLong ? `${chars.slice(0, BEGINNING_CHARS).join("")}…` : chars.join("");
+  if (stars === undefined) return `${label}: ${beginning}`;
   return fill(gettext("%(stars)s stars: %(beginning)s"), {
     stars: formatNumber(stars, 1, 1),
     beginning,

@@ -1,42 +1,89 @@
-/** The curve of the expected stars over the moments, as SVG paths of 100 by 100 units. Uses no DOM. */
+/** The curve of the expected value over the moments, as SVG paths of 100 by 100 units. Uses no DOM. */
 
-/** @import { Moment } from "./recording.js" */
+import { mostProbable } from "../lib/labels.js";
+import { percentText } from "../lib/strings.js";
+
+/**
+ * @import { Labels } from "../lib/labels.js"
+ * @import { Moment } from "./recording.js"
+ */
 
 const LOWEST_STARS = 1;
 const HIGHEST_STARS = 10;
 
-/** @typedef {Pick<Moment, "expected_stars" | "interval" | "isTooShort">} Drawn */
+/** @typedef {Pick<Moment, "expected_stars" | "expected_value" | "interval" | "isTooShort"> & Partial<Moment>} Drawn */
+
+/**
+ * @typedef {object} Axis What is drawn of a moment, and the ends of its axis.
+ * @property {number} low
+ * @property {number} high
+ * @property {(moment: Drawn) => number} drawnOf
+ * @property {string[]} names What stands at the upper and the lower end.
+ */
+
+/** @type {Axis} */
+const STARS_AXIS = {
+  low: LOWEST_STARS,
+  high: HIGHEST_STARS,
+  drawnOf: ({ expected_stars: stars }) => stars ?? 0,
+  names: [String(HIGHEST_STARS), String(LOWEST_STARS)],
+};
+
+/**
+ * @param {Labels} labels
+ * @param {Drawn | undefined} newest
+ * @returns {Axis} Of labels without values, the probability of the newest moment's likeliest label is drawn.
+ */
+export function axisOf({ isFilm, values }, newest) {
+  if (isFilm) return STARS_AXIS;
+  if (values !== null) {
+    const [low, high] = [values[0], values[values.length - 1]];
+    return {
+      low,
+      high,
+      drawnOf: (moment) => moment.expected_value ?? low,
+      names: [`${high}`, `${low}`],
+    };
+  }
+  const label = mostProbable(newest?.probabilities ?? []);
+  return {
+    low: 0,
+    high: 1,
+    drawnOf: ({ probabilities }) => probabilities?.[label] ?? 0,
+    names: [percentText(1), percentText(0)],
+  };
+}
 
 /** @param {number} index @param {number} count @returns {number} Percent from the left; the last is at 100. */
 export function placeOf(index, count) {
   return count === 1 ? 100 : (100 * index) / (count - 1);
 }
 
-/** @param {number} stars @returns {number} Percent from the top. */
-export function heightOf(stars) {
-  return (100 * (HIGHEST_STARS - stars)) / (HIGHEST_STARS - LOWEST_STARS);
+/** @param {number} value @param {Axis} [axis] @returns {number} Percent from the top. */
+export function heightOf(value, { low, high } = STARS_AXIS) {
+  return (100 * (high - value)) / (high - low);
 }
 
 /**
  * @param {readonly Drawn[]} moments Those without a verdict are left out.
- * @returns {{line: string, band: string}} The curve, and the area of the interval.
+ * @param {Axis} [axis]
+ * @returns {{line: string, band: string}} The curve, and the area of the interval, empty without one.
  */
-export function curve(moments) {
+export function curve(moments, axis = STARS_AXIS) {
   const points = moments
     .map((moment, i) => ({ moment, x: placeOf(i, moments.length) }))
     .filter(({ moment }) => !moment.isTooShort);
-  /** @param {typeof points} some @param {(moment: Drawn) => number} starsOf */
-  const path = (some, starsOf) =>
+  /** @param {typeof points} some @param {(moment: Drawn) => number} drawnOf */
+  const path = (some, drawnOf) =>
     some
-      .map(({ moment, x }) => `${x.toFixed(2)},${heightOf(starsOf(moment)).toFixed(2)}`)
+      .map(({ moment, x }) => `${x.toFixed(2)},${heightOf(drawnOf(moment), axis).toFixed(2)}`)
       .join("L");
   if (points.length === 0) return { line: "", band: "" };
   // A single rating is a level line at the right end, which is now.
   if (moments.length === 1) points.unshift({ moment: moments[0], x: 0 });
-  const upper = path(points, ({ interval }) => interval[1]);
-  const lower = path(points.toReversed(), ({ interval }) => interval[0]);
-  return {
-    line: `M${path(points, ({ expected_stars: stars }) => stars)}`,
-    band: `M${upper}L${lower}Z`,
-  };
+  const line = `M${path(points, axis.drawnOf)}`;
+  if (points.some(({ moment }) => moment.interval === undefined)) return { line, band: "" };
+  const upper = path(points, ({ interval }) => interval?.[1] ?? 0);
+  const lower = path(points.toReversed(), ({ interval }) => interval?.[0] ?? 0);
+  return { line, band: `M${upper}L${lower}Z` };
 }

@@ -52,6 +52,10 @@ export class Recording {
     return before.length > 0;
   }
 
+  clear() {
+    this.#moments = [];
+  }
+
   /** Removes every second moment, but never the first and the last. */
   #thin() {
     const chars = this.#moments.reduce((sum, { text }) => sum + text.length, 0);

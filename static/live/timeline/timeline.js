@@ -13,7 +13,7 @@ import {
   tail,
   WORKING_OUT,
 } from "../lib/strings.js";
-import { curve, heightOf, placeOf } from "./curve.js";
+import { axisOf, curve, heightOf, placeOf } from "./curve.js";
 import { Recording } from "./recording.js";
 import { Replay } from "./replay.js";
 
@@ -23,11 +23,12 @@ import { Replay } from "./replay.js";
 
 /**
  * @typedef {object} Shows
- * @property {(name: "shown", listener: (event: CustomEvent<RatedText>) => void) => void} addEventListener
+ * @property {((name: "shown", listener: (event: CustomEvent<RatedText>) => void) => void)
+ *   & ((name: "labels", listener: () => void) => void)} addEventListener
  *
  * @typedef {object} Typed What a curve is drawn of, on the live page and for watchers.
  * @property {{text: string, addEventListener: (name: "text", listener: () => void) => void}} editor
- * @property {Pick<Display, "past" | "isPaused" | "lookBack" | "rated"> & Shows} display
+ * @property {Pick<Display, "past" | "isPaused" | "lookBack" | "rated" | "labels"> & Shows} display
  * @property {boolean} isLinkOpened Whether a link has just brought the text, so that its curve is played once.
  */
 
@@ -79,7 +80,7 @@ export function attachTimeline(page) {
     dot.hidden = moment === undefined || moment.isTooShort;
     if (moment && !dot.hidden) {
       dot.style.left = `${placeOf(index, recording.length)}%`;
-      dot.style.top = `${heightOf(moment.expected_stars)}%`;
+      dot.style.top = `${heightOf(axis().drawnOf(moment), axis())}%`;
     }
     slider.setAttribute("aria-valuetext", past ? momentWords(past, index, recording.length) : NOW);
     const few = [TIMELINE_EMPTY, isLeading ? WORKING_OUT : TIMELINE_ONE];
@@ -90,8 +91,11 @@ export function attachTimeline(page) {
     replayButton.textContent = replay.isPlaying ? STOP_REPLAY : REPLAY;
   }
 
+  const axis = () => axisOf(display.labels, recording.at(-1));
+
   function draw() {
-    const { line, band } = curve(recording.all);
+    const { line, band } = curve(recording.all, axis());
+    for (const [i, id] of ["axis-high", "axis-low"].entries()) say(id, axis().names[i]);
     byId("timeline-line").setAttribute("d", line);
     byId("timeline-band").setAttribute("d", band);
     slider.max = String(Math.max(1, recording.length - 1));
@@ -110,8 +114,11 @@ export function attachTimeline(page) {
     if (texts.length === 0) return;
     isLeading = true;
     toNow();
-    const ratings = await rateAll(texts, leading.signal);
+    const { signal } = leading;
+    const { labels } = display;
+    const ratings = await rateAll(texts, signal);
     isLeading = false;
+    if (display.labels !== labels) return;
     const before = ratings.map((rating, i) => ({
       ...display.rated(rating, rating.text),
       atMs: only.atMs - LEAD_STEP_MS * (ratings.length - i),
@@ -123,6 +130,13 @@ export function attachTimeline(page) {
     page.isLinkOpened = false;
   }
 
+  display.addEventListener("labels", () => {
+    // What another model said cannot be drawn on one axis with this one.
+    leading.abort();
+    replay.stop();
+    recording.clear();
+    draw();
+  });
   display.addEventListener("shown", ({ detail }) => {
     recording.add({ ...detail, atMs: performance.now() });
     if (recording.length <= 1) isLed = false;

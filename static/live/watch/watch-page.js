@@ -87,8 +87,8 @@ function roomIsNotThere() {
   showTypist(watched.newest === null ? "none" : "left");
 }
 
-socket.addEventListener("session", ({ detail }) => {
-  watched.scale = detail;
+socket.addEventListener("session", ({ detail: { prior, states } }) => {
+  watched.scale = { prior, states };
 });
 socket.addEventListener("room", ({ detail: message }) => {
   if (message.type === "room.state") {
@@ -113,6 +113,9 @@ pause.addEventListener("click", () => {
   watched.togglePause();
   pause.dataset.paused = String(watched.isPaused);
   pause.textContent = watched.isPaused ? RESUME_BARS : PAUSE_BARS;
+});
+watched.addEventListener("labels", () => {
+  view.labels = watched.labels;
 });
 watched.addEventListener("change", show);
 attachTimeline({ editor: watched, display: watched, isLinkOpened: false });

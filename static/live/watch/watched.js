@@ -1,16 +1,19 @@
 /** What a watcher sees: the newest state of the room, the last one before a pause, or an earlier one of the timeline. */
 
 import { Settling } from "../lib/headline.js";
+import { areSame, FILM, labelsOf } from "../lib/labels.js";
 
 /**
  * @import { Rating, RoomState } from "../client/protocol.js"
  * @import { TypedEvents } from "../client/typed-events.js"
  * @import { Headline, Scale } from "../lib/headline.js"
+ * @import { Labels } from "../lib/labels.js"
  * @import { RatedText } from "../page/display.js"
  */
 
 /**
  * @typedef {object} WatchedEvents
+ * @property {null} labels The ratings are of other labels from now on.
  * @property {null} change What is on the screen, or the newest state.
  * @property {RatedText} shown The rating of a state's own text.
  * @property {null} text The text of the newest state has changed, and nobody looks back.
@@ -24,14 +27,16 @@ export class Watched extends Events {
   /** @type {RatedText | null} The earlier moment that is shown, if any. */
   past = null;
   isPaused = false;
+  /** @type {Labels} */
+  labels = FILM;
 
   /** @type {RoomState | null} The state on the screen, unless an earlier moment is. */
   #shown = null;
   #settling = new Settling(() => this.#changed());
 
-  /** @param {Scale} scale */
-  set scale(scale) {
-    this.#settling.scale = scale;
+  /** @param {Scale} scale Of the model of the watcher's server. */
+  set scale({ prior, states }) {
+    this.#settling.scale = { prior, states, labels: this.labels };
   }
 
   get text() {
@@ -83,11 +88,23 @@ export class Watched extends Events {
   #show(state) {
     const isNew = state.text !== this.#shown?.text;
     this.#shown = state;
+    // A rating says itself what it is of: the typist's server may have another model by now.
+    if (state.rating !== undefined) this.#label(labelsOf(state));
     // Whoever looks back is not called away by each key of the typist.
     if (isNew && this.past === null) this.dispatchEvent(new CustomEvent("text"));
     if (!state.is_fresh || state.rating === undefined) return;
     this.#settling.take(state.rating, state.text);
     this.dispatchEvent(new CustomEvent("shown", { detail: this.rated(state.rating, state.text) }));
+  }
+
+  /** @param {Labels} labels */
+  #label(labels) {
+    if (areSame(labels, this.labels)) return;
+    this.labels = labels;
+    this.past = null;
+    this.#settling.clear();
+    this.#settling.scale = { ...this.#settling.scale, labels };
+    this.dispatchEvent(new CustomEvent("labels"));
   }
 
   #changed() {

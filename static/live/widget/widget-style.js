@@ -84,6 +84,16 @@ p { margin: 0; }
 [data-stars="10"] { --bar: var(--bar-10); }
 :is([data-state="nothing"], [data-state="no_opinion"], [data-state="unreadable"]) .fill { background: var(--unread); }
 
+/* Other labels than the film ratings: as many bars as there are, which the words below name. */
+[data-labels]:not([data-labels="film"]) .bars {
+  display: flex;
+  flex: 1 1 12rem;
+  max-width: 20rem;
+}
+.bar[data-label] { flex: 1 1 0; min-width: 1px; --bar: var(--bar-9); }
+[data-labels="names"] .expected { display: none; }
+[hidden] { display: none; }
+
 .expected { color: var(--ink-soft); white-space: nowrap; }
 .number {
   display: inline-block;

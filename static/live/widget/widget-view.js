@@ -1,15 +1,25 @@
-/** Draws the widget: eight small meters, the expected stars, and a line of words. */
+/**
+ * Draws the widget: small meters, the expected stars or value, and a line of words. Of many labels, the likeliest has its
+ * name in the words, and a bar each shows how the others stand.
+ */
 
-import { LABELS } from "../client/protocol.js";
-import { hasNumber, NOTHING as NO_HEADLINE } from "../lib/headline.js";
-import { fill, formatNumber, gettext, ngettext } from "../lib/i18n.js";
+import { NOTHING as NO_HEADLINE } from "../lib/headline.js";
+import { fill, gettext, ngettext } from "../lib/i18n.js";
+import { areSame, FILM } from "../lib/labels.js";
 import { fillTransform } from "../lib/rating.js";
-import { headlineWords, meterWords, percentNumber } from "../lib/strings.js";
+import {
+  headlineWords,
+  labelMeterWords,
+  meterWords,
+  numberOf,
+  percentNumber,
+} from "../lib/strings.js";
 import { widgetStyleSheet } from "./widget-style.js";
 
 /**
  * @import { Rating } from "../client/protocol.js"
  * @import { Headline } from "../lib/headline.js"
+ * @import { Labels } from "../lib/labels.js"
  */
 
 const NOTHING = "–";
@@ -20,7 +30,11 @@ export class WidgetView {
   #verdict = element("p", { class: "verdict" });
   #words = element("p", { class: "words" });
   #status = element("p", { class: "visually-hidden", role: "status" });
-  #bars;
+  #group = element("div", { class: "bars", role: "group" });
+  #of = element("span", { class: "of" }, "/10");
+  #labels = FILM;
+  /** @type {Bar[]} */
+  #bars = [];
   #why = "";
   #trouble = "";
 
@@ -28,17 +42,31 @@ export class WidgetView {
   constructor(root) {
     root.adoptedStyleSheets = [widgetStyleSheet];
     this.#card.ariaLabel = gettext("Star rating of what you write");
-    const group = element("div", { class: "bars", role: "group" });
-    group.ariaLabel = gettext("How likely each rating is");
-    this.#bars = LABELS.map((stars) => new Bar(stars));
-    group.append(...this.#bars.map((bar) => bar.element));
+    this.#group.ariaLabel = gettext("How likely each rating is");
     const expected = element("p", { class: "expected" });
-    expected.append(this.#number, element("span", { class: "of" }, "/10"));
+    expected.append(this.#number, this.#of);
     const reading = element("div", { class: "reading" });
     reading.append(this.#verdict, this.#words);
-    this.#card.append(group, expected, reading, this.#status);
+    this.#card.append(this.#group, expected, reading, this.#status);
     root.append(this.#card);
+    this.#draw();
     this.clear();
+  }
+
+  /** @param {Labels} labels @returns {boolean} Whether they are others than before. */
+  setLabels(labels) {
+    if (areSame(labels, this.#labels)) return false;
+    this.#labels = labels;
+    this.#draw();
+    return true;
+  }
+
+  #draw() {
+    const { isFilm, names, values } = this.#labels;
+    this.#card.dataset.labels = isFilm ? "film" : values === null ? "names" : "values";
+    this.#of.hidden = !isFilm;
+    this.#bars = names.map((name, i) => (isFilm ? new StarsBar(Number(name)) : new Bar(name, i)));
+    this.#group.replaceChildren(...this.#bars.map((bar) => bar.element));
   }
 
   /** Shows no rating, since there is no text. */
@@ -56,11 +84,10 @@ export class WidgetView {
 
   /** @param {Headline} headline */
   showHeadline(headline) {
-    const { state, rating } = headline;
+    const { state } = headline;
     const [verdict, why] = headlineWords(headline);
     this.#card.dataset.state = state;
-    this.#number.textContent =
-      hasNumber(headline) && rating ? formatNumber(rating.expected_stars, 1, 1) : NOTHING;
+    this.#number.textContent = numberOf(headline) || NOTHING;
     this.#verdict.textContent = verdict;
     this.#say(state === "nothing" ? "" : why);
   }
@@ -84,19 +111,26 @@ export class WidgetView {
 }
 
 class Bar {
-  #stars;
   #fill = element("span", { class: "fill" });
+  #name;
 
-  /** @param {number} stars */
-  constructor(stars) {
-    this.#stars = stars;
-    this.element = element("div", { class: "bar", role: "meter", "data-stars": String(stars) });
-    this.element.ariaLabel = fill(ngettext("%(stars)s star", "%(stars)s stars", stars), { stars });
+  /** @param {string} name @param {number} place */
+  constructor(name, place) {
+    this.#name = name;
+    this.element = element("div", { class: "bar", role: "meter" });
+    this.element.dataset.label = String(place);
+    this.element.title = name;
+    this.element.ariaLabel = name;
     this.element.ariaValueMin = "0";
     this.element.ariaValueMax = "100";
     const track = element("span", { class: "track" });
     track.append(this.#fill);
-    this.element.append(track, element("span", {}, String(stars)));
+    this.element.append(track);
+  }
+
+  /** @param {number} share @returns {string} */
+  words(share) {
+    return labelMeterWords(this.#name, share);
   }
 
   /** @param {number | null} probability */
@@ -104,8 +138,29 @@ class Bar {
     const share = probability ?? 0;
     this.element.ariaValueNow = percentNumber(share);
     this.element.ariaValueText =
-      probability === null ? gettext("no answer yet") : meterWords(this.#stars, share);
+      probability === null ? gettext("no answer yet") : this.words(share);
     this.#fill.style.transform = fillTransform(share);
+  }
+}
+
+class StarsBar extends Bar {
+  #stars;
+
+  /** @param {number} stars */
+  constructor(stars) {
+    super(String(stars), 0);
+    this.#stars = stars;
+    const { element: bar } = this;
+    delete bar.dataset.label;
+    bar.removeAttribute("title");
+    bar.dataset.stars = String(stars);
+    bar.ariaLabel = fill(ngettext("%(stars)s star", "%(stars)s stars", stars), { stars });
+    bar.append(element("span", {}, String(stars)));
+  }
+
+  /** @param {number} share @returns {string} */
+  words(share) {
+    return meterWords(this.#stars, share);
   }
 }
 

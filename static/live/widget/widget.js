@@ -14,6 +14,7 @@ import { socketUrl } from "../client/protocol.js";
 import { RatingSocket, TokenError } from "../client/socket.js";
 import { Settling } from "../lib/headline.js";
 import { gettext } from "../lib/i18n.js";
+import { labelsOf } from "../lib/labels.js";
 import { announcement, CONNECTION, givenUp, refusal } from "../lib/strings.js";
 import { FollowedField } from "./followed-field.js";
 import { WidgetView } from "./widget-view.js";
@@ -132,7 +133,7 @@ class StarcastMeter extends HTMLElement {
     const socket = new RatingSocket(this.#url, { key, token });
     this.#socket = socket;
     const options = { signal: this.#hearing.signal };
-    socket.addEventListener("session", ({ detail }) => this.#greeted(detail), options);
+    socket.addEventListener("model", ({ detail }) => this.#greeted(detail), options);
     socket.addEventListener(
       "sent",
       ({ detail }) => {
@@ -159,8 +160,13 @@ class StarcastMeter extends HTMLElement {
 
   /** @param {Session} session */
   #greeted(session) {
+    const { prior, states } = session;
+    const labels = labelsOf(session);
     this.#session = session;
-    this.#settling.scale = session;
+    this.#settling.scale = { prior, states, labels };
+    if (!this.#view.setLabels(labels)) return;
+    this.#settling.clear();
+    this.#view.clear();
   }
 
   /** @param {Prediction} prediction */
@@ -228,7 +234,7 @@ class StarcastMeter extends HTMLElement {
 
   #announce() {
     const { headline } = this.#settling;
-    const about = `${headline.state} ${headline.side}`;
+    const about = `${headline.state} ${headline.side} ${headline.rating?.label ?? ""}`;
     if (!this.#socket?.isSettled || about === this.#announced) return;
     this.#announced = about;
     this.#view.announce(headline.state === "nothing" ? "" : announcement(headline));

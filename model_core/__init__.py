@@ -1,1 +1,1 @@
-"""The rating model: text in, eight class probabilities out. Imports neither Django nor ``live``."""
+"""The model: text in, a probability for each label out. Imports neither Django nor ``live``."""

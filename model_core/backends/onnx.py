@@ -8,7 +8,7 @@ import onnxruntime
 
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.errors import CheckpointError, one_line
-from model_core.labels import NUM_LABELS
+from model_core.labels import FILM_RATINGS
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:
@@ -23,7 +23,7 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     return options
 
 
-def open_session(path: Path, threads: int, labels: int = NUM_LABELS) -> onnxruntime.InferenceSession:
+def open_session(path: Path, threads: int, labels: int = len(FILM_RATINGS)) -> onnxruntime.InferenceSession:
     """Load a graph whose first output is the logits of so many labels. Raises CheckpointError."""
     try:
         session = onnxruntime.InferenceSession(path, session_options(threads), providers=["CPUExecutionProvider"])
@@ -37,7 +37,7 @@ def open_session(path: Path, threads: int, labels: int = NUM_LABELS) -> onnxrunt
 class OnnxBackend:
     """The graph of whole texts in one ONNX Runtime session with ``threads`` threads."""
 
-    def __init__(self, path: Path, threads: int, labels: int = NUM_LABELS) -> None:
+    def __init__(self, path: Path, threads: int, labels: int = len(FILM_RATINGS)) -> None:
         self._session = open_session(path, threads, labels)
 
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:

@@ -16,7 +16,7 @@ import onnxruntime
 
 from model_core.backends.onnx import open_session
 from model_core.cache import CachePool, Caches, EncoderCache, FloatArray
-from model_core.labels import NUM_LABELS
+from model_core.labels import FILM_RATINGS
 
 _Result = TypeVar("_Result")
 
@@ -73,7 +73,7 @@ class CachedOnnxBackend:
         read_tokens: int,
         threads: int,
         cache_bytes: int,
-        labels: int = NUM_LABELS,
+        labels: int = len(FILM_RATINGS),
         steps: Path | None = None,
     ) -> None:
         """``steps``: the graph of many whole blocks; without it, long texts take longer."""

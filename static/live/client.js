@@ -26,6 +26,8 @@ export { RatingSocket, TokenError } from "./client/socket.js";
  *   the spans, see `utf16Spans`.
  * @property {(status: Status) => void} [onStatus]
  * @property {(session: Session) => void} [onSession] Called at every connection, before anything is sent.
+ * @property {(session: Session) => void} [onModel] The same, just before it, and whenever a model with other labels answers
+ *   from now on.
  * @property {(message: RoomMessage) => void} [onRoom] Messages about the room that is shared with
  *   `openRoom`, or watched at its address.
  * @property {(error: ServerError | Error) => void} [onError] An error of the server, with a `code`, or an
@@ -48,6 +50,7 @@ export function connect({
   onPrediction,
   onExplanation,
   onStatus,
+  onModel,
   onSession,
   onRoom,
   onError,
@@ -64,6 +67,7 @@ export function connect({
     onExplanation?.(explanation, text),
   );
   socket.addEventListener("state", ({ detail }) => onStatus?.(detail));
+  socket.addEventListener("model", ({ detail }) => onModel?.(detail));
   socket.addEventListener("session", ({ detail }) => onSession?.(detail));
   socket.addEventListener("room", ({ detail }) => onRoom?.(detail));
   socket.addEventListener("refused", ({ detail }) => onError?.(detail));

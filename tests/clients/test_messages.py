@@ -4,12 +4,16 @@ import json
 from dataclasses import asdict
 
 import pytest
-from starcast_client.messages import LABELS, SUBPROTOCOL, Prediction, Session, States, parse
+from starcast_client.messages import LABELS, SUBPROTOCOL, OtherLabels, Prediction, Session, States, parse
 
 import live.messages.protocol
-from model_core.labels import STARS
+from live.limits import Limits
+from live.messages.server import model_changed, session_created
+from model_core.fake import FAKE_INFO
+from model_core.labels import STARS, LabelSet
 from model_core.states import DEFAULT_STATES
 from tests.clients.fake_server import GREETING, prediction
+from tests.labelled import LABEL_SETS, labelled
 
 
 def test_labels_and_version_are_those_of_the_server() -> None:
@@ -47,3 +51,12 @@ def test_an_unknown_type_is_nothing() -> None:
 def test_a_malformed_frame_is_a_value_error(frame: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - json has words of its own
         parse(frame)
+
+
+@pytest.mark.parametrize("labels", LABEL_SETS.values(), ids=LABEL_SETS)
+def test_a_model_with_other_labels_is_refused_by_their_names(labels: LabelSet) -> None:
+    info = labelled(labels).info
+    for message in (session_created("", info, Limits()), model_changed(info)):
+        with pytest.raises(OtherLabels, match=f"not film ratings: {', '.join(labels.names)}"):
+            parse(message.encode())
+    assert parse(model_changed(FAKE_INFO).encode()) is None

@@ -34,7 +34,7 @@ def served(labels: LabelSet) -> Serving:
     return Serving(labelled(labels), Path("none"), digest="", golden_difference=None)
 
 
-@pytest.fixture(params=LABEL_SETS.values(), ids=LABEL_SETS)
+@pytest.fixture(params=LABEL_SETS.values(), ids=list(LABEL_SETS))
 def labels(request: pytest.FixtureRequest, fresh_engine: None) -> LabelSet:
     """The labels of the model that is served."""
     chosen: LabelSet = request.param

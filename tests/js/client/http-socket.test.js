@@ -239,3 +239,21 @@ test("a server that cannot answer now is tried again", async () => {
   assert.equal(said[0].error.code, "model_unavailable");
   assert.deepEqual(closes, [1006]);
 });
+
+test("a model with other labels is told before anything it says", async () => {
+  await reply(MODEL);
+  update(1, "a");
+  const classes = [{ name: "bad" }, { name: "good" }];
+  await reply({ ...RATING, classes });
+  assert.match(newest().url, /\/api\/v1\/model$/);
+  const { labels: _, ...other } = MODEL;
+  await reply({ ...other, classes, prior: [0.5, 0.5] });
+  assert.deepEqual(
+    said.map(({ type }) => type),
+    ["session.created", "model.changed"],
+  );
+  socket.onmessage = ({ data }) => said.push(parse(data, classes.length));
+  update(2, "a");
+  await reply({ classes, probabilities: [0.1, 0.9], label: "good", tokens: 1 });
+  assert.equal(said.at(-1).label, "good");
+});

@@ -335,3 +335,42 @@ describe("settings of the session", () => {
     assert.deepEqual(details("updated"), [{ min_interval_ms: 200 }]);
   });
 });
+
+describe("a model with other labels", () => {
+  const classes = [{ name: "bad" }, { name: "good" }];
+  const changed = {
+    type: "model.changed",
+    task: "ordinal",
+    classes,
+    prior: [0.5, 0.5],
+    model: { name: "verdicts", version: "2", max_tokens: 512 },
+  };
+  const rated = { probabilities: [0.1, 0.9], label: "good", stars: undefined };
+
+  test("may be there from the start", () => {
+    const { type: _, ...model } = changed;
+    server().say(session({ ...model, labels: undefined }));
+    rating.submit("a");
+    server().say(prediction(1, rated));
+    assert.equal(details("prediction")[0].prediction.label, "good");
+    server().say(prediction(2));
+    assert.equal(details("fault").length, 1, "eight probabilities are not of these labels");
+  });
+
+  test("is told, and gets the newest text again", () => {
+    /** @type {any[]} */
+    const models = [];
+    rating.addEventListener("model", ({ detail }) => models.push(detail));
+    openAndAnswer();
+    const { length } = server().sent;
+    server().say(changed);
+    assert.deepEqual(models.at(-1).classes, classes);
+    assert.equal(models.at(-1).labels, undefined);
+    const [again] = server().sent.slice(length);
+    assert.equal(again.type, "text.update");
+    server().say(prediction(Number(again.seq), rated));
+    assert.equal(details("prediction").at(-1).prediction.label, "good");
+    assert.deepEqual(details("fault"), []);
+    assert.equal(details("session").length, 1, "the connection is the same");
+  });
+});

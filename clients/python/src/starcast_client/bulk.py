@@ -16,7 +16,16 @@ import httpx
 
 from starcast_client.connecting import PATIENCE_S, explained, http_url, silence, socket_url, tls_context
 from starcast_client.errors import ConnectionFailed, IncompatibleServer, Refused
-from starcast_client.messages import LABELS, ErrorInfo, Rating, as_unicode, error_info, rating_fields
+from starcast_client.messages import (
+    LABELS,
+    ErrorInfo,
+    OtherLabels,
+    Rating,
+    as_unicode,
+    error_info,
+    film_labels,
+    rating_fields,
+)
 
 _logger = logging.getLogger("starcast_client")
 sleep = asyncio.sleep
@@ -83,8 +92,11 @@ class BulkClient:
             if isinstance(content, ErrorInfo):
                 raise ConnectionFailed(f"{self._url} does not rate: {content}")
             self._limits = dict(content["limits"])
-            self.labels = tuple(content["labels"])
+            self.labels = film_labels(content)
             self.model_version = content["model"]["version"]
+        except OtherLabels as error:
+            await self._http.aclose()
+            raise IncompatibleServer(str(error)) from error
         except (KeyError, TypeError, ValueError) as error:
             await self._http.aclose()
             raise self._incompatible() from error

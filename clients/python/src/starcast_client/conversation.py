@@ -16,6 +16,7 @@ from starcast_client.messages import (
     Explained,
     Explanation,
     LiveRating,
+    OtherLabels,
     Prediction,
     ServerMessage,
     Session,
@@ -171,5 +172,7 @@ async def receive_message(connection: ClientConnection, timeout_s: float) -> Ser
         raise SilentServer(f"the server kept silent for {timeout_s:g} s") from None
     try:
         return parse(frame)
+    except OtherLabels as error:
+        raise IncompatibleServer(str(error)) from error
     except ValueError as error:
         raise IncompatibleServer(f"the server does not speak {SUBPROTOCOL}: {error}") from error

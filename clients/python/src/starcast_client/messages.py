@@ -50,6 +50,10 @@ class States:
     """``says`` from this probability of the likelier side; ``leans`` between the two."""
 
 
+class OtherLabels(ValueError):  # noqa: N818 - reads as what it says
+    """The model of the server does not rate films. The message says what its labels are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """The greeting of a connection."""
@@ -221,6 +225,8 @@ def parse(frame: str | bytes) -> ServerMessage | None:
         match content["type"]:
             case "session.created":
                 return _session(content)
+            case "model.changed":
+                film_labels(content)
             case "prediction":
                 prediction = Prediction(content["seq"], content)
                 prediction.of("")
@@ -267,11 +273,19 @@ def as_unicode(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
+def film_labels(content: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the stars that a server's model tells. Raises OtherLabels, KeyError, TypeError."""
+    if "labels" not in content and "classes" in content:
+        names = ", ".join(str(each["name"]) for each in content["classes"])
+        raise OtherLabels(f"the server's model has labels that this client does not read, not film ratings: {names}")
+    return tuple(content["labels"])
+
+
 def _session(content: Mapping[str, Any]) -> Session:
     return Session(
         session_id=content["session_id"],
         protocol=content["protocol"],
-        labels=tuple(content["labels"]),
+        labels=film_labels(content),
         prior=tuple(content.get("prior", ())),
         model=_make(Model, content["model"]),
         heartbeat_interval_ms=content["heartbeat_interval_ms"],

@@ -1,6 +1,8 @@
 """Take the screenshots of README and docs, from the real page with the shipped model.
 
-``python -m tools.screenshots`` starts a server, types reviews and writes ``docs/images/*.webp``.
+``python -m tools.screenshots`` starts a server, types reviews and writes ``docs/images/*.webp``. The pictures of
+questions need a checkpoint of such (docs/your-own-labels.md): ``python -m tools.screenshots questions-light
+questions-dark --checkpoint var/checkpoints/questions``.
 """
 
 import argparse
@@ -91,6 +93,12 @@ SCENES: Final[dict[str, Scene]] = {
     "model-page": Scene("/model/", size=(1000, 1090), act=partial(scroll_to, place="#good")),
     "widget": Scene("/widget/", size=(900, 700), act=comment),
 }
+QUESTION: Final = "Who was the first American to walk in space, and how long did it take?"
+QUESTIONS: Final[dict[str, Scene]] = {
+    "questions-light": Scene(act=partial(explain, text=QUESTION)),
+    "questions-dark": Scene(theme="dark", act=partial(explain, text=QUESTION)),
+}
+"""Pictures of a model that does not rate films, which is not in the repository."""
 STATIC: Final = REPOSITORY / "static" / "live"
 SOCIAL_SIZE: Final = (1200, 630)
 SOCIAL: Final[dict[str, Scene]] = {
@@ -204,11 +212,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.screenshots", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"pictures to take (default: all): {' '.join(ALL)}")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "images", help="folder to write")
+    parser.add_argument("--checkpoint", type=Path, help="folder of the model (default: the shipped one)")
     options = parser.parse_args()
     names = options.names or ALL
-    if unknown := set(names) - set(ALL):
+    if unknown := set(names) - {*ALL, *QUESTIONS}:
         parser.error(f"there is no scene {', '.join(sorted(unknown))}")
     chromium = next(filter(None, map(shutil.which, NAMES)), None)
+    if QUESTIONS.keys() & set(names) and options.checkpoint is None:
+        parser.error("pictures of questions need a --checkpoint")
     if chromium is None:
         sys.exit("error: chromium is not installed")
     options.output.mkdir(parents=True, exist_ok=True)
@@ -217,7 +228,8 @@ def main() -> None:
         for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
             subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=environment, check=True)
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        with start_server(Path(data_dir)) as server:
+        model = {"STARCAST_CHECKPOINT": str(options.checkpoint.resolve())} if options.checkpoint else {}
+        with start_server(Path(data_dir), **model) as server:
             for name in names:
                 if name == "typing":
                     write_movie(movie(browser, server.http), options.output / "typing.webp")
@@ -228,7 +240,9 @@ def main() -> None:
                 elif name in ICON_SIZES:
                     write_png(icon(browser, ICON_SIZES[name]), STATIC / f"{name}.png")
                 else:
-                    write_picture(take(browser, server.http, SCENES[name]), options.output / f"{name}.webp")
+                    write_picture(
+                        take(browser, server.http, {**SCENES, **QUESTIONS}[name]), options.output / f"{name}.webp"
+                    )
                 print(name, flush=True)
         browser.close()
 

@@ -124,18 +124,19 @@ def test_fifty_labels_are_all_there_and_the_rest_is_folded(page: Page, server: R
 
 @pytest.mark.long
 @pytest.mark.training
+@pytest.mark.long
+@pytest.mark.ci
 def test_a_model_swapped_in_under_a_typist_shows_its_bars_without_a_reload(
     page: Page, data_dir: Path, static_dir: Path, two_models: Path, tmp_path: Path
 ) -> None:
     # PyTorch takes seconds to load, and most tests do without.
     from tests.factories import write_checkpoint
+    from training.golden import write_golden
 
     folder = tmp_path / "checkpoints" / "verdicts"
     config = tiny_config(labels=ORDINAL, prior=(0.4, 0.2, 0.4), page=PAGE)
     names: dict[str, Any] = {"id2label": ORDINAL.id2label, "label2id": ORDINAL.label2id}
     write_checkpoint(folder, config=config, **names)
-    from training.golden import write_golden
-
     write_golden(folder)
     (tmp_path / "static").symlink_to(static_dir)
     environment = {"STARCAST_CHECKPOINT": str(two_models / "one"), "STARCAST_DATA_DIR": str(tmp_path)}

@@ -81,6 +81,8 @@ page.socket.addEventListener("session", ({ detail: { transport } }) => {
   if (transport === "http") loadSharing().catch(() => {});
 });
 window.addEventListener("hashchange", () => loadSharing().catch(() => {}));
+// Feedback offers the labels of the model.
+page.display.addEventListener("labels", () => loadSharing().catch(() => {}));
 
 attachDraft(page);
 // On a phone this would open the keyboard, which hides half of the page.

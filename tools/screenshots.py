@@ -228,8 +228,9 @@ def main() -> None:
         for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
             subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=environment, check=True)
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        model = {"STARCAST_CHECKPOINT": str(options.checkpoint.resolve())} if options.checkpoint else {}
-        with start_server(Path(data_dir), **model) as server:
+        if options.checkpoint is not None:
+            os.environ["STARCAST_CHECKPOINT"] = str(options.checkpoint.resolve())
+        with start_server(Path(data_dir)) as server:
             for name in names:
                 if name == "typing":
                     write_movie(movie(browser, server.http), options.output / "typing.webp")

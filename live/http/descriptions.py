@@ -1,4 +1,7 @@
-"""Descriptions of the API are made once and kept, with an ETag: each takes tens of milliseconds to make."""
+"""Descriptions of the API are made once for the labels of a model and kept, with an ETag.
+
+Each takes tens of milliseconds to make.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,6 +10,8 @@ from typing import Any, Final
 from django.core.signals import setting_changed
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import conditional_page
+
+from live.serving.process_engine import served_labels
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -21,7 +26,7 @@ def made_once(view: View) -> View:
 
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
-        address = (request.path_info, request.scheme or "", request.get_host())
+        address = (request.path_info, request.scheme or "", request.get_host(), *served_labels().names)
         if address not in _kept:
             made = view(request)
             if made.status_code != 200:

@@ -18,6 +18,8 @@ from live.messages.errors import STATUS, ErrorCode
 from live.messages.http import shown_over_http
 from live.messages.protocol import FILM_SCALE, ErrorReply, ProtocolError, error_body
 from live.messages.server import ExplanationMessage, PredictionMessage, SessionCreated
+from live.serving.process_engine import served_labels
+from model_core.labels import LabelSet
 
 _ALWAYS: Final[tuple[ErrorCode, ...]] = (
     "origin_refused", "key_missing", "key_invalid", "rate_limited", "internal", "model_unavailable",
@@ -148,10 +150,25 @@ class Api(NinjaAPI):
         predict = schema["paths"]["/api/v1/predict"]["post"]
         # It takes several texts as well, for clients that are older than `predict/batch`.
         predict["requestBody"]["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/PredictOne"}
+        _ask_for_labels(schema["components"]["schemas"]["FeedbackRequest"], served_labels())
         code = schema["components"]["schemas"]["ErrorBody"]["properties"]["code"]
         code["enum"] = [name for name in code["enum"] if name in STATUS]
         schema["paths"] |= _HEALTH_PATHS
         return schema
+
+
+def _ask_for_labels(feedback: dict[str, Any], labels: LabelSet) -> None:
+    """Say of feedback what the served model requires: stars for film ratings, else one of its labels."""
+    asked, other = ("stars", "label") if labels.is_film else ("label", "stars")
+    given = feedback["properties"]
+    del given[other]
+    # Not null: what may be left out of feedback on another model.
+    (given[asked],) = ({**kind, "description": given[asked]["description"]} for kind in given[asked]["anyOf"]
+                       if kind.get("type") != "null")  # fmt: skip
+    if not labels.is_film:
+        given[asked]["enum"] = list(labels.names)
+        feedback["examples"] = [{"text": "A text.", "label": labels.names[0], "consent": True, "language": "en"}]
+    feedback["required"] = [*feedback["required"], asked]
 
 
 class Console(DocsBase):

@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from model_core.checkpoint import write_config
 from model_core.labels import STARS, LabelSet
+from tests.browser.axe import violations
 from tests.browser.steps import rate
 from tests.labelled import LABEL_SETS, MANY, ORDINAL, PAGE
 from tests.tiny import tiny_config
@@ -70,6 +71,16 @@ def test_the_page_shows_its_labels_and_its_own_words(page: Page, server: Running
     expect(page.locator("#contributions")).to_have_attribute("data-state", "shown")
     page.locator("button[data-example]").click()
     expect(page.locator("#review")).to_have_value(PAGE.examples[0])
+
+
+def test_axe_finds_nothing_in_the_page_of_other_labels(page: Page, server: RunningServer, labels: LabelSet) -> None:
+    # Colours in the middle of a fade are none that anybody reads.
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(server.http)
+    rate(page, TEXT)
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown")
+    expect(page.locator("#feedback input")).to_have_count(len(labels))
+    assert violations(page) == []
 
 
 def test_a_label_is_given_as_feedback(page: Page, server: RunningServer, labels: LabelSet) -> None:

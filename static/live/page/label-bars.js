@@ -32,6 +32,8 @@ export function drawLabelBars(chart, labels) {
   const isColumns = areColumns(labels);
   const bars = labels.names.map((name, i) => barOf(name, i, labels, isColumns));
   chart.dataset.layout = isColumns ? "columns" : "rows";
+  // Many rows scroll, also by the keyboard.
+  chart.tabIndex = isColumns ? -1 : 0;
   const meters = bars.map(({ meter }) => meter);
   chart.replaceChildren(...meters.slice(0, MOST_ROWS));
   if (meters.length > MOST_ROWS) {

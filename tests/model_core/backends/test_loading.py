@@ -75,6 +75,16 @@ def test_a_generic_hugging_face_checkpoint_of_eight_labels_is_served_by_torch(tm
     assert sum(prediction.probabilities) == pytest.approx(1)
 
 
+def test_a_classifier_from_elsewhere_is_served_with_its_own_labels(tmp_path: Path) -> None:
+    names = {0: "NEGATIVE", 1: "POSITIVE"}
+    model = tiny_model(id2label=names, label2id={label: index for index, label in names.items()})
+    folder = write_hugging_face(tmp_path / "sentiment", model)
+    [prediction] = load_classifier(folder, "torch", threads=1).classify(["a good film"])
+    assert prediction.label in names.values()
+    with pytest.raises(CheckpointError, match="has 2 labels"):
+        load_classifier(folder, "torch", threads=1, films_only=True)
+
+
 def test_a_missing_folder_is_refused_with_the_setting_to_mend(tmp_path: Path) -> None:
     assert "STARCAST_CHECKPOINT" in refusal(tmp_path / "nowhere")
 
@@ -119,7 +129,7 @@ def test_an_export_without_digests_is_refused_and_a_training_run_is_not(copy: Pa
 
 def test_another_number_of_labels_is_refused(copy: Path) -> None:
     edit_config(copy, id2label={"0": "NEGATIVE", "1": "POSITIVE"})
-    assert "has 2 labels" in refusal(copy)
+    assert "one for each of 2 labels" in refusal(copy)
 
 
 def test_a_missing_graph_is_refused_with_the_command_that_makes_it(tmp_path: Path) -> None:

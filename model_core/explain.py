@@ -78,6 +78,8 @@ class Explanation:
     """Parts that the model does not read, or that were not weighed, are missing."""
     all_words: bool
     """Whether every word that the model reads was weighed, not only the strongest."""
+    unread: tuple[tuple[int, int], ...] = ()
+    """Begin and end (exclusive) of the characters of a long text that the model does not read, in order."""
     label: str | None = None
     """Name of the label whose probability is explained; None if the expected value is."""
     counted_in: ExplainedIn = "stars"
@@ -292,7 +294,7 @@ class _Explaining:
         found += _contributions({word: weight.mean for word, weight in self._words.items()}, aim.span)
         found.sort(key=lambda part: (part.begin, -part.end, part.unit != "sentence"))
         all_words = len(self._words) == len(self._read.words)
-        return Explanation(self._value, tuple(found), all_words, aim.label, aim.counted_in)
+        return Explanation(self._value, tuple(found), all_words, self._read.located.unread, aim.label, aim.counted_in)
 
 
 class _Bare:

@@ -38,6 +38,8 @@ class LocatedTokens:
     """For each token, begin and end (exclusive) of its characters in the text as sent; (0, 0) for [CLS] and [SEP]."""
     block: int | None
     """Tokens that are read together: none attends to later blocks. None if all tokens attend to all."""
+    unread: tuple[tuple[int, int], ...] = ()
+    """Begin and end (exclusive) of the characters of a long text that the model does not read, in order."""
 
 
 class TextTokenizer:
@@ -128,12 +130,21 @@ class TextTokenizer:
         """Return the tokens of ``encode``, and their places in the text. Takes as long as tokenising all of it."""
         cleaned = clean(text, self._text_version)
         encoding = self._tokenizer.encode(cleaned.text, add_special_tokens=False)
-        places = [cleaned.span_as_sent(*place) for place in self._head_and_tail(encoding.offsets)]
+        offsets = encoding.offsets
+        places = [cleaned.span_as_sent(*place) for place in self._head_and_tail(offsets)]
+        unread = []
+        if len(places) < len(offsets):
+            # An emoji may have tokens on both sides.
+            before, after = places[: self._head], places[self._head :]
+            unread.append((before[-1][1] if before else 0, after[0][0] if after else len(text)))
+        if cleaned.cut and places:
+            unread.append((places[-1][1], len(text)))
         nowhere = ((0, 0),)
         return LocatedTokens(
             (*self._start, *self._head_and_tail(encoding.ids), *self._end),
             (*nowhere * len(self._start), *places, *nowhere * len(self._end)),
             self._block,
+            tuple((begin, end) for begin, end in unread if begin < end),
         )
 
     @property

@@ -160,6 +160,13 @@ class SpanBody(BaseModel):
     unit: Unit = Field(description="Kind of part; a phrase is several neighbouring words")
 
 
+class RangeBody(BaseModel):
+    """Characters of the text."""
+
+    begin: int = Field(description="Start in the text, in Unicode code points")
+    end: int = Field(description="End in the text (exclusive), in Unicode code points")
+
+
 class Explained(Answered):
     """What each part of one text contributes to its rating; the same over WebSocket and HTTP."""
 
@@ -182,6 +189,9 @@ class Explained(Answered):
     )
     all_words: bool = Field(
         description="Whether the spans include every word that the model reads; only the strongest otherwise"
+    )
+    unread: tuple[RangeBody, ...] = Field(
+        default=(), description="What the model does not read of a long text, in order"
     )
     spans: tuple[SpanBody, ...] = Field(description="In the order of the text, each sentence before its words")
 
@@ -310,6 +320,7 @@ def explained_fields(explanation: Explanation) -> dict[str, Any]:
         "method": METHOD,
         **explained,
         "all_words": explanation.all_words,
+        "unread": tuple(RangeBody(begin=begin, end=end) for begin, end in explanation.unread),
         "spans": tuple(
             SpanBody(
                 begin=part.begin,

@@ -194,6 +194,7 @@ class ExplanationMessage(ServerMessage, Explained):
                     "partial": False,
                     "expected_stars": 7.98,
                     "all_words": True,
+                    "unread": [],
                     "spans": [
                         {"begin": 0, "end": 34, "weight": 3.03, "unit": "sentence"},
                         {"begin": 20, "end": 29, "weight": 2.44, "unit": "word"},

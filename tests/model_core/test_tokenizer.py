@@ -170,6 +170,22 @@ def test_located_tokens_are_those_that_are_encoded_and_stand_where_they_are_in_t
             assert text[begin:end].replace("\u0301", "").lower() == ("good" if token == GOOD else "bad")
 
 
+@pytest.mark.parametrize("version", TEXT_VERSIONS)
+@pytest.mark.parametrize("words", [8, 40, MAX_CHARS])
+def test_every_character_of_a_long_text_but_spaces_is_either_in_a_token_or_unread(words: int, version: int) -> None:
+    text = "👍 " + "good bad " * words
+    located = TextTokenizer.for_config(tiny_tokenizer(), tiny_config(max_tokens=16, text=version)).locate(text)
+    covered = sorted({*located.unread, *located.places} - {(0, 0)})
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(covered))
+    left = "".join(text[end:begin] for (_, end), (begin, _) in itertools.pairwise([(0, 0), *covered, (len(text),) * 2]))
+    assert left.strip() == ""
+    assert len(located.unread) == {8: 1, 40: 1, MAX_CHARS: 2}[words]
+
+
+def test_a_short_text_is_read_whole(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.locate("good bad").unread == ()
+
+
 def test_truncation_and_padding_set_in_the_file_do_not_apply(tmp_path: Path) -> None:
     raw = tiny_tokenizer()
     raw.enable_truncation(2)

@@ -71,6 +71,7 @@
  * @property {string} [label] The label whose probability is explained.
  * @property {boolean} [partial] Whether another one follows, with these spans and more.
  * @property {boolean} [all_words] Whether every word that the model reads has a span, not only the strongest.
+ * @property {{begin: number, end: number}[]} [unread] What the model does not read of a long text, in order.
  * @property {Span[]} spans
  *
  * @typedef {object} SessionSettings

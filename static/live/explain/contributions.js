@@ -14,7 +14,7 @@ import {
   weightText,
 } from "../lib/strings.js";
 import { freshness } from "../page/freshness.js";
-import { extremes, leastScale, nest, strengths } from "./marks.js";
+import { extremes, leastScale, nest, strengths, withUnread } from "./marks.js";
 
 /**
  * @import { Explanation, Span } from "../client/protocol.js"
@@ -59,10 +59,14 @@ export function attachContributions(page) {
   function show(explanation, text) {
     if (text !== editor.text) return;
     const spans = utf16Spans(text, explanation.spans);
+    const unread = utf16Spans(text, explanation.unread ?? []);
     // Asked before anything changes: the answer would take a layout after it.
     const { scrollTop } = field;
     marked.replaceChildren(
-      ...drawPieces(nest(text, spans), strengths(spans, leastScale(explanation))),
+      ...drawPieces(
+        nest(text, withUnread(spans, unread)),
+        strengths(spans, leastScale(explanation)),
+      ),
       LAST_LINE,
     );
     if (scrollTop > 0) marked.scrollTop = scrollTop;
@@ -110,7 +114,7 @@ function drawPieces(pieces, strengthOf) {
   return pieces.map((piece) => {
     if (typeof piece === "string") return piece;
     const { span } = piece;
-    const mark = element("span", span.unit === "sentence" ? "sentence" : "word");
+    const mark = element("span", span.unit === "phrase" ? "word" : span.unit);
     mark.append(...drawPieces(piece.pieces, strengthOf));
     sign(mark, span, strengthOf(span));
     return mark;

@@ -33,6 +33,26 @@ export function leastScale({ counted_in: countedIn }) {
 
 /**
  * @param {readonly Span[]} spans
+ * @param {readonly {begin: number, end: number}[]} unread In the same units, and in the order of the text.
+ * @returns {Span[]} The spans, cut where a part is not read, and each such part as a span of the unit "unread".
+ */
+export function withUnread(spans, unread) {
+  /** @type {Span[]} */
+  let parts = [...spans];
+  for (const { begin, end } of unread) {
+    parts = parts.flatMap((span) =>
+      [
+        { ...span, end: Math.min(span.end, begin) },
+        { ...span, begin: Math.max(span.begin, end) },
+      ].filter((part) => part.begin < part.end),
+    );
+    parts.push({ begin, end, weight: 0, unit: "unread" });
+  }
+  return parts.sort((one, other) => one.begin - other.begin || other.end - one.end);
+}
+
+/**
+ * @param {readonly Span[]} spans
  * @param {number} [least] See `leastScale`.
  * @returns {(span: Span) => number} Strength from 0 (no effect) to 4, relative to spans of the same unit.
  */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { extremes, nest, strengths } from "../../../static/live/explain/marks.js";
+import { extremes, nest, strengths, withUnread } from "../../../static/live/explain/marks.js";
 
 /** @import { Piece, Span } from "../../../static/live/explain/marks.js" */
 
@@ -33,6 +33,25 @@ describe("nesting", () => {
   test("a text without marks is one plain piece, and an empty one none", () => {
     assert.deepEqual(nest("Fine", []), ["Fine"]);
     assert.deepEqual(nest("", []), []);
+  });
+
+  test("what is not read is a piece of its own, and cuts the sentence around it", () => {
+    const text = "A fine film that goes on. End.";
+    const whole = sentence(0, 25, 1);
+    const spans = [whole, word(2, 6, 0.9), sentence(26, 30, 0)];
+    const gap = { begin: 12, end: 22 };
+    const unread = { ...gap, weight: 0, unit: "unread" };
+    assert.deepEqual(nest(text, withUnread(spans, [gap])), [
+      {
+        span: { ...whole, end: 12 },
+        pieces: ["A ", { span: spans[1], pieces: ["fine"] }, " film "],
+      },
+      { span: unread, pieces: ["that goes "] },
+      { span: { ...whole, begin: 22 }, pieces: ["on."] },
+      " ",
+      { span: spans[2], pieces: ["End."] },
+    ]);
+    assert.deepEqual(withUnread(spans, []), spans);
   });
 
   test("spans that overlap lose no character and repeat none", () => {

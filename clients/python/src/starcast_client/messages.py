@@ -149,6 +149,8 @@ class Explanation:
     """The rating of the whole text, if the server sends it."""
     all_words: bool | None = None
     """Whether every word that the model reads has a span, not only the strongest; None if the server does not say."""
+    unread: tuple[tuple[int, int], ...] = ()
+    """Begin and end of the parts of a long text that the model does not read, in code points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +211,11 @@ class Explained:
     spans: tuple[Span, ...]
     expected_stars: float | None
     all_words: bool | None = None
+    unread: tuple[tuple[int, int], ...] = ()
 
     def of(self, text: str) -> Explanation:
         """Return the explanation with its ``text``."""
-        return Explanation(self.seq, text, self.method, self.spans, self.expected_stars, self.all_words)
+        return Explanation(self.seq, text, self.method, self.spans, self.expected_stars, self.all_words, self.unread)
 
 
 ServerMessage = Session | Prediction | Explained | ErrorInfo | Pong | Closing
@@ -234,7 +237,8 @@ def parse(frame: str | bytes) -> ServerMessage | None:
             case "explanation":
                 spans = tuple(_make(Span, {"unit": "word", **span}) for span in content["spans"])
                 rating, all_words = content.get("expected_stars"), content.get("all_words")
-                return Explained(content["seq"], content["method"], spans, rating, all_words)
+                unread = tuple((part["begin"], part["end"]) for part in content.get("unread", ()))
+                return Explained(content["seq"], content["method"], spans, rating, all_words, unread)
             case "error":
                 return error_info(content["error"])
             case "pong":

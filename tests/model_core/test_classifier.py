@@ -132,7 +132,7 @@ def test_a_prediction_sums_itself_up() -> None:
     prediction = Prediction((0.02, 0.03, 0.04, 0.11, 0.1, 0.2, 0.4, 0.1), tokens=3, truncated=False)
     assert prediction.stars == 9
     assert prediction.expected_stars == pytest.approx(7.54)
-    assert prediction.interval == (4, 9)
+    assert list(prediction.interval) == [4, 9]
     assert prediction.positive == pytest.approx(0.8)
 
 

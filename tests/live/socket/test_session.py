@@ -9,7 +9,7 @@ import pytest
 
 from live.messages.client import SessionOptions, TextUpdate
 from live.messages.protocol import ProtocolError
-from live.messages.server import ErrorMessage, ExplanationMessage, PredictionMessage
+from live.messages.server import ErrorMessage, ExplanationMessage, ModelChanged, PredictionMessage
 from live.socket.session import TypingSession
 from model_core.engine import Engine
 from model_core.options import EngineOptions
@@ -22,7 +22,7 @@ class Typist:
     def __init__(self, classifier: ControlledClassifier, options: EngineOptions | None = None) -> None:
         self.classifier = classifier
         self.engine = Engine(classifier, options)
-        self.sent: asyncio.Queue[PredictionMessage | ExplanationMessage | ErrorMessage] = asyncio.Queue()
+        self.sent: asyncio.Queue[ModelChanged | PredictionMessage | ExplanationMessage | ErrorMessage] = asyncio.Queue()
         self.session = TypingSession(self.engine, self.sent.put)
 
     def type(self, seq: int, text: str | None = None) -> None:
@@ -333,7 +333,7 @@ async def test_a_text_passed_over_before_a_failure_is_counted_by_the_next_predic
     assert (await typist.prediction()).skipped == 1
 
 
-async def message(typist: Typist) -> PredictionMessage | ExplanationMessage | ErrorMessage:
+async def message(typist: Typist) -> ModelChanged | PredictionMessage | ExplanationMessage | ErrorMessage:
     async with asyncio.timeout(10):
         return await typist.sent.get()
 

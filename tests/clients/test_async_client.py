@@ -15,6 +15,7 @@ from starcast_client import (
 )
 
 from tests.clients.fake_server import (
+    GREETING,
     HURRIED,
     Visit,
     client_of,
@@ -24,6 +25,8 @@ from tests.clients.fake_server import (
     silent,
     works,
 )
+
+_OF_FILMS = ("stars", "expected_stars", "interval", "positive")
 
 
 async def first(client: AsyncClient) -> LiveRating:
@@ -236,6 +239,36 @@ async def test_unknown_messages_and_stale_answers_are_passed_over() -> None:
 
     async with fake_server(talkative) as server, client_of(server) as client:
         assert (await client.rate("A fine film")).stars == 9
+
+
+async def test_a_model_with_other_labels_rates_the_newest_text_anew() -> None:
+    asked = asyncio.Event()
+
+    async def changes_the_model(visit: Visit) -> None:
+        await visit.greet()
+        update = await visit.hear("text.update")
+        await visit.say(**prediction(update["seq"]))
+        await asked.wait()
+        await visit.say(
+            type="model.changed",
+            classes=[{"id": 0, "name": "bad"}, {"id": 1, "name": "good"}],
+            prior=[0.5, 0.5],
+            model=GREETING["model"] | {"name": "verdicts"},
+        )
+        update = await visit.hear("text.update")
+        rated = prediction(update["seq"], probabilities=[0.25, 0.75], label="good")
+        await visit.say(**{name: value for name, value in rated.items() if name not in _OF_FILMS})
+        await visit.answer_all()
+
+    async with fake_server(changes_the_model) as server, client_of(server) as client:
+        ratings = client.predictions()
+        client.update("A fine film")
+        assert (await anext(ratings)).stars == 8
+        asked.set()
+        rating = await anext(ratings)
+        assert (rating.text, rating.label, rating.labels) == ("A fine film", "good", ("bad", "good"))
+        assert client.session is not None
+        assert (client.session.labels, client.session.model.name) == (("bad", "good"), "verdicts")
 
 
 async def test_closing_ends_iterations_and_pending_calls() -> None:

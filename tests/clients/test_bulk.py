@@ -8,6 +8,7 @@ import pytest
 from starcast_client import BulkClient, ConnectionFailed, ErrorInfo, IncompatibleServer, Rating, Refused
 
 from tests.clients.scripted_http import LIMITS, Answer, ScriptedServer, error, rating, ratings, scripted_server
+from tests.labelled import VALUED, labelled
 
 
 async def no_pause(_: float) -> None:
@@ -183,3 +184,25 @@ async def test_a_certificate_that_is_not_trusted_is_said_at_once(server: Scripte
     secure = ScriptedServer(server.url.replace("http:", "https:"))
     with pytest.raises(ConnectionFailed, match="does its URL begin with http://"):
         await rate(secure, ["fine"])
+
+
+async def test_texts_are_rated_by_the_labels_of_any_model() -> None:
+    classifier = labelled(VALUED)
+    (found,) = classifier.classify(["A fine text"])
+    names = ("probabilities", "label", "expected_value", "interval", "tokens", "truncated")
+    answer = {"results": [{name: getattr(found, name) for name in names}]}
+    classes = [{"name": name, "value": value} for name, value in zip(VALUED.names, VALUED.values or (), strict=True)]
+    model = {"classes": classes, "model": {"version": "0"}, "limits": LIMITS}
+    with scripted_server(lambda _: (200, answer), model=(200, model)) as server:
+        (rated,) = await rate(server, ["A fine text"])
+    assert isinstance(rated, Rating)
+    assert (rated.labels, rated.label, rated.expected_value) == (VALUED.names, found.label, found.expected_value)
+
+
+async def test_a_model_that_is_replaced_by_one_with_other_labels_ends_the_client() -> None:
+    answer = {"results": [{"probabilities": [0.5, 0.5], "label": "bad", "tokens": 1, "truncated": False}]}
+    with (
+        scripted_server(lambda _: (200, answer)) as changed,
+        pytest.raises(IncompatibleServer, match="other labels now"),
+    ):
+        await rate(changed, ["A fine film"])

@@ -13,7 +13,7 @@ from starcast_client.conformance.cli import CHECKS, main, run_all
 from starcast_client.conformance.suite import Target
 from starcast_client.connecting import socket_url
 
-from tests.clients.fake_server import Visit, fake_server
+from tests.clients.fake_server import GREETING, Visit, fake_server
 from tests.clients.mutant import KEY, Memory, Message, Mutation, mutant
 from tools.servers import REPOSITORY, RunningServer, start_server
 
@@ -236,6 +236,16 @@ def test_a_wrong_key_is_one_line(fake_server: RunningServer, capsys: pytest.Capt
     assert output.out == ""
     assert re.fullmatch(r".* lets nobody in with this key: key_invalid: .*\n", output.err)
     assert "sc_wrong" not in output.err
+
+
+async def test_a_model_that_does_not_rate_films_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    async def greets(visit: Visit) -> None:
+        greeting = {name: value for name, value in GREETING.items() if name != "labels"}
+        await visit.say(**greeting, classes=[{"id": 0, "name": "bad"}, {"id": 1, "name": "good"}])
+
+    async with fake_server(greets) as server:
+        assert await run_all(Target(server.url)) == 2
+    assert "rates by bad, good; this tests servers that rate films" in capsys.readouterr().err
 
 
 async def test_a_key_that_is_missing_is_one_line(

@@ -4,10 +4,11 @@ import json
 from dataclasses import asdict
 
 import pytest
-from starcast_client.messages import LABELS, SUBPROTOCOL, OtherLabels, Prediction, Session, States, parse
+from starcast_client.messages import LABELS, SUBPROTOCOL, ModelChanged, Prediction, Session, States, parse
 
 import live.messages.protocol
 from live.limits import Limits
+from live.messages.protocol import rating_fields as rating_of
 from live.messages.server import model_changed, session_created
 from model_core.fake import FAKE_INFO
 from model_core.labels import STARS, LabelSet
@@ -54,9 +55,32 @@ def test_a_malformed_frame_is_a_value_error(frame: str) -> None:
 
 
 @pytest.mark.parametrize("labels", LABEL_SETS.values(), ids=LABEL_SETS)
-def test_a_model_with_other_labels_is_refused_by_their_names(labels: LabelSet) -> None:
-    info = labelled(labels).info
-    for message in (session_created("", info, Limits()), model_changed(info)):
-        with pytest.raises(OtherLabels, match=f"not film ratings: {', '.join(labels.names)}"):
-            parse(message.encode())
-    assert parse(model_changed(FAKE_INFO).encode()) is None
+def test_a_model_with_other_labels_is_read_with_their_names_and_values(labels: LabelSet) -> None:
+    classifier = labelled(labels)
+    greeting = parse(session_created("", classifier.info, Limits()).encode())
+    changed = parse(model_changed(classifier.info).encode())
+    assert isinstance(greeting, Session)
+    assert isinstance(changed, ModelChanged)
+    for read in (greeting, changed):
+        assert (read.labels, read.values, read.prior) == (labels.names, labels.values, classifier.info.prior)
+        assert read.model.name == classifier.info.name
+    films = parse(model_changed(FAKE_INFO).encode())
+    assert isinstance(films, ModelChanged)
+    assert (films.labels, films.values) == (STARS, STARS)
+
+
+@pytest.mark.parametrize("labels", LABEL_SETS.values(), ids=LABEL_SETS)
+def test_a_rating_by_other_labels_has_what_they_have_and_no_stars(labels: LabelSet) -> None:
+    (found,) = labelled(labels).classify(["A fine text"])
+    timing = {"timing_ms": {"queue": 0, "inference": 0}, "model_version": "1"}
+    message = {"type": "prediction", "seq": 1, "is_final": False, "skipped": 0, **timing, **rating_of(found)}
+    read = parse(json.dumps(message))
+    assert isinstance(read, Prediction)
+    rating = read.of("A fine text", labels.names)
+    assert (rating.label, rating.probabilities) == (found.label, found.probabilities)
+    if labels.values is not None:
+        assert (rating.expected_value, rating.interval) == (found.expected_value, found.interval)
+    else:
+        assert (rating.expected_value, rating.interval, rating.positive) == (None, None, None)
+    with pytest.raises(TypeError, match=f"rates no films.*{found.label}"):
+        _ = rating.stars

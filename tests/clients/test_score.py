@@ -16,10 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from starcast_client.cli import main
-from starcast_client.scoring.ratings import KINDS
+from starcast_client.scoring.ratings import Columns
 
+from live.messages.protocol import rating_fields
+from model_core.labels import LabelSet
 from tests.clients.score_files import TEXTS, read, score, texts_of, write
-from tests.clients.scripted_http import Answer, ScriptedServer, error, rating, scripted_server
+from tests.clients.scripted_http import LIMITS, Answer, ScriptedServer, error, rating, scripted_server
+from tests.labelled import ORDINAL, VALUED, labelled
 from tools.servers import REPOSITORY, RunningServer
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY / "clients/python/src"), "NO_PROXY": "localhost"}
@@ -43,7 +46,7 @@ def test_every_format_becomes_every_other_in_order_with_unrounded_numbers(
     assert score(server.url, source, "--output", str(output)) == 0
     rows = read(output)
     assert texts_of(output) == TEXTS
-    assert tuple(rows[0]) == (*(("text",) if name == "in.txt" else ("id", "text")), *KINDS)
+    assert tuple(rows[0]) == (*(("text",) if name == "in.txt" else ("id", "text")), *Columns().kinds)
     if name != "in.txt":
         assert [int(row["id"]) for row in rows] == list(range(len(TEXTS)))
     expected = rating(TEXTS[3])
@@ -234,3 +237,40 @@ def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str]) -> None
     with pytest.raises(SystemExit) as exit_:
         main(["score", str(tmp_path / "in.txt"), *arguments])
     assert exit_.value.code == 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("labels", [ORDINAL, VALUED], ids=["in order", "with values"])
+def test_a_model_with_other_labels_has_columns_of_its_own_and_is_gone_on_with(
+    tmp_path: Path, labels: LabelSet, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classifier = labelled(labels)
+
+    def answer(texts: list[str]) -> Answer:
+        return 200, {"results": [rating_fields(found) for found in classifier.classify(texts)]}
+
+    source, output = tmp_path / "in.csv", tmp_path / f"out.{ending}"
+    values = labels.values or (None,) * len(labels)
+    classes = [
+        {"name": name} if value is None else {"name": name, "value": value}
+        for name, value in zip(labels.names, values, strict=True)
+    ]
+    source.write_text("id,text\n1,A fine text\n")
+    model = {"classes": classes, "model": {"version": "0"}, "limits": LIMITS}
+    with scripted_server(answer, model=(200, model)) as server:
+        assert score(server.url, source, "--output", str(output)) == 0
+        source.write_text("id,text\n1,A fine text\n2,\n3,A dull text\n")
+        assert score(server.url, source, "--output", str(output)) == 0
+        assert server.requests == [["A fine text"], ["A dull text"]]
+    rows = read(output)
+    numbers = ["expected_value", "positive", "interval_low", "interval_high"] if labels.values else []
+    shares = [f"p_{name}" for name in labels.names]
+    after = ["tokens", "truncated", "legible", "state", "model_version", "error"]
+    assert list(rows[0]) == ["id", "text", "label", *numbers, *shares, *after]
+    (found,) = classifier.classify(["A dull text"])
+    assert rows[2]["label"] == found.label
+    assert [float(rows[2][name]) for name in shares] == list(found.probabilities)
+    source.write_text("id,text\n1,A fine text\n2,\n3,A dull text\n4,A film\n")
+    with scripted_server() as films:
+        assert score(films.url, source, "--output", str(output)) == 2
+    assert "by other labels than those of the server's model" in capsys.readouterr().err

@@ -2,15 +2,19 @@
 
 import asyncio
 import io
+import json
 import sys
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from starcast_client import LiveRating, Refused, State
 from starcast_client.cli import main
-from starcast_client.terminal import LiveApp, bar
+from starcast_client.messages import Prediction, parse
+from starcast_client.terminal import LiveApp, bar, draw, summary
 from textual.widgets import Static, TextArea
 
-from tests.clients.fake_server import Visit, error, fake_server, works
+from tests.clients.fake_server import Visit, error, fake_server, prediction, works
 
 
 class Terminal(io.StringIO):
@@ -48,6 +52,31 @@ async def test_typed_text_is_rated_and_drawn(monkeypatch: pytest.MonkeyPatch) ->
             assert app.query_one(TextArea).text == ""
             await pilot.press("ctrl+q")
         assert app.failure is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"label": "ok", "expected_value": None, "interval": None, "positive": None}, "ok 60%"),
+        (
+            {"label": "ok", "expected_value": 2.25, "interval": (1, 5), "positive": 0.4},
+            "ok 60%, 2.25 expected, 1 to 5, 40% positive",
+        ),
+        (
+            {"label": 8, "expected_value": 7.94, "interval": (4, 9), "positive": 0.8},
+            "7.9 stars expected, 4 to 9, 80% positive",
+        ),
+    ],
+)
+def test_a_rating_is_summed_up_by_what_its_labels_have(fields: dict[str, Any], line: str) -> None:
+    rating = parse(json.dumps(prediction(1)))
+    assert isinstance(rating, Prediction)
+    assert summary(replace(rating.of("A film"), probabilities=(0.2, 0.6, 0.2), **fields)) == line
+
+
+def test_names_of_labels_stand_in_one_column() -> None:
+    lines = str(draw(("bad", "très bien"), (0.25, 0.75), "très bien")).splitlines()
+    assert [line.index("█") for line in lines] == [10, 10]
 
 
 async def test_a_refusal_ends_it_with_the_reason() -> None:

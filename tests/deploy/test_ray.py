@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from starcast_client.scoring.ratings import KINDS
+from starcast_client.scoring.ratings import Columns
 
 from model_core.columns import COLUMNS
 from model_core.loading import load_classifier
@@ -24,7 +24,7 @@ TEXTS: list[str | None] = [*REVIEWS[:12], "fine", None, "", "  "]
 
 
 def test_the_columns_are_those_of_starcast_score() -> None:
-    assert list(COLUMNS.items()) == [(name, kind) for name, kind in KINDS.items() if name != "error"]
+    assert list(COLUMNS.items()) == [(name, kind) for name, kind in Columns().kinds.items() if name != "error"]
 
 
 MACHINES = """

@@ -74,7 +74,7 @@ class AsyncClient:
         self.trouble: str | None = None
         """Why the last connection or try to connect failed; None while connected."""
         self.session: Session | None = None
-        """The greeting of the current or the last connection."""
+        """The greeting of the current or the last connection, with the model that rates now."""
         self._server = Server(socket_url(url), api_key, token, tls_context(ssl, cafile), proxy)
         self._options = options or Options()
         self._on_state = on_state
@@ -285,7 +285,7 @@ class AsyncClient:
         self._has_warned = False
         self._set_state(State.OPEN)
         self._line.renew()
-        conversation = self._conversation = Conversation(connection, session, self._seqs)
+        conversation = self._conversation = Conversation(connection, session, self._seqs, self._change_model)
         if self._options.min_interval_ms:
             await conversation.choose(self._options.min_interval_ms)
         tasks = [asyncio.create_task(conversation.read()), asyncio.create_task(self._work(conversation))]
@@ -303,6 +303,12 @@ class AsyncClient:
                 self._answered_at = asyncio.get_running_loop().time()
             self._wait_as_told(conversation.closing or conversation.last_error)
         return conversation.last_error
+
+    def _change_model(self, session: Session) -> None:
+        """Have the newest text rated by the new model."""
+        self.session = session
+        self._line.renew()
+        self._wake()
 
     def _wait_as_told(self, last_word: Closing | ErrorInfo | None) -> None:
         self._retry_after_ms = (last_word and last_word.retry_after_ms) or 0

@@ -19,12 +19,13 @@ from starcast_client.errors import ConnectionFailed, IncompatibleServer, Refused
 from starcast_client.messages import (
     LABELS,
     ErrorInfo,
-    OtherLabels,
+    Label,
     Rating,
     as_unicode,
     error_info,
-    film_labels,
+    labels_of,
     rating_fields,
+    values_of,
 )
 
 _logger = logging.getLogger("starcast_client")
@@ -79,7 +80,10 @@ class BulkClient:
         self._windows: set[asyncio.Task[list[Result]]] = set()
         """Texts that are being rated. An iteration that one left has some, too."""
         self._limits: dict[str, int] = {}
-        self.labels: tuple[int, ...] = LABELS
+        self.labels: tuple[Label, ...] = LABELS
+        """What each probability is for."""
+        self.values: tuple[float, ...] | None = LABELS
+        """The number that each label stands for; None where labels have none."""
         self.model_version = ""
         """Version of the server's model when the client was opened."""
 
@@ -92,11 +96,8 @@ class BulkClient:
             if isinstance(content, ErrorInfo):
                 raise ConnectionFailed(f"{self._url} does not rate: {content}")
             self._limits = dict(content["limits"])
-            self.labels = film_labels(content)
+            self.labels, self.values = labels_of(content), values_of(content)
             self.model_version = content["model"]["version"]
-        except OtherLabels as error:
-            await self._http.aclose()
-            raise IncompatibleServer(str(error)) from error
         except (KeyError, TypeError, ValueError) as error:
             await self._http.aclose()
             raise self._incompatible() from error
@@ -246,7 +247,10 @@ class BulkClient:
         if "error" in answer:
             return error_info(answer["error"])
         version = answer.get("model_version", self.model_version)
-        return Rating(**rating_fields(answer), text=text, labels=self.labels, model_version=version)
+        rating = Rating(**rating_fields(answer), text=text, labels=self.labels, model_version=version)
+        if rating.label not in self.labels or len(rating.probabilities) != len(self.labels):
+            raise IncompatibleServer(f"{self._url} has a model with other labels now: start anew")
+        return rating
 
     def _has_waited_enough(self) -> bool:
         return asyncio.get_running_loop().time() - self._answered_at > self._patience_s

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection
@@ -16,7 +17,7 @@ from starcast_client.messages import (
     Explained,
     Explanation,
     LiveRating,
-    OtherLabels,
+    ModelChanged,
     Prediction,
     ServerMessage,
     Session,
@@ -37,7 +38,9 @@ _OF_A_MESSAGE: Final = frozenset({
 class Conversation:
     """The exchange over one connection. ``read`` must be running while the other methods wait."""
 
-    def __init__(self, connection: ClientConnection, session: Session, seqs: Iterator[int]) -> None:
+    def __init__(
+        self, connection: ClientConnection, session: Session, seqs: Iterator[int], on_model: Callable[[Session], None]
+    ) -> None:
         self.session = session
         self.closing: Closing | None = None
         self.is_proven = False
@@ -46,6 +49,7 @@ class Conversation:
         """The last error without ``seq``: the reason of a close, if one follows."""
         self._connection = connection
         self._seqs = seqs
+        self._on_model = on_model
         self._rated: LiveRating | None = None
         self._seq = 0
         self._wants_final = False
@@ -65,7 +69,7 @@ class Conversation:
         answer = await self._ask(*frames, is_final=is_final)
         if not isinstance(answer, Prediction):
             raise IncompatibleServer(f"an explanation came where the rating of text {self._seq} was due")
-        self._rated = answer.of(text)
+        self._rated = answer.of(text, self.session.labels)
         return self._rated
 
     async def explain(self, text: str) -> Explanation:
@@ -119,6 +123,12 @@ class Conversation:
         match message:
             case Closing():
                 self.closing = message
+            case ModelChanged():
+                # Ratings before it have other labels.
+                self._rated = None
+                changed = {name: getattr(message, name) for name in ("labels", "values", "prior", "model", "states")}
+                self.session = replace(self.session, **changed)
+                self._on_model(self.session)
             case Prediction():
                 if message.seq == self._seq and (message.content["is_final"] or not self._wants_final):
                     self._settle(message)
@@ -172,7 +182,5 @@ async def receive_message(connection: ClientConnection, timeout_s: float) -> Ser
         raise SilentServer(f"the server kept silent for {timeout_s:g} s") from None
     try:
         return parse(frame)
-    except OtherLabels as error:
-        raise IncompatibleServer(str(error)) from error
     except ValueError as error:
         raise IncompatibleServer(f"the server does not speak {SUBPROTOCOL}: {error}") from error

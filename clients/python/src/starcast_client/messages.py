@@ -8,7 +8,9 @@ from typing import Any, Final, TypeVar
 
 SUBPROTOCOL: Final = "starcast.v1"
 LABELS: Final = (1, 2, 3, 4, 7, 8, 9, 10)
-"""The possible star ratings."""
+"""The possible star ratings of films."""
+Label = int | str
+"""The stars of a film, or the name of a label of another model."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _Message = TypeVar("_Message", "Limits", "Model", "States", "Timing", "Span", "ErrorInfo")
@@ -50,18 +52,14 @@ class States:
     """``says`` from this probability of the likelier side; ``leans`` between the two."""
 
 
-class OtherLabels(ValueError):  # noqa: N818 - reads as what it says
-    """The model of the server does not rate films. The message says what its labels are."""
-
-
 @dataclass(frozen=True, slots=True)
 class Session:
     """The greeting of a connection."""
 
     session_id: str
     protocol: str
-    labels: tuple[int, ...]
-    """Star rating of each probability, in order."""
+    labels: tuple[Label, ...]
+    """What each probability is for, in order."""
     prior: tuple[float, ...]
     """The answer to an empty text."""
     model: Model
@@ -70,6 +68,19 @@ class Session:
     offset_unit: str
     states: States = States()
     """Empty where the server is older than the states of ratings."""
+    values: tuple[float, ...] | None = LABELS
+    """The number that each label stands for; None where labels have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChanged:
+    """The server has a model with other labels from now on."""
+
+    labels: tuple[Label, ...]
+    values: tuple[float, ...] | None
+    prior: tuple[float, ...]
+    model: Model
+    states: States
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +97,18 @@ class Rating:
 
     text: str
     """The rated text, as it was sent."""
-    labels: tuple[int, ...] = LABELS
-    """The rating that each probability is for."""
+    labels: tuple[Label, ...] = LABELS
+    """What each probability is for."""
     probabilities: tuple[float, ...]
     """One per label; they sum to 1."""
-    stars: int
-    """The most probable label."""
-    expected_stars: float
-    """Mean of the distribution."""
-    interval: tuple[int, int]
-    """Labels at both ends of the central 80 % of the probability."""
-    positive: float
-    """Probability of 7 stars or more."""
+    label: Label
+    """The most probable label: of films, its stars."""
+    expected_value: float | None
+    """Mean of the distribution: of films, in stars. None where labels have no values."""
+    interval: tuple[float, float] | None
+    """Values at both ends of the central 80 % of the probability. None where labels have no values."""
+    positive: float | None
+    """Probability of the positive side: of films, of 7 stars or more. None where labels have no sides."""
     tokens: int
     """Tokens of the text that the model read."""
     truncated: bool
@@ -110,6 +121,21 @@ class Rating:
     than this field."""
     state: str | None = None
     """``unreadable``, ``no_opinion``, ``either_way``, ``leans`` or ``says``; None where the server is older."""
+
+    @property
+    def stars(self) -> int:
+        """The most probable rating of a film. Raises TypeError if the model has other labels."""
+        return int(self._of_films(self.label))
+
+    @property
+    def expected_stars(self) -> float:
+        """Mean of the distribution. Raises TypeError if the model does not rate films."""
+        return float(self._of_films(self.expected_value))
+
+    def _of_films(self, value: Label | float | None) -> float:
+        if not isinstance(self.label, int) or value is None or isinstance(value, str):
+            raise TypeError(f"the model rates no films: the text is {self.label!r}, and no number of stars")
+        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +153,12 @@ class LiveRating(Rating):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a text, in code points, and what it adds to the expected stars."""
+    """A part of a text, in code points, and what it adds to what is explained."""
 
     begin: int
     end: int
     weight: float
-    """In stars; 0 if that does not stand out from noise."""
+    """Of films, in stars; 0 if that does not stand out from noise."""
     unit: str
     """``word``, ``phrase`` or ``sentence``."""
 
@@ -146,11 +172,15 @@ class Explanation:
     method: str
     spans: tuple[Span, ...]
     expected_stars: float | None
-    """The rating of the whole text, if the server sends it."""
+    """The rating of the whole film review, if the server sends it."""
     all_words: bool | None = None
     """Whether every word that the model reads has a span, not only the strongest; None if the server does not say."""
     unread: tuple[tuple[int, int], ...] = ()
     """Begin and end of the parts of a long text that the model does not read, in code points."""
+    counted_in: str = "stars"
+    """What weights are counted in: ``stars``, ``values``, or the ``probability`` of ``label``."""
+    label: str | None = None
+    """The label whose probability is explained, where labels have no values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +219,7 @@ class Prediction:
     seq: int
     content: Mapping[str, Any]
 
-    def of(self, text: str, labels: tuple[int, ...] = LABELS) -> LiveRating:
+    def of(self, text: str, labels: tuple[Label, ...] = LABELS) -> LiveRating:
         """Return the rating with its ``text``."""
         content = self.content
         return LiveRating(
@@ -207,18 +237,25 @@ class Explained:
     """An explanation not yet matched to its text."""
 
     seq: int
-    method: str
-    spans: tuple[Span, ...]
-    expected_stars: float | None
-    all_words: bool | None = None
-    unread: tuple[tuple[int, int], ...] = ()
+    content: Mapping[str, Any]
 
     def of(self, text: str) -> Explanation:
         """Return the explanation with its ``text``."""
-        return Explanation(self.seq, text, self.method, self.spans, self.expected_stars, self.all_words, self.unread)
+        content = self.content
+        return Explanation(
+            seq=self.seq,
+            text=text,
+            method=content["method"],
+            spans=tuple(_make(Span, {"unit": "word", **span}) for span in content["spans"]),
+            expected_stars=content.get("expected_stars"),
+            all_words=content.get("all_words"),
+            unread=tuple((part["begin"], part["end"]) for part in content.get("unread", ())),
+            counted_in=content.get("counted_in", "stars"),
+            label=content.get("label"),
+        )
 
 
-ServerMessage = Session | Prediction | Explained | ErrorInfo | Pong | Closing
+ServerMessage = Session | ModelChanged | Prediction | Explained | ErrorInfo | Pong | Closing
 
 
 def parse(frame: str | bytes) -> ServerMessage | None:
@@ -229,16 +266,21 @@ def parse(frame: str | bytes) -> ServerMessage | None:
             case "session.created":
                 return _session(content)
             case "model.changed":
-                film_labels(content)
+                return ModelChanged(
+                    labels=labels_of(content),
+                    values=values_of(content),
+                    prior=tuple(content["prior"]),
+                    model=_make(Model, content["model"]),
+                    states=_make(States, content.get("states", {})),
+                )
             case "prediction":
                 prediction = Prediction(content["seq"], content)
                 prediction.of("")
                 return prediction
             case "explanation":
-                spans = tuple(_make(Span, {"unit": "word", **span}) for span in content["spans"])
-                rating, all_words = content.get("expected_stars"), content.get("all_words")
-                unread = tuple((part["begin"], part["end"]) for part in content.get("unread", ()))
-                return Explained(content["seq"], content["method"], spans, rating, all_words, unread)
+                explained = Explained(content["seq"], content)
+                explained.of("")
+                return explained
             case "error":
                 return error_info(content["error"])
             case "pong":
@@ -252,13 +294,18 @@ def parse(frame: str | bytes) -> ServerMessage | None:
 
 def rating_fields(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a rating says over WebSocket and HTTP alike. Raises KeyError, IndexError, TypeError."""
+    is_of_films = "stars" in content
+    interval = content["interval"] if is_of_films else content.get("interval")
     return {
         "probabilities": tuple(content["probabilities"]),
-        "interval": (content["interval"][0], content["interval"][1]),
+        "label": content["stars" if is_of_films else "label"],
+        "expected_value": content["expected_stars"] if is_of_films else content.get("expected_value"),
+        "interval": interval and (interval[0], interval[1]),
+        "positive": content["positive"] if is_of_films else content.get("positive"),
         "is_prior": content.get("is_prior", False),
         "legible": content.get("legible"),
         "state": content.get("state"),
-        **{name: content[name] for name in ("stars", "expected_stars", "positive", "tokens", "truncated")},
+        **{name: content[name] for name in ("tokens", "truncated")},
     }
 
 
@@ -277,19 +324,25 @@ def as_unicode(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
-def film_labels(content: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the stars that a server's model tells. Raises OtherLabels, KeyError, TypeError."""
-    if "labels" not in content and "classes" in content:
-        names = ", ".join(str(each["name"]) for each in content["classes"])
-        raise OtherLabels(f"the server's model has labels that this client does not read, not film ratings: {names}")
-    return tuple(content["labels"])
+def labels_of(content: Mapping[str, Any]) -> tuple[Label, ...]:
+    """Return the labels that a server tells: stars, or the names of other labels. Raises KeyError, TypeError."""
+    return tuple(content["labels"]) if "labels" in content else tuple(each["name"] for each in content["classes"])
+
+
+def values_of(content: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """Return the number that each label stands for; None where labels have none. Raises KeyError, TypeError."""
+    if "labels" in content:
+        return tuple(content["labels"])
+    values = tuple(each.get("value") for each in content["classes"])
+    return None if None in values else values
 
 
 def _session(content: Mapping[str, Any]) -> Session:
     return Session(
         session_id=content["session_id"],
         protocol=content["protocol"],
-        labels=film_labels(content),
+        labels=labels_of(content),
+        values=values_of(content),
         prior=tuple(content.get("prior", ())),
         model=_make(Model, content["model"]),
         heartbeat_interval_ms=content["heartbeat_interval_ms"],

@@ -1,10 +1,11 @@
-"""``starcast live``: eight bars and the expected stars in a terminal as you type."""
+"""``starcast live``: a bar for each label, and a summary, in a terminal as you type."""
 
 import contextlib
 import ssl as tls
 import sys
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,7 +14,7 @@ from textual.widgets import Footer, Static, TextArea
 from starcast_client.async_client import AsyncClient, State
 from starcast_client.connecting import Options
 from starcast_client.errors import StarcastError, TextRefused
-from starcast_client.messages import LiveRating, Session
+from starcast_client.messages import LABELS, Label, LiveRating, Session
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _BAR_CELLS = 40
@@ -25,20 +26,40 @@ def bar(share: float, cells: int = _BAR_CELLS) -> str:
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip().ljust(cells)
 
 
-def draw(labels: tuple[int, ...], probabilities: tuple[float, ...], stars: int) -> Text:
-    """Return the bars, one line per label. The label ``stars`` is highlighted."""
+def draw(labels: tuple[Label, ...], probabilities: tuple[float, ...], best: Label) -> Text:
+    """Return the bars, one line per label. The label ``best`` is highlighted."""
+    names = [f"{label:>2} ★" if isinstance(label, int) else label for label in labels]
+    width = max(map(cell_len, names))
     lines = Text()
-    for label, share in zip(labels, probabilities, strict=True):
-        style = "bold yellow" if label == stars else ""
-        lines.append(f"{label:>2} ★ {bar(share)} {share:4.0%}\n", style)
+    for label, name, share in zip(labels, names, probabilities, strict=True):
+        style = "bold yellow" if label == best else ""
+        lines.append(f"{set_cell_size(name, width)} {bar(share)} {share:4.0%}\n", style)
     return lines
+
+
+def summary(rating: LiveRating) -> str:
+    """Sum a rating up in one line."""
+    if isinstance(rating.label, str):
+        words = [f"{rating.label} {max(rating.probabilities):.0%}"]
+        if rating.expected_value is not None and rating.interval is not None:
+            words.append("{:.3g} expected, {:g} to {:g}".format(rating.expected_value, *rating.interval))
+    else:
+        low, high = rating.interval or (rating.stars, rating.stars)
+        words = [f"{rating.expected_stars:.1f} stars expected, {low} to {high}"]
+    if rating.positive is not None:
+        words.append(f"{rating.positive:.0%} positive")
+    return ", ".join(words)
+
+
+def _invitation(labels: tuple[Label, ...]) -> str:
+    return "Type a review." if labels == LABELS else "Type a text."
 
 
 class LiveApp(App[int]):
     """A text field, a line of numbers, and the bars. Returns the exit status."""
 
     CSS = """
-    #bars { height: 9; padding: 0 1; }
+    #bars { height: auto; max-height: 60%; overflow-y: auto; padding: 0 1; }
     #summary { height: 1; padding: 0 1; text-style: bold; }
     #state { height: 1; padding: 0 1; color: $text-muted; }
     """
@@ -101,18 +122,13 @@ class LiveApp(App[int]):
 
     def _show_prior(self, session: Session) -> None:
         if session.prior:
-            stars = max(zip(session.prior, session.labels, strict=True))[1]
-            self.query_one("#bars", Static).update(draw(session.labels, session.prior, stars))
-            self.query_one("#summary", Static).update("Type a review.")
+            best = session.labels[session.prior.index(max(session.prior))]
+            self.query_one("#bars", Static).update(draw(session.labels, session.prior, best))
+            self.query_one("#summary", Static).update(_invitation(session.labels))
 
     def _show(self, rating: LiveRating) -> None:
-        session = self._client.session
-        if session is None:
-            return
-        low, high = rating.interval
-        summary = f"{rating.expected_stars:.1f} stars expected, {low} to {high}, {rating.positive:.0%} positive"
-        self.query_one("#summary", Static).update("Type a review." if rating.is_prior else summary)
-        self.query_one("#bars", Static).update(draw(session.labels, rating.probabilities, rating.stars))
+        self.query_one("#summary", Static).update(_invitation(rating.labels) if rating.is_prior else summary(rating))
+        self.query_one("#bars", Static).update(draw(rating.labels, rating.probabilities, rating.label))
 
     def _show_state(self, state: State) -> None:
         if self.is_running:

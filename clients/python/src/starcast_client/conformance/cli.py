@@ -22,6 +22,7 @@ from starcast_client.conformance import (
 )
 from starcast_client.conformance.suite import Check, Failed, Peer, Skipped, Target, error_code
 from starcast_client.connecting import PATIENCE_S, explained, silence, socket_url
+from starcast_client.messages import labels_of
 
 _PARTS = (opening, keys, sequence, options, bad_input, numbers, explaining, http_twin, watching, flood)
 CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)
@@ -54,14 +55,14 @@ async def run_all(target: Target, with_flood: bool = False) -> int:
     slow = asyncio.get_running_loop().call_later(PATIENCE_S, _say_it_is_slow, target)
     try:
         async with target.open() as peer:
-            refusal = await _refusal_of_the_key(peer)
+            refusal = await _refusal(peer, target)
     except (OSError, WebSocketException) as error:
         print(f"no server at {target.url}: {explained(error)}", file=sys.stderr)
         return 2
     finally:
         slow.cancel()
     if refusal is not None:
-        print(f"{target.url} lets nobody in with {'this' if target.api_key else 'no'} key: {refusal}", file=sys.stderr)
+        print(f"{target.url} {refusal}", file=sys.stderr)
         return 2
     counts = {"PASS": 0, "FAIL": 0, "SKIP": 0}
     for check in CHECKS:
@@ -76,14 +77,20 @@ def _say_it_is_slow(target: Target) -> None:
     print(f"{target.url}: {silence(target.url)}; waiting for up to {target.timeout_s:g} s", file=sys.stderr)
 
 
-async def _refusal_of_the_key(peer: Peer) -> str | None:
-    """Return the server's objection to the key, if any: every check would fail because of it."""
+async def _refusal(peer: Peer, target: Target) -> str | None:
+    """Return why every check would fail, if it would: the key, or a model that does not rate films."""
     try:
         answer = await peer.receive()
         code = error_code(answer)
-        return f"{code}: {answer['error'].get('message')}" if code in ("key_missing", "key_invalid") else None
+        if code in ("key_missing", "key_invalid"):
+            which = "this" if target.api_key else "no"
+            return f"lets nobody in with {which} key: {code}: {answer['error'].get('message')}"
+        names = labels_of(answer) if code is None else ()
     except (Failed, LookupError, TypeError, ValueError, AttributeError):
         return None
+    # Other stars are a broken promise.
+    is_of_films = all(isinstance(name, int) for name in names)
+    return None if is_of_films else f"rates by {', '.join(map(str, names))}; this tests servers that rate films"
 
 
 async def _run(check: Check, target: Target, with_flood: bool) -> tuple[str, str]:

@@ -8,17 +8,17 @@ import itertools
 import logging
 import math
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Final
 
 from starcast_client.bulk import BulkClient
-from starcast_client.errors import IncompatibleServer, StarcastError
-from starcast_client.messages import LABELS, as_unicode
+from starcast_client.errors import StarcastError
+from starcast_client.messages import as_unicode
 from starcast_client.scoring import outputs
 from starcast_client.scoring.outputs import OUTPUT_FORMATS, Survey, output_format
 from starcast_client.scoring.progress import Progress, digest_of
-from starcast_client.scoring.ratings import Record, parse
+from starcast_client.scoring.ratings import Columns, Record
 from starcast_client.scoring.score import Stopped, score
 from starcast_client.scoring.sources import FORMATS, STDIN, Source, UnreadableFile, open_source
 from starcast_client.scoring.tables import Reading, Row, missing_column, read_rows
@@ -112,7 +112,6 @@ class _Run:
             survey = Survey(self._rows(source))
             if survey.rows and arguments.column not in survey.columns:
                 raise missing_column(source, self._reading, survey.columns)
-            survey.kinds(arguments.prefix)
             counts = _Counts()
             if self._output == STDOUT:
                 asyncio.run(self._print(source, survey, counts))
@@ -127,8 +126,9 @@ class _Run:
         return itertools.islice(read_rows(source, self._reading), self._arguments.limit)
 
     async def _print(self, source: Source, survey: Survey, counts: "_Counts") -> None:
-        line_of = outputs.LineMaker(self._format, survey, self._arguments.prefix)
         async with self._client() as client:
+            columns = Columns(client.labels, client.values)
+            line_of = outputs.LineMaker(self._format, survey, columns, self._arguments.prefix)
             ratings = _shown(score(client, enumerate(self._rows(source)), self._arguments.keep_going), survey.rows, 0)
             outputs.to_stdout(line_of.header)
             async with contextlib.aclosing(ratings):
@@ -156,7 +156,8 @@ class _Run:
                     counts.add(row, record)
                     yield row, record
 
-            outputs.write(output, self._format, merged(), survey, arguments.prefix, source)
+            columns = progress.columns or Columns()
+            outputs.write(output, self._format, merged(), survey, columns, arguments.prefix, source)
             progress.remove()
 
     def _take_over(self, source: Source, progress: Progress) -> None:
@@ -164,9 +165,11 @@ class _Run:
         name = self._output.name
         try:
             with open_source(self._output, self._format) as written:
+                prefix = self._arguments.prefix
                 rated = read_rows(written, Reading(self._arguments.column))
                 for number, (row, before) in enumerate(zip(self._rows(source), rated, strict=False)):
-                    record = parse(before.values, self._arguments.prefix)
+                    columns = progress.columns or Columns.of(_added(before.values, prefix))
+                    record = columns.parse(before.values, prefix)
                     text = as_unicode(row.text)
                     if row.problem is None and before.text not in (text, outputs.guarded(text)):
                         raise UnreadableFile(
@@ -188,6 +191,13 @@ class _Run:
         done = progress.rows
         todo = itertools.chain(again, itertools.islice(enumerate(self._rows(source)), done, None))
         async with self._client() as client:
+            columns = Columns(client.labels, client.values)
+            survey.kinds(columns, self._arguments.prefix)
+            if progress.columns is not None and progress.columns.kinds != columns.kinds:
+                raise UnreadableFile(
+                    "the output has ratings by other labels than those of the server's model: "
+                    "name another output, or begin anew by --force"
+                )
             ratings = _shown(score(client, todo, self._arguments.keep_going), survey.rows, done - len(again))
             # Close here, even after an error: the requests must not outlive the loop.
             async with contextlib.aclosing(ratings):
@@ -201,15 +211,14 @@ class _Run:
                     model = version or model
                     progress.append(number, row, record)
 
-    @contextlib.asynccontextmanager
-    async def _client(self) -> AsyncIterator[BulkClient]:
+    def _client(self) -> BulkClient:
         arguments = self._arguments
-        async with BulkClient(
-            arguments.url, api_key=arguments.key, requests=arguments.requests, ssl=arguments.ssl
-        ) as client:
-            if client.labels != LABELS:
-                raise IncompatibleServer(f"the server rates by {client.labels}, and this program by {LABELS}")
-            yield client
+        return BulkClient(arguments.url, api_key=arguments.key, requests=arguments.requests, ssl=arguments.ssl)
+
+
+def _added(values: Mapping[str, object], prefix: str) -> Set[str]:
+    """Return the names of columns behind the prefix, in order."""
+    return dict.fromkeys(name.removeprefix(prefix) for name in values if name.startswith(prefix)).keys()
 
 
 class _Counts:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, Literal, get_args
 
-from starcast_client.scoring.ratings import KINDS, Record, named
+from starcast_client.scoring.ratings import Columns, Record
 from starcast_client.scoring.sources import Source, UnreadableFile, suffix_of
 from starcast_client.scoring.tables import Row
 
@@ -46,19 +46,19 @@ class Survey:
         """The names of all columns of the input."""
         return list(self._seen)
 
-    def kinds(self, prefix: str) -> dict[str, type]:
+    def kinds(self, columns: Columns, prefix: str) -> dict[str, type]:
         """The type of each column of the output: bool, int, float or str, and str for mixed ones.
 
         Raises UnreadableFile where two have the same name.
         """
-        both = sorted(self._seen.keys() & {prefix + name for name in KINDS})
+        both = sorted(self._seen.keys() & {prefix + name for name in columns.kinds})
         if both:
             raise UnreadableFile(
                 f"the input has columns named like those of ratings ({', '.join(both)}): "
                 "put something before the latter, for instance --prefix rating_"
             )
         own = {name: _common(kinds) for name, kinds in self._seen.items()}
-        return own | {prefix + name: kind for name, kind in KINDS.items()}
+        return own | {prefix + name: kind for name, kind in columns.kinds.items()}
 
 
 def output_format(path: Path, wanted: OutputFormat | None) -> OutputFormat:
@@ -72,10 +72,16 @@ def output_format(path: Path, wanted: OutputFormat | None) -> OutputFormat:
 
 
 def write(
-    path: Path, format_: OutputFormat, rows: Iterable[tuple[Row, Record]], survey: Survey, prefix: str, source: Source
+    path: Path,
+    format_: OutputFormat,
+    rows: Iterable[tuple[Row, Record]],
+    survey: Survey,
+    columns: Columns,
+    prefix: str,
+    source: Source,
 ) -> None:
     """Write a whole output, or none. Raises OSError."""
-    kinds = survey.kinds(prefix)
+    kinds = survey.kinds(columns, prefix)
     unfinished = path.with_name(f"{path.name}.unfinished")
     try:
         if format_ == "parquet":
@@ -83,12 +89,12 @@ def write(
 
             like = parquet.schema_of(source) if source.format == "parquet" else None
             plain = [name for name in kinds if like is None or name not in like.names]
-            merged = (_merged(row, record, kinds, prefix) for row, record in rows)
+            merged = (_merged(row, dict(columns.named(record, prefix)), kinds) for row, record in rows)
             values = (row | {name: _plain(row[name], kinds[name]) for name in plain} for row in merged)
             parquet.write_rows(unfinished, values, kinds, like)
         else:
             with _open(unfinished, path.suffix == ".gz") as file:
-                line_of = LineMaker(format_, survey, prefix)
+                line_of = LineMaker(format_, survey, columns, prefix)
                 file.write(line_of.header.encode())
                 for row, record in rows:
                     file.write(line_of(row, record).encode("utf-8", "replace"))
@@ -100,17 +106,19 @@ def write(
 class LineMaker:
     """Makes the lines of an output of text: ``header``, and one for each row."""
 
-    def __init__(self, format_: OutputFormat, survey: Survey, prefix: str) -> None:
-        self._kinds = survey.kinds(prefix)
+    def __init__(self, format_: OutputFormat, survey: Survey, columns: Columns, prefix: str) -> None:
+        self._kinds = survey.kinds(columns, prefix)
+        self._columns = columns
         self._prefix = prefix
         self._delimiter = _DELIMITERS.get(format_)
         self.header = self._line(list(self._kinds)) if self._delimiter else ""
 
     def __call__(self, row: Row, record: Record) -> str:
         """Return the line of a row."""
+        rating = dict(self._columns.named(record, self._prefix))
         if self._delimiter is None:
-            return _json({**row.values, **dict(named(record, self._prefix))}) + "\n"
-        return self._line([_cell(value) for value in _merged(row, record, self._kinds, self._prefix).values()])
+            return _json({**row.values, **rating}) + "\n"
+        return self._line([_cell(value) for value in _merged(row, rating, self._kinds).values()])
 
     def _line(self, cells: list[Any]) -> str:
         line = io.StringIO()
@@ -130,8 +138,8 @@ def guarded(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
-def _merged(row: Row, record: Record, kinds: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {**dict.fromkeys(kinds), **row.values, **dict(named(record, prefix))}
+def _merged(row: Row, rating: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    return {**dict.fromkeys(kinds), **row.values, **rating}
 
 
 def _cell(value: Any) -> Any:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from starcast_client.messages import as_unicode
-from starcast_client.scoring.ratings import KINDS, Record, may_pass
+from starcast_client.scoring.ratings import Columns, Record, may_pass
 from starcast_client.scoring.sources import UnreadableFile
 from starcast_client.scoring.tables import Row
 
-_FIELDS: Final = {"row", "digest", *KINDS}
+_OWN: Final = {"row", "digest"}
 
 
 class Progress:
@@ -25,6 +25,8 @@ class Progress:
         self._again: dict[int, dict[str, Any]] = {}
         self.rows = 0
         """Number of rows that are done."""
+        self.columns: Columns | None = None
+        """Those of the records; None as long as there is none."""
         end = 0
         if path.exists():
             with path.open("rb") as lines:
@@ -50,6 +52,7 @@ class Progress:
     def append(self, number: int, row: Row, record: Record) -> None:
         """Store the record of the next row, or of a row that is rated again."""
         line = {"row": number, "digest": digest_of(row), **record}
+        self.columns = self.columns or Columns.of(record.keys())
         self._file.write(json.dumps(line).encode() + b"\n")
         self._note(line)
 
@@ -96,7 +99,10 @@ class Progress:
             record = json.loads(line)
         except ValueError:
             record = None
-        if not isinstance(record, dict) or record.keys() != _FIELDS or not isinstance(record["row"], int):
+        if isinstance(record, dict) and self.columns is None:
+            self.columns = Columns.of(dict.fromkeys(record).keys())
+        fields = _OWN | self.columns.kinds.keys() if self.columns else _OWN
+        if not isinstance(record, dict) or record.keys() != fields or not isinstance(record["row"], int):
             raise UnreadableFile(f"{self._path.name} holds something else; begin anew by --force")
         return record
 

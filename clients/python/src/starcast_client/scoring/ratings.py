@@ -1,66 +1,83 @@
 """The columns that rating adds to a row."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Set
+from typing import Any, Final, Self
 
-from starcast_client.messages import LABELS, ErrorInfo, Rating
+from starcast_client.messages import LABELS, ErrorInfo, Label, Rating
 from starcast_client.scoring.tables import Row
 
-KINDS: Final[dict[str, type]] = {
-    "stars": int,
-    "expected_stars": float,
-    "positive": float,
-    "interval_low": int,
-    "interval_high": int,
-    **{f"p_{label}": float for label in LABELS},
-    "tokens": int,
-    "truncated": bool,
-    "legible": float,
-    "state": str,
-    "model_version": str,
-    "error": str,
-}
-"""The added columns, in order; ``p_7`` is the probability of 7 stars."""
-
 Record = Mapping[str, Any]
-"""A value, or None, for each of these columns."""
-
-_NOTHING: Final[Record] = dict.fromkeys(KINDS)
+"""A value, or None, for each column."""
 
 # Records contain only the code of an error; these codes are retryable.
 _MAY_PASS: Final = frozenset({"rate_limited", "overloaded", "model_unavailable", "internal"})
 
-
-def rated(rating: Rating) -> Record:
-    """Return the columns of a rating. Numbers are not rounded."""
-    low, high = rating.interval
-    return {
-        **_NOTHING,
-        **{name: getattr(rating, name) for name in KINDS if hasattr(rating, name)},
-        "interval_low": low,
-        "interval_high": high,
-        **{f"p_{label}": share for label, share in zip(LABELS, rating.probabilities, strict=True)},
-    }
-
-
-def refused(error: ErrorInfo) -> Record:
-    """Return the columns of a text that the server does not rate."""
-    return {**_NOTHING, "error": str(error)}
+_BEST: Final[Mapping[str, type]] = {"label": str}
+_NUMBERS: Final[Mapping[str, type]] = {
+    "expected_value": float, "positive": float, "interval_low": float, "interval_high": float,
+}  # fmt: skip
+_OF_FILMS: Final[Mapping[str, type]] = {
+    "stars": int, "expected_stars": float, "positive": float, "interval_low": int, "interval_high": int,
+}  # fmt: skip
+_OF_ALL: Final[Mapping[str, type]] = {
+    "tokens": int, "truncated": bool, "legible": float, "state": str, "model_version": str, "error": str,
+}  # fmt: skip
 
 
-def unrated(row: Row) -> Record:
-    """Return the columns of a row without a text."""
-    return {**_NOTHING, "error": row.problem and f"bad_row: {row.problem}"}
+class Columns:
+    """The columns of ratings by some labels. ``p_7`` is the probability of 7 stars, ``p_good`` that of ``good``."""
+
+    def __init__(self, labels: tuple[Label, ...] = LABELS, values: tuple[float, ...] | None = LABELS) -> None:
+        if all(isinstance(label, int) for label in labels):
+            summary = _OF_FILMS
+        else:
+            summary = {**_BEST, **(_NUMBERS if values is not None else {})}
+        self.kinds: Mapping[str, type] = {**summary, **{f"p_{label}": float for label in labels}, **_OF_ALL}
+        """Type of each column, in order."""
+        self._labels = labels
+
+    @classmethod
+    def of(cls, names: Set[str]) -> Self:
+        """Return those that are among the columns of an output."""
+        if "stars" in names:
+            return cls()
+        labels = tuple(name.removeprefix("p_") for name in names if name.startswith("p_"))
+        return cls(labels, () if "expected_value" in names else None)
+
+    def rated(self, rating: Rating) -> Record:
+        """Return the columns of a rating. Numbers are not rounded."""
+        low, high = rating.interval or (None, None)
+        ends = {"interval_low": low, "interval_high": high} if "interval_low" in self.kinds else {}
+        return {
+            **self._nothing(),
+            **{name: getattr(rating, name) for name in self.kinds if hasattr(Rating, name)},
+            **ends,
+            **{f"p_{label}": share for label, share in zip(self._labels, rating.probabilities, strict=True)},
+        }
+
+    def refused(self, error: ErrorInfo) -> Record:
+        """Return the columns of a text that the server does not rate."""
+        return {**self._nothing(), "error": str(error)}
+
+    def unrated(self, row: Row) -> Record:
+        """Return the columns of a row without a text."""
+        return {**self._nothing(), "error": row.problem and f"bad_row: {row.problem}"}
+
+    def parse(self, values: Mapping[str, Any], prefix: str) -> Record:
+        """Return the record in a row that was written before. Raises KeyError, ValueError."""
+        return {name: _parsed(kind, values[prefix + name]) for name, kind in self.kinds.items()}
+
+    def named(self, record: Record, prefix: str) -> Iterator[tuple[str, Any]]:
+        """Yield name and value of each column, named as in the output."""
+        return ((prefix + name, record[name]) for name in self.kinds)
+
+    def _nothing(self) -> dict[str, Any]:
+        return dict.fromkeys(self.kinds)
 
 
 def may_pass(record: Record) -> bool:
     """Whether the error of a record may not happen again."""
     return str(record["error"] or "").partition(":")[0] in _MAY_PASS
-
-
-def parse(values: Mapping[str, Any], prefix: str) -> Record:
-    """Return the record in a row that was written before. Raises KeyError, ValueError."""
-    return {name: _parsed(kind, values[prefix + name]) for name, kind in KINDS.items()}
 
 
 def _parsed(kind: type, value: Any) -> Any:
@@ -70,8 +87,3 @@ def _parsed(kind: type, value: Any) -> Any:
     if kind is bool and isinstance(value, str):
         return {"True": True, "False": False}[value]
     return kind(value)
-
-
-def named(record: Record, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of each column, named as in the output."""
-    return ((prefix + name, record[name]) for name in KINDS)

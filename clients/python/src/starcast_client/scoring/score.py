@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from starcast_client.bulk import BulkClient
 from starcast_client.errors import StarcastError
 from starcast_client.messages import ErrorInfo
-from starcast_client.scoring.ratings import Record, rated, refused, unrated
+from starcast_client.scoring.ratings import Columns, Record
 from starcast_client.scoring.tables import Row
 
 
@@ -21,6 +21,7 @@ async def score(
 
     Raises Stopped for a retryable error that persists, unless ``keep_going``, and the errors that end a client.
     """
+    columns = Columns(client.labels, client.values)
     pending: deque[tuple[int, Row]] = deque()
 
     def texts() -> Iterator[str]:
@@ -32,17 +33,17 @@ async def score(
     def without_text() -> Iterator[tuple[int, Row, Record]]:
         while pending and not pending[0][1].is_ratable:
             number, row = pending.popleft()
-            yield number, row, unrated(row)
+            yield number, row, columns.unrated(row)
 
     async for result in client.rate_many(texts()):
         for each in without_text():
             yield each
         number, row = pending.popleft()
         if not isinstance(result, ErrorInfo):
-            yield number, row, rated(result)
+            yield number, row, columns.rated(result)
         elif result.retryable and not keep_going:
             raise Stopped(f"row {number}: {result}")
         else:
-            yield number, row, refused(result)
+            yield number, row, columns.refused(result)
     for each in without_text():
         yield each

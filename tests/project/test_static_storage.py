@@ -4,11 +4,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from django.contrib import admin
 
 from tests.conftest import require_program
-from tools.servers import REPOSITORY
+from tools.servers import REPOSITORY, RunningServer
 
 SOURCE = REPOSITORY / "static" / "live"
 
@@ -45,3 +46,15 @@ def test_sources_stay_as_they_are() -> None:
 def test_files_of_others_are_left_alone(collected: Path) -> None:
     original = Path(admin.__path__[0]) / "static" / "admin" / "js" / "core.js"
     assert (collected / "admin" / "js" / "core.js").read_bytes() == original.read_bytes()
+
+
+def test_a_file_whose_name_has_its_hash_is_answered_with_few_headers(
+    collected: Path, fake_server: RunningServer
+) -> None:
+    name = json.loads((collected / "staticfiles.json").read_text())["paths"]["live/live-page.js"]
+    answer = httpx.get(f"{fake_server.http}/static/{name}", trust_env=False)
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*", "other sites load the widget"
+    assert not {"last-modified", "referrer-policy", "cross-origin-opener-policy"} & answer.headers.keys()

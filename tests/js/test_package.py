@@ -35,7 +35,7 @@ const live: RatingClient = connect({
 });
 live.submit("text");
 live.cancel();
-live.addEventListener("prediction", ({ detail }) => detail.prediction.stars.toFixed());
+live.addEventListener("prediction", ({ detail }) => detail.prediction.stars?.toFixed());
 const rated: Promise<Prediction> = live.rate("text", { signal: AbortSignal.timeout(1) });
 rated.catch((error) => error instanceof RatingError && error.code);
 export const first: number = LABELS[0];

@@ -38,7 +38,7 @@ import type { components, paths } from "./api";
 type Predict = paths["/api/v1/predict"]["post"];
 const body: Predict["requestBody"]["content"]["application/json"] = { text: "A fine film." };
 const rating: Predict["responses"][200]["content"]["application/json"] = {} as components["schemas"]["RatedAnswer"];
-const stars: number = rating.stars;
+const stars: number = rating.stars ?? 0;
 const names: string[] = rating.classes.map(({ name }) => name);
 const code: components["schemas"]["ErrorBody"]["code"] = "text_too_long";
 // @ts-expect-error: only a WebSocket sends it

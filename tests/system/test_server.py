@@ -75,22 +75,22 @@ async def test_under_load_nothing_that_was_taken_is_lost_in_a_stop(data_dir: Pat
     async def type_until_closing(server: RunningServer) -> tuple[int, int, int | None]:
         """The newest seq that the server had taken for sure, the newest answered, and the close code."""
         taken = answered = seq = 0
-        socket = await open_socket(server)
-        try:
-            closing = False
-            while not closing:
-                seq += 1
-                await socket.send(update(seq))
-                await socket.send(json.dumps({"type": "ping", "id": str(seq)}))
-                message: dict[str, Any] = {}
-                while message.get("type") != "pong" and not closing:
-                    message = json.loads(await socket.recv())
-                    answered = max(answered, message.get("seq", 0))
-                    taken = int(message["id"]) if message["type"] == "pong" else taken
-                    closing = message["type"] == "session.closing"
-        except ConnectionClosed:
-            pass  # By a message that came too late; what came before the close is still to be read.
-        messages, code = await rest(socket)
+        async with await open_socket(server) as socket:
+            try:
+                closing = False
+                while not closing:
+                    seq += 1
+                    await socket.send(update(seq))
+                    await socket.send(json.dumps({"type": "ping", "id": str(seq)}))
+                    message: dict[str, Any] = {}
+                    while message.get("type") != "pong" and not closing:
+                        message = json.loads(await socket.recv())
+                        answered = max(answered, message.get("seq", 0))
+                        taken = int(message["id"]) if message["type"] == "pong" else taken
+                        closing = message["type"] == "session.closing"
+            except ConnectionClosed:
+                pass  # By a message that came too late; what came before the close is still to be read.
+            messages, code = await rest(socket)
         pongs = [int(message["id"]) for message in messages if message["type"] == "pong"]
         return max([taken, *pongs]), max([answered, *(message.get("seq", 0) for message in messages)]), code
 

@@ -77,7 +77,7 @@ DEVICES: Final = (
 
 
 def measure(browser: Browser, address: str, device: Device, text: str = _TEXT) -> dict[str, Any]:
-    """Load a page with an empty cache; on the live page, type ``text`` while a friend watches, then paste a long one.
+    """Load a page with an empty cache. On the live page, type ``text``, paste a long one, and type to a watcher.
 
     Bytes are over the wire, including headers; times are in milliseconds.
     """

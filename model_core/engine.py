@@ -51,8 +51,8 @@ class Engine:
         # Not the default executor, which Django uses: a slow query there must not delay a key.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starcast-model")
         self._caches: WeakSet[EncoderCache] = WeakSet()
-        self._followers: set[Callable[[], None]] = set()
         """Caches that the model may have filled. They are useless to another model."""
+        self._followers: set[Callable[[], None]] = set()
         self.jobs = BackgroundJobs()
         """The turns of explanations and bulk requests, each of many background texts."""
         self._background = Gate(int(self._options.max_waiting_units * _BACKGROUND_SHARE))

@@ -196,20 +196,28 @@ class _Variants:
     def __init__(self, engine: Engine, asker: Asker, value: Callable[[Prediction], float] | None) -> None:
         self._engine = engine
         self._asker = asker
+        self._wanted = value
         self.aim = Aim(value or _expected_stars)
-        self._is_aimed = value is not None
+        """Settled by ``begin``."""
         self._model = engine.info
         self._room = asyncio.Semaphore(_AT_ONCE)
 
+    async def begin(self, text: str, cache: EncoderCache) -> float:
+        """Rate the whole text, by which it is known what is explained."""
+        prediction = await self._predict(text, cache)
+        if self._wanted is None:
+            self.aim = aim_of(prediction)
+        return self.aim.value(prediction)
+
     async def rate(self, text: Input, cache: EncoderCache) -> float:
+        return self.aim.value(await self._predict(text, cache))
+
+    async def _predict(self, text: Input, cache: EncoderCache) -> Prediction:
         async with self._room:
             answer = await self._engine.classify(text, cache, self._asker, background=True)
         if answer.model != self._model:
             raise ModelUnavailable("the model was replaced during the explanation; ask again")
-        if not self._is_aimed:
-            # The first one is the whole text.
-            self.aim, self._is_aimed = aim_of(answer.prediction), True
-        return self.aim.value(answer.prediction)
+        return answer.prediction
 
     async def rate_each(self, texts: Iterable[Input], begun: EncoderCache) -> list[float]:
         """Rate texts whose begin may be in the cache ``begun``, which no text under way may use."""
@@ -239,7 +247,7 @@ class _Explaining:
         self._asked_twice: set[Part] = set()
 
     async def run(self, progress: Progress | None) -> Explanation:
-        self._value = await self._variants.rate(self._text, self._whole)
+        self._value = await self._variants.begin(self._text, self._whole)
         words = self._read.words
         if not words:
             return self._so_far()

@@ -7,7 +7,6 @@ That on film ratings has the layout of the Large Movie Review Dataset. That on o
 import csv
 import hashlib
 import io
-import itertools
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -51,12 +50,19 @@ def files(feedback: Iterable[Feedback]) -> Iterator[tuple[str, str]]:
 
 def write_folder(feedback: Iterable[Feedback], folder: Path) -> int:
     """Write them below ``folder``; return the number of texts. Raises OSError."""
-    count = itertools.count()
-    for name, content in files(record for record, _ in zip(feedback, count, strict=False)):
+    texts = 0
+
+    def counted() -> Iterator[Feedback]:
+        nonlocal texts
+        for record in feedback:
+            texts += 1
+            yield record
+
+    for name, content in files(counted()):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8", newline="")
-    return next(count)
+    return texts
 
 
 def archive(feedback: Iterable[Feedback]) -> bytes:

@@ -12,13 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import conditional_page
 
 from live.serving.process_engine import served_labels
+from model_core.labels import LabelSet
 
 View = Callable[[HttpRequest], HttpResponse]
 
 _MOST_KEPT: Final = 32
 """A host may have many names, and each has descriptions of its own."""
 
-_kept: dict[tuple[str, ...], tuple[bytes, str]] = {}
+_kept: dict[tuple[str, str, str, LabelSet], tuple[bytes, str]] = {}
 
 
 def made_once(view: View) -> View:
@@ -26,7 +27,7 @@ def made_once(view: View) -> View:
 
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
-        address = (request.path_info, request.scheme or "", request.get_host(), *served_labels().names)
+        address = (request.path_info, request.scheme or "", request.get_host(), served_labels())
         if address not in _kept:
             made = view(request)
             if made.status_code != 200:

@@ -14,7 +14,7 @@ from live.http.descriptions import made_once
 from live.limits import get_limits
 from live.pages.model_page import model_card
 from live.pages.socket_reference import reference
-from live.serving.process_engine import get_served_info, served_folder
+from live.serving.process_engine import get_served_info, served_folder, served_labels
 from live.socket.asyncapi import describe
 from model_core.labels import STARS
 
@@ -26,7 +26,7 @@ _NOT_SEARCHED = ("/watch/", "/ru/watch/", "/admin/", "/api/v1/")
 def _words_of_model() -> dict[str, Any]:
     """Return what the page says of a model that does not rate films."""
     info = get_served_info()
-    return {"is_film": info is None or info.labels.is_film, "words": info.page if info is not None else None}
+    return {"is_film": served_labels().is_film, "words": info.page if info is not None else None}
 
 
 @require_safe

@@ -19,12 +19,14 @@ from starcast_client.cli import main
 from starcast_client.scoring.ratings import Columns
 
 from live.messages.protocol import rating_fields
-from model_core.labels import LabelSet
+from model_core.columns import columns_of
+from model_core.labels import FILM_RATINGS, STARS, LabelSet
 from tests.clients.score_files import TEXTS, read, score, texts_of, write
 from tests.clients.scripted_http import LIMITS, Answer, ScriptedServer, error, rating, scripted_server
-from tests.labelled import ORDINAL, VALUED, labelled
+from tests.labelled import MANY, ORDINAL, VALUED, labelled
 from tools.servers import REPOSITORY, RunningServer
 
+SIDED = LabelSet(("bad", "ok", "good"), "ratings", (1, 2, 3))
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY / "clients/python/src"), "NO_PROXY": "localhost"}
 
 
@@ -239,6 +241,15 @@ def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str]) -> None
     assert exit_.value.code == 2
 
 
+@pytest.mark.parametrize("labels", [FILM_RATINGS, ORDINAL, VALUED, MANY, SIDED])
+def test_the_columns_are_those_of_the_engine_for_any_labels(labels: LabelSet) -> None:
+    names = STARS if labels.is_film else labels.names
+    columns = Columns(names, labels.values, has_sides=labels.first_positive is not None)
+    assert [*columns.kinds.items()][:-1] == [*columns_of(labels).items()]
+    assert [*columns.kinds][-1] == "error"
+    assert Columns.of(columns.kinds.keys()).kinds == columns.kinds
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("labels", [ORDINAL, VALUED], ids=["in order", "with values"])
 def test_a_model_with_other_labels_has_columns_of_its_own_and_is_gone_on_with(
@@ -256,14 +267,14 @@ def test_a_model_with_other_labels_has_columns_of_its_own_and_is_gone_on_with(
         for name, value in zip(labels.names, values, strict=True)
     ]
     source.write_text("id,text\n1,A fine text\n")
-    model = {"classes": classes, "model": {"version": "0"}, "limits": LIMITS}
+    model = {"task": labels.task, "classes": classes, "model": {"version": "0"}, "limits": LIMITS}
     with scripted_server(answer, model=(200, model)) as server:
         assert score(server.url, source, "--output", str(output)) == 0
         source.write_text("id,text\n1,A fine text\n2,\n3,A dull text\n")
         assert score(server.url, source, "--output", str(output)) == 0
         assert server.requests == [["A fine text"], ["A dull text"]]
     rows = read(output)
-    numbers = ["expected_value", "positive", "interval_low", "interval_high"] if labels.values else []
+    numbers = ["expected_value", "interval_low", "interval_high"] if labels.values else []
     shares = [f"p_{name}" for name in labels.names]
     after = ["tokens", "truncated", "legible", "state", "model_version", "error"]
     assert list(rows[0]) == ["id", "text", "label", *numbers, *shares, *after]

@@ -5,20 +5,19 @@ import { moreLabels, percentText } from "../lib/strings.js";
 
 /** @import { Labels } from "../lib/labels.js" */
 
-export const MOST_COLUMNS = 10;
+const MOST_COLUMNS = 10;
 // More rows than this are folded.
-export const MOST_ROWS = 50;
+const MOST_ROWS = 50;
 
 /**
  * @typedef {object} LabelBar
  * @property {string} name
  * @property {HTMLElement} meter
- * @property {HTMLElement} percent
  * @property {(share: number) => void} fill
  */
 
 /** @param {Labels} labels @returns {boolean} Whether their bars stand side by side. */
-export function areColumns({ isOrdered, names }) {
+function areColumns({ isOrdered, names }) {
   return isOrdered && names.length <= MOST_COLUMNS;
 }
 
@@ -72,7 +71,6 @@ function barOf(name, index, { isOrdered, names }, isColumn) {
   return {
     name,
     meter,
-    percent,
     fill: (share) => {
       const gone = `${(100 * (1 - share)).toFixed(2)}%`;
       fill.style.transform = isColumn ? `translateY(${gone})` : `translateX(-${gone})`;

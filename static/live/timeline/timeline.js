@@ -80,7 +80,8 @@ export function attachTimeline(page) {
     dot.hidden = moment === undefined || moment.isTooShort;
     if (moment && !dot.hidden) {
       dot.style.left = `${placeOf(index, recording.length)}%`;
-      dot.style.top = `${heightOf(axis().drawnOf(moment), axis())}%`;
+      const scale = axis();
+      dot.style.top = `${heightOf(scale.drawnOf(moment), scale)}%`;
     }
     slider.setAttribute("aria-valuetext", past ? momentWords(past, index, recording.length) : NOW);
     const few = [TIMELINE_EMPTY, isLeading ? WORKING_OUT : TIMELINE_ONE];
@@ -94,8 +95,9 @@ export function attachTimeline(page) {
   const axis = () => axisOf(display.labels, recording.at(-1));
 
   function draw() {
-    const { line, band } = curve(recording.all, axis());
-    for (const [i, id] of ["axis-high", "axis-low"].entries()) say(id, axis().names[i]);
+    const scale = axis();
+    const { line, band } = curve(recording.all, scale);
+    for (const [i, id] of ["axis-high", "axis-low"].entries()) say(id, scale.names[i]);
     byId("timeline-line").setAttribute("d", line);
     byId("timeline-band").setAttribute("d", band);
     slider.max = String(Math.max(1, recording.length - 1));

@@ -65,7 +65,7 @@ export class WidgetView {
     const { isFilm, names, values } = this.#labels;
     this.#card.dataset.labels = isFilm ? "film" : values === null ? "names" : "values";
     this.#of.hidden = !isFilm;
-    this.#bars = names.map((name, i) => (isFilm ? new StarsBar(Number(name)) : new Bar(name, i)));
+    this.#bars = names.map((name, i) => (isFilm ? starsBar(Number(name)) : labelBar(name, i)));
     this.#group.replaceChildren(...this.#bars.map((bar) => bar.element));
   }
 
@@ -112,15 +112,13 @@ export class WidgetView {
 
 class Bar {
   #fill = element("span", { class: "fill" });
-  #name;
+  #words;
 
-  /** @param {string} name @param {number} place */
-  constructor(name, place) {
-    this.#name = name;
+  /** @param {string} title @param {(share: number) => string} words What screen readers say of a probability. */
+  constructor(title, words) {
+    this.#words = words;
     this.element = element("div", { class: "bar", role: "meter" });
-    this.element.dataset.label = String(place);
-    this.element.title = name;
-    this.element.ariaLabel = name;
+    this.element.ariaLabel = title;
     this.element.ariaValueMin = "0";
     this.element.ariaValueMax = "100";
     const track = element("span", { class: "track" });
@@ -128,40 +126,31 @@ class Bar {
     this.element.append(track);
   }
 
-  /** @param {number} share @returns {string} */
-  words(share) {
-    return labelMeterWords(this.#name, share);
-  }
-
   /** @param {number | null} probability */
   show(probability) {
     const share = probability ?? 0;
     this.element.ariaValueNow = percentNumber(share);
     this.element.ariaValueText =
-      probability === null ? gettext("no answer yet") : this.words(share);
+      probability === null ? gettext("no answer yet") : this.#words(share);
     this.#fill.style.transform = fillTransform(share);
   }
 }
 
-class StarsBar extends Bar {
-  #stars;
+/** @param {number} stars */
+function starsBar(stars) {
+  const title = fill(ngettext("%(stars)s star", "%(stars)s stars", stars), { stars });
+  const bar = new Bar(title, (share) => meterWords(stars, share));
+  bar.element.dataset.stars = String(stars);
+  bar.element.append(element("span", {}, String(stars)));
+  return bar;
+}
 
-  /** @param {number} stars */
-  constructor(stars) {
-    super(String(stars), 0);
-    this.#stars = stars;
-    const { element: bar } = this;
-    delete bar.dataset.label;
-    bar.removeAttribute("title");
-    bar.dataset.stars = String(stars);
-    bar.ariaLabel = fill(ngettext("%(stars)s star", "%(stars)s stars", stars), { stars });
-    bar.append(element("span", {}, String(stars)));
-  }
-
-  /** @param {number} share @returns {string} */
-  words(share) {
-    return meterWords(this.#stars, share);
-  }
+/** @param {string} name @param {number} place */
+function labelBar(name, place) {
+  const bar = new Bar(name, (share) => labelMeterWords(name, share));
+  bar.element.dataset.label = String(place);
+  bar.element.title = name;
+  return bar;
 }
 
 /**

@@ -84,6 +84,8 @@ class BulkClient:
         """What each probability is for."""
         self.values: tuple[float, ...] | None = LABELS
         """The number that each label stands for; None where labels have none."""
+        self.has_sides = True
+        """Whether there is a positive side, as of films."""
         self.model_version = ""
         """Version of the server's model when the client was opened."""
 
@@ -97,6 +99,7 @@ class BulkClient:
                 raise ConnectionFailed(f"{self._url} does not rate: {content}")
             self._limits = dict(content["limits"])
             self.labels, self.values = labels_of(content), values_of(content)
+            self.has_sides = content.get("task", "ratings") == "ratings"
             self.model_version = content["model"]["version"]
         except (KeyError, TypeError, ValueError) as error:
             await self._http.aclose()

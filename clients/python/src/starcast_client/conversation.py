@@ -126,8 +126,14 @@ class Conversation:
             case ModelChanged():
                 # Ratings before it have other labels.
                 self._rated = None
-                changed = {name: getattr(message, name) for name in ("labels", "values", "prior", "model", "states")}
-                self.session = replace(self.session, **changed)
+                self.session = replace(
+                    self.session,
+                    labels=message.labels,
+                    values=message.values,
+                    prior=message.prior,
+                    model=message.model,
+                    states=message.states,
+                )
                 self._on_model(self.session)
             case Prediction():
                 if message.seq == self._seq and (message.content["is_final"] or not self._wants_final):

@@ -127,7 +127,7 @@ class _Run:
 
     async def _print(self, source: Source, survey: Survey, counts: "_Counts") -> None:
         async with self._client() as client:
-            columns = Columns(client.labels, client.values)
+            columns = Columns(client.labels, client.values, client.has_sides)
             line_of = outputs.LineMaker(self._format, survey, columns, self._arguments.prefix)
             ratings = _shown(score(client, enumerate(self._rows(source)), self._arguments.keep_going), survey.rows, 0)
             outputs.to_stdout(line_of.header)
@@ -191,7 +191,7 @@ class _Run:
         done = progress.rows
         todo = itertools.chain(again, itertools.islice(enumerate(self._rows(source)), done, None))
         async with self._client() as client:
-            columns = Columns(client.labels, client.values)
+            columns = Columns(client.labels, client.values, client.has_sides)
             survey.kinds(columns, self._arguments.prefix)
             if progress.columns is not None and progress.columns.kinds != columns.kinds:
                 raise UnreadableFile(

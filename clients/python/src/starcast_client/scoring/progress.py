@@ -99,12 +99,11 @@ class Progress:
             record = json.loads(line)
         except ValueError:
             record = None
-        if isinstance(record, dict) and self.columns is None:
-            self.columns = Columns.of(dict.fromkeys(record).keys())
-        fields = _OWN | self.columns.kinds.keys() if self.columns else _OWN
-        if not isinstance(record, dict) or record.keys() != fields or not isinstance(record["row"], int):
-            raise UnreadableFile(f"{self._path.name} holds something else; begin anew by --force")
-        return record
+        if isinstance(record, dict):
+            self.columns = self.columns or Columns.of(record.keys())
+            if record.keys() == _OWN | self.columns.kinds.keys() and isinstance(record["row"], int):
+                return record
+        raise UnreadableFile(f"{self._path.name} holds something else; begin anew by --force")
 
 
 def digest_of(row: Row) -> str:

@@ -12,13 +12,6 @@ Record = Mapping[str, Any]
 # Records contain only the code of an error; these codes are retryable.
 _MAY_PASS: Final = frozenset({"rate_limited", "overloaded", "model_unavailable", "internal"})
 
-_BEST: Final[Mapping[str, type]] = {"label": str}
-_NUMBERS: Final[Mapping[str, type]] = {
-    "expected_value": float, "positive": float, "interval_low": float, "interval_high": float,
-}  # fmt: skip
-_OF_FILMS: Final[Mapping[str, type]] = {
-    "stars": int, "expected_stars": float, "positive": float, "interval_low": int, "interval_high": int,
-}  # fmt: skip
 _OF_ALL: Final[Mapping[str, type]] = {
     "tokens": int, "truncated": bool, "legible": float, "state": str, "model_version": str, "error": str,
 }  # fmt: skip
@@ -27,12 +20,23 @@ _OF_ALL: Final[Mapping[str, type]] = {
 class Columns:
     """The columns of ratings by some labels. ``p_7`` is the probability of 7 stars, ``p_good`` that of ``good``."""
 
-    def __init__(self, labels: tuple[Label, ...] = LABELS, values: tuple[float, ...] | None = LABELS) -> None:
-        if all(isinstance(label, int) for label in labels):
-            summary = _OF_FILMS
-        else:
-            summary = {**_BEST, **(_NUMBERS if values is not None else {})}
-        self.kinds: Mapping[str, type] = {**summary, **{f"p_{label}": float for label in labels}, **_OF_ALL}
+    def __init__(
+        self,
+        labels: tuple[Label, ...] = LABELS,
+        values: tuple[float, ...] | None = LABELS,
+        has_sides: bool = True,
+    ) -> None:
+        is_film = all(isinstance(label, int) for label in labels)
+        has_values = values is not None
+        value = int if is_film else float
+        self.kinds: Mapping[str, type] = {
+            **({"stars": int, "expected_stars": float} if is_film else {"label": str}),
+            **({"expected_value": float} if has_values and not is_film else {}),
+            **({"positive": float} if has_sides else {}),
+            **({"interval_low": value, "interval_high": value} if has_values else {}),
+            **{f"p_{label}": float for label in labels},
+            **_OF_ALL,
+        }
         """Type of each column, in order."""
         self._labels = labels
 
@@ -42,7 +46,7 @@ class Columns:
         if "stars" in names:
             return cls()
         labels = tuple(name.removeprefix("p_") for name in names if name.startswith("p_"))
-        return cls(labels, () if "expected_value" in names else None)
+        return cls(labels, () if "expected_value" in names else None, "positive" in names)
 
     def rated(self, rating: Rating) -> Record:
         """Return the columns of a rating. Numbers are not rounded."""

@@ -21,7 +21,7 @@ async def score(
 
     Raises Stopped for a retryable error that persists, unless ``keep_going``, and the errors that end a client.
     """
-    columns = Columns(client.labels, client.values)
+    columns = Columns(client.labels, client.values, client.has_sides)
     pending: deque[tuple[int, Row]] = deque()
 
     def texts() -> Iterator[str]:

@@ -19,4 +19,4 @@ FEEDBACK: Final = 300
 PAGE: Final = 50
 """One page that people read, or any other request outside the API. Static files are free."""
 WATCHED: Final = 3
-"""One text that is sent to one watcher."""
+"""One text, or its explanation, that is sent to one watcher."""

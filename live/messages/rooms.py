@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from live.messages.protocol import ClientMessageBase, LabelBody, Rating, ServerMessage
+from live.messages.protocol import ClientMessageBase, Explained, LabelBody, Rating, ServerMessage
 from model_core.labels import Task
 
 _RANDOM_256_BITS: Final = r"^[A-Za-z0-9_-]{43}$"
@@ -97,6 +97,9 @@ class RoomState(ServerMessage):
     task: Task | None = Field(default=None, description="Kind of the labels of the rating; left out for film ratings")
     classes: tuple[LabelBody, ...] | None = Field(
         default=None, description="The labels of its probabilities; left out for film ratings"
+    )
+    explanation: Explained | None = Field(
+        default=None, description="What each part of this text adds, once the typist's client has asked for it"
     )
 
 

@@ -1,5 +1,6 @@
 """Views: live page, watching, widget, model, about, and the WebSocket reference."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from live.pages.model_page import model_card
 from live.pages.socket_reference import reference
 from live.serving.process_engine import get_served_info, served_folder, served_labels
 from live.socket.asyncapi import describe
+from live.watching.audience import audiences
 from model_core.labels import STARS
 
 _LONGEST_HOST = 253
@@ -44,8 +46,9 @@ def model(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def watch(request: HttpRequest, room_id: str) -> HttpResponse:
-    """Show a typist's text and bars. The WebSocket reports whether the room exists."""
-    return render(request, "live/watch.html", {"labels": STARS, **_words_of_model()})
+    """Show a typist's text and bars: 404 if there is certainly no such room. The WebSocket says so to people."""
+    status = HTTPStatus.OK if audiences.may_find(room_id, get_limits()) else HTTPStatus.NOT_FOUND
+    return render(request, "live/watch.html", {"labels": STARS, **_words_of_model()}, status=status)
 
 
 @require_safe

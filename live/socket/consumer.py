@@ -85,7 +85,7 @@ class ClassifyConsumer(AdmittedConsumer):
         """The price of a message in units of work. What the model does for a text is charged by the engine."""
         match message:
             case Explain(seq=seq) if session.is_new_to_explain(seq):
-                return EXPLANATION
+                return EXPLANATION + WATCHED * self._sharing.watchers
             case TextUpdate():
                 return MESSAGE + WATCHED * self._sharing.watchers
         return MESSAGE
@@ -141,9 +141,12 @@ class ClassifyConsumer(AdmittedConsumer):
                 if message.seq > self._counted_seq:
                     self._counted_seq = message.seq
                     self._count(Usage(texts=1, tokens=message.tokens))
-            case ExplanationMessage(seq=seq) if seq != self._explained_seq:
-                self._explained_seq = seq
-                self._count(Usage(explanations=1))
+            case ExplanationMessage(seq=seq):
+                self._sharing.explained(message)
+                # Asked for again, or finished after its first part.
+                if seq != self._explained_seq:
+                    self._explained_seq = seq
+                    self._count(Usage(explanations=1))
 
     def _count(self, usage: Usage) -> None:
         self._usage.add(usage)

@@ -14,7 +14,7 @@ from live.messages.protocol import ProtocolError
 from live.messages.rooms import RoomEnd, RoomState
 from live.monitoring.metrics import open_watchers
 from live.watching import BEAT_S, MISSED_S, UNKNOWN_S, audience_group, room_group
-from live.watching.link import LayerAway, Message, get_link
+from live.watching.link import LayerAway, Message, get_link, reaches_other_processes
 from live.watching.room import rooms
 from model_core.tasks import spawn
 
@@ -171,8 +171,6 @@ class Audiences:
 
     def enter(self, room_id: str, watcher: Watcher, limits: Limits) -> Audience:
         """Add a watcher to the room's audience. Raises ProtocolError if the room is full or unknown."""
-        if not _ROOM_ID.fullmatch(room_id):
-            raise ProtocolError("room_not_found", "there is no such room")
         audience = self._audiences.get(room_id)
         if audience is None:
             patience_s = self._patience_s(room_id, limits.room_grace_s)
@@ -185,13 +183,18 @@ class Audiences:
         audience.add(watcher)
         return audience
 
+    def may_find(self, room_id: str, limits: Limits) -> bool:
+        """Whether the room may exist. From any thread."""
+        return room_id in self._audiences or self._patience_s(room_id, limits.room_grace_s) > 0
+
     def _patience_s(self, room_id: str, grace_s: float) -> float:
         """Seconds to wait for the first message of a room; 0 if it certainly does not exist."""
+        if not _ROOM_ID.fullmatch(room_id):
+            return 0
         if time.monotonic() - self._began < grace_s:
             # After a restart, typists and watchers reconnect in any order.
             return grace_s + BEAT_S
-        is_elsewhere = get_link().reaches_other_processes
-        return UNKNOWN_S if is_elsewhere or room_id in rooms else 0
+        return UNKNOWN_S if reaches_other_processes() or room_id in rooms else 0
 
     def _forget(self, audience: Audience) -> None:
         if self._audiences.get(audience.room_id) is audience:

@@ -35,11 +35,6 @@ class Link:
         self._receiving: asyncio.Task[None] | None = None
         self._is_away = False
 
-    @property
-    def reaches_other_processes(self) -> bool:
-        """Whether rooms may be in other processes."""
-        return not isinstance(self._layer, InMemoryChannelLayer)
-
     async def join(self, group: str, listener: Listener) -> None:
         """Call the listener with every message to the group. Raises LayerAway; then try again."""
         self._listeners[group] = listener
@@ -102,6 +97,11 @@ class Link:
             except Exception:
                 # A failure in one room must not stop the others of this process.
                 logger.exception("a message of the channel layer was not understood")
+
+
+def reaches_other_processes() -> bool:
+    """Whether rooms may be in other processes. From any thread."""
+    return not isinstance(get_channel_layer(), InMemoryChannelLayer)
 
 
 _link: tuple[asyncio.AbstractEventLoop, Link] | None = None

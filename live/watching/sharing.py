@@ -6,7 +6,7 @@ from live.limits import Limits
 from live.messages.client import TextUpdate
 from live.messages.protocol import ServerMessage, scale_fields
 from live.messages.rooms import RoomClosed, RoomEnd, RoomOpened, RoomState, RoomWatchers
-from live.messages.server import PredictionMessage
+from live.messages.server import ExplanationMessage, PredictionMessage
 from live.watching.room import Room, new_secret, rooms
 from model_core.labels import FILM_RATINGS, LabelSet
 
@@ -23,6 +23,7 @@ class Sharing:
         self._text: TextUpdate | None = None
         self._prediction: PredictionMessage | None = None
         self._labels = FILM_RATINGS
+        self._explanation: ExplanationMessage | None = None
         self._room: Room | None = None
 
     @property
@@ -67,6 +68,12 @@ class Sharing:
         if self._room is not None:
             self._show()
 
+    def explained(self, explanation: ExplanationMessage) -> None:
+        """Note the newest explanation."""
+        self._explanation = explanation
+        if self._room is not None:
+            self._show()
+
     async def show_watchers(self, count: int) -> None:
         """Tell the typist how many watch."""
         await self._send(RoomWatchers(count=count))
@@ -80,6 +87,12 @@ class Sharing:
         # Until the first text after a reconnect, the room keeps the state from before it.
         if self._room is None or self._text is None:
             return
-        is_fresh = self._prediction is not None and self._prediction.seq == self._text.seq
+        seq = self._text.seq
+        is_fresh = self._prediction is not None and self._prediction.seq == seq
+        explanation = self._explanation if self._explanation is not None and self._explanation.seq == seq else None
         scale = {} if self._labels.is_film else scale_fields(self._labels)
-        self._room.show(RoomState(text=self._text.text, is_fresh=is_fresh, rating=self._prediction, **scale))
+        self._room.show(
+            RoomState(
+                text=self._text.text, is_fresh=is_fresh, rating=self._prediction, explanation=explanation, **scale
+            )
+        )

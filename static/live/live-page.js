@@ -24,7 +24,7 @@
  *   down and `data-strength` 1 to 4, both absent without an effect
  * - `#room[data-state]`: `closed`, `open`, `lost` (no connection); `#room-link`, `#room-watchers`
  * - `#feedback input[value="9"]`, `#feedback-send`, `#feedback-note`
- * - `#copy-link`, `#save-json`, `#save-csv`; `#history-on`, `#history-list`, `#history-clear`
+ * - `#copy-link`; in `#more`: `#save-json`, `#save-csv`; `#history-on`, `#history-list`, `#history-clear`
  * - `#answer-time`: from sending to showing
  * - `#note` (limits and refusals), `#status` (role=status), `#alert` (role=alert, lost connection only)
  * - `#pause` (`data-paused` true or false), `button[data-example]`, `#restore` (the text before an example)
@@ -55,7 +55,7 @@ attachExamples(page);
 const recording = attachTimeline(page);
 attachContributions(page);
 
-const loadSharing = onFirstUse(".share, .feedback, .history", async () => {
+const loadSharing = onFirstUse(".share, .feedback, .more", async () => {
   try {
     const { attachAll } = await import("./live-page-sharing.js");
     attachAll(page, recording);

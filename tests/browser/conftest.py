@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.conftest import require_program
 from tests.timing import PATIENCE_S
@@ -24,6 +24,19 @@ ON_PURPOSE = (
     "status of 503",
 )
 """What the browser says of a server that a test stops, has stopped, or cut off."""
+
+
+def errors_of(page: Page) -> list[str]:
+    """A list that gets what the page will say on its console as an error. That a room is not found is none."""
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and not ("404" in message.text and "/watch/" in message.location["url"]):
+            errors.append(message.text)
+
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", note)
+    return errors
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +63,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
     What it stored, and what a test allowed or switched off, goes with it.
     """
     page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    errors = errors_of(page)
     page.add_init_script(RECORD_SHOWN_SEQ)
     yield page
     context.set_offline(False)

@@ -61,7 +61,7 @@ def test_axe_finds_nothing_in_any_state_of_the_live_page(
     open_page: Callable[..., Page], fake_server: RunningServer, theme: str, language: str
 ) -> None:
     page = open_page(f"{fake_server.http}{language}/", color_scheme=theme, reduced_motion="reduce")
-    page.locator("summary", has=page.locator("xpath=../*[contains(@class, 'switch')]")).click()
+    page.locator("#more summary").click()
     page.locator("#history-on").check()
     rate(page)
     expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=20_000)
@@ -126,7 +126,7 @@ def test_a_rating_can_be_had_paused_and_read_without_a_mouse(
     page.locator("#pause").focus()
     page.keyboard.press("Space")
     expect(page.locator("#pause")).to_have_attribute("data-paused", "true")
-    page.locator(".numbers summary").focus()
+    page.locator("#more summary").focus()
     page.keyboard.press("Enter")
     expect(page.locator("td[data-stars]").first).to_be_visible()
 

@@ -290,10 +290,3 @@ def test_the_wave_of_the_legend_and_the_words_that_weigh_most_touch_nothing(
         assert title is not None
         assert words is not None
         assert words["x"] - (title["x"] + title["width"]) >= 12
-
-
-def test_the_two_lists_that_open_have_letters_of_one_size(page: Page, fake_server: RunningServer) -> None:
-    page.goto(fake_server.http)
-    sizes = page.locator("summary").evaluate_all("all => all.map(each => getComputedStyle(each).fontSize)")
-    assert len(sizes) == 2
-    assert len(set(sizes)) == 1

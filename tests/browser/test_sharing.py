@@ -73,6 +73,7 @@ def test_files_hold_text_rating_and_how_it_came_about(page: Page, fake_server: R
     expect_fresh(page)
     page.locator("#review").fill(f"A fine film. {TEXT}")
     expect_fresh(page)
+    page.locator("#more summary").click()
     with page.expect_download() as download:
         page.locator("#save-json").click()
     assert download.value.suggested_filename.endswith(".json")
@@ -100,7 +101,7 @@ def test_the_browser_keeps_nothing_until_it_is_told_to_and_forgets_when_told_to(
     assert page.evaluate("localStorage.length") == 0
     # The text of this tab would be kept as soon as it is switched on.
     rate(page, "")
-    page.locator(".history summary").click()
+    page.locator("#more summary").click()
     page.locator("#history-on").check()
     kept = page.locator("#history-list .kept")
     page.locator("#review").fill(TEXT)
@@ -108,7 +109,7 @@ def test_the_browser_keeps_nothing_until_it_is_told_to_and_forgets_when_told_to(
     page.locator("#review").fill("quite another one")
     expect(kept).to_have_count(2)
     page.reload()
-    page.locator(".history summary").click()
+    page.locator("#more summary").click()
     expect(page.locator("#history-on")).to_be_checked()
     assert page.title().startswith("Starcast")
     kept.nth(1).click()

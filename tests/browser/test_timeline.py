@@ -129,9 +129,9 @@ def test_a_text_that_came_all_at_once_gets_a_curve_of_its_beginnings(page: Page,
 
 def test_one_moment_is_a_level_with_its_dot_at_the_right(page: Page, fake_server: RunningServer) -> None:
     # Where the server has no time for the beginnings.
-    page.route("**/api/v1/predict", lambda route: route.fulfill(json={"results": []}))
+    page.route("**/api/v1/predict/batch", lambda route: route.fulfill(json={"results": []}))
     page.goto(fake_server.http)
-    with page.expect_response("**/api/v1/predict"):
+    with page.expect_response("**/api/v1/predict/batch"):
         rate(page, "A fine film that came all at once")
     assert re.fullmatch(r"M0\.00,([\d.]+)L100\.00,\1", page.locator("#timeline-line").get_attribute("d") or "")
     expect(page.locator("#timeline-dot")).to_have_attribute("style", re.compile("left: 100%"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.browser.conftest import ON_PURPOSE
+from tests.browser.conftest import ON_PURPOSE, errors_of
 from tests.browser.server_by_hand import GREETING
 from tests.browser.steps import bars, expect_fresh
 from tools.servers import RunningServer, start_server
@@ -19,9 +19,7 @@ def friend(browser: Browser) -> Iterator[Page]:
     """A page of somebody else, in a browser context of its own, that must end without errors on its console."""
     context = browser.new_context()
     page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    errors = errors_of(page)
     yield page
     context.close()
     assert not [error for error in errors if not any(words in error for words in ON_PURPOSE)]
@@ -74,6 +72,24 @@ def test_a_late_watcher_sees_the_current_text_and_markup_stays_text(
     expect_fresh(friend)
     assert bars(friend) == bars(page)
     assert friend.title().startswith("Starcast")
+    # What words add is marked, and nothing else.
+    assert friend.locator("#watched-text *:not(.word, .sentence)").count() == 0
+
+
+def test_a_watcher_sees_what_words_and_sentences_add_until_the_next_key(
+    page: Page, friend: Page, fake_server: RunningServer
+) -> None:
+    friend.goto(share(page, fake_server))
+    expect(friend.locator("#contributions")).to_have_attribute("data-state", "waiting")
+    page.locator("#review").fill("A fine film. Two hours of my life.")
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=20_000)
+    expect(friend.locator("#contributions")).to_have_attribute("data-state", "shown")
+    expect(friend.locator("#extremes")).to_have_text(page.locator("#extremes").inner_text(), use_inner_text=True)
+    marks = "all => all.map(each => [each.className, each.textContent, each.dataset.sign, each.dataset.strength])"
+    assert friend.locator("#watched-text *").evaluate_all(marks) == page.locator("#marked *").evaluate_all(marks)
+    page.locator("#review").press_sequentially("!")
+    expect(friend.locator("#watched-text")).to_have_text("A fine film. Two hours of my life.!")
+    expect(friend.locator("#contributions")).to_have_attribute("data-state", "waiting")
     assert friend.locator("#watched-text *").count() == 0
 
 

@@ -91,6 +91,7 @@
  * @property {Rating} [rating]
  * @property {"ratings" | "ordinal" | "nominal"} [task] Of the rating; absent for film ratings.
  * @property {Label[]} [classes] Likewise.
+ * @property {Omit<Explanation, "type" | "seq">} [explanation] Of this text, once its typist's client has asked for it.
  *
  * @typedef {RoomOpened | RoomState | {type: "room.watchers", count: number}
  *   | {type: "room.closed", reason: string}} RoomMessage

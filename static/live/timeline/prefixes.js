@@ -6,24 +6,24 @@ import { retryAfterMs } from "../client/http-socket.js";
 
 /** @import { Rating, ServerError } from "../client/protocol.js" */
 
-const PATH = "/api/v1/predict";
+const PATH = "/api/v1/predict/batch";
 const MAX_PREFIXES = 12;
-// All beginnings together are about ten times as long as the text.
-const MAX_TEXT_CHARS = 2_000;
+// Of all beginnings together, which a phone has to send.
+const MAX_CHARS = 65_000;
 
 // Earliest time for another request, as the server asked.
 let notBeforeMs = 0;
 
 /**
  * @param {string} text
- * @returns {string[]} Proper beginnings that end with a word; evenly spread over a long text. Empty for a text that
- *   would cost too much.
+ * @returns {string[]} Proper beginnings that end with a word; evenly spread over a long text, and fewer of a very long one.
  */
 export function prefixesOf(text) {
-  if (text.length > MAX_TEXT_CHARS) return [];
   const ends = [...text.matchAll(/\S+/g)].map(({ index, 0: word }) => index + word.length);
   ends.pop();
-  const count = Math.min(MAX_PREFIXES, ends.length);
+  // So many evenly spread ones have together (count + 1) / 2 times the text.
+  const affordable = Math.floor((2 * MAX_CHARS) / text.length) - 1;
+  const count = Math.min(MAX_PREFIXES, ends.length, affordable);
   return Array.from({ length: count }, (_, i) =>
     text.slice(0, ends[Math.round(((i + 1) * ends.length) / count) - 1]),
   );

@@ -2,20 +2,30 @@
  * The watch page: text and bars of a typist, live.
  *
  * Selectors for tests and style sheets, besides the bars, `#freshness`, `#connection` and `#timeline` of the live page:
- * - `#watched-text`: the text
+ * - `#watched-text`: the text; `#contributions` and the marks in the text, as on the live page
  * - `#typist[data-state]`: `looking`, `here`, `away` (a lost connection), `left`, `none` (no such room), `full`
  */
 
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
+import { drawExplanation } from "../explain/drawing.js";
 import { byId, say, tell } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
-import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
+import {
+  FRESHNESS,
+  MOVES_THE_RATING,
+  MOVES_THE_STARS,
+  PAUSE_BARS,
+  PAUSED,
+  RESUME_BARS,
+} from "../lib/strings.js";
 import { RatingView } from "../page/bars.js";
 import { attachConnection } from "../page/connection.js";
 import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/strings.js";
 import { attachTimeline } from "../timeline/timeline.js";
 import { Watched } from "./watched.js";
+
+/** @import { Explained } from "../explain/drawing.js" */
 
 const ROOM_ENDED = "4522";
 const NEAR_END_PX = 24;
@@ -29,11 +39,14 @@ const socket = new RatingSocket(socketUrl(new URL(`/ws/v1/watch/${roomId}/`, loc
 const view = new RatingView();
 const textBox = byId("watched-text");
 const pause = byId("pause");
+const contributions = byId("contributions");
 
 const watched = new Watched();
 let isOver = false;
 /** @type {number | null} When the room was lost; null while it is there. */
 let lostAtMs = null;
+/** @type {Explained | undefined} What is drawn in the text. */
+let drawn;
 
 /** @param {keyof typeof TYPIST} state */
 function showTypist(state) {
@@ -42,17 +55,26 @@ function showTypist(state) {
 }
 
 function show() {
-  showText(watched.text);
+  showText();
   if (watched.rating !== null) view.showBars(watched.rating);
   view.showHeadline(watched.headline);
   showFreshness();
 }
 
-/** @param {string} text Scrolls to its end, unless the watcher has scrolled up. */
-function showText(text) {
-  if (textBox.textContent === text) return;
+/** Shows the text and its marks, and scrolls to its end, unless the watcher has scrolled up. */
+function showText() {
+  const { text, explanation } = watched;
+  if (textBox.textContent === text && drawn === explanation) return;
+  drawn = explanation;
   const belowPx = textBox.scrollHeight - textBox.clientHeight - textBox.scrollTop;
-  textBox.textContent = text;
+  if (explanation === undefined) {
+    textBox.textContent = text;
+    // Keep the height, so that nothing below moves.
+    contributions.style.minHeight = `${contributions.offsetHeight}px`;
+    contributions.dataset.state = "waiting";
+  } else {
+    textBox.replaceChildren(...drawExplanation(explanation, text));
+  }
   if (belowPx < NEAR_END_PX) textBox.scrollTop = textBox.scrollHeight;
 }
 
@@ -116,6 +138,7 @@ pause.addEventListener("click", () => {
 });
 watched.addEventListener("labels", () => {
   view.labels = watched.labels;
+  say("contributions-title", watched.labels.isFilm ? MOVES_THE_STARS : MOVES_THE_RATING);
 });
 watched.addEventListener("change", show);
 attachTimeline({ editor: watched, display: watched, isLinkOpened: false });

@@ -43,6 +43,11 @@ export class Watched extends Events {
     return this.past?.text ?? this.#shown?.text ?? "";
   }
 
+  /** Of the text on the screen, unless it is an earlier one. */
+  get explanation() {
+    return this.past === null ? this.#shown?.explanation : undefined;
+  }
+
   /** @returns {Rating | null} */
   get rating() {
     return this.past ?? this.#shown?.rating ?? null;

@@ -16,10 +16,17 @@ describe("the beginnings of a text", () => {
     assert.ok(steps.every((step) => step === 16 || step === 17));
   });
 
-  test("there are none of a word, of nothing, and of a text that would cost too much", () => {
-    for (const text of ["Film", "", " \n", "word ".repeat(401)]) {
-      assert.deepEqual(prefixesOf(text), []);
-    }
+  test("there are none of a word and of nothing", () => {
+    for (const text of ["Film", "", " \n"]) assert.deepEqual(prefixesOf(text), []);
+  });
+
+  test("of a very long text are fewer, so that together they are no more than a phone can send", () => {
+    const counts = [2_000, 10_000, 20_000].map((chars) => {
+      const texts = prefixesOf("word ".repeat(chars / 5));
+      assert.ok(texts.join("").length <= 65_000);
+      return texts.length;
+    });
+    assert.deepEqual(counts, [12, 12, 5]);
   });
 });
 
@@ -39,7 +46,7 @@ describe("rating them", () => {
       { stars: 7, text: "A" },
       { stars: 9, text: "A fine" },
     ]);
-    assert.deepEqual(sent, ["/api/v1/predict", { texts: ["A", "A fine"] }]);
+    assert.deepEqual(sent, ["/api/v1/predict/batch", { texts: ["A", "A fine"] }]);
   });
 
   test("leaves out what could not be rated", async () => {

@@ -18,7 +18,7 @@ def test_plain_http_at_the_address_of_a_websocket_gets_426_with_a_hint(path: str
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "path",
-    ["/", "/ru/", "/about/", "/model/", "/widget/", "/widget.js", "/messages.js", "/watch/room/", "/healthz", "/readyz",
+    ["/", "/ru/", "/about/", "/model/", "/widget/", "/widget.js", "/messages.js", "/healthz", "/readyz",
      "/api/docs", "/api/socket", "/api/openapi.json", "/api/asyncapi.json", "/api/v1/model", "/admin/login/"],
 )  # fmt: skip
 def test_head_works_where_get_does(fake: ControlledClassifier, path: str) -> None:

@@ -38,7 +38,7 @@ def test_fields_are_shown_with_their_types_and_those_of_objects_inside_follow() 
     of_errors = {"error.param", "error.seq", "error.retry_after_ms"}
     of_labels = {"label", "labels", "stars", "expected_stars", "expected_value", "interval", "positive"}
     of_labels |= {"task", "classes", "classes[].value", "counted_in", "value"}
-    of_ratings = {"rating", "legible", *of_labels}
+    of_ratings = {"rating", "explanation", "legible", *of_labels}
     assert optional == {"id", "secret", "partial", "session.min_interval_ms", *of_errors, *of_ratings}
     assert context["address"] == "ws://localhost/ws/v1/classify/"
 

@@ -1,7 +1,9 @@
 """The pages, in the process."""
 
+import math
 import re
 import struct
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,11 +12,18 @@ from django.template.loader import render_to_string
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from live.watching.audience import audiences
 from model_core.checkpoint import read_config
 from model_core.labels import STARS
 from tools.servers import REPOSITORY
 
 PAGES = (f"/watch/{'A' * 22}/", "/model/", "/about/", "/widget/")
+
+
+@pytest.fixture(autouse=True)
+def rooms_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the first seconds of a server, when a page of a room is shown whether it is there or not."""
+    monkeypatch.setattr(audiences, "_began", time.monotonic())
 
 
 def html(path: str) -> str:
@@ -42,6 +51,17 @@ def test_a_page_leads_to_itself_in_the_other_language(path: str) -> None:
     assert f'href="/ru{path}" hreflang="ru" lang="ru"' in html(path)
     assert f'href="{path}" hreflang="en" lang="en"' in html(f"/ru{path}")
     assert '<html lang="ru">' in html(f"/ru{path}")
+
+
+def test_a_page_of_a_room_that_is_certainly_not_there_is_not_found_and_looks_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_be_there = html(PAGES[0])
+    assert Client().get("/watch/too-short/").status_code == 404
+    monkeypatch.setattr(audiences, "_began", -math.inf)
+    response = Client().get(PAGES[0])
+    assert response.status_code == 404
+    assert response.content.decode() == may_be_there
 
 
 @pytest.mark.parametrize(

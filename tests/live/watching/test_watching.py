@@ -10,6 +10,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 import live.serving.process_engine
+import live.watching.audience
 import live.watching.link
 from live.access.admissions import admissions
 from live.watching.audience import audiences
@@ -79,6 +80,24 @@ async def test_who_watches_sees_text_and_rating_of_every_key(connect: Connect) -
         state = await until(watcher, "room.state", text=text, is_fresh=True)
         assert state["is_typist_here"]
         assert {name: prediction[name] for name in state["rating"]} == state["rating"]
+
+
+async def test_who_watches_sees_what_the_words_of_the_text_add_until_the_next_key(connect: Connect) -> None:
+    typist = await connect(CLASSIFY_PATH)
+    room = await opened(typist)
+    watcher = await connect(watch(room))
+    await typed(typist, 1, "A fine film. A long one.")
+    await typist.send_json_to({"type": "explain", "seq": 1})
+    explanation = await until(typist, "explanation")
+    state = await until(watcher, "room.state", is_fresh=True)
+    while "explanation" not in state:
+        state = await until(watcher, "room.state")
+    assert {name: explanation[name] for name in state["explanation"]} == state["explanation"]
+    late = await connect(watch(room))
+    assert (await until(late, "room.state"))["explanation"] == state["explanation"]
+    await typed(typist, 2, "A fine film. A long one!")
+    for each in (watcher, late):
+        assert "explanation" not in await until(each, "room.state", text="A fine film. A long one!", is_fresh=True)
 
 
 async def test_who_comes_late_sees_the_present_state_at_once(connect: Connect) -> None:
@@ -257,7 +276,7 @@ async def test_a_dead_link_is_refused_after_a_beat_or_two_where_another_process_
 ) -> None:
     settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "room_grace_s": 60}
     monkeypatch.setattr(audiences, "_began", -math.inf)
-    monkeypatch.setattr(live.watching.link.Link, "reaches_other_processes", True)
+    monkeypatch.setattr(live.watching.audience, "reaches_other_processes", lambda: True)
     watcher = await connect(watch(NOBODY))
     assert len(audiences) == 1
     assert (await until(watcher, "error"))["error"]["code"] == "room_not_found"

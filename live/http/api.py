@@ -124,7 +124,6 @@ async def _admit(request: HttpRequest) -> _Call:
 api = Api(
     title="Starcast",
     version="1.0.0",  # of the API, not of Starcast
-    description="Star ratings of film reviews: the HTTP twin of the [WebSocket `starcast.v1`](/api/socket).",
     urls_namespace="api",
     docs=Console(),
     docs_decorator=Console.content_security_policy,

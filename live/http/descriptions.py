@@ -1,4 +1,4 @@
-"""Descriptions of the API are made once for the labels of a model and kept, with an ETag.
+"""Descriptions of the API are made once for a model and kept, with an ETag.
 
 Each takes tens of milliseconds to make.
 """
@@ -11,15 +11,15 @@ from django.core.signals import setting_changed
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import conditional_page
 
-from live.serving.process_engine import served_labels
-from model_core.labels import LabelSet
+from live.serving.process_engine import get_served_info
+from model_core.classifier import ModelInfo
 
 View = Callable[[HttpRequest], HttpResponse]
 
 _MOST_KEPT: Final = 32
 """A host may have many names, and each has descriptions of its own."""
 
-_kept: dict[tuple[str, str, str, LabelSet], tuple[bytes, str]] = {}
+_kept: dict[tuple[str, str, str, ModelInfo | None], tuple[bytes, str]] = {}
 
 
 def made_once(view: View) -> View:
@@ -27,7 +27,7 @@ def made_once(view: View) -> View:
 
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
-        address = (request.path_info, request.scheme or "", request.get_host(), served_labels())
+        address = (request.path_info, request.scheme or "", request.get_host(), get_served_info())
         if address not in _kept:
             made = view(request)
             if made.status_code != 200:

@@ -14,12 +14,13 @@ from pydantic import BaseModel
 
 from live.http.responses import RETRY_AFTER_STATUSES
 from live.limits import Limits
+from live.messages.described import example_of, fit_schemas, subject
 from live.messages.errors import STATUS, ErrorCode
 from live.messages.http import shown_over_http
 from live.messages.protocol import FILM_SCALE, ErrorReply, ProtocolError, error_body
 from live.messages.server import ExplanationMessage, PredictionMessage, SessionCreated
-from live.serving.process_engine import served_labels
-from model_core.labels import LabelSet
+from live.serving.process_engine import get_served_info
+from model_core.classifier import ModelInfo
 
 _ALWAYS: Final[tuple[ErrorCode, ...]] = (
     "origin_refused", "key_missing", "key_invalid", "rate_limited", "internal", "model_unavailable",
@@ -53,7 +54,7 @@ _SCALE: Final = FILM_SCALE.model_dump()
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "predict": {**_RATING, **_SCALE},
     "predictBatch": {**_SCALE, "results": [_RATING]},
-    "explain": _without(_example(ExplanationMessage), "type", "seq"),
+    "explain": _without(_example(ExplanationMessage), "type", "seq", "partial"),
     "feedback": {"stored": True, "stars": 8, "model_stars": 10},
     "makeToken": {"token": "st_…", "expires_in_s": 60},
     "usage": {
@@ -65,7 +66,7 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "limits": shown_over_http(Limits()),
     },
 }  # fmt: skip
-"""Answers, by operation."""
+"""Answers to requests about films, by operation."""
 
 
 def replies(operation: str, reply: Any) -> dict[int, Any]:
@@ -137,8 +138,12 @@ class Api(NinjaAPI):
     """An API that documents keys and the errors of each status."""
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        """Return the document. Whether keys are required depends on the settings."""
+        """Return the document for the model that is served. Whether keys are required depends on the settings."""
         schema = super().get_openapi_schema(**options)
+        model = get_served_info()
+        schema["info"]["description"] = (
+            f"{subject(model)}: the HTTP twin of the [WebSocket `starcast.v1`](/api/socket)."
+        )
         schema["components"]["securitySchemes"] = {
             "key": {"type": "http", "scheme": "bearer", "description": "An API key: `sc_…`"}
         }
@@ -146,29 +151,15 @@ class Api(NinjaAPI):
         for operations in schema["paths"].values():
             operations.pop("head", None)  # Every path that takes GET takes HEAD.
             for operation in operations.values():
-                _describe(operation)
+                _describe(operation, model)
         predict = schema["paths"]["/api/v1/predict"]["post"]
         # It takes several texts as well, for clients that are older than `predict/batch`.
         predict["requestBody"]["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/PredictOne"}
-        _ask_for_labels(schema["components"]["schemas"]["FeedbackRequest"], served_labels())
+        fit_schemas(schema["components"]["schemas"], model)
         code = schema["components"]["schemas"]["ErrorBody"]["properties"]["code"]
         code["enum"] = [name for name in code["enum"] if name in STATUS]
         schema["paths"] |= _HEALTH_PATHS
         return schema
-
-
-def _ask_for_labels(feedback: dict[str, Any], labels: LabelSet) -> None:
-    """Say of feedback what the served model requires: stars for film ratings, else one of its labels."""
-    asked, other = ("stars", "label") if labels.is_film else ("label", "stars")
-    given = feedback["properties"]
-    del given[other]
-    # Not null: what may be left out of feedback on another model.
-    (given[asked],) = ({**kind, "description": given[asked]["description"]} for kind in given[asked]["anyOf"]
-                       if kind.get("type") != "null")  # fmt: skip
-    if not labels.is_film:
-        given[asked]["enum"] = list(labels.names)
-        feedback["examples"] = [{"text": "A text.", "label": labels.names[0], "consent": True, "language": "en"}]
-    feedback["required"] = [*feedback["required"], asked]
 
 
 class Console(DocsBase):
@@ -185,10 +176,10 @@ class Console(DocsBase):
         return decorated
 
 
-def _describe(operation: dict[str, Any]) -> None:
+def _describe(operation: dict[str, Any], model: ModelInfo | None) -> None:
     """Add the example of its answer, and the codes and examples of its errors."""
     name, responses = operation["operationId"], operation["responses"]
-    responses[200]["content"]["application/json"]["example"] = _EXAMPLES[name]
+    responses[200]["content"]["application/json"]["example"] = example_of(_EXAMPLES[name], model)
     possible = {*_ALWAYS, *_ERRORS_OF[name]}
     for status in {STATUS[code] for code in possible}:
         codes = [code for code in STATUS if code in possible and STATUS[code] == status]

@@ -66,34 +66,41 @@ class ClientMessageBase(BaseModel):
 
 
 class Answered(BaseModel):
-    """Base of what the server sends. Fields that are None are left out, and so are not required of an answer."""
+    """Base of what the server sends. Fields that are None are left out: they are not required, and never null."""
+
+    # Fields with a default are always sent, except None.
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Take what may be left out from what the schema requires."""
+        """Take null from the schema, and what may be left out from what it requires."""
         described = handler(core)
         schema = handler.resolve_ref_schema(described)
-        left_out = {name for name, field in cls.model_fields.items() if field.default is None}
+        left_out = [name for name, field in cls.model_fields.items() if field.default is None]
+        for name in left_out:
+            schema["properties"][name] = without_null(schema["properties"][name])
         if "required" in schema:
             schema["required"] = [name for name in schema["required"] if name not in left_out]
         return described
 
 
+def without_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """Return the schema of a field that is left out where it has no value."""
+    described = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    kinds = [kind for kind in schema["anyOf"] if kind.get("type") != "null"]
+    return {**described, "anyOf": kinds} if len(kinds) > 1 else {**kinds[0], **described}
+
+
 class ServerMessage(Answered):
     """Base of all messages from the server."""
-
-    # Fields with a default are always sent, except None.
-    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     def encode(self) -> str:
         """JSON text of one frame, without the fields that are None."""
         return self.model_dump_json(exclude_none=True)
 
 
-class LabelBody(BaseModel):
+class LabelBody(Answered):
     """One label of the model."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: int = Field(description="Its place in `probabilities`")
     name: str = Field(description="For people")
@@ -105,8 +112,6 @@ class LabelBody(BaseModel):
 class Scale(Answered):
     """What probabilities are of; the same over WebSocket and HTTP."""
 
-    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
-
     task: Task = Field(
         description="Kind of the labels: `ratings` with a negative and a positive side, as of films, `ordinal` on a "
         "scale, or `nominal` in no order"
@@ -116,8 +121,6 @@ class Scale(Answered):
 
 class Rating(Answered):
     """The rating of one text; the same over WebSocket, HTTP and the command line."""
-
-    model_config = ConfigDict(frozen=True)
 
     probabilities: tuple[float, ...] = Field(description="One for each label; they sum to 1")
     label: str | None = Field(default=None, description="Name of the most probable label; left out for film ratings")
@@ -170,8 +173,6 @@ class RangeBody(BaseModel):
 class Explained(Answered):
     """What each part of one text contributes to its rating; the same over WebSocket and HTTP."""
 
-    model_config = ConfigDict(frozen=True)
-
     method: str = Field(description="`filler`: tokens that say nothing take the place of those of a part")
     expected_stars: float | None = Field(
         default=None, description="Expected stars of the whole text; film ratings only"
@@ -196,17 +197,15 @@ class Explained(Answered):
     spans: tuple[SpanBody, ...] = Field(description="In the order of the text, each sentence before its words")
 
 
-class Used(BaseModel):
+class Used(Answered):
     """What was used; the same over WebSocket and HTTP."""
-
-    model_config = ConfigDict(frozen=True)
 
     texts: int = Field(description="Texts rated. Those that were skipped do not count")
     tokens: int = Field(description="Tokens of these texts that the model read")
     explanations: int = Field(description="Explanations")
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(Answered):
     """What went wrong, for programs (``code``, ``param``, ``seq``, ``retryable``) and for people (``message``)."""
 
     code: ErrorCode = Field(description="What went wrong, for programs")
@@ -293,10 +292,9 @@ FILM_SCALE: Final = Scale(**scale_fields(FILM_RATINGS))
 """The scale in examples."""
 
 
-def rating_fields(prediction: Prediction) -> dict[str, Any]:
-    """The fields of ``Rating`` for a prediction, without those that its labels do not have."""
-    labels = prediction.labels
-    of_labels = {
+def sent_of_ratings(labels: LabelSet) -> dict[str, bool]:
+    """Whether ratings have each of the fields that depend on the labels."""
+    return {
         "label": not labels.is_film,
         "stars": labels.is_film,
         "expected_stars": labels.is_film,
@@ -304,7 +302,12 @@ def rating_fields(prediction: Prediction) -> dict[str, Any]:
         "interval": labels.values is not None,
         "positive": labels.first_positive is not None,
     }
-    return {name: getattr(prediction, name) for name in Rating.model_fields if of_labels.get(name, True)}
+
+
+def rating_fields(prediction: Prediction) -> dict[str, Any]:
+    """The fields of ``Rating`` for a prediction, without those that its labels do not have."""
+    sent = sent_of_ratings(prediction.labels)
+    return {name: getattr(prediction, name) for name in Rating.model_fields if sent.get(name, True)}
 
 
 def explained_fields(explanation: Explanation) -> dict[str, Any]:

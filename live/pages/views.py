@@ -107,4 +107,5 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def _described(request: HttpRequest) -> dict[str, Any]:
-    return describe(request.get_host(), request.is_secure(), settings.STARCAST_REQUIRE_KEY, get_limits())
+    site = request.get_host(), request.is_secure(), settings.STARCAST_REQUIRE_KEY
+    return describe(*site, get_limits(), get_served_info())

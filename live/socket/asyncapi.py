@@ -10,9 +10,11 @@ from pydantic_core import core_schema
 from live.access.authentication import BEARER_SUBPROTOCOL
 from live.limits import Limits
 from live.messages.client import ClientMessage, WatcherMessage
+from live.messages.described import example_of, fit_schemas, subject
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, comes_back
 from live.messages.protocol import SUBPROTOCOL
 from live.messages.server import SERVER_MESSAGES, WATCHER_SERVER_MESSAGES
+from model_core.classifier import ModelInfo
 from model_core.options import described
 
 CLIENT_MESSAGES: Final[tuple[type[BaseModel], ...]] = get_args(ClientMessage)
@@ -23,8 +25,8 @@ _ALL_SERVER_MESSAGES: Final[tuple[type[BaseModel], ...]] = tuple(
 _ERRORS: Final = {code: kind for code, kind in ERRORS.items() if kind.over_websocket}
 
 _DESCRIPTION: Final = f"""\
-Star ratings of a film review at every key. Offer the subprotocol `{SUBPROTOCOL}`. Every message is one JSON object in \
-one text frame, with a `type`. Unknown fields are ignored.
+Offer the subprotocol `{SUBPROTOCOL}`. Every message is one JSON object in one text frame, with a `type`. Unknown \
+fields are ignored.
 
 The client always sends the whole text, with an increasing `seq`. A newer text replaces one that waits. The newest \
 text is always answered, by a prediction or by an error with its `seq`. Predictions arrive in increasing `seq`. \
@@ -37,9 +39,12 @@ _NOT_OF_A_CLIENT: Final = frozenset({"max_frame_bytes", "max_body_bytes", "max_c
 """Limits that a client of the WebSocket cannot act on."""
 
 
-def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict[str, Any]:
-    """Return the document as JSON values, for the server at ``host``."""
+def describe(
+    host: str, secure: bool, require_key: bool, limits: Limits, model: ModelInfo | None = None
+) -> dict[str, Any]:
+    """Return the document as JSON values, for the server at ``host`` and its model; None is one of film ratings."""
     schemas = _schemas()
+    fit_schemas(schemas, model)
     server: dict[str, Any] = {
         "host": host,
         "protocol": "wss" if secure else "ws",
@@ -52,7 +57,8 @@ def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict
         "info": {
             "title": "Starcast",
             "version": "1.0.0",  # of the API, not of Starcast
-            "description": f"{_DESCRIPTION}\n## Errors\n\n{_error_list()}\n## Close codes\n\n{_close_list()}",
+            "description": f"{subject(model)} at every key. {_DESCRIPTION}\n"
+            f"## Errors\n\n{_error_list()}\n## Close codes\n\n{_close_list()}",
         },
         "defaultContentType": "application/json",
         "servers": {"this": server},
@@ -77,7 +83,9 @@ def describe(host: str, secure: bool, require_key: bool, limits: Limits) -> dict
             "sendToWatcher": _operation("send", "watch", "What a watcher receives", WATCHER_SERVER_MESSAGES),
         },
         "components": {
-            "messages": {name_of(message): _message(message) for message in (*CLIENT_MESSAGES, *_ALL_SERVER_MESSAGES)},
+            "messages": {
+                name_of(message): _message(message, model) for message in (*CLIENT_MESSAGES, *_ALL_SERVER_MESSAGES)
+            },
             "schemas": schemas,
             "securitySchemes": _SECURITY_SCHEMES,
         },
@@ -137,14 +145,14 @@ def _schemas() -> dict[str, Any]:
     return definitions
 
 
-def _message(message: type[BaseModel]) -> dict[str, Any]:
+def _message(message: type[BaseModel], model: ModelInfo | None) -> dict[str, Any]:
     extra: Any = message.model_config["json_schema_extra"]
     return {
         "name": name_of(message),
         "title": message.__name__,
         "summary": (message.__doc__ or "").replace("``", "`"),
         "payload": {"$ref": f"#/components/schemas/{message.__name__}"},
-        "examples": [{"payload": example} for example in extra["examples"]],
+        "examples": [{"payload": example_of(example, model)} for example in extra["examples"]],
     }
 
 

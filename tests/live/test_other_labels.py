@@ -150,20 +150,6 @@ async def test_feedback_is_kept_by_label_and_exported_as_a_table(
     assert (row["text"], row["label"]) == (given["text"], labels.names[1])
 
 
-async def test_the_description_asks_for_the_labels_of_the_model(labels: LabelSet) -> None:
-    async def asked() -> dict[str, Any]:
-        described = json.loads((await AsyncClient().get("/api/openapi.json")).content)
-        feedback: dict[str, Any] = described["components"]["schemas"]["FeedbackRequest"]
-        return feedback
-
-    feedback = await asked()
-    assert feedback["properties"]["label"]["enum"] == list(labels.names)
-    assert "stars" not in feedback["properties"]
-    assert set(feedback["required"]) == {"text", "label", "consent"}
-    await switch_to(Serving(FakeClassifier(), Path("none"), digest="", golden_difference=None))
-    assert set((await asked())["required"]) == {"text", "stars", "consent"}
-
-
 async def test_a_film_model_still_asks_for_stars(fake: FakeClassifier) -> None:
     status, reply = await post("feedback", {"text": TEXT, "label": "bad", "consent": True})
     assert (status, reply["error"]["param"]) == (400, "stars")

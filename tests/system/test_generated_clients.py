@@ -7,8 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.test import Client
 
+from live.serving.process_engine import Serving, start_with
 from tests.conftest import missing, require_program
+from tests.labelled import ORDINAL, labelled
 from tests.timing import PATIENCE_S
 from tools.servers import REPOSITORY, RunningServer
 
@@ -38,12 +41,25 @@ import type { components, paths } from "./api";
 type Predict = paths["/api/v1/predict"]["post"];
 const body: Predict["requestBody"]["content"]["application/json"] = { text: "A fine film." };
 const rating: Predict["responses"][200]["content"]["application/json"] = {} as components["schemas"]["RatedAnswer"];
-const stars: number = rating.stars ?? 0;
+const stars: number = rating.stars;
 const names: string[] = rating.classes.map(({ name }) => name);
 const code: components["schemas"]["ErrorBody"]["code"] = "text_too_long";
 // @ts-expect-error: only a WebSocket sends it
 const other: components["schemas"]["ErrorBody"]["code"] = "seq_not_increasing";
 export { body, code, names, other, stars };
+"""
+
+TYPESCRIPT_OF_OTHER_LABELS = """
+import type { components } from "./labels";
+
+const rating = {} as components["schemas"]["RatedAnswer"];
+const label: string = rating.label;
+// @ts-expect-error: only ratings of films have stars
+const stars: number = rating.stars;
+const feedback: components["schemas"]["FeedbackRequest"]["label"] = "ok";
+// @ts-expect-error: the model has no such label
+const other: components["schemas"]["FeedbackRequest"]["label"] = "fine";
+export { feedback, label, other, stars };
 """
 
 pytestmark = [pytest.mark.long, pytest.mark.ci]
@@ -81,13 +97,27 @@ def test_a_python_client_is_made_whole_and_rates(fake_server: RunningServer, doc
     assert code == "text_too_long"
 
 
-def test_the_types_that_typescript_gets_compile_and_know_the_codes_of_http(document: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def document_of_labels(fresh_engine: None, tmp_path: Path) -> Path:
+    path = tmp_path / "labels.json"
+    start_with(Serving(labelled(ORDINAL), Path("none"), digest="", golden_difference=None))
+    path.write_bytes(Client().get("/api/openapi.json").content)
+    return path
+
+
+def test_the_types_that_typescript_gets_compile_and_know_codes_and_labels(
+    document: Path, document_of_labels: Path, tmp_path: Path
+) -> None:
     node = require_program("node")
     generator = MODULES / "openapi-typescript" / "bin" / "cli.js"
     if not generator.exists():
         missing("openapi-typescript is not installed: npm install in tests/js")
-    run(node, generator, document, "-o", tmp_path / "api.ts", cwd=tmp_path)
-    (tmp_path / "use.ts").write_text(TYPESCRIPT)
+    sources = {"api": (document, TYPESCRIPT), "labels": (document_of_labels, TYPESCRIPT_OF_OTHER_LABELS)}
+    for name, (described, source) in sources.items():
+        run(node, generator, described, "-o", tmp_path / f"{name}.ts", cwd=tmp_path)
+        (tmp_path / f"use-{name}.ts").write_text(source)
     options = {"strict": True, "noEmit": True, "module": "esnext", "moduleResolution": "bundler", "types": []}
-    (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": ["use.ts"]}))
+    (tmp_path / "tsconfig.json").write_text(
+        json.dumps({"compilerOptions": options, "files": [f"use-{name}.ts" for name in sources]})
+    )
     run(node, MODULES / "typescript" / "bin" / "tsc", "-p", tmp_path, cwd=tmp_path)

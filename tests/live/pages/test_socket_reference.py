@@ -36,10 +36,9 @@ def test_fields_are_shown_with_their_types_and_those_of_objects_inside_follow() 
     assert types["error"]["error.param"] == "string"
     optional = {field["name"] for message in messages.values() for field in message["fields"] if field["optional"]}
     of_errors = {"error.param", "error.seq", "error.retry_after_ms"}
-    of_labels = {"label", "labels", "stars", "expected_stars", "expected_value", "interval", "positive"}
-    of_labels |= {"task", "classes", "classes[].value", "counted_in", "value"}
-    of_ratings = {"rating", "explanation", "legible", *of_labels}
-    assert optional == {"id", "secret", "partial", "session.min_interval_ms", *of_errors, *of_ratings}
+    of_rooms = {"rating", "explanation"}
+    of_other_models = {"labels", "classes[].value"}
+    assert optional == {"id", "secret", "partial", "session.min_interval_ms", *of_rooms, *of_errors, *of_other_models}
     assert context["address"] == "ws://localhost/ws/v1/classify/"
 
 

@@ -15,7 +15,7 @@ from live.http.descriptions import made_once
 from live.limits import get_limits
 from live.pages.model_page import model_card
 from live.pages.socket_reference import reference
-from live.serving.process_engine import get_served_info, served_folder, served_labels
+from live.serving.process_engine import get_served_info, served_folder
 from live.socket.asyncapi import describe
 from live.watching.audience import audiences
 from model_core.labels import STARS
@@ -28,7 +28,9 @@ _NOT_SEARCHED = ("/watch/", "/ru/watch/", "/admin/", "/api/v1/")
 def _words_of_model() -> dict[str, Any]:
     """Return what the page says of a model that does not rate films."""
     info = get_served_info()
-    return {"is_film": served_labels().is_film, "words": info.page if info is not None else None}
+    if info is None or info.labels.is_film:
+        return {"is_film": True}
+    return {"is_film": False, "words": info.page, "model_name": f"{info.name} {info.version}"}
 
 
 @require_safe

@@ -15,7 +15,6 @@ from model_core.checkpoint import CONFIG_FILE, GOLDEN_FILE, sha256_of
 from model_core.classifier import ModelInfo, ServedClassifier
 from model_core.engine import Engine
 from model_core.golden import check_golden
-from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.loading import load_classifier
 from model_core.options import EngineOptions
 
@@ -75,12 +74,6 @@ def served_folder() -> Path:
 def get_served_info() -> ModelInfo | None:
     """The current model, or None if it is not loaded yet."""
     return None if _serving is None else _serving.classifier.info
-
-
-def served_labels() -> LabelSet:
-    """The labels of the current model; the film ratings before one is loaded."""
-    info = get_served_info()
-    return FILM_RATINGS if info is None else info.labels
 
 
 def get_classifier() -> ServedClassifier:

@@ -28,10 +28,12 @@
  * - `#answer-time`: from sending to showing
  * - `#note` (limits and refusals), `#status` (role=status), `#alert` (role=alert, lost connection only)
  * - `#pause` (`data-paused` true or false), `button[data-example]`, `#restore` (the text before an example)
+ * - `body[data-words]`: the model that title, placeholder and examples are of: `film`, or name and version
  * - `document.documentElement.dataset.shownSeq`: the number of the answer shown
  */
 
 import { attachContributions } from "./explain/contributions.js";
+import { labelsOf } from "./lib/labels.js";
 import { CONNECTION_LOST } from "./lib/strings.js";
 import { attachAnnouncer } from "./page/announcer.js";
 import { attachRating } from "./page/bars.js";
@@ -81,6 +83,13 @@ page.socket.addEventListener("session", ({ detail: { transport } }) => {
   if (transport === "http") loadSharing().catch(() => {});
 });
 window.addEventListener("hashchange", () => loadSharing().catch(() => {}));
+page.socket.addEventListener("model", ({ detail }) => {
+  const { name, version } = detail.model;
+  const words = labelsOf(detail).isFilm ? "film" : `${name} ${version}`;
+  if (words === document.body.dataset.words) return;
+  // Without them, the page keeps the old ones.
+  import("./page/words.js").then(({ takeWords }) => takeWords(words)).catch(() => {});
+});
 // Feedback offers the labels of the model.
 page.display.addEventListener("labels", () => loadSharing().catch(() => {}));
 

@@ -1,13 +1,12 @@
 """The page, a watcher and the widget with models that do not rate films, and a model swapped in under a typist."""
 
-import json
+import itertools
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -15,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from model_core.checkpoint import write_config
 from model_core.labels import STARS, LabelSet
 from tests.browser.axe import violations
-from tests.browser.steps import rate
+from tests.browser.steps import expect_fresh, rate, shown_seqs
 from tests.labelled import LABEL_SETS, MANY, ORDINAL, PAGE
 from tests.tiny import tiny_config
 from tools.servers import REPOSITORY, RunningServer, start_server
@@ -130,40 +129,95 @@ def test_fifty_labels_are_all_there_and_the_rest_is_folded(page: Page, server: R
     expect(page.locator("#label-chart details")).to_have_count(0)
 
 
-@pytest.mark.long
+SAID = {"bad": ("bad", "awful"), "ok": ("movie", "plot"), "good": ("good", "great")}
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A data folder whose checkpoint ``verdicts`` was trained on 60 made-up rows, by the commands of the docs."""
+    # PyTorch takes seconds to load, and most tests do without.
+    from tests.factories import tiny_model, write_hugging_face
+
+    rows = []
+    for number, (label, words) in enumerate(itertools.islice(itertools.cycle(SAID.items()), 60)):
+        rows.append(f"{words[number % 2]} of the film {words[number // 3 % 2]} {number},{label}\n")
+    table, folder, initial = tmp_path / "rows.csv", tmp_path / "rows", tmp_path / "initial"
+    table.write_text("".join(["text,label\n", *rows]))
+    write_hugging_face(initial, tiny_model())
+    small = ["--max-tokens", "32", "--block", "4", "--threads", "1", "--device", "cpu", "--precision", "fp32"]
+    taught = ["--epochs", "12", "--patience", "0", "--learning-rate", "3e-3", "--init", str(initial)]
+    said = ["--title", PAGE.title, "--placeholder", PAGE.placeholder, "--example", PAGE.examples[0]]
+    place = ["--run", str(tmp_path / "run"), "--output", str(tmp_path / "checkpoints" / "verdicts")]
+    assert python("-m", "training.data", "import", str(table), "--order", ",".join(SAID), "--output", str(folder)) == 0
+    where = ["--data", str(folder), "--name", "verdicts", *place]
+    # TF-IDF is as good at rows as simple as these.
+    assert python("-m", "training.classifier", *where, *small, *taught, *said, OMP_NUM_THREADS="1") == 3
+    return tmp_path
+
+
+def python(*arguments: str, **environment: str) -> int:
+    """Run Python in the repository; return its exit status."""
+    command = (sys.executable, *arguments)
+    return subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **environment}, check=False).returncode
+
+
+def manage(data_dir: Path, checkpoint: Path, *command: str) -> int:
+    """Run a command of ``manage.py`` on the database of a server; return its exit status."""
+    settings = {"DATA_DIR": str(data_dir), "CHECKPOINT": str(checkpoint), "SECRET_KEY": "x" * 60}
+    return python("manage.py", *command, **{f"STARCAST_{name}": value for name, value in settings.items()})
+
+
 @pytest.mark.training
 @pytest.mark.long
 @pytest.mark.ci
-def test_a_model_swapped_in_under_a_typist_shows_its_bars_without_a_reload(
-    page: Page, data_dir: Path, static_dir: Path, two_models: Path, tmp_path: Path
+def test_a_model_trained_on_60_rows_is_swapped_in_under_typists_without_a_reload(
+    page: Page, context: BrowserContext, trained: Path, static_dir: Path, two_models: Path
 ) -> None:
-    # PyTorch takes seconds to load, and most tests do without.
-    from tests.factories import write_checkpoint
-    from training.golden import write_golden
-
-    folder = tmp_path / "checkpoints" / "verdicts"
-    config = tiny_config(labels=ORDINAL, prior=(0.4, 0.2, 0.4), page=PAGE)
-    names: dict[str, Any] = {"id2label": ORDINAL.id2label, "label2id": ORDINAL.label2id}
-    write_checkpoint(folder, config=config, **names)
-    write_golden(folder)
-    (tmp_path / "static").symlink_to(static_dir)
-    environment = {"STARCAST_CHECKPOINT": str(two_models / "one"), "STARCAST_DATA_DIR": str(tmp_path)}
-    manage = [sys.executable, "manage.py"]
-    variables = {**os.environ, **environment, "STARCAST_SECRET_KEY": "x" * 60}
-    subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=REPOSITORY, env=variables, check=True)
-    with start_server(tmp_path, STARCAST_CHECKPOINT=environment["STARCAST_CHECKPOINT"]) as server:
-        page.goto(server.http)
-        rate(page, TEXT)
-        expect(page.locator("#film-chart [role=meter]")).to_have_count(len(STARS))
-        page.evaluate("window.isSamePage = true")
-        subprocess.run([*manage, "model", "use", "verdicts"], cwd=REPOSITORY, env=variables, check=True)
-        expect(page.locator("#label-chart [role=meter]")).to_have_count(len(ORDINAL), timeout=60_000)
-        expect(page.locator("#label-chart [role=meter]").first).to_have_attribute("data-probability", re.compile(r"\d"))
-        check_bars(page, ORDINAL)
-        page.locator("#review").press_sequentially(" More.")
-        expect(page.locator("#freshness")).to_have_attribute("data-state", re.compile("fresh|prior"))
-        subprocess.run([*manage, "model", "use", "--default"], cwd=REPOSITORY, env=variables, check=True)
-        expect(page.locator("#film-chart")).to_be_visible(timeout=60_000)
-        expect(page.locator("#label-chart")).to_be_hidden()
-        assert page.evaluate("window.isSamePage")
-        assert json.loads(page.evaluate("JSON.stringify(window.shownSeqs)"))
+    (trained / "static").symlink_to(static_dir)
+    films = two_models / "one"
+    assert manage(trained, films, "migrate", "--verbosity", "0") == 0
+    with start_server(trained, STARCAST_CHECKPOINT=str(films)) as server:
+        typist, idle = page, context.new_page()
+        title = {}
+        for each in (typist, idle):
+            each.goto(server.http)
+            rate(each, TEXT)
+            expect(each.locator("#film-chart [role=meter]")).to_have_count(len(STARS))
+            each.evaluate("window.isSamePage = true")
+            title[each] = each.title()
+        # Where TF-IDF is as good, a checkpoint has a warning.
+        assert manage(trained, films, "model", "use", "verdicts") == 1
+        assert manage(trained, films, "model", "use", "verdicts", "--force") == 0
+        typed = TEXT
+        while typist.locator("#label-chart").is_hidden():
+            typist.locator("#review").press_sequentially(" and")
+            typed += " and"
+        for each, text in ((typist, typed), (idle, TEXT)):
+            expect(each.locator("#label-chart [role=meter]")).to_have_count(len(ORDINAL), timeout=60_000)
+            expect(each.locator("#label-chart [role=meter]").first).to_have_attribute(
+                "data-probability", re.compile(r"\d")
+            )
+            expect_fresh(each)
+            check_bars(each, ORDINAL)
+            expect(each.locator("#review")).to_have_value(text)
+            expect(each).to_have_title(PAGE.title)
+            expect(each.locator("h1")).to_have_text(PAGE.title)
+            expect(each.locator("#review")).to_have_attribute("placeholder", PAGE.placeholder)
+        expect(idle.locator("#status")).to_have_text(re.compile(re.escape(PAGE.title)))
+        for label, words in SAID.items():
+            rate(typist, f"{words[0]} of the film {words[1]} and")
+            found = shares(typist, "#label-chart")
+            assert ORDINAL.names[found.index(max(found))] == label
+        typist.locator("button[data-example]").click()
+        expect(typist.locator("#review")).to_have_value(PAGE.examples[0])
+        typist.locator("#restore").click()
+        assert manage(trained, films, "model", "use", "--default") == 0
+        for each in (typist, idle):
+            expect(each.locator("#film-chart")).to_be_visible(timeout=60_000)
+            expect(each.locator("#label-chart")).to_be_hidden()
+            expect(each).to_have_title(title[each])
+            expect(each.locator("button[data-example=rave]")).to_be_visible()
+            assert each.evaluate("window.isSamePage")
+        seqs = shown_seqs(typist)
+        assert seqs == sorted(seqs)
+        idle.close()

@@ -287,6 +287,11 @@ export function moreLabels(count) {
   return fill(ngettext("%(count)s more label", "%(count)s more labels", count), { count });
 }
 
+/** @param {string} title @returns {string} */
+export function anotherModel(title) {
+  return fill(gettext("Another model answers now: %(title)s"), { title });
+}
+
 export const LABEL = gettext("Label");
 export const MOVES_THE_STARS = gettext("What moves the stars");
 export const MOVES_THE_RATING = gettext("What moves it");

@@ -133,11 +133,11 @@ export function attachExamples({ editor }) {
   editor.addEventListener("text", () => {
     restore.hidden = !editor.hasKept;
   });
-  /** @type {NodeListOf<HTMLButtonElement>} */
-  const examples = document.querySelectorAll("button[data-example]");
-  for (const example of examples) {
-    example.addEventListener("click", () => editor.bring(example.dataset.text ?? ""));
-  }
+  // Another model may bring other examples.
+  byId("examples").addEventListener("click", ({ target }) => {
+    const { example, text } = /** @type {HTMLElement} */ (target).dataset;
+    if (example !== undefined) editor.bring(text ?? "");
+  });
   restore.addEventListener("click", () => {
     editor.bringBack();
     editor.focus();

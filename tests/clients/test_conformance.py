@@ -7,14 +7,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starcast_client.conformance.cli import CHECKS, main, run_all
 from starcast_client.conformance.suite import Target
 from starcast_client.connecting import socket_url
 
-from tests.clients.fake_server import GREETING, Visit, fake_server
+from model_core.checkpoint import write_config
+from model_core.labels import LabelSet
+from tests.clients.fake_server import Visit, fake_server
 from tests.clients.mutant import KEY, Memory, Message, Mutation, mutant
+from tests.labelled import LABEL_SETS, VALUED
+from tests.tiny import tiny_config
 from tools.servers import REPOSITORY, RunningServer, start_server
 
 TIMEOUT_S = 2.0
@@ -35,6 +40,45 @@ def test_our_server_keeps_every_promise(fake_server: RunningServer, capsys: pyte
     assert status == 0
     assert len(lines) == len(CHECKS) + 1
     assert all(re.match("(PASS|SKIP) ", line) for line in lines[:-1])
+
+
+@pytest.fixture(scope="module", params=LABEL_SETS.values(), ids=list(LABEL_SETS))
+def labelled_server(
+    request: pytest.FixtureRequest, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """A server whose model does not rate films."""
+    labels: LabelSet = request.param
+    folder = tmp_path_factory.mktemp("labelled")
+    write_config(folder, tiny_config(labels=labels, prior=(1 / len(labels),) * len(labels)), {})
+    fake = {"STARCAST_BACKEND": "fake", "STARCAST_CHECKPOINT": str(folder)}
+    with start_server(data_dir, **fake, STARCAST_ADDRESS_FACTOR="1000") as server:
+        yield server
+
+
+def test_our_server_keeps_every_promise_with_other_labels(
+    labelled_server: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main([labelled_server.http, "--timeout", "60"])
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAIL")] == []
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "broken"),
+    [
+        ({"label": "none of them"}, {"a prediction has a probability", "POST /api/v1/predict gives"}),
+        ({"stars": 8}, {"a prediction has a probability", "POST /api/v1/predict gives"}),
+        ({"state": "says"}, {"a prediction says its state", "POST /api/v1/predict gives"}),
+    ],
+    ids=["label", "stars", "state"],
+)
+@pytest.mark.parametrize("labelled_server", [VALUED], indirect=True, ids=["three with values"])
+async def test_a_server_with_other_labels_that_breaks_a_promise_is_found_out(
+    labelled_server: RunningServer, fields: dict[str, Any], broken: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with mutant(labelled_server, with_fields("prediction", **fields)) as url:
+        assert await run_all(Target(socket_url(url), timeout_s=TIMEOUT_S)) == 1
+    assert_broken(capsys.readouterr().out, broken)
 
 
 def without(kind: str) -> Mutation:
@@ -236,16 +280,6 @@ def test_a_wrong_key_is_one_line(fake_server: RunningServer, capsys: pytest.Capt
     assert output.out == ""
     assert re.fullmatch(r".* lets nobody in with this key: key_invalid: .*\n", output.err)
     assert "sc_wrong" not in output.err
-
-
-async def test_a_model_that_does_not_rate_films_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    async def greets(visit: Visit) -> None:
-        greeting = {name: value for name, value in GREETING.items() if name != "labels"}
-        await visit.say(**greeting, classes=[{"id": 0, "name": "bad"}, {"id": 1, "name": "good"}])
-
-    async with fake_server(greets) as server:
-        assert await run_all(Target(server.url)) == 2
-    assert "rates by bad, good; this tests servers that rate films" in capsys.readouterr().err
 
 
 async def test_a_key_that_is_missing_is_one_line(

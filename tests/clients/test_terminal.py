@@ -79,6 +79,17 @@ def test_names_of_labels_stand_in_one_column() -> None:
     assert [line.index("█") for line in lines] == [10, 10]
 
 
+def test_of_more_than_50_labels_the_rest_shares_one_line() -> None:
+    labels = tuple(f"kind {number}" for number in range(60))
+    shares = (*(0.01,) * 59, 0.41)
+    drawn = draw(labels, shares, "kind 59")
+    *lines, rest = str(drawn).splitlines()
+    assert [line[:7] for line in lines] == [f"{label:<7}" for label in labels[:50]]
+    assert rest.split() == ["10", "more", "█" * 20, "50%"]
+    assert [str(drawn[span.start : span.end]).strip() for span in drawn.spans] == [rest]
+    assert len(str(draw(labels[:50], shares[:50], "kind 0")).splitlines()) == 50
+
+
 async def test_a_refusal_ends_it_with_the_reason() -> None:
     async def refuses(visit: Visit) -> None:
         await visit.say(**error("key_missing"))

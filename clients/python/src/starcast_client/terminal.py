@@ -18,6 +18,7 @@ from starcast_client.messages import LABELS, Label, LiveRating, Session
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _BAR_CELLS = 40
+_MOST_BARS = 50
 
 
 def bar(share: float, cells: int = _BAR_CELLS) -> str:
@@ -27,13 +28,16 @@ def bar(share: float, cells: int = _BAR_CELLS) -> str:
 
 
 def draw(labels: tuple[Label, ...], probabilities: tuple[float, ...], best: Label) -> Text:
-    """Return the bars, one line per label. The label ``best`` is highlighted."""
+    """Return the bars, one line per label; those after the 50th share one. The label ``best`` is highlighted."""
     names = [f"{label:>2} ★" if isinstance(label, int) else label for label in labels]
-    width = max(map(cell_len, names))
+    rows = [(name, share, label == best) for label, name, share in zip(labels, names, probabilities, strict=True)]
+    if rest := rows[_MOST_BARS:]:
+        _, shares, are_best = zip(*rest, strict=True)
+        rows[_MOST_BARS:] = [(f"{len(rest)} more", sum(shares), any(are_best))]
+    width = max(cell_len(name) for name, *_ in rows)
     lines = Text()
-    for label, name, share in zip(labels, names, probabilities, strict=True):
-        style = "bold yellow" if label == best else ""
-        lines.append(f"{set_cell_size(name, width)} {bar(share)} {share:4.0%}\n", style)
+    for name, share, is_best in rows:
+        lines.append(f"{set_cell_size(name, width)} {bar(share)} {share:4.0%}\n", "bold yellow" if is_best else "")
     return lines
 
 

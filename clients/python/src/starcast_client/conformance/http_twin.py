@@ -16,7 +16,7 @@ async def _same_numbers(target: Target) -> None:
             body = await _post(target, "/api/v1/predict", {"text": text})
             answer = await peer.rating(seq, text)
             expect_same(answer, body)
-            for name in ("state", "legible"):
+            for name in ("state", "legible", "stars", "label"):
                 expect(body.get(name) == answer.get(name), f"{name} {answer.get(name)}", body)
 
 
@@ -38,8 +38,8 @@ async def _same_explanation(target: Target) -> None:
         await peer.rating(1, DECISIVE)
         answer = await peer.ask("explain", seq=1)
         body = await _post(target, "/api/v1/explain", {"text": DECISIVE})
-        for name in ("method", "expected_stars"):
-            expect(name in body, f"{name} in the answer", body)
+        told = answer.keys() - {"type", "seq", "partial"}
+        expect(body.keys() == told, f"{', '.join(sorted(told))} in the answer", body)
         spans, others = body["spans"], answer["spans"]
         offsets = [[(span["begin"], span["end"], span["unit"]) for span in each] for each in (spans, others)]
         expect(bool(offsets[0]) and offsets[0] == offsets[1], f"the spans {offsets[1]}", offsets[0])
@@ -52,8 +52,9 @@ async def _same_model(target: Target) -> None:
     async with target.greeted() as peer:
         status, body = await target.get("/api/v1/model")
         expect(status == 200, "status 200", f"{status} {body}")
-        for name in ("labels", "prior", "model", "states", "offset_unit"):
-            expect(body.get(name) == peer.greeting[name], f"{name} {peer.greeting[name]}", body.get(name))
+        for name in ("labels", "task", "classes", "prior", "model", "states", "offset_unit"):
+            told = peer.greeting.get(name)
+            expect(body.get(name) == told, f"{name} {told}", body.get(name))
         shared = {name: value for name, value in peer.greeting["limits"].items() if name in body.get("limits", {})}
         expect(bool(shared) and shared.items() <= body["limits"].items(), f"limits {shared}", body.get("limits"))
 

@@ -3,7 +3,17 @@
 import asyncio
 import math
 
-from starcast_client.conformance.suite import Check, Message, Skipped, Target, check, expect, expect_same
+from starcast_client.conformance.suite import (
+    Check,
+    Message,
+    Skipped,
+    Target,
+    check,
+    expect,
+    expect_same,
+    rates_films,
+)
+from starcast_client.messages import labels_of, values_of
 
 CHECKS: list[Check] = []
 
@@ -16,21 +26,32 @@ TEXTS = (
 _TAIL = 0.1
 """Maximum probability below the central 80 %, and above it."""
 _ROUNDING = 1e-3
+_OF_LABELS = {"stars", "expected_stars", "label", "expected_value", "interval", "positive"}
+"""Fields that depend on what the labels are."""
 _GERMAN = "Ich habe mich zwei Stunden lang gelangweilt, und die Schauspieler waren leider auch nicht gut."
 
 
-@check(CHECKS, "a prediction has eight probabilities that sum to 1, and its other numbers agree with them")
+@check(CHECKS, "a prediction has a probability for each label, which sum to 1, and its other numbers agree with them")
 async def _prediction_has_all_fields(target: Target) -> None:
     async with target.greeted() as peer:
-        answer = await peer.rating(1, TEXTS[0])
-        labels, shares = peer.greeting["labels"], answer["probabilities"]
-        expect(len(shares) == len(labels) and abs(sum(shares) - 1) < 1e-3, "eight numbers that sum to 1", shares)
-        mean = sum(label * share for label, share in zip(labels, shares, strict=True))
-        expect(abs(answer["expected_stars"] - mean) < 1e-2, f"expected_stars {mean:.3f}", answer["expected_stars"])
-        positive = sum(share for label, share in zip(labels, shares, strict=True) if label >= 7)
-        expect(abs(answer["positive"] - positive) < 1e-2, f"positive {positive:.3f}", answer["positive"])
-        best = labels[shares.index(max(shares))]
-        expect(answer["stars"] == best, f"stars {best}", answer["stars"])
+        greeting, answer = peer.greeting, await peer.rating(1, TEXTS[0])
+        labels, values, shares = labels_of(greeting), values_of(greeting), answer["probabilities"]
+        expect(len(shares) == len(labels) and abs(sum(shares) - 1) < 1e-3, "numbers that sum to 1", shares)
+        best, mean = ("stars", "expected_stars") if rates_films(greeting) else ("label", "expected_value")
+        likeliest = labels[shares.index(max(shares))]
+        expect(answer[best] == likeliest, f"{best} {likeliest}", answer)
+        of_labels = {best}
+        if values is not None:
+            of_labels |= {mean, "interval"}
+            expected = sum(value * share for value, share in zip(values, shares, strict=True))
+            expect(abs(answer[mean] - expected) < 1e-2, f"{mean} {expected:.3f}", answer)
+        if values is not None and greeting.get("task", "ratings") == "ratings":
+            of_labels.add("positive")
+            middle = (values[0] + values[-1]) / 2
+            positive = sum(share for value, share in zip(values, shares, strict=True) if value > middle)
+            expect(abs(answer["positive"] - positive) < 1e-2, f"positive {positive:.3f}", answer)
+        others = answer.keys() & _OF_LABELS - of_labels
+        expect(not others, f"of {', '.join(sorted(_OF_LABELS))} only {', '.join(sorted(of_labels))}", answer)
         named = {"is_final": bool, "truncated": bool, "is_prior": bool, "tokens": int, "model_version": str}
         wrong = [name for name, kind in named.items() if not isinstance(answer.get(name), kind)]
         expect(not wrong, f"{', '.join(named)} of their kinds", answer)
@@ -40,8 +61,10 @@ async def _prediction_has_all_fields(target: Target) -> None:
 @check(CHECKS, "the interval of a prediction holds the central 80 % of its probabilities")
 async def _interval_is_central(target: Target) -> None:
     async with target.greeted() as peer:
+        if (values := values_of(peer.greeting)) is None:
+            raise Skipped("the labels have no values")
         for seq, text in enumerate(TEXTS):
-            _expect_central(await peer.rating(seq, text), peer.greeting["labels"])
+            _expect_central(await peer.rating(seq, text), values)
 
 
 @check(CHECKS, "a text with more words than max_tokens is truncated, and a short one is not")
@@ -95,25 +118,34 @@ def _states_of(answer: Message, greeting: Message) -> set[str]:
     for slack in (-_ROUNDING, _ROUNDING):
         prior, shares, limits = greeting["prior"], answer["probabilities"], greeting["states"]
         information = sum(p * math.log(p / q) for p, q in zip(shares, prior, strict=True) if p > 0 and q > 0)
-        likelier = max(answer["positive"], 1 - answer["positive"]) + slack
+        lead, likelier = (number + slack for number in _lead(answer))
         if answer["is_prior"]:
             found.add("no_opinion")
         elif answer.get("legible", 1) + slack < limits["legible"]:
             found.add("unreadable")
         elif information + slack < limits["information"]:
             found.add("no_opinion")
-        elif likelier <= limits["either_way"]:
+        elif lead <= limits["either_way"]:
             found.add("either_way")
         else:
             found.add("says" if likelier >= limits["says"] else "leans")
     return found
 
 
-def _expect_central(answer: Message, labels: list[int]) -> None:
+def _lead(answer: Message) -> tuple[float, float]:
+    """Return the share of the likelier of two: of the sides, or of the two likeliest labels; and its probability."""
+    if "positive" in answer:
+        likelier = max(answer["positive"], 1 - answer["positive"])
+        return likelier, likelier
+    likelier, second = sorted(answer["probabilities"], reverse=True)[:2]
+    return likelier / (likelier + second), likelier
+
+
+def _expect_central(answer: Message, values: tuple[float, ...]) -> None:
     low, high = answer["interval"]
-    expect(low in labels and high in labels and low <= high, "an interval of labels", answer["interval"])
+    expect(low in values and high in values and low <= high, "an interval of values", answer["interval"])
     shares = answer["probabilities"]
-    first, last = labels.index(low), labels.index(high)
+    first, last = values.index(low), values.index(high)
     expect(
         max(sum(shares[:first]), sum(shares[last + 1 :])) <= _TAIL + _ROUNDING,
         "at most 10 % on either side of the interval",

@@ -2,8 +2,8 @@
 
 from websockets.exceptions import InvalidStatus
 
-from starcast_client.conformance.suite import Check, Failed, Target, check, expect
-from starcast_client.messages import LABELS, SUBPROTOCOL
+from starcast_client.conformance.suite import Check, Failed, Target, check, expect, rates_films
+from starcast_client.messages import LABELS, SUBPROTOCOL, labels_of, values_of
 
 CHECKS: list[Check] = []
 
@@ -25,12 +25,24 @@ async def _greeting_has_all_fields(target: Target) -> None:
             expect(not missing, f"all of {names} in {field}", greeting.get(field))
 
 
-@check(CHECKS, "the labels are the eight ratings of the dataset, and the prior is a distribution over them")
+@check(
+    CHECKS, "the labels are named, those of films are their eight ratings, and the prior is a distribution over them"
+)
 async def _labels_and_prior(target: Target) -> None:
     async with target.greeted() as peer:
-        expect(peer.greeting.get("labels") == list(LABELS), f"labels {LABELS}", peer.greeting.get("labels"))
-        prior = peer.greeting.get("prior", [])
-        expect(len(prior) == len(LABELS) and abs(sum(prior) - 1) < 1e-3, "eight numbers that sum to 1", prior)
+        greeting = peer.greeting
+        if rates_films(greeting):
+            expect(greeting.get("labels") == list(LABELS), f"labels {LABELS}", greeting.get("labels"))
+        else:
+            classes, values = greeting["classes"], values_of(greeting)
+            expect([each["id"] for each in classes] == list(range(len(classes))), "ids from 0 on", classes)
+            names = {each["name"] for each in classes}
+            expect(len(names) == len(classes) > 1 and all(names), "different names of at least two classes", classes)
+            expect(values is None or sorted(set(values)) == list(values), "ascending values", classes)
+            expect(greeting["task"] in ("ratings", "ordinal", "nominal"), "a task", greeting["task"])
+        prior = greeting.get("prior", [])
+        is_distribution = len(prior) == len(labels_of(greeting)) and abs(sum(prior) - 1) < 1e-3
+        expect(is_distribution, "a number for each label, which sum to 1", prior)
 
 
 @check(CHECKS, f"the subprotocol {SUBPROTOCOL} is echoed, and that name alone")

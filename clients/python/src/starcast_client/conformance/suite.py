@@ -207,6 +207,11 @@ def expect_same(one: Message, other: Message) -> None:
     expect(furthest <= 1e-3, "the same probabilities to 1e-3", f"a difference of {furthest:.2g}")
 
 
+def rates_films(greeting: Message) -> bool:
+    """Whether the labels of a greeting are stars of films. Older servers rate nothing else."""
+    return "labels" in greeting or "classes" not in greeting
+
+
 def error_code(message: Message) -> str | None:
     """Return the code of an error message, or None for other messages."""
     return message["error"].get("code") if message.get("type") == "error" else None

@@ -1,5 +1,6 @@
 """The page, a watcher and the widget with models that do not rate films, and a model swapped in under a typist."""
 
+import contextlib
 import itertools
 import os
 import re
@@ -28,12 +29,18 @@ def labels(request: pytest.FixtureRequest) -> LabelSet:
     return chosen
 
 
-@pytest.fixture(scope="module")
-def server(labels: LabelSet, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server with a fake model of these labels: of its checkpoint, there is only the config."""
-    folder = tmp_path_factory.mktemp("labelled")
+@contextlib.contextmanager
+def serving(labels: LabelSet, data_dir: Path, folder: Path) -> Iterator[RunningServer]:
+    """Run a server with a fake model of these labels: of its checkpoint, there is only the config."""
     write_config(folder, tiny_config(labels=labels, prior=(1 / len(labels),) * len(labels), page=PAGE), {})
     with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_CHECKPOINT=str(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(labels: LabelSet, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server whose model has these labels."""
+    with serving(labels, data_dir, tmp_path_factory.mktemp("labelled")) as server:
         yield server
 
 
@@ -121,12 +128,31 @@ def test_the_widget_has_a_bar_for_each_label(page: Page, server: RunningServer, 
     expect(page.locator("starcast-meter .verdict")).to_contain_text(labels.names[found.index(max(found))])
 
 
-def test_fifty_labels_are_all_there_and_the_rest_is_folded(page: Page, server: RunningServer, labels: LabelSet) -> None:
+def test_up_to_50_labels_are_all_there(page: Page, server: RunningServer, labels: LabelSet) -> None:
     page.goto(server.http)
     rate(page, TEXT)
     rows = labels is MANY
     expect(page.locator("#label-chart")).to_have_attribute("data-layout", "rows" if rows else "columns")
     expect(page.locator("#label-chart details")).to_have_count(0)
+
+
+def test_labels_after_the_50th_are_folded_and_move_all_the_same(page: Page, data_dir: Path, tmp_path: Path) -> None:
+    labels = LabelSet(tuple(f"kind {number}" for number in range(60)))
+    with serving(labels, data_dir, tmp_path) as server:
+        page.goto(server.http)
+        rate(page, TEXT)
+        check_bars(page, labels)
+        meters = page.locator("#label-chart [role=meter]")
+        expect(page.locator("#label-chart > [role=meter]")).to_have_count(50)
+        expect(meters.nth(49)).to_be_visible()
+        expect(meters.nth(50)).to_be_hidden()
+        page.locator("#label-chart summary").click()
+        expect(meters.nth(59)).to_be_visible()
+        before = shares(page, "#label-chart details")
+        rate(page, f"{TEXT} More.")
+        assert len(before) == 10
+        assert shares(page, "#label-chart details") != before
+        expect(meters.nth(59)).to_be_visible()
 
 
 SAID = {"bad": ("bad", "awful"), "ok": ("movie", "plot"), "good": ("good", "great")}

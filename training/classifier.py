@@ -10,6 +10,7 @@ Exit status: 0 if the model is better than TF-IDF, 3 if not (the checkpoint is w
 
 import argparse
 import dataclasses
+import html
 import json
 import math
 import shutil
@@ -152,7 +153,7 @@ def describe(name: str, texts: Texts, warning: str, is_calibrated: bool) -> str:
     """Return the card of a model as Markdown, with a place for its figures."""
     labels = labels_of(texts.train)
     counts = Counter(review.name for review in texts.train)
-    rows = "\n".join(f"| {label} | {counts[label]:,} |" for label in labels.names)
+    rows = "\n".join(f"| {_in_markdown(label)} | {counts[label]:,} |" for label in labels.names)
     order = {"nominal": "in no order", "ordinal": "from the low end of a scale", "ratings": "ratings"}[labels.task]
     limits = [
         "It gives every text one of these labels, also a text that has nothing to do with them.",
@@ -160,7 +161,9 @@ def describe(name: str, texts: Texts, warning: str, is_calibrated: bool) -> str:
         "below say nothing.",
     ]
     if rare := [label for label in labels.names if counts[label] < RARE]:
-        limits.append(f"It has seen fewer than {RARE} texts of {', '.join(rare)}, so it knows little of them.")
+        limits.append(
+            f"It has seen fewer than {RARE} texts of {', '.join(map(_in_markdown, rare))}, so it knows little of them."
+        )
     if texts.split == "validation":
         limits.append("There was no test part: training was stopped by the same texts that the figures are of, which "
                       "makes them look better than they are.")  # fmt: skip
@@ -190,6 +193,11 @@ A text classifier with {len(labels)} labels, {order}. Written by `python -m trai
 <!-- figures -->
 <!-- end -->
 """
+
+
+def _in_markdown(name: str) -> str:
+    """Return a label as text in a cell of a table."""
+    return html.escape(name, quote=False).replace("|", "\\|")
 
 
 def publish(folder: Path, output: Path) -> None:

@@ -43,6 +43,8 @@ Split = Literal["train", "validation", "test"]
 
 _SHOWN: Final = 20
 """Rows left out that are shown; all are in a file."""
+_LONGEST_NAME: Final = 40
+"""Characters of a label that are shown."""
 
 _REVIEW_NAME = re.compile(r"aclImdb/(train|test)/(pos|neg)/(\d+)_(\d+)\.txt$")
 _UNLABELLED_NAME = re.compile(r"aclImdb/train/(unsup)/(\d+)_0\.txt$")
@@ -347,12 +349,13 @@ def _import(options: argparse.Namespace) -> None:
 def _account(imported: Imported) -> str:
     """Return the counts of an import as a table, for people."""
     counts = {part: Counter(row.label for row in rows) for part, rows in imported.parts.items()}
-    width = max(len("label"), *map(len, imported.labels.names))
+    width = min(_LONGEST_NAME, max(len("label"), *map(len, imported.labels.names)))
     lines = [f"{'label':{width}}{'train':>9}{'test':>9}{'share':>9}"]
     total = max(1, sum(counts["train"].values()))
     for name in imported.labels.names:
         share = counts["train"][name] / total
-        lines.append(f"{name:{width}}{counts['train'][name]:>9,}{counts['test'][name]:>9,}{share:>9.1%}")
+        shown = name if len(name) <= width else f"{name[: width - 1]}…"
+        lines.append(f"{shown:{width}}{counts['train'][name]:>9,}{counts['test'][name]:>9,}{share:>9.1%}")
     sums = {part: sum(found.values()) for part, found in counts.items()}
     lines.append(f"{'all':{width}}{sums['train']:>9,}{sums['test']:>9,}")
     words = [f"{count:,} {name.replace('_', ' ')}" for name, count in imported.counts.items() if count]

@@ -136,8 +136,11 @@ def test_up_to_50_labels_are_all_there(page: Page, server: RunningServer, labels
     expect(page.locator("#label-chart details")).to_have_count(0)
 
 
-def test_labels_after_the_50th_are_folded_and_move_all_the_same(page: Page, data_dir: Path, tmp_path: Path) -> None:
-    labels = LabelSet(tuple(f"kind {number}" for number in range(60)))
+def test_labels_after_the_50th_are_folded_and_long_names_widen_nothing(
+    page: Page, data_dir: Path, tmp_path: Path
+) -> None:
+    labels = LabelSet(tuple(f"<b>{number}</b>{'x' * 190}" for number in range(60)))
+    page.set_viewport_size({"width": 390, "height": 844})
     with serving(labels, data_dir, tmp_path) as server:
         page.goto(server.http)
         rate(page, TEXT)
@@ -153,6 +156,10 @@ def test_labels_after_the_50th_are_folded_and_move_all_the_same(page: Page, data
         assert len(before) == 10
         assert shares(page, "#label-chart details") != before
         expect(meters.nth(59)).to_be_visible()
+        expect(page.locator("#contributions")).to_have_attribute("data-state", "shown")
+        expect(page.locator("#feedback input")).to_have_count(len(labels))
+        page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 SAID = {"bad": ("bad", "awful"), "ok": ("movie", "plot"), "good": ("good", "great")}

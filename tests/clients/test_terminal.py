@@ -77,6 +77,8 @@ def test_a_rating_is_summed_up_by_what_its_labels_have(fields: dict[str, Any], l
 def test_names_of_labels_stand_in_one_column() -> None:
     lines = str(draw(("bad", "très bien"), (0.25, 0.75), "très bien")).splitlines()
     assert [line.index("█") for line in lines] == [10, 10]
+    lines = str(draw(("bad", "x" * 200), (0.25, 0.75), "bad")).splitlines()
+    assert [line.index("█") for line in lines] == [31, 31]
 
 
 def test_of_more_than_50_labels_the_rest_shares_one_line() -> None:

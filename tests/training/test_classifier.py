@@ -16,7 +16,7 @@ from model_core.loading import load_classifier
 from tests.training.datasets.test_folders import imported, write_csv
 from training import classifier
 from training.classifier import NOT_BETTER, STOPPED, main, recipe, warning_of
-from training.data import fingerprint, load_split
+from training.data import Review, fingerprint, load_split
 from training.trainer.loop import TrainingRun
 
 KINDS = ("ab", "cd", "ef", "gh", "ij", "kl")
@@ -79,6 +79,15 @@ def test_a_table_becomes_a_checkpoint_with_its_labels(
     assert (f"Warning: {config.warning}" in card) == bool(config.warning)
     with pytest.raises(CheckpointError, match="ratings"):
         load_classifier(folder, threads=1, films_only=True)
+
+
+def test_names_of_labels_are_text_in_the_card() -> None:
+    labels = LabelSet(("a|b", "<b>bold</b>"))
+    train = [Review("train", number, number % 2, "a text", "", labels=labels) for number in range(4)]
+    card = classifier.describe("odd", classifier.Texts(train, train, train, "validation"), "", is_calibrated=False)
+    assert "| a\\|b | 2 |" in card
+    assert "| &lt;b&gt;bold&lt;/b&gt; | 2 |" in card
+    assert "<b>" not in card
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,9 @@ def import_tables(
     labels = cleaning.scale or _nominal(texts, train)
     seen = {row.label for row in texts["train"]}
     if missing := [name for name in labels.names if name not in seen]:
-        raise DataError(f"no text for training has the label {missing[0]!r}: add some, or leave the label out")
+        is_tested = test is None and any(row.label == missing[0] for row in texts["test"])
+        cure = "set --test-share 0, since all of them became the test part" if is_tested else "leave the label out"
+        raise DataError(f"no text for training has the label {missing[0]!r}: add some, or {cure}")
     groups, keys = ({part: set(map(get, rows)) for part, rows in texts.items()} for get in (_unit, _key))
     cleaning.counts["groups_on_both_sides"] = len(groups["train"] & groups["test"])
     cleaning.counts["texts_on_both_sides"] = len(keys["train"] & keys["test"])
@@ -139,6 +141,8 @@ def _scale(order: Sequence[str], values: Sequence[float]) -> LabelSet | None:
 
 def _nominal(texts: Mapping[Part, Sequence[LabelledText]], train: Source) -> LabelSet:
     names = sorted({row.label for rows in texts.values() for row in rows})
+    if not names:
+        raise DataError(f"{train.path} has no row with a text and a label")
     if len(names) > MAX_LABELS:
         raise DataError(
             f"the column {train.label!r} has {len(names):,} different values, more than {MAX_LABELS} labels"
@@ -174,7 +178,9 @@ class _Cleaning:
             elif text is None or not text.strip():
                 self._leave_out("empty", place, "it has no text")
             elif label is None:
-                self._leave_out("bad", place, f"{row.values.get(source.label)!r} is none of the labels")
+                given = row.values.get(source.label)
+                has_none = given is None or not str(given).strip()
+                self._leave_out("bad", place, "it has no label" if has_none else f"{given!r} is none of the labels")
             else:
                 group = row.values.get(source.group) if source.group else None
                 kept.append((place, LabelledText(text, label, "" if group is None else str(group))))
@@ -182,7 +188,7 @@ class _Cleaning:
 
     def _label(self, value: Any) -> str | None:
         """Return the name of a label as a cell has it; None if it is none."""
-        name = str(value).lower() if isinstance(value, bool) else str(value).strip()
+        name = str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
         if value is None or not name:
             return None
         if self.scale is not None and self.scale.values is not None:

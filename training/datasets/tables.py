@@ -1,5 +1,6 @@
 """Reads tables of texts with labels: CSV, TSV, JSON lines, Parquet. Each row has its place in the file."""
 
+import codecs
 import csv
 import io
 import json
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.errors import DataError
+
+_DELIMITERS: Final = ";,|\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def _read_csv(path: Path, columns: Sequence[str], encoding: str, delimiter: str 
         except csv.Error as error:
             raise DataError(f"{path}, {place}: a quote is not closed, or not doubled in a text ({error})") from error
         if names is None:
-            names = _checked_header(path, cells, columns)
+            names = _checked_header(path, [cell.strip() for cell in cells], columns)
         elif len(cells) != len(names) and cells:
             yield TableRow(place, problem=f"it has {len(cells)} cells, and the header {len(names)}")
         elif cells:
@@ -112,12 +115,16 @@ def _decoded(path: Path, encoding: str) -> str:
         return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}, line {line}: not {encoding}; name its --encoding, such as cp1252") from error
+        other = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "cp1252"
+        raise DataError(f"{path}, line {line}: not {encoding}; name its --encoding, such as {other}") from error
 
 
 def _checked_header(path: Path, names: Sequence[str], columns: Sequence[str]) -> list[str]:
     for column in columns:
         if names.count(column) != 1:
             found = "two columns" if column in names else "no column"
-            raise DataError(f"{path} has {found} {column!r}; it has {', '.join(map(repr, names))}")
+            cure = "name the columns by --text, --label and --group"
+            if len(names) == 1 and (between := set(names[0]) & set(_DELIMITERS)):
+                cure = f"name what is between its cells: --delimiter {min(between)!r}"
+            raise DataError(f"{path} has {found} {column!r}; it has {', '.join(map(repr, names))}: {cure}")
     return list(names)

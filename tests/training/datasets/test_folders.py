@@ -96,6 +96,22 @@ def test_rows_that_teach_nothing_are_left_out_and_named_by_line(
     assert "rows.csv, line 10: it has 3 cells" in capsys.readouterr().err
 
 
+def test_names_of_labels_may_be_anything_but_white_space_counts_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("very  good\n", "😀", "<b>bold</b>", "a|b", "x" * 200)
+    rows = [{"text": f"text {number}", "label": names[number % len(names)]} for number in range(20)]
+    folder = imported(write_csv(tmp_path / "rows.csv", rows), "--test-share", "0")
+    assert set(read_label_set(folder).names) == {"very good", *names[1:]}
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 80
+
+
+def test_spaces_around_the_names_of_columns_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text, label\na, x\nb, y\n", encoding="utf-8")
+    folder = imported(tmp_path / "rows.csv", "--test-share", "0")
+    assert [(row.text, row.label) for row in read_part(folder, "train")] == [("a", "x"), ("b", "y")]
+
+
 def test_a_text_of_the_test_part_is_not_trained_on(tmp_path: Path) -> None:
     test = write_csv(tmp_path / "test.csv", [ROWS[0], {**ROWS[1], "text": "another town"}])
     folder = imported(write_csv(tmp_path / "rows.csv", ROWS), "--test", str(test))
@@ -153,8 +169,25 @@ def test_film_reviews_as_a_table_are_the_reviews_of_the_archive(archive: Path, t
         ("text,label\na,bad\nb,good\n", ["--order", "bad,ok,good"], "no text for training has the label 'ok'"),
         ("text,label\na,1\nb,2\n", ["--values", "2,1"], "the values must ascend"),
         ("text,label\n" + "".join(f"a{n},b{n}\n" for n in range(201)), [], "201 different values"),
+        ("text;label\na;x\nb;y\n", [], "--delimiter ';'"),
+        ("Text,Label\na,x\nb,y\n", [], "--text"),
+        ("text,label\n,x\n", [], "no row with a text and a label"),
+        ("text,label\na,x\nb,y\n", ["--test-share", "1"], "--test-share 0"),
     ],
-    ids=["empty", "no column", "two columns", "quote", "one label", "unused", "descending", "too many"],
+    ids=[
+        "empty",
+        "no column",
+        "two columns",
+        "quote",
+        "one label",
+        "unused",
+        "descending",
+        "too many",
+        "semicolons",
+        "other names",
+        "no rows",
+        "all for the test",
+    ],
 )
 def test_a_table_that_makes_no_dataset_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, arguments: list[str], message: str
@@ -181,6 +214,12 @@ def test_what_is_not_utf8_is_named_by_its_line(tmp_path: Path, capsys: pytest.Ca
     assert "line 3: not utf-8" in capsys.readouterr().err
     assert main([*command, "--encoding", "cp1252"]) == 0
     assert read_part(tmp_path / "data", "train")[1].text == "café"
+    (tmp_path / "rows.csv").write_text("text,label\nfine,a\nthé,b\n", encoding="utf-16")
+    capsys.readouterr()
+    assert main(command) == 1
+    assert "utf-16" in capsys.readouterr().err
+    assert main([*command, "--encoding", "utf-16"]) == 0
+    assert read_part(tmp_path / "data", "train")[1].text == "thé"
 
 
 def test_lines_of_json_that_are_none_are_named(tmp_path: Path) -> None:

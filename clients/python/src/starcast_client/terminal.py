@@ -19,6 +19,8 @@ from starcast_client.messages import LABELS, Label, LiveRating, Session
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _BAR_CELLS = 40
 _MOST_BARS = 50
+_MOST_CELLS = 30
+"""Of a name."""
 
 
 def bar(share: float, cells: int = _BAR_CELLS) -> str:
@@ -34,7 +36,7 @@ def draw(labels: tuple[Label, ...], probabilities: tuple[float, ...], best: Labe
     if rest := rows[_MOST_BARS:]:
         _, shares, are_best = zip(*rest, strict=True)
         rows[_MOST_BARS:] = [(f"{len(rest)} more", sum(shares), any(are_best))]
-    width = max(cell_len(name) for name, *_ in rows)
+    width = min(_MOST_CELLS, max(cell_len(name) for name, *_ in rows))
     lines = Text()
     for name, share, is_best in rows:
         lines.append(f"{set_cell_size(name, width)} {bar(share)} {share:4.0%}\n", "bold yellow" if is_best else "")

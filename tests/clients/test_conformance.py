@@ -50,7 +50,7 @@ def labelled_server(
     labels: LabelSet = request.param
     folder = tmp_path_factory.mktemp("labelled")
     write_config(folder, tiny_config(labels=labels, prior=(1 / len(labels),) * len(labels)), {})
-    fake = {"STARCAST_BACKEND": "fake", "STARCAST_CHECKPOINT": str(folder)}
+    fake: Any = {"STARCAST_BACKEND": "fake", "STARCAST_CHECKPOINT": str(folder)}
     with start_server(data_dir, **fake, STARCAST_ADDRESS_FACTOR="1000") as server:
         yield server
 

@@ -7,6 +7,7 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -75,7 +76,7 @@ def both(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     """The documented configuration, with ports and certificates of the test."""
     checkpoint = tmp_path_factory.mktemp("questions")
     write_config(checkpoint, tiny_config(labels=ORDINAL, prior=(0.4, 0.2, 0.4), page=PAGE), {})
-    fake = {"STARCAST_BACKEND": "fake", "STARCAST_HTTPS": "1"}
+    fake: Any = {"STARCAST_BACKEND": "fake", "STARCAST_HTTPS": "1"}
     docs = (REPOSITORY / "docs" / "your-own-labels.md").read_text(encoding="utf-8")
     (documented,) = re.findall(r"^```nginx\n(.*?)^```$", docs, re.MULTILINE | re.DOTALL)
     with (

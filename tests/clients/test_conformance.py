@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from model_core.labels import LabelSet
 from tests.clients.fake_server import Visit, fake_server
 from tests.clients.mutant import KEY, Memory, Message, Mutation, mutant
 from tests.labelled import LABEL_SETS, VALUED
+from tests.timing import PATIENCE_S
 from tests.tiny import tiny_config
 from tools.servers import REPOSITORY, RunningServer, start_server
 
@@ -77,8 +79,7 @@ async def test_a_server_with_other_labels_that_breaks_a_promise_is_found_out(
     labelled_server: RunningServer, fields: dict[str, Any], broken: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with mutant(labelled_server, with_fields("prediction", **fields)) as url:
-        assert await run_all(Target(socket_url(url), timeout_s=TIMEOUT_S)) == 1
-    assert_broken(capsys.readouterr().out, broken)
+        assert await status_of_broken(Target(socket_url(url)), broken, capsys) == 1
 
 
 def without(kind: str) -> Mutation:
@@ -221,8 +222,7 @@ async def test_a_server_that_breaks_one_promise_fails_that_check_alone(
 ) -> None:
     mutation, broken = MUTANTS[name]
     async with mutant(generous_server, mutation) as url:
-        status = await run_all(Target(socket_url(url), timeout_s=TIMEOUT_S))
-    assert_broken(capsys.readouterr().out, broken)
+        status = await status_of_broken(Target(socket_url(url)), broken, capsys)
     assert status == bool(broken)
 
 
@@ -241,15 +241,24 @@ async def test_a_server_that_asks_for_keys_is_held_to_what_it_says_without_one(
     generous_server: RunningServer, mutation: Mutation, broken: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with mutant(generous_server, mutation) as url:
-        await run_all(Target(socket_url(url), api_key=KEY, timeout_s=TIMEOUT_S))
-    assert_broken(capsys.readouterr().out, broken)
+        await status_of_broken(Target(socket_url(url), api_key=KEY), broken, capsys)
 
 
-def assert_broken(output: str, promises: set[str]) -> None:
-    failed = [line.removeprefix("FAIL ") for line in output.splitlines() if line.startswith("FAIL")]
-    unexpected = [line for line in failed if not line.startswith(tuple(promises))]
-    assert unexpected == []
-    assert {promise for promise in promises if not any(line.startswith(promise) for line in failed)} == set()
+async def status_of_broken(target: Target, promises: set[str], capsys: pytest.CaptureFixture[str]) -> int:
+    """Run the suite; check that it finds these promises broken and no others, and return its status.
+
+    On a busy machine, answers may come later than a run waits that is over soon. Then a patient one decides.
+    """
+    for timeout_s in (TIMEOUT_S, PATIENCE_S):
+        status = await run_all(replace(target, timeout_s=timeout_s))
+        lines = capsys.readouterr().out.splitlines()
+        failed = [line.removeprefix("FAIL ") for line in lines if line.startswith("FAIL")]
+        unexpected = [line for line in failed if not line.startswith(tuple(promises))]
+        kept = {promise for promise in promises if not any(line.startswith(promise) for line in failed)}
+        if not unexpected and not kept:
+            break
+    assert (unexpected, kept) == ([], set())
+    return status
 
 
 async def test_a_server_that_breaks_promises_is_found_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ help: ## Show this list
 
 run: .venv/serve secret $(STATIC) ## Install what serving needs and serve on http://localhost:8000 (PORT=9000 for another port)
 	@$(BIN)/python manage.py migrate --verbosity 0
-	@exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT) $(ARGS)
+	@exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
 
 env: .venv/all secret ## Install everything: training, tests, linters
 

@@ -16,6 +16,7 @@ from websockets.typing import Origin, Subprotocol
 
 from model_core.checkpoint import write_config
 from model_core.labels import FILM_RATINGS
+from project.environment import ALL
 from tests.conftest import missing
 from tests.labelled import ORDINAL, PAGE
 from tests.timing import PATIENCE_S
@@ -23,6 +24,7 @@ from tests.tiny import tiny_config
 from tools.servers import REPOSITORY, free_port, start_server
 from tools.topology.services import Daemon, NotInstalledError, certificate, program, running
 
+DOCS = (REPOSITORY / "docs" / "your-own-labels.md").read_text(encoding="utf-8")
 FILMS, QUESTIONS = "films.example.org", "questions.example.org"
 SERVE = ("manage.py", "serve", "--client-address-header", "X-Real-IP")
 AROUND = """
@@ -77,8 +79,7 @@ def both(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     checkpoint = tmp_path_factory.mktemp("questions")
     write_config(checkpoint, tiny_config(labels=ORDINAL, prior=(0.4, 0.2, 0.4), page=PAGE), {})
     fake: Any = {"STARCAST_BACKEND": "fake", "STARCAST_HTTPS": "1"}
-    docs = (REPOSITORY / "docs" / "your-own-labels.md").read_text(encoding="utf-8")
-    (documented,) = re.findall(r"^```nginx\n(.*?)^```$", docs, re.MULTILINE | re.DOTALL)
+    (documented,) = re.findall(r"^```nginx\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
     with (
         # Not in pytest's folders, which only root can read: the proxy's workers are another user.
         tempfile.TemporaryDirectory(prefix="starcast-proxy-") as folder,
@@ -107,6 +108,15 @@ def both(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
                 yield Both(port, ssl.create_default_context(cafile=made))
         except NotInstalledError as error:
             missing(str(error))
+
+
+def test_the_servers_of_the_docs_are_those_of_this_test() -> None:
+    (commands,) = re.findall(r"^```sh\n(export STARCAST_HTTPS=1 .*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
+    starts = re.findall(r"manage.py serve --port (\d+) (.*?)(?: &)?$", commands, re.MULTILINE)
+    assert starts == [(port, " ".join(SERVE[2:])) for port in ("8000", "8001")]
+    assert re.findall(r"STARCAST_ALLOWED_HOSTS=(\S+)", commands) == [FILMS, QUESTIONS]
+    variables = {variable for kind in ALL for variable in kind.variables().values()}
+    assert set(re.findall(r"STARCAST_\w+", commands)) <= variables
 
 
 def test_each_name_has_the_page_and_the_labels_of_its_model(both: Both) -> None:

@@ -33,6 +33,7 @@ def fit_schemas(schemas: dict[str, Any], model: ModelInfo | None) -> None:
     """Change the schemas of messages, by name, to what is sent with a model; None is one of film ratings."""
     labels = FILM_RATINGS if model is None else model.labels
     if "ModelChanged" in schemas:
+        # Its labels are always others than those that are served now, and may have values where these have none.
         schemas["OtherLabelBody"] = {**schemas["LabelBody"], "properties": {**schemas["LabelBody"]["properties"]}}
         schemas["ModelChanged"]["properties"]["classes"]["items"]["$ref"] = "#/components/schemas/OtherLabelBody"
     for name, sent in _sent(labels, is_english=model is None or model.language == ENGLISH):

@@ -82,26 +82,31 @@ def expect_parsed(module: str, arguments: Sequence[str], line: str) -> None:
     pytest.fail(f"{line}: it has no options")
 
 
-PRAISE = ("wonderful", "superb", "delightful", "charming", "brilliant", "moving", "gripping", "touching", "lovely")
-BLAME = ("awful", "terrible", "dreadful", "boring", "tedious", "dull", "clumsy", "lifeless", "stupid")
-NOUNS = ("film", "story", "cast", "score", "script", "ending")
+PRAISE = """
+wonderful superb delightful charming brilliant moving gripping hilarious touching beautiful stunning
+clever witty joyful inspired magnificent fresh tender thrilling perfect lovely masterful warm vivid
+rich elegant funny honest heartfelt splendid
+"""
+BLAME = """
+awful terrible dreadful boring tedious dull clumsy lifeless pointless annoying stupid ugly painful
+wretched shallow messy predictable bland cheap incoherent horrible irritating lazy embarrassing
+forgettable dismal stale hollow atrocious insulting
+"""
 
 
 @pytest.mark.long
 def test_labels_of_your_own_are_served_as_the_readme_says(tmp_path: Path) -> None:
     checkout(tmp_path)
+    # Each word stands in one text only, so TF-IDF learns nothing that helps with another.
     rows = [
-        f"A {word} {noun},{label}"
-        for label, words in (("praise", PRAISE), ("blame", BLAME))
-        for word in words
-        for noun in NOUNS
+        f"A {word} film,{label}" for label, words in (("praise", PRAISE), ("blame", BLAME)) for word in words.split()
     ]
     (tmp_path / "questions.csv").write_text("\n".join(["text,label", *rows, ""]))
     (script,) = [each.content for each in examples("README.md") if "training.data import" in each.content]
     (same,) = [each.content for each in examples("docs/your-own-labels.md") if "make run" in each.content]
     assert without_comments(script) == without_comments(same)
     port = free_port()
-    variables = {"PORT": str(port), "ARGS": "--epochs 1 --threads 1"}
+    variables = {"PORT": str(port), "ARGS": "--epochs 2 --threads 1"}
     before, after = script.split("make run")
     printed_by(before, tmp_path, timeout_s=1200, **variables)
     with in_a_fresh_shell("make run", tmp_path, **variables) as server:

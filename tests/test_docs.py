@@ -281,7 +281,7 @@ def test_a_server_starts_as_printed(data_dir: Path, tmp_path: Path, script: str)
 
 def is_alive(port: int) -> bool:
     try:
-        return httpx.get(f"http://localhost:{port}/healthz", trust_env=False).json() == {"status": "ok"}
+        return httpx.get(f"http://localhost:{port}/healthz", trust_env=False).is_success
     except httpx.TransportError:
         return False
 

@@ -95,6 +95,7 @@ forgettable dismal stale hollow atrocious insulting
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_labels_of_your_own_are_served_as_the_readme_says(tmp_path: Path) -> None:
     checkout(tmp_path)
     # Each word stands in one text only, so TF-IDF learns nothing that helps with another.
@@ -108,7 +109,7 @@ def test_labels_of_your_own_are_served_as_the_readme_says(tmp_path: Path) -> Non
     port = free_port()
     variables = {"PORT": str(port), "ARGS": "--epochs 2 --threads 1"}
     before, after = script.split("make run")
-    printed_by(before, tmp_path, timeout_s=1200, **variables)
+    printed_by(before, tmp_path, **variables)
     with in_a_fresh_shell("make run", tmp_path, **variables) as server:
         try:
             wait_until(lambda: served(port) != "", "the server answers")

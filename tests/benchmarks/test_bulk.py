@@ -18,4 +18,5 @@ def test_it_measures_the_command_and_the_model_alone(tmp_path: Path) -> None:
     assert main([*options, "--output", str(tmp_path / "out")]) == 0
     figures = json.loads((tmp_path / "out" / "bulk.json").read_text())
     assert figures["reviews"] == 20
-    assert 0 < figures["alone_s"] < figures["score_s"] < 600 or figures["alone_s"] == 0
+    assert figures["score_s"] > 0
+    assert figures["ratio"] > 0

@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError, ProgrammingError
 
 # Other users read what these write: the image is built by root, and runs as another user.
 FOR_ALL_USERS = ("collectstatic", "makemessages", "compilemessages")
@@ -18,3 +19,5 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:  # It names the variable, and a traceback would bury that.
         sys.exit(f"error: {error}")
+    except (OperationalError, ProgrammingError) as error:  # So are these, where nothing was served yet.
+        sys.exit(f"error: the database: {error}; missing tables are made by: manage.py migrate")

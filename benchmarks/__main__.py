@@ -1,7 +1,7 @@
 """Run all benchmarks, then print their tables: ``python -m benchmarks``.
 
 ``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …``. NAME is forward, runtimes, typists, overload, idle,
-page, report, or soak, which takes long and only runs when named.
+page, report, or one of soak and bulk, which take long and only run when named.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import forward, idle, overload, page, report, runtimes, soak, typists
+from benchmarks import bulk, forward, idle, overload, page, report, runtimes, soak, typists
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, default_gradio_python
 
 NAMES: Final[dict[str, Callable[[Sequence[str]], int]]] = {
@@ -21,6 +21,7 @@ NAMES: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "idle": idle.main,
     "page": page.main,
     "soak": soak.main,
+    "bulk": bulk.main,
     "report": report.main,
 }
 

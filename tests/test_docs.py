@@ -1,22 +1,173 @@
-"""What the docs say runs as it is printed."""
+"""Every example of the docs runs as it is printed, or the reason why not is here."""
 
 import json
 import os
 import re
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
+from websockets.sync.client import connect
 
+from live.limits import Limits
+from live.messages.client import parse_client_message
+from live.messages.protocol import load_json
+from live.messages.server import SERVER_MESSAGES, WATCHER_SERVER_MESSAGES
 from tests.conftest import require_program
-from tools.servers import REPOSITORY, RunningServer
+from tests.printed import PAGES, blocks, checkout, examples, here, in_a_fresh_shell, printed_by
+from tools.servers import REPOSITORY, RunningServer, free_port
+from tools.topology.services import wait_until
+
+HERE: Final = "tests/test_docs.py::"
+CLIENT: Final = "tests/clients/test_docs.py::"
+PACKAGE: Final = "tests/js/test_package.py::"
+WIDGET: Final = "tests/browser/test_widget.py::"
+TRAINING: Final = "tests/training/test_printed_commands.py::"
+
+RUN_BY: Final[Mapping[str, Mapping[str, str]]] = {
+    "README.md": {
+        "git clone": HERE + "test_a_server_starts_as_printed",
+        ".venv/bin/python manage.py classify": HERE + "test_the_ratings_of_the_readme_are_those_of_the_shipped_model",
+        '{"probabilities"': HERE + "test_the_ratings_of_the_readme_are_those_of_the_shipped_model",
+        "→": HERE + "test_the_ratings_of_the_readme_are_those_of_the_shipped_model",
+        ".venv/bin/python -m training.data import": TRAINING + "test_labels_of_your_own_are_served_as_the_readme_says",
+        "make check": TRAINING + "test_every_command_takes_the_options_that_are_printed",
+    },
+    "docs/api.md": {
+        "curl --json": HERE + "test_the_examples_of_the_api_page_run",
+        "import json": HERE + "test_the_examples_of_the_api_page_run",
+        "const socket": HERE + "test_the_examples_of_the_api_page_run",
+        "python -m websockets": HERE + "test_the_shell_example_of_the_api_page_runs",
+        '{"type": "text.update"': HERE + "test_the_shell_example_of_the_api_page_runs",
+    },
+    "docs/clients.md": {
+        "pip install": "tests/system/test_python_package.py::test_the_wheel_holds_every_module_and_its_licence",
+        "import asyncio": CLIENT + "test_each_python_example_prints_a_rating",
+        "from starcast_client import Client": CLIENT + "test_each_python_example_prints_a_rating",
+        "starcast live": CLIENT + "test_the_command_for_a_terminal_runs_as_printed",
+        "starcast score": CLIENT + "test_the_command_that_rates_a_file_runs_as_printed",
+        "starcast-conformance": CLIENT + "test_the_command_that_holds_a_server_to_the_protocol_runs_as_printed",
+    },
+    "clients/python/README.md": {
+        "pip install": "tests/system/test_python_package.py::test_the_wheel_holds_every_module_and_its_licence",
+        "from starcast_client import Client": CLIENT + "test_each_python_example_prints_a_rating",
+    },
+    "clients/js/README.md": {"import": PACKAGE + "test_the_example_of_the_package_runs_as_printed"},
+    "docs/configuration.md": {"STARCAST_LOG_LEVEL": HERE + "test_a_server_starts_as_printed"},
+    "docs/http.md": {"```sh": HERE + "test_the_page_about_http_runs_in_one_fresh_shell_as_it_is_printed"},
+    "docs/javascript.md": {
+        "<textarea": PACKAGE + "test_the_page_example_runs_as_printed",
+        'import { connect } from "starcast-client";\n\nconst [review': PACKAGE
+        + "test_the_node_example_runs_as_printed",
+        'import { connect } from "starcast-client";\nimport': PACKAGE
+        + "test_in_node_20_the_websocket_of_a_package_serves",
+        'import { connect } from "starcast-client";\n\nconst live': PACKAGE
+        + "test_the_example_that_goes_text_by_text_prints_each_rating_and_ends",
+        "npm install": PACKAGE + "test_the_package_holds_the_modules_of_the_page_and_their_types",
+        "import { connect, utf16Spans }": PACKAGE + "test_the_example_with_spans_prints_each_part_of_the_text_and_ends",
+        'import { connect } from "starcast-client";\n\nconst [room': PACKAGE
+        + "test_the_example_that_watches_runs_as_printed",
+    },
+    "docs/models.md": {"```sh": HERE + "test_the_commands_that_switch_models_run_as_printed"},
+    "docs/observability.md": {
+        '{"timestamp"': "tests/live/monitoring/test_logs.py::test_the_docs_show_such_a_record",
+    },
+    "docs/operations.md": {
+        "apiVersion": "tests/deploy/test_kubernetes.py::test_the_overlay_of_the_docs_changes_what_there_is"
+    },
+    "docs/protocol.md": {
+        "```json": HERE + "test_the_messages_of_the_protocol_page_are_messages",
+        "import asyncio": HERE + "test_the_python_example_of_the_protocol_runs",
+        "const url": HERE + "test_the_javascript_example_of_the_protocol_runs",
+    },
+    "docs/troubleshooting.md": {
+        "curl": HERE + "test_the_first_check_of_the_troubleshooting_page_prints_what_it_says",
+        "STARCAST_ALLOWED_HOSTS": HERE + "test_a_server_starts_as_printed",
+        "make run HOST": HERE + "test_a_server_starts_as_printed",
+    },
+    "docs/widget.md": {
+        "<textarea": "tests/live/pages/test_views.py::test_the_docs_give_the_same_snippet_and_policy",
+        "script-src": "tests/live/pages/test_views.py::test_the_docs_give_the_same_snippet_and_policy",
+        "import os": WIDGET
+        + "test_the_site_of_the_docs_shows_ratings_of_a_server_that_asks_for_keys_without_showing_its_key",
+        "export STARCAST_KEY": WIDGET
+        + "test_the_site_of_the_docs_shows_ratings_of_a_server_that_asks_for_keys_without_showing_its_key",
+        "<script": WIDGET + "test_the_listeners_of_the_docs_hear_of_ratings",
+    },
+    "docs/your-own-labels.md": {
+        ".venv/bin/python -m training.data import questions.csv": TRAINING
+        + "test_labels_of_your_own_are_served_as_the_readme_says",
+        ".venv/bin/python -m training.data import reviews.csv": TRAINING
+        + "test_every_command_takes_the_options_that_are_printed",
+        "make classifier": TRAINING + "test_every_command_takes_the_options_that_are_printed",
+        "from pathlib": TRAINING + "test_labels_of_your_own_are_served_as_the_readme_says",
+    },
+    # They train or measure for hours, most of them with the data set.
+    **{
+        page: {"```": TRAINING + "test_every_command_takes_the_options_that_are_printed"}
+        for page in ("docs/benchmarks.md", "docs/experiments.md", "docs/pretraining.md", "docs/training.md")
+    },
+}
+"""The test that runs each block: by how the block begins, or by its language where a test runs all blocks of it."""
+
+NOT_RUN: Final[Mapping[str, Mapping[str, str]]] = {
+    "README.md": {"cp .env.example": "needs Docker"},
+    "docs/bulk.md": {
+        "python3 -m venv": "installs Ray from PyPI; tests/deploy/test_ray.py runs the last line on a cluster",
+        "from collections.abc": "needs Spark, and Java",
+    },
+    "docs/observability.md": {"scrape_configs": "is a configuration of Prometheus"},
+    "docs/operations.md": {"```": "needs Docker, a domain name with certbot, or a Kubernetes cluster"},
+    "docs/security.md": {"docker": "needs Docker and a registry"},
+    "docs/troubleshooting.md": {"openssl": "asks a site on the internet"},
+    "docs/your-own-labels.md": {"server {": "is a part of a configuration of nginx, and says so"},
+}
+"""Why no test runs a block."""
 
 
-def blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / "docs" / page).read_text(), re.DOTALL)
+def ways_of(page: str) -> list[str]:
+    return [*RUN_BY.get(page, {}), *NOT_RUN.get(page, {})]
+
+
+def fits(way: str, example: Any) -> bool:
+    language = way.removeprefix("```")
+    return example.language == language if way != language else bool(example.content.startswith(way))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_example_is_run_by_a_test_or_has_a_reason_why_not(page: str) -> None:
+    unused = set(ways_of(page))
+    for example in examples(page):
+        ways = [way for way in ways_of(page) if fits(way, example)]
+        # What begins so says more than a language.
+        ways = [way for way in ways if not way.startswith("```")] or ways
+        assert len(ways) == 1, f"{page}:{example.line}: {example.content.splitlines()[0]!r} has the ways {ways}"
+        unused -= set(ways)
+    assert not unused
+
+
+def test_every_test_that_is_said_to_run_an_example_exists() -> None:
+    for ways in RUN_BY.values():
+        for test in ways.values():
+            path, _, name = test.partition("::")
+            assert f"def {name}(" in (REPOSITORY / path).read_text(), test
+
+
+def test_every_command_of_the_repository_names_the_python_that_has_its_packages() -> None:
+    for page in PAGES:
+        for example in examples(page):
+            bare = re.findall(
+                r"^(?:python3? -m (?:training|benchmarks|tools)|manage\.py).*", example.content, re.MULTILINE
+            )
+            assert bare == [], f"{page}:{example.line}"
 
 
 def test_the_python_example_of_the_protocol_runs(fake_server: RunningServer, tmp_path: Path) -> None:
@@ -51,52 +202,109 @@ def test_the_page_about_http_runs_in_one_fresh_shell_as_it_is_printed(
     fake_server: RunningServer, data_dir: Path, tmp_path: Path
 ) -> None:
     require_program("curl")
-    (tmp_path / "manage.py").symlink_to(REPOSITORY / "manage.py")
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    examples = here("\n".join(blocks("http.md", "sh")), fake_server)
+    checkout(tmp_path)
+    script = here("\n".join(blocks("http.md", "sh")), fake_server)
     # The page names no key that there is.
-    examples = examples.replace("sc_Ab3dEf9h", "$(.venv/bin/python manage.py apikey create 'to revoke' | cut -c1-11)")
-    curl = """curl() { command curl --fail-with-body --silent --noproxy '*' "$@"; echo; }\n"""
-    finished = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", curl + examples],
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"],
-            "STARCAST_DATA_DIR": str(data_dir),
-            "STARCAST_DEBUG": "1",
-            "STARCAST_BACKEND": "fake",
-        },
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    answers = [set(json.loads(line)) for line in finished.stdout.splitlines() if line.startswith("{")]
+    script = script.replace("sc_Ab3dEf9h", "$(.venv/bin/python manage.py apikey create 'to revoke' | cut -c1-11)")
+    output = printed_by(script, tmp_path, STARCAST_DATA_DIR=str(data_dir), STARCAST_BACKEND="fake")
+    answers = [set(json.loads(line)) for line in output.splitlines() if line.startswith("{")]
     for field in ("stars", "results", "spans", "stored", "labels", "token", "references", "status"):
         assert any(field in answer for answer in answers), field
-    assert "the reading club" in finished.stdout
-    assert "Revoked to revoke" in finished.stdout
+    assert "the reading club" in output
+    assert "Revoked to revoke" in output
     assert list((tmp_path / "feedback").iterdir())
 
 
-def test_the_ratings_of_the_readme_are_those_of_the_shipped_model(real_server: RunningServer) -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    (typed,) = re.findall(r'"type": "text.update", "seq": 17, "text": "(.*)"}', readme)
-    (finished,) = re.findall(r'manage.py classify "(.*)"', readme)
-    # Shortened, they are not JSON.
-    shown = [line.replace("[ … ]", "null").replace(", … }", "}") for line in readme.splitlines() if '"stars": ' in line]
-    for text, line in zip((finished, typed), shown, strict=True):
-        rating = httpx.post(
-            f"{real_server.http}/api/v1/predict", json={"text": text}, trust_env=False, timeout=60
-        ).json()
-        printed = json.loads(line.removeprefix("← "))
-        for field in ("stars", "interval"):
-            assert printed.get(field, rating[field]) == rating[field], f"of {text!r}: {rating}"
-        # Other CPUs differ a little.
-        for field in ("probabilities", "positive"):
-            assert printed.get(field) in (None, pytest.approx(rating[field], abs=0.05)), f"of {text!r}: {rating}"
-        assert printed["expected_stars"] == pytest.approx(rating["expected_stars"], abs=0.2), f"of {text!r}: {rating}"
+def test_the_ratings_of_the_readme_are_those_of_the_shipped_model(
+    real_server: RunningServer, data_dir: Path, tmp_path: Path
+) -> None:
+    require_program("curl")
+    checkout(tmp_path)
+    found = {
+        begin: next(each.content for each in examples("README.md") if each.content.startswith(begin))
+        for begin in (".venv/bin/python manage.py classify", '{"probabilities"', "→")
+    }
+    commands, shown, messages = found.values()
+    printed = printed_by(here(commands, real_server), tmp_path, STARCAST_DATA_DIR=str(data_dir)).splitlines()
+    assert len(printed) == 2
+    for line in printed:
+        expect_rating(json.loads(line), shown)
+    sent, received = messages.splitlines()
+    with connect(real_server.ws, proxy=None) as socket:
+        socket.send(sent.removeprefix("→ "))
+        assert json.loads(socket.recv(timeout=60))["type"] == "session.created"
+        expect_rating(json.loads(socket.recv(timeout=60)), received.removeprefix("← "))
+
+
+def expect_rating(rating: dict[str, Any], shown: str) -> None:
+    """Compare a rating with a printed one, of which only a part is shown."""
+    printed = json.loads(shown.replace("[ … ]", "null").replace(", … }", "}"))
+    for field in printed.keys() & {"type", "seq", "stars", "interval"}:
+        assert printed[field] == rating[field], rating
+    # Other CPUs differ a little.
+    for field in ("probabilities", "positive"):
+        assert printed.get(field) in (None, pytest.approx(rating[field], abs=0.05)), rating
+    assert printed["expected_stars"] == pytest.approx(rating["expected_stars"], abs=0.2), rating
+
+
+def test_the_commands_that_switch_models_run_as_printed(data_dir: Path, tmp_path: Path) -> None:
+    # A copy: servers of other tests would follow.
+    shutil.copy(data_dir / "starcast.sqlite3", tmp_path)
+    checkout(tmp_path)
+    (script,) = blocks("models.md", "sh")
+    output = printed_by(script, tmp_path, STARCAST_DATA_DIR=str(tmp_path))
+    assert output.count("starcast-electra-6x384") >= 3
+
+
+STARTS: Final = [
+    example.content
+    for page in ("README.md", "docs/configuration.md", "docs/troubleshooting.md")
+    for example in examples(page)
+    if "make run" in example.content and "make classifier" not in example.content
+]
+
+
+@pytest.mark.parametrize("script", STARTS)
+def test_a_server_starts_as_printed(data_dir: Path, tmp_path: Path, script: str) -> None:
+    require_program("make")
+    checkout(tmp_path)
+    port = free_port()
+    variables = {"STARCAST_DATA_DIR": str(data_dir), "STARCAST_BACKEND": "fake", "PORT": str(port)}
+    with in_a_fresh_shell(script, tmp_path, **variables) as process:
+        try:
+            wait_until(lambda: is_alive(port) or process.poll() is not None, "the server answers")
+            assert is_alive(port), process.communicate()
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.communicate(timeout=60)
+
+
+def is_alive(port: int) -> bool:
+    try:
+        return httpx.get(f"http://localhost:{port}/healthz", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_the_first_check_of_the_troubleshooting_page_prints_what_it_says(
+    fake_server: RunningServer, tmp_path: Path
+) -> None:
+    require_program("curl")
+    page = (REPOSITORY / "docs/troubleshooting.md").read_text()
+    (script,) = [each.content for each in examples("docs/troubleshooting.md") if each.content.startswith("curl")]
+    assert f"`{printed_by(here(script, fake_server), tmp_path).strip()}`" in page
+
+
+def test_the_messages_of_the_protocol_page_are_messages() -> None:
+    from_client, *from_server = blocks("protocol.md", "json")
+    for line in from_client.splitlines():
+        parse_client_message(line, Limits())
+    kinds = {kind.model_fields["type"].default: kind for kind in (*SERVER_MESSAGES, *WATCHER_SERVER_MESSAGES)}
+    for block in from_server:
+        message = load_json(block)
+        kind = kinds[message["type"]]
+        TypeAdapter(kind).validate_python(message)
+        assert message.keys() <= kind.model_fields.keys()
 
 
 def test_the_examples_of_the_api_page_run(fake_server: RunningServer, tmp_path: Path) -> None:
@@ -140,10 +348,6 @@ def test_the_shell_example_of_the_api_page_runs(fake_server: RunningServer) -> N
         process.stdin.close()
         process.stdout.read()
     assert process.returncode == 0
-
-
-def here(example: str, server: RunningServer) -> str:
-    return example.replace("localhost:8000", f"localhost:{server.port}")
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import re
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -70,10 +71,30 @@ def _workbook(*rows: list[Any], title: str = "Sheet") -> bytes:
     return content.getvalue()
 
 
-def _parquet(columns: Mapping[str, Any]) -> bytes:
+def _parquet(columns: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> bytes:
     content = io.BytesIO()
-    pq.write_table(pa.table(dict(columns)), content)
+    names, values = zip(*(columns.items() if isinstance(columns, Mapping) else columns), strict=True)
+    pq.write_table(pa.table([pa.array(each) for each in values], names=list(names)), content, write_page_checksum=True)
     return content.getvalue()
+
+
+def _repacked(workbook: bytes, old: bytes, new: bytes) -> bytes:
+    """Return a workbook with other bytes in its sheet."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as archive, zipfile.ZipFile(content, "w") as packed:
+        for name in archive.namelist():
+            part = archive.read(name)
+            packed.writestr(name, part.replace(old, new) if name.endswith("sheet1.xml") else part)
+    return content.getvalue()
+
+
+def _tar(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        file = tarfile.TarInfo(name)
+        file.size = len(content)
+        archive.addfile(file, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def _zip(name: str, content: bytes) -> bytes:
@@ -86,10 +107,13 @@ def _zip(name: str, content: bytes) -> bytes:
 _PLAIN: Final = _csv("1,A fine film.", "2,Très ennuyeux")
 _JSONL: Final = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS)
 _UTF8: Final = _PLAIN.encode()
+_WORKBOOK: Final = _workbook(["id", "text"], [1, TEXTS[0]], [2, TEXTS[1]])
 _NOT_UTF8: Final = pa.array([b"fine", b"tr\xe8s"], pa.binary()).view(pa.string())
 
 ODD_FILES: Final = [
     OddFile("UTF-8 with a mark (Excel)", "bom.csv", _PLAIN.encode("utf-8-sig"), TEXTS),
+    OddFile("the same with `--encoding utf-8`", "bom.csv", _PLAIN.encode("utf-8-sig"), TEXTS,
+            options={"encoding": "utf-8"}),
     OddFile("UTF-16 with a mark (Excel: Unicode text)", "utf16.tsv", _PLAIN.replace(",", "\t").encode("utf-16"), TEXTS),
     OddFile("UTF-32 with a mark", "utf32.csv", _PLAIN.encode("utf-32"), TEXTS),
     OddFile("UTF-16 without a mark", "nomark.csv", _PLAIN.encode("utf-16-le"), error="holds NUL bytes"),
@@ -105,6 +129,8 @@ ODD_FILES: Final = [
     OddFile("semicolons (Excel in Europe)", "european.csv", _UTF8.replace(b",", b";"), error="say --delimiter ';'"),
     OddFile("the same with `--delimiter ';'`", "european.csv", _UTF8.replace(b",", b";"), TEXTS,
             options={"delimiter": ";"}),
+    OddFile("semicolons, with a first line that says so to Excel", "sep.csv",
+            b"sep=;\r\n" + _UTF8.replace(b",", b";"), TEXTS),
     OddFile("tabs in a `.csv`", "tabs.csv", _UTF8.replace(b",", b"\t"), error="say --delimiter '\\t'"),
     OddFile("tabs in a `.tsv`", "tabs.tsv", _UTF8.replace(b",", b"\t"), TEXTS),
     OddFile("cells with commas, quotes and line ends, quoted", "quoted.csv",
@@ -121,6 +147,8 @@ ODD_FILES: Final = [
     OddFile("a row without the cell of the text", "narrow.csv", _csv("1", "2,fine").encode(), [None, "fine"]),
     OddFile("empty cells: rows without a rating", "empty.csv", _csv("1,", "2,fine").encode(), ["", "fine"]),
     OddFile("blank lines between rows", "blank.csv", b"text\n\nfine\n\n", ["fine"]),
+    OddFile("blank lines before the header", "late.csv", b"\n\ntext\nfine\n", ["fine"]),
+    OddFile("two columns without a name", "unnamed.csv", b"text,,\nfine,,\n", error="two columns have no name"),
     OddFile("two columns of one name", "twice.csv", b"text,text\na,b\n", error="two columns have the name 'text'"),
     OddFile("no column of that name", "other.csv", b"id,review\n1,fine\n", error="name that of the texts by --column"),
     OddFile("the same with `--column review`", "other.csv", b"id,review\n1,fine\n", ["fine"],
@@ -134,24 +162,42 @@ ODD_FILES: Final = [
     OddFile("xz", "reviews.txt.xz", lzma.compress("\n".join(TEXTS).encode()), TEXTS),
     OddFile("zstd", "reviews.csv.zst", b"\x28\xb5\x2f\xfd" + bytes(20), error="format of files that end in .zst"),
     OddFile("a zip archive called `.csv`", "zip.csv", _zip("reviews.csv", _UTF8), error="a zip archive"),
+    OddFile("a tar archive called `.csv.gz`", "tar.csv.gz", gzip.compress(_tar("a.csv", _UTF8), mtime=0),
+            error="a tar archive"),
+    OddFile("a web page called `.csv`", "login.csv", b"\n<!DOCTYPE html>\n<title>Log in</title>\n", error="a web page"),
     OddFile("JSONL with a line that is no JSON, and a blank one", "reviews.jsonl",
             b'{"text": "fine"}\n{oops\n\n"dull"\n', ["fine", None, "dull"]),
     OddFile("JSONL with one field twice, NaN, and a number as text", "strange.jsonl",
             b'{"text": "a", "text": "b"}\n{"text": "c", "n": NaN}\n{"text": 5}\n', [None, None, None]),
+    OddFile("JSONL with half an emoji, which is read as U+FFFD", "half.jsonl", b'"fine \\ud83d"\n', ["fine \ud83d"]),
     OddFile("a JSON array", "reviews.json", json.dumps([{"text": text} for text in TEXTS]).encode(), TEXTS),
     OddFile("a JSON object", "object.json", b'{"reviews": []}', error="no JSON array"),
     OddFile("JSON lines called `.json`", "lines.json", _JSONL.encode(), error="say --format jsonl"),
     OddFile("Parquet", "reviews.parquet", _parquet({"id": [1, 2], "text": TEXTS}), TEXTS),
     OddFile("Parquet with nulls", "nulls.parquet", _parquet({"text": ["fine", None]}), ["fine", ""]),
     OddFile("Parquet with a text that is not UTF-8", "bad.parquet", _parquet({"text": _NOT_UTF8}), ["fine", None]),
+    OddFile("Parquet whose texts are bytes, one of them not UTF-8", "bytes.parquet",
+            _parquet({"text": [b"fine", b"tr\xe8s"]}), ["fine", None]),
+    OddFile("Parquet with two columns of one name", "twice.parquet",
+            _parquet([("text", ["a"]), ("text", ["b"])]), error="two columns have the name 'text'"),
+    OddFile("Parquet damaged inside", "hole.parquet",
+            (whole := _parquet({"text": TEXTS}))[:20] + bytes(20) + whole[40:], error="not Parquet, or damaged"),
     OddFile("Parquet cut off", "cut.parquet", _parquet({"text": TEXTS})[:-20], error="not Parquet, or damaged"),
     OddFile("Parquet called `.csv`", "parquet.csv", _parquet({"text": TEXTS}), error="say --format parquet"),
-    OddFile("an Excel workbook", "reviews.xlsx", _workbook(["id", "text"], [1, TEXTS[0]], [2, TEXTS[1]]), TEXTS),
+    OddFile("an Excel workbook", "reviews.xlsx", _WORKBOOK, TEXTS),
+    OddFile("a workbook that states too small a size", "small.xlsx",
+            _repacked(_WORKBOOK, b'ref="A1:B3"', b'ref="A1"'), TEXTS),
+    OddFile("a workbook damaged inside", "hole.xlsx", _repacked(_WORKBOOK, b"</row>", b""), error="or damaged"),
+    OddFile("a workbook with the error of a formula", "error.xlsx", _workbook(["text"], ["#N/A"], ["fine"]),
+            [None, "fine"]),
     OddFile("a workbook with numbers, empty cells and empty rows", "mixed.xlsx",
             _workbook(["id", "text"], [1, 10], [2, None], [None, None], [3, "fine"]), [None, "", "fine"]),
     OddFile("`--sheet` that is not there", "sheet.xlsx", _workbook(["text"], ["fine"], title="Reviews"),
             error="it has Reviews", options={"sheet": "Ratings"}),
-    OddFile("old Excel called `.xlsx`", "old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(64), error="not an Excel workbook"),
+    OddFile("old Excel, or with a password, called `.xlsx`", "old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(64),
+            error="without a password"),
+    OddFile("rich text called `.txt`", "rich.txt", b"{\\rtf1 fine}", error="rich text (RTF)"),
+    OddFile("a picture called `.txt`", "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(32), error="it is no text"),
     OddFile("a PDF called `.txt`", "paper.txt", b"%PDF-1.7\n", error="a PDF"),
     OddFile("an ending that says nothing", "reviews.doc", b"fine\n", error="name it by --format"),
     OddFile("no ending, with `--format text`", "reviews", b"fine\n\ndull\n", ["fine", "", "dull"],
@@ -167,9 +213,7 @@ def table() -> str:
             texts, error = outcome(file, Path(folder))
         if texts is None:
             # In brackets libraries say what they found, each version in its own words.
-            result = re.sub(
-                r" \(.*?\)|: File is .*|: Parquet magic .*", "", error.partition(file.name)[2].lstrip(":, ")
-            )
+            result = re.sub(r" \(.*?\)|(?<=or damaged): .*", "", error.partition(file.name)[2].lstrip(":, "))
         else:
             bad, empty = texts.count(None), texts.count("")
             result = f"{len(texts)} row{'s' * (len(texts) != 1)}"

@@ -42,7 +42,7 @@ const NO_WEBSOCKET =
  * Connects to a Starcast server, and stays connected until `close`.
  * @param {{url: string | URL} & SocketOptions & Listeners} options `url` is the address of the
  *   server, for example `https://example.org`, or of its WebSocket.
- * @throws {TypeError} If the address is not a URL, or there is no WebSocket.
+ * @throws {TypeError} If the address is not a URL, there is no WebSocket, or both `key` and `token` are given.
  * @returns {RatingClient} Call `submit` with the whole text at every change, or `rate` for single texts.
  */
 export function connect({
@@ -59,6 +59,9 @@ export function connect({
   if (!(options.WebSocket ?? globalThis.WebSocket)) {
     throw new TypeError(NO_WEBSOCKET);
   }
+  if (options.key !== undefined && options.token !== undefined) {
+    throw new TypeError("give either key or token: one of them is sent");
+  }
   const socket = new RatingClient(socketUrl(url), options);
   socket.addEventListener("prediction", ({ detail: { prediction, elapsedMs } }) =>
     onPrediction?.(prediction, elapsedMs),
@@ -66,7 +69,7 @@ export function connect({
   socket.addEventListener("explanation", ({ detail: { explanation, text } }) =>
     onExplanation?.(explanation, text),
   );
-  socket.addEventListener("state", ({ detail }) => onStatus?.(detail));
+  socket.addEventListener("state", ({ detail }) => (onStatus ?? warn)(detail));
   socket.addEventListener("model", ({ detail }) => onModel?.(detail));
   socket.addEventListener("session", ({ detail }) => onSession?.(detail));
   socket.addEventListener("room", ({ detail }) => onRoom?.(detail));
@@ -74,4 +77,14 @@ export function connect({
   socket.addEventListener("fault", ({ detail }) => onError?.(detail));
   socket.start();
   return socket;
+
+  /**
+   * Without `onStatus`, an outage is one line in the console.
+   * @param {Status} status
+   */
+  function warn({ state, attempt }) {
+    if (state === "reconnecting" && attempt === 2) {
+      console.warn(`Starcast: no connection to ${url}; trying again`);
+    }
+  }
 }

@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from model_core.labels import STARS
 from tests.browser.foreign_site import ForeignSite, foreign_site
 from tests.browser.server_by_hand import ServerByHand
+from tests.printed import blocks
 from tests.system.test_keyed_server import apikey
-from tools.servers import REPOSITORY, RunningServer, free_port, start_server
+from tools.servers import RunningServer, free_port, start_server
 from tools.topology.services import listens, wait_until
 
 PRAISE = "A warm, funny and beautifully acted film, one of the best of the year."
@@ -97,6 +98,19 @@ def test_the_page_hears_of_ratings_and_may_move_the_widget(
     expect(page).to_have_title(re.compile(r"^\d+$"))
     page.evaluate("document.getElementById('end').append(document.querySelector('starcast-meter'))")
     expect_rated(page)
+
+
+def test_the_listeners_of_the_docs_hear_of_ratings(page: Page, site: ForeignSite, server: RunningServer) -> None:
+    embed(site, server, '<input id="comment"><starcast-meter for="comment"></starcast-meter>')
+    page.goto(site.address)
+    _, example = blocks("widget.md", "html")
+    # The policy of this page forbids scripts in it.
+    page.evaluate(example.removeprefix('<script type="module">').removesuffix("</script>\n"))
+    with page.expect_console_message(lambda message: re.fullmatch(r"\d+\.?\d*", message.text) is not None):
+        page.locator("#comment").fill(PRAISE)
+    with page.expect_console_message(lambda message: message.text == "no_field"):
+        page.locator("#comment").evaluate("field => field.remove()")
+        page.locator("starcast-meter").evaluate("meter => meter.setAttribute('for', 'nothing')")
 
 
 def test_a_visitor_who_does_not_type_opens_no_connection(page: Page, site: ForeignSite, server: RunningServer) -> None:
@@ -256,7 +270,7 @@ def test_the_site_of_the_docs_shows_ratings_of_a_server_that_asks_for_keys_witho
 ) -> None:
     with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_REQUIRE_KEY="1") as keyed:
         key = apikey(data_dir, "create", "the shop")
-        (example,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/widget.md").read_text(), re.DOTALL)
+        (example,) = blocks("widget.md", "python")
         port = free_port()
         shop_url = f"http://localhost:{port}"
         (tmp_path / "shop.py").write_text(

@@ -173,6 +173,11 @@ async def test_a_server_that_is_not_there_is_said_while_it_is_waited_for(
         await waiting
 
 
+async def test_one_text_in_place_of_several_is_refused(server: ScriptedServer) -> None:
+    with pytest.raises(TypeError, match="put one into a list"):
+        await rate(server, "a film")  # type: ignore[arg-type]
+
+
 async def test_leaving_the_iteration_ends_its_requests(server: ScriptedServer) -> None:
     async with BulkClient(server.url) as client:
         async for _ in client.rate_many(["fine"] * 5_000):

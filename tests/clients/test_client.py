@@ -109,6 +109,13 @@ def test_a_client_that_was_not_entered_says_how_to() -> None:
         client.rate("A fine film")
 
 
+def test_the_session_is_known_once_connected(url: str) -> None:
+    client = Client(url, proxy=None)
+    assert client.session is None
+    with client:
+        assert client.connected() == client.session
+
+
 def test_what_is_no_address_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="not an address"):
         Client("localhost")

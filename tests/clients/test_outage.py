@@ -36,6 +36,12 @@ def test_so_it_is_without_asyncio() -> None:
         assert "Connect call failed" in (client.trouble or "")
 
 
+async def test_many_texts_wait_as_long_as_one() -> None:
+    async with AsyncClient(NOWHERE, options=Options(outage_timeout_s=0.01), proxy=None) as client:
+        with pytest.raises(ConnectionFailed, match=r"for 0\.01 s"):
+            await anext(client.rate_many(["a film"]))
+
+
 async def test_a_silent_server_counts_as_down() -> None:
     async with fake_server(silent) as server, client_of(server, BRIEF) as client:
         with pytest.raises(ConnectionFailed, match="the server keeps silent"):

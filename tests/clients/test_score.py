@@ -103,6 +103,31 @@ def test_rows_without_a_text_get_no_rating_and_bad_rows_an_error(
     assert "5 rows, 1 with an error, 2 without a text" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
+def test_half_an_emoji_and_what_json_has_no_number_for_go_through_and_are_gone_on_with(
+    server: ScriptedServer, tmp_path: Path, name: str
+) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / name
+    source.write_text('{"text": "fine \\ud83d", "n": 1e999, "more": [1e999, "\\ud83d"]}\n')
+    assert score(server.url, source, "--output", str(output)) == 0
+    first = read(output)
+    # Only JSON can hold it.
+    assert first[0]["text"] == {"out.jsonl": "fine \ud83d"}.get(name, "fine \ufffd")
+    assert "Infinity" not in str(first[0]["more"])
+    assert score(server.url, source, "--output", str(output)) == 0
+    assert read(output) == first
+    assert server.texts == ["fine \ufffd"]
+
+
+def test_a_column_beside_the_text_that_is_not_utf_8_stops_nothing(server: ScriptedServer, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.parquet", tmp_path / "out.jsonl"
+    damaged = pa.array([b"tr\xe8s", b"fine"], pa.binary()).view(pa.string())
+    lists = pa.ListArray.from_arrays([0, 1, 2], damaged)
+    pq.write_table(pa.table({"text": ["fine", "dull"], "list": lists, "raw": [b"\xff", b"a"]}), source)
+    assert score(server.url, source, "--output", str(output)) == 0
+    assert [(row["list"], row["raw"]) for row in read(output)] == [(None, "\\xff"), (["fine"], "a")]
+
+
 def test_a_text_that_the_server_refuses_stops_nothing(tmp_path: Path) -> None:
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     write(source, ["fine", "dull", "good"])
@@ -218,6 +243,11 @@ def test_two_runs_do_not_write_one_output(
         (["in.txt", "--output", "out.parquet.gz"], "compresses itself"),
         (["in.txt", "--output", "-", "--output-format", "parquet"], "file of its own"),
         (["missing.txt"], "No such file"),
+        (["."], "is a folder"),
+        (["in.txt", "--output", ""], "is a folder"),
+        (["in.csv", "--output", "in.csv", "--force"], "name another --output"),
+        (["in.csv", "--output", "link.csv", "--force"], "name another --output"),
+        (["array.jsonl"], "say --format json"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_a_text_is_sent(
@@ -227,9 +257,13 @@ def test_what_cannot_be_done_is_said_before_a_text_is_sent(
     monkeypatch.chdir(tmp_path)
     for name in ("in.doc", "in.txt"):
         Path(name).write_text("fine\n")
+    Path("in.csv").write_text("text\nfine\n")
+    Path("link.csv").symlink_to("in.csv")
+    Path("array.jsonl").write_text('[{"text": "fine"}]\n')
     assert main(["score", "--url", server.url, *arguments]) == 2
     assert words in capsys.readouterr().err
     assert not server.requests
+    assert Path("in.csv").read_text() == "text\nfine\n"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
-from starcast_client import Client, ConnectionFailed, Options
+from starcast_client import AsyncClient, Client, ConnectionFailed, Options
 
 from tests.clients.fake_server import HURRIED, Visit, client_of, fake_server, works
 
@@ -71,6 +72,21 @@ async def test_a_function_that_fails_is_asked_again_and_the_reason_said() -> Non
         with pytest.raises(ConnectionFailed, match="no token: the shop is closed"):
             await client.connected()
         assert server.visits == []
+
+
+@pytest.mark.parametrize("token", [None, "", b"st_1"])
+async def test_what_is_no_token_is_said(token: Any) -> None:
+    options = Options(backoff_first_s=0.001, max_connect_attempts=2)
+    async with fake_server(works) as server, client_of(server, options, token=lambda: token) as client:
+        with pytest.raises(ConnectionFailed, match=f"no token: .* returned {token!r}"):
+            await client.connected()
+        assert server.visits == []
+
+
+@pytest.mark.parametrize("make", [AsyncClient, Client])
+def test_a_key_and_a_token_are_one_too_many(make: Callable[..., object]) -> None:
+    with pytest.raises(ValueError, match="either api_key or token"):
+        make("http://localhost:1", api_key="k", token=lambda: "st_1")
 
 
 async def test_the_client_for_threads_takes_one_too() -> None:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -22,13 +22,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Accept texts, or ``--stdin``."""
         parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text to rate")
-        parser.add_argument("--stdin", action="store_true", help="rate each line of standard input")
+        parser.add_argument("--stdin", action="store_true", help="rate each line of standard input (UTF-8)")
 
     def handle(self, *, texts: list[str], stdin: bool, **_: Any) -> None:
-        """Rate in batches and print each batch at once. Raises CommandError if there is no model."""
+        """Rate in batches and print each batch at once. Raises CommandError if there is no model, or no text."""
         if stdin == bool(texts):
             raise CommandError('give either texts or --stdin, such as: manage.py classify "A fine film."')
-        source = (line.rstrip("\n") for line in sys.stdin) if stdin else iter(texts)
+        source = _lines(sys.stdin.buffer) if stdin else _arguments(texts)
         try:
             classifier = load_at_start().classifier
         except CheckpointError as error:
@@ -36,6 +36,31 @@ class Command(BaseCommand):
         for batch in _batches(source):
             for prediction in classifier.classify(batch):
                 self.stdout.write(Rating(**rating_fields(prediction)).model_dump_json(exclude_none=True))
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """Yield the lines of a stream, whatever encoding the shell has. Raises CommandError for what is no UTF-8."""
+    for number, line in enumerate(stream, 1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise CommandError(
+                f"standard input, line {number}: not UTF-8 (byte {line[error.start]:#04x}); "
+                "convert it, for instance by: iconv -f cp1252 -t utf-8"
+            ) from error
+        if "\0" in text:
+            raise CommandError(f"standard input, line {number}: holds NUL bytes, so it is no text, or UTF-16")
+        yield text.rstrip("\r\n")
+
+
+def _arguments(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        try:
+            # What the shell passes on undecoded has lone surrogates in it.
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise CommandError(f"not UTF-8: {text!r}") from error
+        yield text
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

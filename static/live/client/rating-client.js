@@ -90,6 +90,7 @@ export class RatingClient extends RatingSocket {
 
   /** @param {string} text The whole text so far. It replaces one that is being rated. */
   submit(text) {
+    if (typeof text !== "string") throw new TypeError(`a text is a string, not ${text}`);
     if (this.#pending !== null && this.#pending.text !== text) {
       this.#fail("superseded", "another text was submitted before this one was rated");
     }

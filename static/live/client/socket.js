@@ -270,6 +270,7 @@ export class RatingSocket extends Events {
     try {
       const token = await getToken();
       if (asking !== this.#asking) return;
+      if (!token || typeof token !== "string") throw new TypeError(`it is ${token}`);
       this.#asking = null;
       this.#open(token);
     } catch (cause) {

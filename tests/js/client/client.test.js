@@ -35,7 +35,27 @@ test("a key is offered beside the protocol", () => {
 });
 
 test("an address that is none is refused at once", () => {
-  assert.throws(() => connectHere({ url: "host" }), TypeError);
+  for (const url of ["host", "host:8000", "ftp://host", ""]) {
+    assert.throws(() => connectHere({ url }), TypeError);
+  }
+});
+
+test("a key and a token are one too many", () => {
+  assert.throws(() => connectHere({ key: "k", token: () => "st_1" }), TypeError);
+});
+
+test("an outage is one warning, unless the program listens", (context) => {
+  const warn = context.mock.method(console, "warn", () => {});
+  const timers = new FakeTimers();
+  for (const onStatus of [() => {}, undefined]) {
+    connectHere({ timers, onStatus });
+    for (let tries = 0; tries < 4; tries += 1) {
+      server().end(1006);
+      timers.advance(15_000);
+    }
+  }
+  assert.equal(warn.mock.callCount(), 1);
+  assert.match(String(warn.mock.calls[0]?.arguments[0]), /http:\/\/host/);
 });
 
 test("where there is no WebSocket it says what to do", () => {

@@ -28,6 +28,13 @@ describe("rating one text", () => {
     assert.deepEqual(await rated, prediction(1));
   });
 
+  test("rejects what is no text at once", async () => {
+    server().say(session());
+    await assert.rejects(live.rate(/** @type {any} */ (undefined)), TypeError);
+    assert.throws(() => live.submit(/** @type {any} */ (5)), TypeError);
+    assert.deepEqual(texts(), []);
+  });
+
   test("several are rated one after the other, each with its own prediction", async () => {
     server().say(session());
     const rated = Promise.all(["a", "b", "b", "a"].map((text) => live.rate(text)));

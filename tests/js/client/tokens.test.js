@@ -81,6 +81,14 @@ describe("tokens", () => {
     assert.equal(sockets.length, 0);
   });
 
+  test("what is no token opens nothing", async () => {
+    const none = /** @type {() => Promise<any>} */ (async () => undefined);
+    connectWith(none);
+    await settled();
+    assert.ok(faults[0] instanceof TokenError);
+    assert.equal(sockets.length, 0);
+  });
+
   test("one that never comes is given up", async () => {
     connectWith(() => new Promise(() => {}));
     timers.advance(10_000);

@@ -27,10 +27,41 @@ def test_each_text_is_one_line_of_json_in_order() -> None:
     assert [line["probabilities"] for line in classify(*texts)] == expected
 
 
-def test_stdin_gives_a_line_for_each_line_and_the_prior_for_empty_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("A fine film\n\nА плохой нет\n"))
+def pipe(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="latin-1"))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_stdin_is_utf_8_whatever_the_shell_has_and_each_line_gives_a_line(
+    monkeypatch: pytest.MonkeyPatch, mark: str, end: str
+) -> None:
+    texts = ["A fine film", "", "А плохой нет"]
+    pipe(monkeypatch, (mark + "".join(text + end for text in texts)).encode())
     lines = classify("--stdin")
     assert [line["is_prior"] for line in lines] == [False, True, False]
+    assert lines == classify(*texts)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"fine\ntr\xe8s\n", r"line 2: not UTF-8 \(byte 0xe8\)"),
+        ("fine".encode("utf-16"), "line 1: not UTF-8"),
+        ("fine".encode("utf-16-le"), "line 1: holds NUL bytes"),
+    ],
+)
+def test_stdin_that_is_not_utf_8_is_refused_by_its_line(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, words: str
+) -> None:
+    pipe(monkeypatch, content)
+    with pytest.raises(CommandError, match=words):
+        classify("--stdin")
+
+
+def test_a_text_that_the_shell_could_not_decode_is_refused() -> None:
+    with pytest.raises(CommandError, match="not UTF-8"):
+        classify("tr\udce8s")
 
 
 @pytest.mark.parametrize("arguments", [(), ("text", "--stdin")])

@@ -23,6 +23,7 @@ from websockets.typing import Subprotocol
 
 from live.monitoring.logs import JsonFormatter, LineFormatter, log_unhandled, session_id
 from model_core.errors import CheckpointError
+from tests.printed import blocks
 from tests.timing import PATIENCE_S
 from tools.servers import RunningServer, ask, open_socket, start_server
 
@@ -191,6 +192,21 @@ def logged_by(formatter: logging.Formatter, log: Any, name: str = "django.reques
     logger.addHandler(handler)
     log(logger)
     return stream.getvalue()
+
+
+def test_the_docs_show_such_a_record() -> None:
+    (block,) = blocks("observability.md", "json")
+    shown = json.loads(block)
+    token = session_id.set(shown["session_id"])
+    try:
+        line = logged_by(
+            JsonFormatter(),
+            lambda logger: logger.info(shown["message"], extra={"code": shown["code"]}),
+            shown["logger"],
+        )
+    finally:
+        session_id.reset(token)
+    assert list({**json.loads(line), "timestamp": shown["timestamp"]}.items()) == list(shown.items())
 
 
 def fail(logger: logging.Logger) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import enum
 import itertools
 import logging
+import math
 import os
 import random
 import ssl as tls
@@ -24,6 +25,7 @@ from starcast_client.connecting import (
     Server,
     explained,
     greeting,
+    one_of,
     refusal_by_close,
     refusal_by_status,
     silence,
@@ -75,6 +77,7 @@ class AsyncClient:
         """Why the last connection or try to connect failed; None while connected."""
         self.session: Session | None = None
         """The greeting of the current or the last connection, with the model that rates now."""
+        one_of(api_key, token)
         self._server = Server(socket_url(url), api_key, token, tls_context(ssl, cafile), proxy)
         self._options = options or Options()
         self._on_state = on_state
@@ -187,9 +190,14 @@ class AsyncClient:
 
         Yields a rating for each text in order, or the error of one that the server does not rate.
         """
-        server = self._server
+        server, patience_s = self._server, self._options.outage_timeout_s
         async with BulkClient(
-            server.url, api_key=server.api_key, requests=requests, ssl=server.ssl, proxy=server.proxy
+            server.url,
+            api_key=server.api_key,
+            requests=requests,
+            patience_s=math.inf if patience_s is None else patience_s,
+            ssl=server.ssl,
+            proxy=server.proxy,
         ) as client:
             async for result in client.rate_many(texts):
                 yield result

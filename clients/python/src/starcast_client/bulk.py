@@ -1,6 +1,7 @@
 """Rates many texts over HTTP: in batches of texts of a length, some at a time, as fast as the server allows."""
 
 import asyncio
+import dataclasses
 import itertools
 import json
 import logging
@@ -121,8 +122,10 @@ class BulkClient:
         """Yield a rating of each text in order, or the error of one that the server does not rate.
 
         Takes about 1,000 texts from ``texts`` ahead of what it has yielded. Raises ConnectionFailed, Refused,
-        IncompatibleServer.
+        IncompatibleServer; TypeError for one text in place of several.
         """
+        if isinstance(texts, str):
+            raise TypeError("rate_many takes several texts: put one into a list")
         rest = iter(texts)
         windows: deque[asyncio.Task[list[Result]]] = deque()
         while True:
@@ -248,7 +251,8 @@ class BulkClient:
 
     def _result(self, text: str, answer: Mapping[str, Any]) -> Result:
         if "error" in answer:
-            return error_info(answer["error"])
+            # Which of the texts of a request it was means nothing to who gave them one by one.
+            return dataclasses.replace(error_info(answer["error"]), param="text")
         version = answer.get("model_version", self.model_version)
         rating = Rating(**rating_fields(answer), text=text, labels=self.labels, model_version=version)
         if rating.label not in self.labels or len(rating.probabilities) != len(self.labels):

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from starcast_client.async_client import AsyncClient, State
-from starcast_client.connecting import GetToken, Options, socket_url, tls_context
+from starcast_client.connecting import GetToken, Options, one_of, socket_url, tls_context
 from starcast_client.errors import ClientClosed
 from starcast_client.messages import ErrorInfo, Explanation, LiveRating, Rating, Session
 
@@ -36,6 +36,7 @@ class Client:
         proxy: str | Literal[True] | None = True,
     ) -> None:
         socket_url(url)
+        one_of(api_key, token)
         context = tls_context(ssl, cafile)
         self._arguments: dict[str, Any] = {
             "api_key": api_key,
@@ -79,6 +80,11 @@ class Client:
     def trouble(self) -> str | None:
         """Why the last connection or try to connect failed; None while connected."""
         return None if self._loop is None else self._open_client.trouble
+
+    @property
+    def session(self) -> Session | None:
+        """The greeting of the current or the last connection, with the model that rates now."""
+        return None if self._client is None else self._client.session
 
     @property
     def state(self) -> State:

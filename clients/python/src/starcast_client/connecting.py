@@ -91,7 +91,11 @@ class Server:
                 else:
                     # It may block.
                     token = await asyncio.to_thread(self.token)
-                return token if isinstance(token, str) else await token
+                if inspect.isawaitable(token):
+                    token = await token
+                if not isinstance(token, str) or not token:
+                    raise TypeError(f"the function for tokens returned {token!r}")
+                return token
         except Exception as error:
             raise NoTokenError(f"no token: {error or type(error).__name__}") from error
 
@@ -149,7 +153,8 @@ def explained(error: Exception) -> str:
         case tls.SSLCertVerificationError():
             return f"its certificate is not trusted ({error.verify_message}); trust your own CA by --cafile or cafile="
         case tls.SSLError():
-            return f"there is no TLS ({error.reason}); does its URL begin with http:// instead?"
+            reason = f" ({error.reason})" if error.reason else ""
+            return f"there is no TLS{reason}; does its URL begin with http:// instead?"
         case socket.gaierror():
             return f"no host has this name ({error.strerror})"
         case InvalidMessage():
@@ -170,6 +175,12 @@ def silence(url: str) -> str:
     # A server without TLS may wait for the rest of what it takes for a request.
     hint = "; does its URL begin with http:// instead?" if url.startswith("wss:") else ""
     return f"no answer for {PATIENCE_S:g} s{hint}"
+
+
+def one_of(api_key: str | None, token: GetToken | None) -> None:
+    """Raise ValueError where both are given."""
+    if api_key is not None and token is not None:
+        raise ValueError("give either api_key or token: one of them is sent")
 
 
 def tls_context(ssl: tls.SSLContext | None, cafile: str | os.PathLike[str] | None) -> tls.SSLContext | None:

@@ -16,7 +16,7 @@ from starcast_client.bulk import BulkClient
 from starcast_client.errors import StarcastError
 from starcast_client.messages import as_unicode
 from starcast_client.scoring import outputs
-from starcast_client.scoring.outputs import OUTPUT_FORMATS, Survey, output_format
+from starcast_client.scoring.outputs import OUTPUT_FORMATS, OutputFormat, Survey, output_format
 from starcast_client.scoring.progress import Progress, digest_of
 from starcast_client.scoring.ratings import Columns, Record
 from starcast_client.scoring.score import Stopped, score
@@ -70,13 +70,16 @@ def run(arguments: argparse.Namespace) -> int:
     logger.addHandler(warnings)
     again = f"; run it again to go on with {output}" if output != STDOUT else ""
     try:
+        format_ = output_format(output, arguments.output_format)
+        if output.exists() and arguments.file.exists() and output.samefile(arguments.file):
+            raise UnreadableFile(f"{output} is the file that is rated: name another --output")
         with contextlib.ExitStack() as stack:
             if output != STDOUT:
                 lock = output.with_name(f"{output.name}.lock")
                 stack.enter_context(FileLock(lock, timeout=0))
                 # Before the lock is released: later it may be that of another run.
                 stack.callback(lock.unlink, missing_ok=True)
-            return _Run(arguments, output).whole()
+            return _Run(arguments, output, format_).whole()
     except Timeout:
         return _stopped(f"another run writes {output} at this moment")
     except ImportError as error:
@@ -99,10 +102,10 @@ def run(arguments: argparse.Namespace) -> int:
 class _Run:
     """One run of the command."""
 
-    def __init__(self, arguments: argparse.Namespace, output: Path) -> None:
+    def __init__(self, arguments: argparse.Namespace, output: Path, format_: OutputFormat) -> None:
         self._arguments = arguments
         self._output = output
-        self._format = output_format(output, arguments.output_format)
+        self._format = format_
         self._reading = Reading(arguments.column, arguments.sheet, not arguments.no_quotes)
 
     def whole(self) -> int:
@@ -111,7 +114,7 @@ class _Run:
         with open_source(arguments.file, arguments.format, arguments.encoding, arguments.delimiter) as source:
             survey = Survey(self._rows(source))
             if survey.rows and arguments.column not in survey.columns:
-                raise missing_column(source, self._reading, survey.columns)
+                raise missing_column(source, self._reading, survey.columns, survey.problem)
             counts = _Counts()
             if self._output == STDOUT:
                 asyncio.run(self._print(source, survey, counts))
@@ -171,7 +174,7 @@ class _Run:
                     columns = progress.columns or Columns.of(_added(before.values, prefix))
                     record = columns.parse(before.values, prefix)
                     text = as_unicode(row.text)
-                    if row.problem is None and before.text not in (text, outputs.guarded(text)):
+                    if row.problem is None and as_unicode(before.text) not in (text, outputs.guarded(text)):
                         raise UnreadableFile(
                             f"{name} has ratings of another file: its row {number} has another text; "
                             "write over it by --force, or name another --output"
@@ -270,10 +273,9 @@ def _default_output(file: Path) -> Path:
 
 
 def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise ValueError(value)
-    return number
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1, not {value!r}")
+    return int(value)
 
 
 def _delimiter(value: str) -> str:

@@ -4,12 +4,14 @@ import csv
 import gzip
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, Literal, get_args
 
+from starcast_client.messages import as_unicode
 from starcast_client.scoring.ratings import Columns, Record
 from starcast_client.scoring.sources import Source, UnreadableFile, suffix_of
 from starcast_client.scoring.tables import Row
@@ -35,9 +37,12 @@ class Survey:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = 0
+        self.problem: str | None = None
+        """The first of the problems that rows have."""
         self._seen: dict[str, set[type]] = {}
         for row in rows:
             self.rows += 1
+            self.problem = self.problem or row.problem
             for name, value in row.values.items():
                 self._seen.setdefault(name, set()).update(() if value is None else (_kind_of(value),))
 
@@ -63,6 +68,8 @@ class Survey:
 
 def output_format(path: Path, wanted: OutputFormat | None) -> OutputFormat:
     """Return the format of an output by its name. Raises UnreadableFile."""
+    if path.name == "" or path.is_dir():
+        raise UnreadableFile(f"{str(path)!r} is a folder: name a file for the output")
     found = wanted or (_FORMAT_OF_SUFFIX.get(suffix_of(path)) if str(path) != "-" else "jsonl")
     if found is None:
         raise UnreadableFile(f"{path.name}: an output ends in {', '.join(_FORMAT_OF_SUFFIX)}; or say --output-format")
@@ -95,41 +102,41 @@ def write(
         else:
             with _open(unfinished, path.suffix == ".gz") as file:
                 line_of = LineMaker(format_, survey, columns, prefix)
-                file.write(line_of.header.encode())
-                for row, record in rows:
-                    file.write(line_of(row, record).encode("utf-8", "replace"))
+                file.write(line_of.header)
+                file.writelines(line_of(row, record) for row, record in rows)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 class LineMaker:
-    """Makes the lines of an output of text: ``header``, and one for each row."""
+    """Makes the lines of an output of text, in UTF-8: ``header``, and one for each row."""
 
     def __init__(self, format_: OutputFormat, survey: Survey, columns: Columns, prefix: str) -> None:
         self._kinds = survey.kinds(columns, prefix)
         self._columns = columns
         self._prefix = prefix
         self._delimiter = _DELIMITERS.get(format_)
-        self.header = self._line(list(self._kinds)) if self._delimiter else ""
+        self.header = self._line(list(self._kinds)) if self._delimiter else b""
 
-    def __call__(self, row: Row, record: Record) -> str:
+    def __call__(self, row: Row, record: Record) -> bytes:
         """Return the line of a row."""
         rating = dict(self._columns.named(record, self._prefix))
         if self._delimiter is None:
-            return _json({**row.values, **rating}) + "\n"
+            # The halves of an emoji that was cut through stay as they are: JSON can escape them.
+            return (_json({**row.values, **rating}) + "\n").encode("utf-8", "backslashreplace")
         return self._line([_cell(value) for value in _merged(row, rating, self._kinds).values()])
 
-    def _line(self, cells: list[Any]) -> str:
+    def _line(self, cells: list[Any]) -> bytes:
         line = io.StringIO()
         # Every Python quotes CR and LF where both end a line.
         csv.writer(line, delimiter=self._delimiter or ",", lineterminator="\r\n").writerow(cells)
-        return line.getvalue()
+        return as_unicode(line.getvalue()).encode()
 
 
-def to_stdout(text: str) -> None:
-    """Write to standard output as UTF-8, whatever the terminal speaks."""
-    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+def to_stdout(line: bytes) -> None:
+    """Write to standard output as it is, whatever the terminal speaks."""
+    sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
 
 
@@ -152,17 +159,37 @@ def _cell(value: Any) -> Any:
 
 def _plain(value: Any, kind: type) -> Any:
     """Return a value as one of the type of its column."""
+    if isinstance(value, str):
+        return as_unicode(value)
     if value is None or isinstance(value, kind):
         return value
-    return float(value) if kind is float else _json(value)
+    return float(value) if kind is float else as_unicode(_json(value))
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_as_text)
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_text)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, default=_as_text)
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not have, by null."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: _finite(each) for name, each in value.items()}
+        case list():
+            return [_finite(each) for each in value]
+        case _:
+            return value
 
 
 def _as_text(value: Any) -> str:
-    """Write a date or a number of Excel or Arrow. Arrow's may have nanoseconds, which Python's have not."""
+    """Write bytes, or a date or a number of Excel or Arrow. Arrow's may have nanoseconds, which Python's have not."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     return str(value.cast("string").as_py() if hasattr(value, "cast") else value)
 
 

@@ -1,5 +1,6 @@
 """Rows of Parquet files, in and out."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,17 +20,16 @@ def read_values(source: Source) -> Iterator[tuple[dict[str, Any], frozenset[str]
 
     Raises UnreadableFile, OSError.
     """
-    try:
-        with pq.ParquetFile(source.path) as file:
-            for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
-                yield from _rows_of(batch)
-    except pa.ArrowInvalid as error:
-        raise UnreadableFile(f"{source.name}: not Parquet, or damaged: {error}") from error
+    # Without its checksum, where it has one, a damaged page may read as nulls.
+    with _damage(source), pq.ParquetFile(source.path, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
+            yield from _rows_of(batch)
 
 
 def schema_of(source: Source) -> pa.Schema:
-    """Return the columns of a Parquet file."""
-    return pq.read_schema(source.path)
+    """Return the columns of a Parquet file. Raises UnreadableFile, OSError."""
+    with _damage(source):
+        return pq.read_schema(source.path)
 
 
 def write_rows(
@@ -52,6 +52,16 @@ def write_rows(
         writer.write_table(pa.Table.from_pylist(group, schema))
 
 
+@contextlib.contextmanager
+def _damage(source: Source) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UnreadableFile(f"{source.name}: not Parquet, or damaged: {error}") from error
+
+
 def _rows_of(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
     names = batch.schema.names
     columns = [_values_of(column) for column in batch.columns]
@@ -68,10 +78,19 @@ def _values_of(column: pa.Array) -> tuple[list[Any], frozenset[int]]:
     try:
         return column.to_pylist(), frozenset()
     except UnicodeDecodeError:
+        if pa.types.is_nested(column.type):
+            return [_or_none(value) for value in column], frozenset()
         raw = [value.as_py() for value in column.cast(pa.binary())]
     values = [value if value is None else value.decode("utf-8", "replace") for value in raw]
     damaged = (place for place, value in enumerate(raw) if value is not None and not _is_utf8(value))
     return values, frozenset(damaged)
+
+
+def _or_none(value: pa.Scalar) -> Any:
+    try:
+        return value.as_py()
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_utf8(value: bytes) -> bool:

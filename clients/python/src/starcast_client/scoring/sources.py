@@ -33,7 +33,8 @@ FORMAT_OF_SUFFIX: Final[dict[str, Format]] = {
     ".xlsm": "xlsx",
 }
 
-_BINARY: Final = ("parquet", "xlsx")
+_ITS_OWN: Final[dict[Format, bytes]] = {"parquet": b"PAR1", "xlsx": b"PK\x03\x04"}
+"""First bytes of formats that are no text."""
 _COMPRESSED: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -46,8 +47,9 @@ _OTHERS: Final = {
     b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or say --format xlsx",
     b"\xd0\xcf\x11\xe0": "a workbook of old Excel, or encrypted: save it as .xlsx without a password",
     b"%PDF": "a PDF: export its text first",
+    b"{\\rtf": "rich text (RTF): save it as plain text",
 }
-"""First bytes of files that are no text, and what to do with them."""
+"""First bytes of files of other kinds, and what to do with them."""
 
 # The longer mark first: that of UTF-32 begins like that of UTF-16.
 _MARKS: Final = (
@@ -57,6 +59,9 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_WEB_PAGES: Final = (b"<!doctype html", b"<html")
+_TAR: Final = (257, b"ustar")
+"""Where a tar archive says what it is."""
 _HEAD_BYTES: Final = 4_096
 _CHUNK_BYTES: Final = 65_536
 
@@ -117,6 +122,8 @@ def open_source(
 
     Raises UnreadableFile, OSError.
     """
+    if path.is_dir():
+        raise UnreadableFile(f"{path} is a folder: give a file, one at a time")
     format_ = format_ or _format_by_name(path)
     with contextlib.ExitStack() as stack:
         opened = sys.stdin.buffer if path == STDIN else stack.enter_context(path.open("rb"))
@@ -129,7 +136,8 @@ def open_source(
                 readable = stack.enter_context(_copy(unpack(readable), path.name))
                 head = readable.read(_HEAD_BYTES)
                 regular = False
-        if format_ not in _BINARY:
+        _refuse_others(head, format_, path.name)
+        if format_ not in _ITS_OWN:
             encoding = _encoding_of(head, encoding, path.name)
         yield Source(
             path if regular else Path(readable.name),
@@ -158,19 +166,29 @@ def _format_by_name(path: Path) -> Format:
     raise UnreadableFile(f"{path.name}: the format of {what} is not known; name it by --format {'|'.join(FORMATS)}")
 
 
+def _refuse_others(head: bytes, format_: Format, name: str) -> None:
+    """Raise UnreadableFile for what is known to be something else."""
+    for magic, what in _OTHERS.items():
+        if head.startswith(magic) and magic != _ITS_OWN.get(format_):
+            raise UnreadableFile(f"{name}: this is {what}")
+    if head.startswith(_TAR[1], _TAR[0]):
+        raise UnreadableFile(f"{name}: this is a tar archive: unpack it first")
+    if head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(_WEB_PAGES):
+        raise UnreadableFile(f"{name}: this is a web page: save its text, or its table as .csv")
+
+
 def _encoding_of(head: bytes, encoding: str | None, name: str) -> str:
     """Return the encoding of a text by its mark, or as the user says. Raises UnreadableFile."""
-    for magic, what in _OTHERS.items():
-        if head.startswith(magic):
-            raise UnreadableFile(f"{name}: this is {what}")
+    marked = next((marked for mark, marked in _MARKS if head.startswith(mark)), None)
     if encoding is not None:
-        return codecs.lookup(encoding).name
-    for mark, marked in _MARKS:
-        if head.startswith(mark):
-            return marked
-    if b"\0" in head:
-        raise UnreadableFile(f"{name}: holds NUL bytes, so it is no UTF-8; perhaps --encoding utf-16-le")
-    return "utf-8"
+        encoding = codecs.lookup(encoding).name
+        # Its mark is none of its letters.
+        return marked if marked is not None and encoding.startswith(marked.removesuffix("-sig")) else encoding
+    if marked is None and b"\0" in head:
+        raise UnreadableFile(
+            f"{name}: holds NUL bytes: it is no text, or UTF-16 without a mark, which --encoding utf-16-le reads"
+        )
+    return marked or "utf-8"
 
 
 @contextlib.contextmanager

@@ -2,14 +2,17 @@
 
 import contextlib
 import csv
+import itertools
 import json
+import re
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from starcast_client.scoring.sources import Format, Source, UnreadableFile
+
+_SEPARATOR: Final = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,19 @@ def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
     # Reviews may exceed the csv module's default limit of 131,072 characters.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with source.open_text() as file:
+        # With this line Excel is told the separator.
+        told = _SEPARATOR.fullmatch(file.readline())
+        if told is None:
+            file.seek(0)
         records = csv.reader(
             file,
-            delimiter=source.delimiter,
+            delimiter=told[1] if told else source.delimiter,
             quoting=csv.QUOTE_MINIMAL if reading.quotes else csv.QUOTE_NONE,
             strict=True,
         )
         names: Sequence[str] = ()
         while True:
-            line = records.line_num + 1
+            line = records.line_num + 1 + (told is not None)
             try:
                 cells = next(records)
             except StopIteration:
@@ -69,12 +76,14 @@ def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
                     f"{source.name}, line {line}: a quote is not closed, or not doubled inside a text ({error}); "
                     "if quotes are ordinary characters in this file, say --no-quotes"
                 ) from error
+            if not cells:
+                continue
             if not names:
                 names = _header(cells, source, reading)
             elif len(cells) > len(names):
                 problem = f"line {line} has {len(cells)} cells, and the header {len(names)}"
                 yield Row(dict(zip(names, cells, strict=False)), problem=problem)
-            elif cells:
+            else:
                 yield _row(dict(zip(names, cells, strict=False)), reading)
         if not names:
             raise UnreadableFile(f"{source.name}: is empty, without even a header")
@@ -109,11 +118,10 @@ def _read_json(source: Source, reading: Reading) -> Iterator[Row]:
 
 
 def _read_parquet(source: Source, reading: Reading) -> Iterator[Row]:
-    from starcast_client.scoring.parquet import read_values  # pyarrow comes with the extra [score]
+    from starcast_client.scoring.parquet import read_values, schema_of  # pyarrow comes with the extra [score]
 
-    names: Sequence[str] = ()
+    _header(schema_of(source).names, source, reading)
     for number, (values, damaged) in enumerate(read_values(source)):
-        names = names or _header(list(values), source, reading)
         if reading.column in damaged:
             yield Row(values, problem=f"row {number}: {reading.column!r} is not UTF-8")
         else:
@@ -122,18 +130,18 @@ def _read_parquet(source: Source, reading: Reading) -> Iterator[Row]:
 
 def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
     import openpyxl
+    from openpyxl.cell.cell import ERROR_CODES
 
-    with contextlib.ExitStack() as stack:
-        # Opened here, for the library goes by the ending of a name.
-        file = stack.enter_context(source.path.open("rb"))
-        try:
-            workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-            raise UnreadableFile(f"{source.name}: not an Excel workbook (.xlsx): {error}") from error
+    # Opened here, for the library goes by the ending of a name.
+    with source.path.open("rb") as file, _damage_of_workbook(source), contextlib.ExitStack() as stack:
+        workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
         stack.callback(workbook.close)
-        if reading.sheet is not None and reading.sheet not in workbook.sheetnames:
-            raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(workbook.sheetnames)}")
-        sheet = workbook[reading.sheet] if reading.sheet is not None else workbook.worksheets[0]
+        sheets = {sheet.title: sheet for sheet in workbook.worksheets}
+        if reading.sheet is not None and reading.sheet not in sheets:
+            raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(sheets)}")
+        sheet = sheets[reading.sheet] if reading.sheet is not None else workbook.worksheets[0]
+        # Some programs write a wrong size of the sheet, and all beyond it would be left out.
+        sheet.reset_dimensions()
         names: Sequence[str] = ()
         for cells in sheet.iter_rows(values_only=True):
             if all(cell is None for cell in cells):
@@ -145,9 +153,24 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
             elif any(cell is not None for cell in cells[len(names) :]):
                 yield Row(dict(zip(names, cells, strict=False)), problem="it has cells to the right of the header")
             else:
-                yield _row(dict(zip(names, cells, strict=False)), reading)
+                values = dict(itertools.zip_longest(names, cells[: len(names)]))
+                if values[reading.column] in ERROR_CODES:
+                    yield Row(values, problem=f"its cell has the error {values[reading.column]}")
+                else:
+                    yield _row(values, reading)
         if not names:
             raise UnreadableFile(f"{source.name}: the sheet {sheet.title!r} is empty")
+
+
+@contextlib.contextmanager
+def _damage_of_workbook(source: Source) -> Iterator[None]:
+    """Raise UnreadableFile for any error: the library has as many as there are ways to damage a workbook."""
+    try:
+        yield
+    except UnreadableFile:
+        raise
+    except Exception as error:
+        raise UnreadableFile(f"{source.name}: not an Excel workbook (.xlsx), or damaged: {error}") from error
 
 
 _READERS: Final[dict[Format, Callable[[Source, Reading], Iterator[Row]]]] = {
@@ -161,8 +184,13 @@ _READERS: Final[dict[Format, Callable[[Source, Reading], Iterator[Row]]]] = {
 }
 
 
-def missing_column(source: Source, reading: Reading, names: Sequence[str]) -> UnreadableFile:
-    """Return the error for a file without the column of the text."""
+def missing_column(
+    source: Source, reading: Reading, names: Sequence[str], problem: str | None = None
+) -> UnreadableFile:
+    """Return the error for a file without the column of the text, of whose rows perhaps none can be read."""
+    if problem is not None and not names:
+        hint = "; if the file is one JSON array, say --format json" if source.format == "jsonl" else ""
+        return UnreadableFile(f"{source.name}: no row can be read: {problem}{hint}")
     others = ", ".join(repr(name) for name in names) or "none"
     hint = ""
     for delimiter in (";", "\t", "|", ","):
@@ -176,7 +204,8 @@ def missing_column(source: Source, reading: Reading, names: Sequence[str]) -> Un
 def _header(names: Sequence[str], source: Source, reading: Reading) -> Sequence[str]:
     for name in names:
         if names.count(name) > 1:
-            raise UnreadableFile(f"{source.name}: two columns have the name {name!r}; rename one")
+            what = f"the name {name!r}; rename one" if name else "no name; name them, or delete them"
+            raise UnreadableFile(f"{source.name}: two columns have {what}")
     if reading.column not in names:
         raise missing_column(source, reading, names)
     return names
@@ -184,6 +213,10 @@ def _header(names: Sequence[str], source: Source, reading: Reading) -> Sequence[
 
 def _row(values: Mapping[str, Any], reading: Reading) -> Row:
     text = values.get(reading.column)
+    if isinstance(text, bytes):
+        # Older programs write Parquet that does not say that its texts are texts.
+        with contextlib.suppress(UnicodeDecodeError):
+            text = text.decode()
     if isinstance(text, str):
         return Row(values, text)
     if text is None and reading.column in values:

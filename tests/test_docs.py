@@ -30,6 +30,7 @@ HERE: Final = "tests/test_docs.py::"
 CLIENT: Final = "tests/clients/test_docs.py::"
 PACKAGE: Final = "tests/js/test_package.py::"
 WIDGET: Final = "tests/browser/test_widget.py::"
+TWO_MODELS: Final = "tests/system/topology/test_two_models.py::"
 TRAINING: Final = "tests/training/test_printed_commands.py::"
 
 RUN_BY: Final[Mapping[str, Mapping[str, str]]] = {
@@ -109,6 +110,8 @@ RUN_BY: Final[Mapping[str, Mapping[str, str]]] = {
         + "test_every_command_takes_the_options_that_are_printed",
         "make classifier": TRAINING + "test_every_command_takes_the_options_that_are_printed",
         "from pathlib": TRAINING + "test_labels_of_your_own_are_served_as_the_readme_says",
+        "export STARCAST_HTTPS": TWO_MODELS + "test_the_servers_of_the_docs_are_those_of_this_test",
+        "map $http_upgrade": TWO_MODELS + "test_a_page_of_each_name_is_rated_by_its_model",
     },
     # They train or measure for hours, most of them with the data set.
     **{
@@ -128,7 +131,6 @@ NOT_RUN: Final[Mapping[str, Mapping[str, str]]] = {
     "docs/operations.md": {"```": "needs Docker, a domain name with certbot, or a Kubernetes cluster"},
     "docs/security.md": {"docker": "needs Docker and a registry"},
     "docs/troubleshooting.md": {"openssl": "asks a site on the internet"},
-    "docs/your-own-labels.md": {"server {": "is a part of a configuration of nginx, and says so"},
 }
 """Why no test runs a block."""
 

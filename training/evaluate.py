@@ -4,6 +4,7 @@
 """
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -13,13 +14,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from model_core.checkpoint import TOKENIZER_FILE, read_config
+from model_core.checkpoint import CONFIG_FILE, TOKENIZER_FILE, read_config
 from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.labels import FILM_RATINGS
@@ -36,6 +37,7 @@ from training.data import (
     labels_of,
     load_split,
 )
+from training.evaluation.kept import KeptPredictions
 from training.evaluation.metrics import (
     FIGURES,
     Floats,
@@ -242,6 +244,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--competitor", action="store_true", help="also fit and judge TF-IDF, on the same reviews")
     add_validation_argument(parser)
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep predictions here, so that the same command goes on after a stop",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--output", type=Path, help="also write the JSON object here")
     return parser
@@ -258,11 +266,9 @@ def _judge(options: argparse.Namespace) -> dict[str, Any]:
     reviews = spread(split, options.limit) if options.limit else split
     config, _ = read_config(options.checkpoint)
     check_labels(config.labels, reviews, options.checkpoint)
-    classifier = load_classifier(options.checkpoint, options.backend, options.threads)
+    classifier = _load(options, options.backend)
     # Loaded first, so that missing files are reported before the long work.
-    exact = None
-    if options.float_reviews:
-        exact = load_classifier(options.checkpoint, "torch", options.threads)
+    exact = _load(options, "torch") if options.float_reviews else None
     tokenizer = Tokenizer.from_file(str(options.checkpoint / TOKENIZER_FILE))
     tokenizer.no_truncation()
     scope = Scope(options.prefixes, options.typed)
@@ -289,6 +295,15 @@ def _judge(options: argparse.Namespace) -> dict[str, Any]:
         "data_sha256": fingerprint(reviews),
         "model": {"name": classifier.info.name, "version": classifier.info.version, "sha256": classifier.info.sha256},
     }
+
+
+def _load(options: argparse.Namespace, backend: Literal["onnx", "torch"]) -> Classifier:
+    classifier = load_classifier(options.checkpoint, backend, options.threads)
+    if options.keep is None:
+        return classifier
+    # It has the digests of all files, and the temperatures.
+    digest = hashlib.sha256((options.checkpoint / CONFIG_FILE).read_bytes()).hexdigest()
+    return KeptPredictions(classifier, options.keep / f"{digest[:16]}-{backend}.jsonl")
 
 
 def tidy_json(result: dict[str, Any]) -> str:

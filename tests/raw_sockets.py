@@ -77,10 +77,10 @@ class RawSocket:
                 self.pings += 1
         return first & 0xF
 
-    async def read_until_end(self) -> None:
+    async def read_until_end(self, patience_s: float = PATIENCE_S) -> None:
         """Read until the server has ended the connection."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while True:
                     await self.read_frame()
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -30,10 +30,10 @@ def recording(classifier: Classifier) -> str:
 export const MODEL = "{info.name} {info.version}";
 export const TEXT =
   "{TEXT}";
+const KEYS =
+  "{";".join(shares)}";
 /** For each key the probabilities of the eight ratings, in thousandths. */
-export const SHARES = `{";".join(shares)}`
-  .split(";")
-  .map((key) => key.split(" ").map(Number));
+export const SHARES = KEYS.split(";").map((key) => key.split(" ").map(Number));
 """
 
 

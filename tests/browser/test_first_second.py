@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
+from model_core.labels import STARS
 from tests.browser.server_by_hand import GREETING, ServerByHand
 from tests.browser.steps import expect_fresh, rate, type_review
 from tools.ghost import RECORDING, TEXT
@@ -15,6 +16,13 @@ MODEL = re.compile(r'MODEL = "(\S+) (\S+)"').search(RECORDING.read_text())
 def recorded_model() -> dict[str, object]:
     assert MODEL is not None
     return {"name": MODEL[1], "version": MODEL[2], "max_tokens": 512}
+
+
+def recorded_stars() -> float:
+    """What the whole review is expected to get."""
+    (last,) = re.findall(r';([\d ]+)";', RECORDING.read_text())
+    shares = [int(share) for share in last.split()]
+    return sum(stars * share for stars, share in zip(STARS, shares, strict=True)) / sum(shares)
 
 
 def open_untouched(page: Page, address: str) -> ServerByHand:
@@ -33,7 +41,7 @@ def test_a_review_types_itself_sends_nothing_and_gives_way_to_the_first_key(
     placeholder = review.get_attribute("placeholder")
     expect(review).to_have_attribute("placeholder", TEXT)
     expect(page.locator("#rating")).to_have_attribute("data-state", "says")
-    expect(page.locator("#expected")).to_have_text("8.2")
+    expect(page.locator("#expected")).to_have_text(f"{recorded_stars():.1f}")
     assert review.input_value() == ""
     assert set(server.texts.values()) <= {""}
     type_review(page, "D")

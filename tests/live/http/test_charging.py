@@ -1,5 +1,6 @@
 """Every request is charged to its address, and descriptions are made once."""
 
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -47,7 +48,10 @@ def test_descriptions_and_unknown_paths_of_the_api_are_charged_and_refused_by_an
 
 @pytest.mark.parametrize("path", ["/healthz", "/static/live/css/page.css"])
 def test_health_checks_and_static_files_are_free(budget: int, path: str) -> None:
-    assert 429 not in [Client().get(path).status_code for _ in range(budget // MESSAGE + 1)]
+    for _ in range(budget // MESSAGE + 1):
+        # After a `make run` there are static files, which stay open until then.
+        with closing(Client().get(path)) as answer:
+            assert answer.status_code != 429
 
 
 @pytest.mark.parametrize("path", DESCRIPTIONS)

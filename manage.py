@@ -19,5 +19,5 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:  # It names the variable, and a traceback would bury that.
         sys.exit(f"error: {error}")
-    except (OperationalError, ProgrammingError) as error:  # So are these, where nothing was served yet.
+    except (OperationalError, ProgrammingError) as error:  # Most often, nobody has migrated yet.
         sys.exit(f"error: the database: {error}; missing tables are made by: manage.py migrate")

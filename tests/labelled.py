@@ -1,7 +1,9 @@
-"""Labels that are no film ratings, for a fake model that has them."""
+"""Labels that are no film ratings, fake models that have them, and how a process serves a fake model."""
 
+from pathlib import Path
 from typing import Final
 
+from live.serving.process_engine import Serving
 from model_core.checkpoint import Page
 from model_core.fake import FakeClassifier, fake_info
 from model_core.labels import LabelSet
@@ -16,3 +18,8 @@ LABEL_SETS: Final = {"three in order": ORDINAL, "three with values": VALUED, "fi
 def labelled(labels: LabelSet) -> FakeClassifier:
     """A fake model with these labels, and words for its page."""
     return FakeClassifier(fake_info(labels, PAGE))
+
+
+def serving(classifier: FakeClassifier) -> Serving:
+    """What a process has of a model without files."""
+    return Serving(classifier, Path("none"), digest="", golden_difference=None)

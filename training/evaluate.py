@@ -301,7 +301,7 @@ def _load(options: argparse.Namespace, backend: Literal["onnx", "torch"]) -> Cla
     classifier = load_classifier(options.checkpoint, backend, options.threads)
     if options.keep is None:
         return classifier
-    # It has the digests of all files, and the temperatures.
+    # The config has the digests of all files, and the temperatures.
     digest = hashlib.sha256((options.checkpoint / CONFIG_FILE).read_bytes()).hexdigest()
     return KeptPredictions(classifier, options.keep / f"{digest[:16]}-{backend}.jsonl")
 

@@ -1,6 +1,6 @@
-"""The descriptions of the API, which are written for film ratings, as they are for the model that is served.
+"""Fits the descriptions of the API, which are written for film ratings, to the model that is served.
 
-What it always sends is required, and what it never sends is left out.
+Fields that the model always sends become required. Fields that it never sends are removed.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -23,7 +23,7 @@ _SHARE: Final = 0.6
 
 
 def subject(model: ModelInfo | None) -> str:
-    """Say what is served, for the begin of a sentence. None is a model of film ratings."""
+    """Return what is served, to begin a sentence with. None is a model of film ratings."""
     if model is None or model.labels.is_film:
         return "Star ratings of film reviews"
     return f"Probabilities of {len(model.labels)} labels for a text"
@@ -100,7 +100,7 @@ def _fit(schema: dict[str, Any], sent: dict[str, bool]) -> None:
 
 
 def _facts(model: ModelInfo) -> dict[str, dict[str, Any]]:
-    """Return what an example has instead of its fields of film ratings if it has a field of this name."""
+    """Return the fields that replace those of film ratings, by the field of an example that calls for them."""
     labels = model.labels
     others = (round((1 - _SHARE) / (len(labels) - 1), 4),) * (len(labels) - 1)
     legible = 1.0 if model.language == ENGLISH else None

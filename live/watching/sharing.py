@@ -59,20 +59,17 @@ class Sharing:
     def typed(self, text: TextUpdate) -> None:
         """Note the newest text."""
         self._text = text
-        if self._room is not None:
-            self._show()
+        self._show()
 
     def rated(self, prediction: PredictionMessage, labels: LabelSet) -> None:
         """Note the newest rating, and what its probabilities are of."""
         self._prediction, self._labels = prediction, labels
-        if self._room is not None:
-            self._show()
+        self._show()
 
     def explained(self, explanation: ExplanationMessage) -> None:
         """Note the newest explanation."""
         self._explanation = explanation
-        if self._room is not None:
-            self._show()
+        self._show()
 
     async def show_watchers(self, count: int) -> None:
         """Tell the typist how many watch."""

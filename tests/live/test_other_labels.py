@@ -16,7 +16,7 @@ import live.serving.process_engine
 from live.admin.feedback_export import files
 from live.http.feedback_room import FeedbackRoom
 from live.models import Feedback
-from live.serving.process_engine import Serving, reset, start_with, switch_to
+from live.serving.process_engine import reset, start_with, switch_to
 from model_core.checkpoint import read_config, write_config
 from model_core.fake import FakeClassifier
 from model_core.labels import LabelSet
@@ -24,21 +24,17 @@ from model_core.loading import load_classifier
 from project.asgi import application
 from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
-from tests.labelled import LABEL_SETS, MANY, ORDINAL, VALUED, labelled
+from tests.labelled import LABEL_SETS, MANY, ORDINAL, VALUED, labelled, serving
 from tests.tiny import tiny_config
 
 TEXT = "It was a long way, and not a bad one."
-
-
-def served(labels: LabelSet) -> Serving:
-    return Serving(labelled(labels), Path("none"), digest="", golden_difference=None)
 
 
 @pytest.fixture(params=LABEL_SETS.values(), ids=list(LABEL_SETS))
 def labels(request: pytest.FixtureRequest, fresh_engine: None) -> LabelSet:
     """The labels of the model that is served."""
     chosen: LabelSet = request.param
-    start_with(served(chosen))
+    start_with(serving(labelled(chosen)))
     return chosen
 
 
@@ -168,7 +164,7 @@ async def test_a_model_with_other_labels_is_announced_before_it_answers(
     watcher = await connect(f"/ws/v1/watch/{room['room_id']}/")
     assert "classes" not in await until(watcher, "room.state")
     for seq, labels in enumerate((MANY, VALUED), start=2):
-        await switch_to(served(labels))
+        await switch_to(serving(labelled(labels)))
         for socket in (typist, idle):
             check_scale(await until(socket, "model.changed"), labels)
         await typist.send_json_to({"type": "text.update", "seq": seq, "text": TEXT})
@@ -181,14 +177,14 @@ async def test_a_model_with_other_labels_is_announced_before_it_answers(
             pass
         if state["task"] == labels.task:
             check_scale(state, labels)
-    await switch_to(Serving(fake, Path("none"), digest="", golden_difference=None))
+    await switch_to(serving(fake))
     assert (await until(typist, "model.changed"))["labels"] == [1, 2, 3, 4, 7, 8, 9, 10]
 
 
 async def test_a_model_with_the_same_labels_is_not_announced(fake: FakeClassifier, connect: Callable[..., Any]) -> None:
     socket = await connect()
     await until(socket, "session.created")
-    await switch_to(Serving(FakeClassifier(), Path("none"), digest="", golden_difference=None))
+    await switch_to(serving(FakeClassifier()))
     await socket.send_json_to({"type": "text.update", "seq": 1, "text": TEXT})
     assert (await socket.receive_json_from())["type"] == "prediction"
 

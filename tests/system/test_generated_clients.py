@@ -9,9 +9,9 @@ import httpx
 import pytest
 from django.test import Client
 
-from live.serving.process_engine import Serving, start_with
+from live.serving.process_engine import start_with
 from tests.conftest import missing, require_program
-from tests.labelled import ORDINAL, labelled
+from tests.labelled import ORDINAL, labelled, serving
 from tests.timing import PATIENCE_S
 from tools.servers import REPOSITORY, RunningServer
 
@@ -100,7 +100,7 @@ def test_a_python_client_is_made_whole_and_rates(fake_server: RunningServer, doc
 @pytest.fixture
 def document_of_labels(fresh_engine: None, tmp_path: Path) -> Path:
     path = tmp_path / "labels.json"
-    start_with(Serving(labelled(ORDINAL), Path("none"), digest="", golden_difference=None))
+    start_with(serving(labelled(ORDINAL)))
     path.write_bytes(Client().get("/api/openapi.json").content)
     return path
 

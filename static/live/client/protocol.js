@@ -127,12 +127,13 @@ export class ProtocolError extends Error {}
 /**
  * @param {string | URL} address Address of the server, `http(s)://` or `ws(s)://`, or of its WebSocket.
  * @returns {string} The address of its WebSocket.
- * @throws {TypeError} If it is none.
+ * @throws {TypeError} If the address is not an http or ws URL.
  */
 export function socketUrl(address) {
   const url = new URL(address);
-  // "localhost:8000" is a URL, too.
-  if (!/^(http|ws)s?:$/.test(url.protocol)) throw new TypeError(`no http or ws URL: ${address}`);
+  // "localhost:8000" is a URL too: its scheme is "localhost".
+  if (!/^(http|ws)s?:$/.test(url.protocol))
+    throw new TypeError(`not an http or ws URL: ${address}`);
   url.protocol = url.protocol.replace("http", "ws");
   if (url.pathname === "/") url.pathname = SOCKET_PATH;
   return url.href;

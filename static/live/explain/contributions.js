@@ -1,9 +1,8 @@
 /** Marks in the field what words and sentences add to the stars, after a pause in typing, and names the strongest. */
 
-import { byId, say } from "../lib/dom.js";
-import { MOVES_THE_RATING, MOVES_THE_STARS } from "../lib/strings.js";
+import { byId } from "../lib/dom.js";
 import { freshness } from "../page/freshness.js";
-import { drawExplanation } from "./drawing.js";
+import { clearExplanation, drawExplanation, nameExplanation } from "./drawing.js";
 
 /**
  * @import { Explanation } from "../client/protocol.js"
@@ -27,12 +26,8 @@ export function attachContributions(page) {
   function drop() {
     clearTimeout(timer);
     timer = setTimeout(ask, IDLE_MS);
-    if (panel.dataset.state === "waiting") return;
-    // Keep the height, so that nothing below moves while typing.
-    panel.style.minHeight = `${panel.offsetHeight}px`;
-    panel.dataset.state = "waiting";
-    marked.replaceChildren();
-    byId("extremes").replaceChildren();
+    clearExplanation();
+    if (marked.hasChildNodes()) marked.replaceChildren();
   }
 
   function ask() {
@@ -50,7 +45,6 @@ export function attachContributions(page) {
     const { scrollTop } = field;
     marked.replaceChildren(...drawExplanation(explanation, text), LAST_LINE);
     if (scrollTop > 0) marked.scrollTop = scrollTop;
-    if (!explanation.partial) panel.style.minHeight = "";
   }
 
   // The marks lie behind the field, letter under letter, and never touch it.
@@ -67,7 +61,7 @@ export function attachContributions(page) {
 
   editor.addEventListener("text", drop);
   display.addEventListener("labels", () => {
-    say("contributions-title", display.labels.isFilm ? MOVES_THE_STARS : MOVES_THE_RATING);
+    nameExplanation(display.labels);
     drop();
   });
   field.addEventListener("scroll", scroll, { passive: true });

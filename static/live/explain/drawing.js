@@ -1,4 +1,4 @@
-/** Draws an explanation: the marks in the text, the strongest parts, and of which words they are. */
+/** The panel of an explanation: the strongest parts, of which words they are, and the marks for the text. */
 
 import { utf16Spans } from "../client/offsets.js";
 import { byId, element, say } from "../lib/dom.js";
@@ -6,6 +6,8 @@ import {
   aboutWords,
   LOWERS_MOST,
   MOVES_MOST,
+  MOVES_THE_RATING,
+  MOVES_THE_STARS,
   RAISES_MOST,
   shareText,
   shortened,
@@ -15,9 +17,24 @@ import { extremes, leastScale, nest, strengths, withUnread } from "./marks.js";
 
 /**
  * @import { Explanation, Span } from "../client/protocol.js"
+ * @import { Labels } from "../lib/labels.js"
  * @import { Piece } from "./marks.js"
  * @typedef {Omit<Explanation, "type" | "seq">} Explained
  */
+
+/** @param {Labels} labels */
+export function nameExplanation(labels) {
+  say("contributions-title", labels.isFilm ? MOVES_THE_STARS : MOVES_THE_RATING);
+}
+
+/** Empties the panel, and keeps its height until the next explanation, so that nothing below moves while typing. */
+export function clearExplanation() {
+  const panel = byId("contributions");
+  if (panel.dataset.state === "waiting") return;
+  panel.style.minHeight = `${panel.offsetHeight}px`;
+  panel.dataset.state = "waiting";
+  byId("extremes").replaceChildren();
+}
 
 /**
  * Fills the panel.
@@ -32,7 +49,9 @@ export function drawExplanation(explanation, text) {
   byId("extremes").replaceChildren(...drawExtremes(extremes(spans), text, textOf));
   say("about-words", aboutWords(explanation));
   byId("legend-unread").hidden = unread.length === 0;
-  byId("contributions").dataset.state = explanation.partial ? "partial" : "shown";
+  const panel = byId("contributions");
+  if (!explanation.partial) panel.style.minHeight = "";
+  panel.dataset.state = explanation.partial ? "partial" : "shown";
   return drawPieces(
     nest(text, withUnread(spans, unread)),
     strengths(spans, leastScale(explanation)),

@@ -1,11 +1,11 @@
-/** The words of the page that are of its model: title, placeholder and examples. After a switch, they are asked for again. */
+/** Title, placeholder and examples come from the model. After a switch of the model, this asks the server for the new ones. */
 
 import { byId, say } from "../lib/dom.js";
 import { anotherModel } from "../lib/strings.js";
 
-// Open pages hear of a switch at the same time, and shall not all ask at the same time.
+// All open pages hear of a switch at once, and should not all ask at once.
 const SPREAD_MS = 1_000;
-// Of several processes of a server, some switch later than others.
+// A server may have several processes, and some switch later than others.
 const RETRY_MS = 2_000;
 const MOST_TRIES = 5;
 

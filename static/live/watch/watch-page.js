@@ -8,17 +8,10 @@
 
 import { socketUrl } from "../client/protocol.js";
 import { RatingSocket } from "../client/socket.js";
-import { drawExplanation } from "../explain/drawing.js";
+import { clearExplanation, drawExplanation, nameExplanation } from "../explain/drawing.js";
 import { byId, say, tell } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
-import {
-  FRESHNESS,
-  MOVES_THE_RATING,
-  MOVES_THE_STARS,
-  PAUSE_BARS,
-  PAUSED,
-  RESUME_BARS,
-} from "../lib/strings.js";
+import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
 import { RatingView } from "../page/bars.js";
 import { attachConnection } from "../page/connection.js";
 import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/strings.js";
@@ -39,7 +32,6 @@ const socket = new RatingSocket(socketUrl(new URL(`/ws/v1/watch/${roomId}/`, loc
 const view = new RatingView();
 const textBox = byId("watched-text");
 const pause = byId("pause");
-const contributions = byId("contributions");
 
 const watched = new Watched();
 let isOver = false;
@@ -69,9 +61,7 @@ function showText() {
   const belowPx = textBox.scrollHeight - textBox.clientHeight - textBox.scrollTop;
   if (explanation === undefined) {
     textBox.textContent = text;
-    // Keep the height, so that nothing below moves.
-    contributions.style.minHeight = `${contributions.offsetHeight}px`;
-    contributions.dataset.state = "waiting";
+    clearExplanation();
   } else {
     textBox.replaceChildren(...drawExplanation(explanation, text));
   }
@@ -138,7 +128,7 @@ pause.addEventListener("click", () => {
 });
 watched.addEventListener("labels", () => {
   view.labels = watched.labels;
-  say("contributions-title", watched.labels.isFilm ? MOVES_THE_STARS : MOVES_THE_RATING);
+  nameExplanation(watched.labels);
 });
 watched.addEventListener("change", show);
 attachTimeline({ editor: watched, display: watched, isLinkOpened: false });

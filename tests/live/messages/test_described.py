@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -11,14 +10,14 @@ from django.test import AsyncClient
 
 import live.http.feedback
 from live.http.feedback_room import FeedbackRoom
-from live.serving.process_engine import Serving, start_with, switch_to
+from live.serving.process_engine import start_with, switch_to
 from model_core.classifier import ModelInfo
 from model_core.fake import FAKE_INFO, FakeClassifier, fake_info
 from model_core.labels import FILM_RATINGS, LabelSet
 from project.asgi import application
 from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
-from tests.labelled import LABEL_SETS, ORDINAL, PAGE, VALUED
+from tests.labelled import LABEL_SETS, ORDINAL, PAGE, VALUED, serving
 
 TEXT = "It was a long way, and not a bad one."
 MODELS = {
@@ -31,15 +30,11 @@ ANSWERS = {"/api/v1/predict": "post", "/api/v1/predict/batch": "post", "/api/v1/
            "/api/v1/feedback": "post", "/api/v1/model": "get"}  # fmt: skip
 
 
-def serving(info: ModelInfo) -> Serving:
-    return Serving(FakeClassifier(info), Path("none"), digest="", golden_difference=None)
-
-
 @pytest.fixture(params=MODELS.values(), ids=list(MODELS))
 def model(request: pytest.FixtureRequest, fresh_engine: None) -> ModelInfo:
     """The model that is served."""
     info: ModelInfo = request.param
-    start_with(serving(info))
+    start_with(serving(FakeClassifier(info)))
     return info
 
 
@@ -123,7 +118,7 @@ async def test_every_message_has_the_fields_that_are_required_and_no_others(mode
 
 
 async def test_ratings_of_films_have_stars_in_each_description(fresh_engine: None) -> None:
-    start_with(serving(FAKE_INFO))
+    start_with(serving(FakeClassifier(FAKE_INFO)))
     for name, schema in (("openapi", "RatedAnswer"), ("asyncapi", "PredictionMessage")):
         rating = (await document(name))["components"]["schemas"][schema]
         assert rating["properties"]["stars"]["type"] == "integer"
@@ -133,9 +128,9 @@ async def test_ratings_of_films_have_stars_in_each_description(fresh_engine: Non
 
 @pytest.mark.parametrize("labels", LABEL_SETS.values(), ids=list(LABEL_SETS))
 async def test_the_description_follows_a_switch_of_the_model_and_back(fresh_engine: None, labels: LabelSet) -> None:
-    start_with(serving(FAKE_INFO))
+    start_with(serving(FakeClassifier(FAKE_INFO)))
     films = await document("openapi")
-    await switch_to(serving(fake_info(labels, PAGE)))
+    await switch_to(serving(FakeClassifier(fake_info(labels, PAGE))))
     described = await document("openapi")
     feedback = described["components"]["schemas"]["FeedbackRequest"]
     assert feedback["properties"]["label"]["enum"] == list(labels.names)
@@ -146,12 +141,12 @@ async def test_the_description_follows_a_switch_of_the_model_and_back(fresh_engi
     assert [each["name"] for each in example["classes"]] == list(labels.names)
     assert example["label"] in labels.names
     assert described["components"]["schemas"]["PredictOne"]["examples"] == [{"text": PAGE.examples[0]}]
-    await switch_to(serving(FAKE_INFO))
+    await switch_to(serving(FakeClassifier(FAKE_INFO)))
     assert await document("openapi") == films
 
 
 async def test_two_models_with_equal_labels_have_descriptions_of_their_own(fresh_engine: None) -> None:
     for info in (fake_info(ORDINAL, PAGE), fake_info(ORDINAL)):
-        start_with(serving(info))
+        start_with(serving(FakeClassifier(info)))
         (example,) = (await document("openapi"))["components"]["schemas"]["PredictOne"]["examples"]
         assert (example["text"] == PAGE.examples[0]) is (info.page is not None)

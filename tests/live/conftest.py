@@ -1,15 +1,24 @@
 """Fixtures of tests that serve real, tiny checkpoints."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils.translation import override
 from pytest_django.fixtures import Settings
 
 
 @pytest.fixture(autouse=True)
 def without_collected_files(plain_static_files: None) -> None:
     """Pages are tested in the process, where no static files are collected."""
+
+
+@pytest.fixture(autouse=True)
+def begun_in_english() -> Iterator[None]:
+    """The language of the last request stays active in its thread, which is that of the next test."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture

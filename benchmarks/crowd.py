@@ -49,7 +49,7 @@ _RETRY_S, _RETRY_CAP_S = 0.4, 6.0
 _BURST, _BURST_EVERY_S = 100, 0.01
 """Ten thousand messages per second. With larger bursts the client itself would be late to read refusals."""
 _COME_BACK_S: Final = 1.0
-_POLITE: Final = 19
+NICENESS: Final = 19
 """The lowest process priority."""
 _LONGEST_CHARS: Final = 20_000
 _ANSWERED_S: Final = 60.0
@@ -285,10 +285,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--kind", choices=KINDS, default="paste")
     parser.add_argument("--connections", type=int)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--niceness", type=int, default=NICENESS)
     options = parser.parse_args(argv)
     raise_file_limit()
     # Low priority: the crowd only uses time that server and typists leave, as if on other machines.
-    os.nice(_POLITE)
+    os.nice(options.niceness)
     crowd = Crowd(options.port)
     asyncio.run(run(crowd, options.kind, options.connections or CONNECTIONS[options.kind], options.seconds))
     print(json.dumps({**crowd.figures(), "cpu_share": round(time.process_time() / options.seconds, 3)}))

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.crowd import CONNECTIONS, KINDS
+from benchmarks.crowd import CONNECTIONS, KINDS, NICENESS
 from benchmarks.load.keystrokes import trace
 from benchmarks.load.texts import read_texts
 from benchmarks.load.typist import ScenarioError, Window, run_scenario
@@ -44,7 +44,7 @@ def measure(options: argparse.Namespace, beside: str) -> dict[str, Any]:
         with running(starcast.command(launch), _environment(launch), log) as server:
             connections = options.connections if beside == "paste" else CONNECTIONS.get(beside, 0)
             seconds = window.warmup_s + window.duration_s + options.arriving_s
-            with _crowd(server.port, beside, connections, seconds) as others:
+            with _crowd(server.port, beside, connections, seconds, options.niceness) as others:
                 outcome = asyncio.run(
                     run_scenario(partial(starcast.connect, server.port), traces, window, server.usage)
                 )
@@ -63,13 +63,16 @@ def _environment(launch: Launch) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _crowd(port: int, kind: str, connections: int, seconds: float) -> Iterator[subprocess.Popen[str] | None]:
+def _crowd(
+    port: int, kind: str, connections: int, seconds: float, niceness: int
+) -> Iterator[subprocess.Popen[str] | None]:
     if kind == ALONE:
         yield None
         return
     command = python(
         *("-m", "benchmarks.crowd", "--port", str(port), "--kind", kind),
         *("--connections", str(connections), "--seconds", str(seconds)),
+        *("--niceness", str(niceness)),
     )
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         try:
@@ -105,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--duration-s", type=float, default=15.0, help="measured seconds (%(default)s)")
     add("--warmup-s", type=float, default=5.0, help="seconds of typing before the measurement (%(default)s)")
     add("--arriving-s", type=float, default=5.0, help="extra seconds of the crowd while typists connect (%(default)s)")
+    add("--niceness", type=int, default=NICENESS, help="priority of the crowd, 0 to 19, the lowest (%(default)s)")
     add("--seed", type=int, default=1, help="seed of keys and their times (%(default)s)")
     add("--data", type=Path, help="archive to type from (default: the tests' reviews)")
     add("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint folder (%(default)s)")

@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "live.access.login_throttle.login_rate",
     "corsheaders.middleware.CorsMiddleware",
     "live.http.charging.charging",
+    "live.http.turns.turns",
     "project.static_middleware.StaticFilesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -39,7 +39,7 @@ from training.models.initial import WARM_START, InitError
 NOT_BETTER: Final = 3
 STOPPED: Final = 130
 
-STEPS: Final = 1_200
+STEPS: Final = 600
 """About so many steps of training, unless early stopping ends it."""
 EPOCHS: Final = (3, 30)
 """Fewest and most passes over the texts."""

@@ -1,5 +1,6 @@
 """Evaluation during training, on whole reviews and beginnings of the held-out films."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,7 +50,10 @@ def validation_figures(
     classes, labels = np.array([review.label for review in reviews]), labels_of(reviews)
     whole = [review.text for review in reviews]
     texts = [whole, *([first_tokens(pieces, text, tokens, config.text) for text in whole] for tokens in PREFIX_TOKENS)]
-    rows = (predict_probabilities(model, tokenizer, each, config) for each in texts)
+    # Of a short text most beginnings are the whole one, which is rated once.
+    places = {text: place for place, text in enumerate(dict.fromkeys(itertools.chain.from_iterable(texts)))}
+    probabilities = predict_probabilities(model, tokenizer, list(places), config)
+    rows = (probabilities[[places[text] for text in each]] for each in texts)
     full, *prefixes = (text_metrics(each, classes, labels) for each in rows)
     return {
         **{name: round(full[name], 4) for name in ("accuracy", "binary_accuracy", "mae", "nll") if name in full},

@@ -1,7 +1,7 @@
 """Run all benchmarks, then print their tables: ``python -m benchmarks``.
 
-``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …``. NAME is forward, runtimes, typists, overload, idle,
-page, report, or one of soak and bulk, which take long and only run when named.
+``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …``. NAME is forward, layers, runtimes, typists,
+overload, idle, page, report, or one of soak and bulk, which take long and only run when named.
 """
 
 import argparse
@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bulk, forward, idle, overload, page, report, runtimes, soak, typists
+from benchmarks import bulk, forward, idle, layers, overload, page, report, runtimes, soak, typists
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, default_gradio_python
 
 NAMES: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "forward": forward.main,
+    "layers": layers.main,
     "runtimes": runtimes.main,
     "typists": typists.main,
     "overload": overload.main,
@@ -41,6 +42,7 @@ def main(argv: Sequence[str]) -> int:
     gradio = ["--gradio-python", options.gradio_python]
     for name, arguments in (
         ("forward", common),
+        ("layers", common),
         ("runtimes", common),
         ("typists", [*common, *gradio]),
         ("typists", [*common, *gradio, "--find-limit"]),

@@ -70,6 +70,16 @@ def forward_tables(figures: Figures) -> Iterator[str]:
     yield table(["part", "s"], ([name, _number(value, 2)] for name, value in figures["first_answer"].items()))
 
 
+def layers_tables(figures: Figures) -> Iterator[str]:
+    """Yield the time of each layer of a key."""
+    lengths = [f"{record['tokens']} tokens" for record in figures["lengths"]]
+    yield "Microseconds of one key by layer, median, in texts of up to so many tokens:"
+    yield table(
+        ["layer", *lengths],
+        ([name, *(_number(each, 0) for each in times)] for name, times in figures["layers_us"].items()),
+    )
+
+
 def runtimes_tables(figures: Figures) -> Iterator[str]:
     """Yield cost and accuracy of other runtimes and precisions."""
     lengths, differences = figures["lengths"], figures["differences"]
@@ -193,6 +203,7 @@ TABLES: Final[Mapping[str, Callable[[Figures], Iterator[str]]]] = {
     "typists": typists_tables,
     "limits": limits_tables,
     "forward": forward_tables,
+    "layers": layers_tables,
     "runtimes": runtimes_tables,
     "overload": overload_tables,
     "idle": idle_tables,

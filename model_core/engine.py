@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 from weakref import WeakSet
@@ -88,8 +88,7 @@ class Engine:
         ``cache`` is kept by the caller from one text to the next. Raises Overloaded if too much work waits, BeyondRate
         if the asker cannot pay for the text, and ModelUnavailable if the engine is closed.
         """
-        deadline = asyncio.get_running_loop().time() + self._options.deadline_ms / 1000
-        ticket = Ticket(text, cache or EncoderCache(), asker or Asker(), deadline)
+        ticket = Ticket(text, cache or EncoderCache(), asker or Asker(), self._deadline())
         self._measure(ticket)
         self._waiting.make_room(ticket)
         return self._enter(ticket)
@@ -118,19 +117,26 @@ class Engine:
 
     def replace_text(self, ticket: Ticket, text: str) -> bool:
         """Replace the text of a ticket that waits, and return True; False if ``Ticket.replace`` says so."""
-        return ticket.replace(text, self._classifier)
+        return ticket.replace(text, self._classifier, self._deadline())
+
+    def _deadline(self) -> float:
+        """By the clock of the event loop, of a text that comes now."""
+        return asyncio.get_running_loop().time() + self._options.deadline_ms / 1000
 
     def _measure(self, ticket: Ticket) -> None:
         """Find out what a text costs, and charge for it."""
         if self._closed:
             raise ModelUnavailable("the engine is closed")
-        try:
+        with _tokenizer_faults(ticket):
             ticket.enter(self._classifier)
-        except EngineError:
-            raise
-        except Exception as error:
-            logger.exception("the tokenizer failed on a text of %d characters", len(ticket.text))
-            raise EngineError("the model failed on this text") from error
+
+    def _remeasure(self, ticket: Ticket) -> None:
+        """Find out what a replaced text costs, and charge for it. Settles the ticket if that fails."""
+        try:
+            with _tokenizer_faults(ticket):
+                ticket.remeasure(self._classifier)
+        except EngineError as error:
+            ticket.settle(error)
 
     def _enter(self, ticket: Ticket) -> Ticket:
         if self._closed:
@@ -175,7 +181,7 @@ class Engine:
     async def _work(self) -> None:
         """Run batch after batch until nothing waits; an idle engine has no task."""
         loop = asyncio.get_running_loop()
-        while batch := self._waiting.take():
+        while batch := self._waiting.take(self._remeasure):
             classifier, first = self._classifier, batch[0]
             texts, caches = [ticket.text for ticket in batch], [ticket.cache for ticket in batch]
             self._caches.update(caches)
@@ -275,6 +281,18 @@ def _classify(
             return [_failure(error)]
         singly = (_classify(classifier, [text], [cache]) for text, cache in zip(texts, caches, strict=True))
         return [outcome for outcomes in singly for outcome in outcomes]
+
+
+@contextlib.contextmanager
+def _tokenizer_faults(ticket: Ticket) -> Iterator[None]:
+    """Log a fault of the tokenizer, and raise EngineError in its place."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        logger.exception("the tokenizer failed on a text of %d characters", len(ticket.text))
+        raise EngineError("the model failed on this text") from error
 
 
 def _failure(cause: Exception) -> EngineError:

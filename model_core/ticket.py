@@ -10,7 +10,7 @@ from typing import Any, Final
 from model_core.cache import EncoderCache
 from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
 from model_core.errors import BeyondRate, EngineError, ModelUnavailable
-from model_core.work import Size, units_of_chars
+from model_core.work import Size, units_of_chars, units_of_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,9 @@ LONG_TOKENS: Final = 128
 """A text with more tokens to encode is read in steps."""
 MOST_CHARS_AT_ONCE: Final = 2_000
 """Characters that are tokenised when a text is submitted, which takes up to 1 ms. More take steps of their own."""
+
+_TYPED_CHARS: Final = 16
+"""Characters that are typed or deleted while a text waits. If a text changes by more, its size counts at once."""
 
 
 def _free(units: int) -> float:
@@ -77,7 +80,10 @@ class Ticket:
     """Units of the work that was done or begun."""
     is_taken: bool = field(init=False, default=False)
     """Whether the model has started on it."""
+    is_replaced: bool = field(init=False, default=False)
+    """Whether its text was replaced, and is tokenised in its turn: until then its size is the old text's."""
     _answer: "asyncio.Future[Answer]" = field(init=False)
+    _timeout: asyncio.Timeout | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._answer = asyncio.get_running_loop().create_future()
@@ -85,7 +91,7 @@ class Ticket:
     @property
     def units(self) -> int:
         """The cost of the work that is left, as far as it is known."""
-        return units_of_chars(self.chars) if self.chars else Size(self.tokens, self.cached).units
+        return units_of_chars(self.chars) if self.chars else units_of_tokens(self.tokens, self.cached)
 
     def has_steps(self, tokens: int) -> bool:
         """Whether steps of ``tokens`` tokens leave some work for later."""
@@ -95,7 +101,7 @@ class Ticket:
         """The cost of the next step, of ``tokens`` tokens if the text is long."""
         if self.chars:
             return units_of_chars(min(self.chars, MOST_CHARS_AT_ONCE))
-        return Size(min(self.tokens, tokens) if self.is_long else self.tokens, self.cached).units
+        return units_of_tokens(min(self.tokens, tokens) if self.is_long else self.tokens, self.cached)
 
     @property
     def turns(self) -> tuple[Hashable, ...]:
@@ -129,23 +135,43 @@ class Ticket:
         """Note that so many more of its tokens are encoded."""
         self.tokens, self.cached = self.tokens - tokens, self.cached + tokens
 
-    def replace(self, text: str, classifier: ServedClassifier) -> bool:
-        """Replace the waiting text by this one, and return True.
+    def replace(self, text: str, classifier: ServedClassifier, deadline: float) -> bool:
+        """Replace the waiting text by this one, and return True. Unless much changed, it is tokenised in its turn.
 
-        Returns False and changes nothing if the model has started, if either text is long, since the place of a short
-        text is not enough for a long one, or if the asker cannot pay for it.
+        So a text that is replaced in time costs next to nothing, however fast somebody types, and who types on loses
+        no turn by a deadline: it is that of the newest text.
+
+        Returns False and leaves the old text if the model has started, if either text is long, since the place of a
+        short text is not enough for a long one, or if the asker cannot pay for it.
         """
         if self.is_taken or self.is_long or self.is_settled:
             return False
         chars = classifier.prepare(text, self.cache)
         if chars > MOST_CHARS_AT_ONCE or self.asker.charge(units_of_chars(chars)):
             return False
-        size = classifier.measure(text, self.cache)
+        if abs(len(text) - len(self.text)) <= _TYPED_CHARS:
+            self.is_replaced = True
+        elif not self._replace_size(classifier.measure(text, self.cache)):
+            return False
+        self.text, self.deadline = text, deadline
+        if self._timeout is not None:
+            self._timeout.reschedule(deadline)
+        return True
+
+    def _replace_size(self, size: Size) -> bool:
         # The replaced text was charged, and its tokens are not encoded.
         if size.new > LONG_TOKENS or self.asker.charge(max(0, size.units - self.units)):
             return False
-        self.text, self.tokens, self.cached = text, size.new, size.cached
+        self.tokens, self.cached, self.is_replaced = size.new, size.cached, False
         return True
+
+    def remeasure(self, classifier: ServedClassifier) -> None:
+        """Find out what the replaced text costs, and charge for what it adds to the old one. Raises BeyondRate."""
+        size = classifier.measure(self.text, self.cache)
+        self._charge(max(0, size.units - self.units))
+        self.tokens, self.cached, self.is_replaced = size.new, size.cached, False
+        # A key at the beginning of a text that is nearly long has all of it encoded anew.
+        self.is_long = size.new > LONG_TOKENS
 
     def _charge(self, units: int) -> None:
         if not self.background and (wait_s := self.asker.charge(units)):
@@ -165,7 +191,7 @@ class Ticket:
 
     async def _wait(self) -> Answer:
         try:
-            async with asyncio.timeout_at(self.deadline):
+            async with asyncio.timeout_at(self.deadline) as self._timeout:
                 return await self._answer
         except TimeoutError as error:
             raise ModelUnavailable(TOO_LATE) from error

@@ -22,7 +22,12 @@ class Size:
     @property
     def units(self) -> int:
         """The cost of one pass, without tokenising."""
-        return max(1, self.new + self.cached // CACHED_PER_UNIT)
+        return units_of_tokens(self.new, self.cached)
+
+
+def units_of_tokens(new: int, cached: int) -> int:
+    """The cost of one pass over so many new tokens after so many that are encoded already."""
+    return max(1, new + cached // CACHED_PER_UNIT)
 
 
 def units_of_chars(chars: int) -> int:

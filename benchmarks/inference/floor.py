@@ -27,12 +27,16 @@ def floor_passes(checkpoint: Path, threads: int) -> dict[str, Callable[[str], ob
     bare = OnnxBackend(checkpoint / ONNX_FILE, threads)
     passes: dict[str, Callable[[str], object]] = {"whole": lambda text: bare.logits([tokenizer.encode(text).input_ids])}
     if config.attention == "block-causal":
-        cached = CachedOnnxBackend(
-            checkpoint / ONNX_CACHED_FILE, config.block, config.read_tokens, threads, DEFAULT_CACHE_BYTES
-        )
-        cache = EncoderCache()
+        cached, cache = cached_backend(checkpoint, threads), EncoderCache()
         passes["typing"] = lambda text: cached.logits([tokenizer.encode(text).input_ids], [cache])
     return passes
+
+
+def cached_backend(checkpoint: Path, threads: int) -> CachedOnnxBackend:
+    """Return the forward pass of a block-causal checkpoint, which encodes only what is new since the last text."""
+    config, _ = read_config(checkpoint)
+    path = checkpoint / ONNX_CACHED_FILE
+    return CachedOnnxBackend(path, config.block, config.read_tokens, threads, DEFAULT_CACHE_BYTES)
 
 
 def measure_floor(

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from model_core.errors import Overloaded
@@ -68,8 +68,7 @@ class WaitingTexts:
 
     def add(self, ticket: Ticket) -> None:
         """Add a text to the queue, or add it again after a step."""
-        lane = [item for item in self._texts if item.background == ticket.background]
-        self._turns_of(ticket).enter(ticket, lane)
+        self._turns_of(ticket).enter(ticket)
         self._texts.append(ticket)
 
     def clear(self) -> list[Ticket]:
@@ -77,10 +76,11 @@ class WaitingTexts:
         texts, self._texts = self._texts, []
         return texts
 
-    def take(self) -> list[Ticket]:
+    def take(self, remeasure: Callable[[Ticket], None]) -> list[Ticket]:
         """Take the next batch, within the limits of a batch; at least one text if any waits.
 
-        Background work is next only if nothing else waits.
+        Background work is next only if nothing else waits. ``remeasure`` is called for a replaced text whose turn it
+        is, and settles it if there is no size.
         """
         self._forget_settled()
         lane = [item for item in self._texts if not item.background] or self._texts
@@ -88,10 +88,13 @@ class WaitingTexts:
             self._key_turns.clear()
             self._background_turns.clear()
             return []
-        batch = list(self._fill(lane))
+        batch = list(self._fill(lane, remeasure))
         for ticket in batch:
             ticket.is_taken = True
-        self._texts = [item for item in self._texts if item not in batch]
+        taken = set(batch)
+        self._texts = [item for item in self._texts if item not in taken]
+        if not batch:
+            return self.take(remeasure)
         if not (batch[0].is_long or batch[0].background):
             self._key_s, self._key_tokens = time.perf_counter(), sum(item.tokens for item in batch)
         return batch
@@ -119,26 +122,28 @@ class WaitingTexts:
     def _turns_of(self, ticket: Ticket) -> FairTurns[Ticket]:
         return self._background_turns if ticket.background else self._key_turns
 
-    def _fill(self, lane: list[Ticket]) -> Iterator[Ticket]:
+    def _fill(self, lane: list[Ticket], remeasure: Callable[[Ticket], None]) -> Iterator[Ticket]:
         """Yield the next step of a long text, or as many of the next short texts as fit into one batch."""
-        in_turn = self._turns_of(lane[0]).in_turn(sorted(lane, key=lambda item: item.since))
-        first = next(in_turn)
-        self._spend(first)
-        yield first
-        if first.is_long:
-            return
         budget = self._options.max_batch_units
-        if first.background:
-            budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_UNITS
-        texts, units = 1, first.units
-        for item in in_turn:
-            if item.is_long:
+        texts, units = 0, 0
+        for item in self._turns_of(lane[0]).in_turn(sorted(lane, key=lambda item: item.since)):
+            if texts and item.is_long:
                 continue
+            if item.is_replaced:
+                remeasure(item)
+                if item.is_long:
+                    self._turns_of(item).enter(item)
+                if item.is_long or item.is_settled:
+                    continue
+            if not texts and item.background:
+                budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_UNITS
             texts, units = texts + 1, units + item.units
-            if texts > self._options.max_batch or units > budget:
+            if texts > 1 and (texts > self._options.max_batch or units > budget):
                 return
             self._spend(item)
             yield item
+            if item.is_long:
+                return
 
     def _spend(self, ticket: Ticket) -> None:
         units = ticket.units_of_step(self.step_tokens)

@@ -32,13 +32,11 @@ class FairTurns(Generic[_Work]):
     def __init__(self) -> None:
         self._top = _Level()
 
-    def enter(self, work: _Work, waiting: Collection[_Work]) -> None:
-        """Note that work comes to what is waiting already."""
-        level, path = self._top, work.turns
-        known = max((_shared(path, other.turns) for other in waiting), default=0)
-        for depth, key in enumerate(path):
-            if depth >= known:
-                level.enter(key)
+    def enter(self, work: _Work) -> None:
+        """Note that work comes. For a key that has waiting work already, this changes nothing."""
+        level = self._top
+        for key in work.turns:
+            level.enter(key)
             level = level.below[key]
 
     def clear(self) -> None:
@@ -87,11 +85,6 @@ class _Level:
         latest = math.inf if len(self.done) > _MOST else self._floor
         for key in [key for key, done in self.done.items() if done <= latest and key not in waiting]:
             del self.done[key], self.below[key]
-
-
-def _shared(path: tuple[Hashable, ...], other: tuple[Hashable, ...]) -> int:
-    """How many levels two works have in common."""
-    return next((depth for depth, (one, two) in enumerate(zip(path, other, strict=True)) if one != two), len(path))
 
 
 def _in_turn(level: _Level, depth: int, waiting: list[_Work]) -> Iterator[_Work]:

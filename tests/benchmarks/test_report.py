@@ -65,6 +65,11 @@ FIGURES: dict[str, dict[str, Any]] = {
         "batch": {"texts": 64, "rounds": 5, "texts_per_s": {"classify": 310.5, "sorted loop": 250.0}},
         "first_answer": {"total": 0.812, "import": 0.4, "load": 0.3, "rate": 0.01},
     },
+    "layers": {
+        **ABOUT,
+        "lengths": [{"tokens": 64}, {"tokens": 512}],
+        "layers_us": {"the engine's queue": [321.4, 300.0], "a key": [6_021.7, 9_500.0]},
+    },
     "overload": {
         **ABOUT,
         "typists": 8,
@@ -161,6 +166,7 @@ def test_the_figures_are_in_the_tables(folder: Path) -> None:
         "| tutorial | 2 | – |",
         "| 64 | 8.00 | 1.50 | 32.00 |",
         "| classify | 310.5 |",
+        "| a key | 6,022 | 9,500 |",
         "| total | 0.81 |",
         "| **int8** | 2.50 | 55.00 | 0.0417 | 0.3190 |",
         "| side by side | 4.75 |",

@@ -14,7 +14,7 @@ from model_core.engine import Engine
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.options import EngineOptions
-from model_core.ticket import Answer
+from model_core.ticket import LONG_TOKENS, Answer
 from tests.classifiers import ControlledClassifier
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine, outcomes, start, start_busy
 
@@ -202,6 +202,22 @@ async def test_a_long_text_is_read_to_its_end_whatever_is_written_since(
     assert held.batches == [["first"], [text]]
 
 
+async def test_a_text_that_becomes_long_while_it_waits_is_read_in_steps(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held)
+    first = await start_busy(engine, held)
+    ticket, other = engine.submit("b " * (LONG_TOKENS - 4)), engine.submit("c")
+    longer = "b " * (LONG_TOKENS + 2)
+    assert engine.replace_text(ticket, longer)
+    held.open.set()
+    await outcomes(first)
+    assert (await ticket).prediction == FakeClassifier().classify([longer])[0]
+    await other
+    assert held.batches == [["first"], ["c"], [longer]]
+    assert engine.waiting == 0
+
+
 async def test_a_replaced_text_counts_with_the_tokens_it_has_now(make_engine: MakeEngine, held: HeldClassifier) -> None:
     engine = make_engine(held, max_waiting_units=100)
     await start_busy(engine, held)
@@ -315,7 +331,7 @@ async def test_closing_raises_nothing_of_a_worker_that_died(
 ) -> None:
     engine = Engine(held)
 
-    def fail() -> None:
+    def fail(_: object) -> None:
         raise RuntimeError("the worker was told to die")
 
     monkeypatch.setattr(engine._waiting, "take", fail)

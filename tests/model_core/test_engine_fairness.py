@@ -108,10 +108,32 @@ async def test_a_replaced_text_is_charged_for_what_it_adds(make_engine: MakeEngi
     await start_busy(engine, held)
     ticket = engine.submit("a few words", EncoderCache(), Asker("one", purse.charge))
     purse.charged.clear()
-    assert engine.replace_text(ticket, "a few words more")
-    assert purse.charged == [1, 1]
-    purse.units = 0
+    for text in ("a few words m", "a few words mo", "a few words more"):
+        assert engine.replace_text(ticket, text)
+    assert purse.charged == [1, 1, 1], "characters, at once"
+    left, purse.units = purse.units, 0
     assert not engine.replace_text(ticket, "a few words more than can be paid")
+    purse.units = left
+    purse.charged.clear()
+    held.open.set()
+    await ticket
+    assert purse.charged == [1], "tokens, once it is its turn"
+
+
+async def test_a_replaced_text_that_cannot_be_paid_is_refused_in_its_turn(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine, purse = make_engine(held), Purse()
+    await start_busy(engine, held)
+    ticket = engine.submit("a few words", EncoderCache(), Asker("one", purse.charge))
+    other = engine.submit("of somebody else")
+    assert engine.replace_text(ticket, "a few words or more")
+    purse.units = 0
+    held.open.set()
+    [refusal] = await answered(ticket)
+    assert isinstance(refusal, BeyondRate)
+    assert isinstance(await other, Answer)
+    assert engine.waiting == 0
 
 
 def fill(engine: Engine, group: str, texts: int) -> list[Ticket]:

@@ -32,7 +32,7 @@ class Shop:
 
     def add(self, *works: Work) -> None:
         for work in works:
-            self._turns.enter(work, self.waiting)
+            self._turns.enter(work)
             self.waiting.append(work)
 
     def serve(self) -> Work:
@@ -102,7 +102,7 @@ def test_long_work_begun_is_finished_before_the_next_of_its_kind() -> None:
     turns: FairTurns[Work] = FairTurns()
     first, second = Work("one", "long", 64), Work("one", "long", 64)
     for work in (first, second):
-        turns.enter(work, [])
+        turns.enter(work)
     for step in range(4):
         assert next(turns.in_turn([first, second])) is first
         turns.spend(first, 64, 256 if step == 3 else None)

@@ -29,8 +29,6 @@ _CONTROL_FRAMES_BURST: Final = 100
 """An honest client sends a few a minute."""
 _SMALL_FRAGMENT: Final = 1_024
 """A fragment of fewer bytes counts as a control frame. Messages have a rate, but a message may have many fragments."""
-_SMALL_FRAMES_A_TURN: Final = 10
-"""Control frames and small fragments handled in a row. Then it is the turn of the other connections."""
 _LARGEST_MESSAGES_PER_S: Final = 16
 _LARGEST_MESSAGES_BURST: Final = 64
 """Bytes are read as fast as that many messages of the largest size."""
@@ -42,7 +40,6 @@ class Hold(Enum):
     HANDSHAKE = "the application has not yet accepted"
     QUEUE = "the application has many messages to take"
     RATE = "the client sent too much in a short time"
-    TURN = "the client sent many small frames, and others are next"
     UNREAD = "the client does not read"
     CLOSING = "whatever comes now is ignored"
 
@@ -69,7 +66,6 @@ class SocketProtocol(WebSocketProtocol):
         self.writable.set()
         self._holds: set[Hold] = set()
         self._heard_at = time.monotonic()
-        self._small_frames = 0
         self._control_frames = TokenBucket(_CONTROL_FRAMES_PER_S, _CONTROL_FRAMES_BURST)
         self._bytes = TokenBucket(
             _LARGEST_MESSAGES_PER_S * limits.max_message_bytes, _LARGEST_MESSAGES_BURST * limits.max_message_bytes
@@ -139,10 +135,6 @@ class SocketProtocol(WebSocketProtocol):
                 self._end(beyond_rate("too many control frames or fragments", self._control_frames.wait_s()))
                 return False
             self._spend(partial(admissions.bill(self._network, get_limits()).spend, MESSAGE))
-            self._small_frames += 1
-            if self._small_frames % _SMALL_FRAMES_A_TURN == 0:
-                self._hold(Hold.TURN)
-                asyncio.get_running_loop().call_soon(self._release, Hold.TURN)
         return super().onFrameEnd() is not False
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from benchmarks.first_answer import measure_first_answer
 from benchmarks.inference.batch import measure_batches
+from benchmarks.inference.floor import whole_backend
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
-from model_core.backends.onnx import OnnxBackend
 from model_core.cache import EncoderCache
-from model_core.checkpoint import ONNX_FILE, TOKENIZER_FILE, read_config
+from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.engine import Engine
 from model_core.loading import load_classifier
 from model_core.tokenizer import TextTokenizer
@@ -46,7 +46,7 @@ class Ways:
         config, _ = read_config(checkpoint)
         self.tokenizer = TextTokenizer.from_config(checkpoint / TOKENIZER_FILE, config)
         self.max_tokens = config.max_tokens
-        bare = OnnxBackend(checkpoint / ONNX_FILE, threads)
+        bare = whole_backend(checkpoint, threads)
         classifier = load_classifier(checkpoint, "onnx", threads)
         engine = self._engine(checkpoint, threads)
         self.rate: dict[str, Callable[[str], object]] = {

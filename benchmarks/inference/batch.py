@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.inference.floor import whole_backend
 from benchmarks.load.keystrokes import SHORT_CHARS
 from benchmarks.load.texts import read_texts
-from model_core.backends.onnx import OnnxBackend
-from model_core.checkpoint import ONNX_FILE, TOKENIZER_FILE, read_config
+from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.loading import load_classifier
 from model_core.tokenizer import TextTokenizer
 
@@ -50,7 +50,7 @@ def unfinished_reviews(rng: random.Random, count: int) -> list[str]:
 def _ways(checkpoint: Path, threads: int) -> dict[str, Callable[[Sequence[str]], object]]:
     config, _ = read_config(checkpoint)
     tokenizer = TextTokenizer.from_config(checkpoint / TOKENIZER_FILE, config)
-    bare = OnnxBackend(checkpoint / ONNX_FILE, threads)
+    bare = whole_backend(checkpoint, threads)
     classifier = load_classifier(checkpoint, "onnx", threads)
     ways: dict[str, Callable[[Sequence[str]], object]] = {
         "classify": classifier.classify,

@@ -24,7 +24,7 @@ def floor_passes(checkpoint: Path, threads: int) -> dict[str, Callable[[str], ob
     """
     config, _ = read_config(checkpoint)
     tokenizer = TextTokenizer.from_config(checkpoint / TOKENIZER_FILE, config)
-    bare = OnnxBackend(checkpoint / ONNX_FILE, threads)
+    bare = whole_backend(checkpoint, threads)
     passes: dict[str, Callable[[str], object]] = {"whole": lambda text: bare.logits([tokenizer.encode(text).input_ids])}
     if config.attention == "block-causal":
         cached, cache = cached_backend(checkpoint, threads), EncoderCache()
@@ -32,11 +32,17 @@ def floor_passes(checkpoint: Path, threads: int) -> dict[str, Callable[[str], ob
     return passes
 
 
+def whole_backend(checkpoint: Path, threads: int) -> OnnxBackend:
+    """Return the forward pass that encodes a whole text."""
+    config, _ = read_config(checkpoint)
+    return OnnxBackend(checkpoint / ONNX_FILE, threads, len(config.labels))
+
+
 def cached_backend(checkpoint: Path, threads: int) -> CachedOnnxBackend:
     """Return the forward pass of a block-causal checkpoint, which encodes only what is new since the last text."""
     config, _ = read_config(checkpoint)
     path = checkpoint / ONNX_CACHED_FILE
-    return CachedOnnxBackend(path, config.block, config.read_tokens, threads, DEFAULT_CACHE_BYTES)
+    return CachedOnnxBackend(path, config.block, config.read_tokens, threads, DEFAULT_CACHE_BYTES, len(config.labels))
 
 
 def measure_floor(

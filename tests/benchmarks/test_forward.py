@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,7 +14,10 @@ from benchmarks.forward import Ways, describe, growing_texts, main, measure
 from benchmarks.inference.batch import unfinished_reviews
 from benchmarks.inference.floor import floor_passes, measure_floor
 from benchmarks.load.keystrokes import Key
-from tests.tiny import TINY_TOKENS
+from tests.factories import write_tuned
+from tests.labelled import ORDINAL
+from tests.tiny import TINY_TOKENS, tiny_config
+from training.export import export
 
 WAYS = {"forward", "classifier", "engine", "typing", "pytorch"}
 
@@ -52,6 +56,14 @@ def test_the_floor_rates_every_key_in_each_way(checkpoint: Path) -> None:
     measured = measure_floor(passes, keys, duration_s=60)
     assert rated == [str(number) for number in range(30) for _ in ("whole", "typing")]
     assert {name: times["passes"] for name, times in measured.items()} == {"whole": 20, "typing": 20}
+
+
+def test_the_floor_takes_a_checkpoint_with_other_labels(tmp_path: Path) -> None:
+    options = {"attention": "block-causal", "block": 4, "tail_step": 16, "labels": ORDINAL, "prior": (0.2, 0.3, 0.5)}
+    write_tuned(tmp_path, config=tiny_config(**options), num_labels=len(ORDINAL))
+    export(tmp_path, tmp_path)
+    for rate in floor_passes(tmp_path, 1).values():
+        assert np.asarray(rate("good film")).shape == (1, len(ORDINAL))
 
 
 def test_no_two_texts_of_a_batch_are_alike() -> None:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 from weakref import WeakSet
@@ -127,16 +127,22 @@ class Engine:
         """Find out what a text costs, and charge for it."""
         if self._closed:
             raise ModelUnavailable("the engine is closed")
-        with _tokenizer_faults(ticket):
+        try:
             ticket.enter(self._classifier)
+        except EngineError:
+            raise
+        except Exception as error:
+            logger.exception("the tokenizer failed on a text of %d characters", len(ticket.text))
+            raise EngineError("the model failed on this text") from error
 
     def _remeasure(self, ticket: Ticket) -> None:
         """Find out what a replaced text costs, and charge for it. Settles the ticket if that fails."""
         try:
-            with _tokenizer_faults(ticket):
-                ticket.remeasure(self._classifier)
+            ticket.remeasure(self._classifier)
         except EngineError as error:
             ticket.settle(error)
+        except Exception as error:  # noqa: BLE001 - whoever awaits the ticket logs it
+            ticket.settle(_failure(error))
 
     def _enter(self, ticket: Ticket) -> Ticket:
         if self._closed:
@@ -281,18 +287,6 @@ def _classify(
             return [_failure(error)]
         singly = (_classify(classifier, [text], [cache]) for text, cache in zip(texts, caches, strict=True))
         return [outcome for outcomes in singly for outcome in outcomes]
-
-
-@contextlib.contextmanager
-def _tokenizer_faults(ticket: Ticket) -> Iterator[None]:
-    """Log a fault of the tokenizer, and raise EngineError in its place."""
-    try:
-        yield
-    except EngineError:
-        raise
-    except Exception as error:
-        logger.exception("the tokenizer failed on a text of %d characters", len(ticket.text))
-        raise EngineError("the model failed on this text") from error
 
 
 def _failure(cause: Exception) -> EngineError:

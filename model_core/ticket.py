@@ -15,6 +15,7 @@ from model_core.work import Size, units_of_chars, units_of_tokens
 logger = logging.getLogger(__name__)
 
 TOO_LATE: Final = "the model did not answer in time"
+_BEYOND_RATE: Final = "too much work for this connection, address or key; slow down"
 
 LONG_TOKENS: Final = 128
 """A text with more tokens to encode is read in steps."""
@@ -22,7 +23,7 @@ MOST_CHARS_AT_ONCE: Final = 2_000
 """Characters that are tokenised when a text is submitted, which takes up to 1 ms. More take steps of their own."""
 
 _TYPED_CHARS: Final = 16
-"""Characters that are typed or deleted while a text waits. If a text changes by more, its size counts at once."""
+"""Characters that are typed or deleted while a text waits. Whenever there are more, its size is found at once."""
 
 
 def _free(units: int) -> float:
@@ -80,8 +81,8 @@ class Ticket:
     """Units of the work that was done or begun."""
     is_taken: bool = field(init=False, default=False)
     """Whether the model has started on it."""
-    is_replaced: bool = field(init=False, default=False)
-    """Whether its text was replaced, and is tokenised in its turn: until then its size is the old text's."""
+    typed_chars: int = field(init=False, default=0)
+    """How many characters longer or shorter it became since its size was found, at least one for each replacement."""
     _answer: "asyncio.Future[Answer]" = field(init=False)
     _timeout: asyncio.Timeout | None = field(init=False, default=None)
 
@@ -149,33 +150,36 @@ class Ticket:
         chars = classifier.prepare(text, self.cache)
         if chars > MOST_CHARS_AT_ONCE or self.asker.charge(units_of_chars(chars)):
             return False
-        if abs(len(text) - len(self.text)) <= _TYPED_CHARS:
-            self.is_replaced = True
-        elif not self._replace_size(classifier.measure(text, self.cache)):
-            return False
+        typed = self.typed_chars + max(1, abs(len(text) - len(self.text)))
+        if typed <= _TYPED_CHARS:
+            self.typed_chars = typed
+        else:
+            size = classifier.measure(text, self.cache)
+            if size.new > LONG_TOKENS or self._pay_for_replacement(size):
+                return False
         self.text, self.deadline = text, deadline
         if self._timeout is not None:
             self._timeout.reschedule(deadline)
         return True
 
-    def _replace_size(self, size: Size) -> bool:
-        # The replaced text was charged, and its tokens are not encoded.
-        if size.new > LONG_TOKENS or self.asker.charge(max(0, size.units - self.units)):
-            return False
-        self.tokens, self.cached, self.is_replaced = size.new, size.cached, False
-        return True
-
     def remeasure(self, classifier: ServedClassifier) -> None:
         """Find out what the replaced text costs, and charge for what it adds to the old one. Raises BeyondRate."""
-        size = classifier.measure(self.text, self.cache)
-        self._charge(max(0, size.units - self.units))
-        self.tokens, self.cached, self.is_replaced = size.new, size.cached, False
+        if wait_s := self._pay_for_replacement(classifier.measure(self.text, self.cache)):
+            raise BeyondRate(_BEYOND_RATE, wait_s)
         # A key at the beginning of a text that is nearly long has all of it encoded anew.
-        self.is_long = size.new > LONG_TOKENS
+        self.is_long = self.tokens > LONG_TOKENS
+
+    def _pay_for_replacement(self, size: Size) -> float:
+        """Note the size, and charge for what it adds. Returns 0, or the seconds to wait; then nothing is noted."""
+        # The replaced text was charged, and its tokens are not encoded.
+        wait_s = self.asker.charge(max(0, size.units - self.units))
+        if not wait_s:
+            self.tokens, self.cached, self.typed_chars = size.new, size.cached, 0
+        return wait_s
 
     def _charge(self, units: int) -> None:
         if not self.background and (wait_s := self.asker.charge(units)):
-            raise BeyondRate("too much work for this connection, address or key; slow down", wait_s)
+            raise BeyondRate(_BEYOND_RATE, wait_s)
 
     def settle(self, outcome: Answer | EngineError) -> None:
         """Give the outcome to the caller, unless the ticket is settled already."""

@@ -82,19 +82,18 @@ class WaitingTexts:
         Background work is next only if nothing else waits. ``remeasure`` is called for a replaced text whose turn it
         is, and settles it if there is no size.
         """
-        self._forget_settled()
-        lane = [item for item in self._texts if not item.background] or self._texts
-        if not lane:
+        batch: list[Ticket] = []
+        while not batch and len(self):
+            lane = [item for item in self._texts if not item.background] or self._texts
+            batch = list(self._fill(lane, remeasure))
+        if not batch:
             self._key_turns.clear()
             self._background_turns.clear()
             return []
-        batch = list(self._fill(lane, remeasure))
         for ticket in batch:
             ticket.is_taken = True
         taken = set(batch)
         self._texts = [item for item in self._texts if item not in taken]
-        if not batch:
-            return self.take(remeasure)
         if not (batch[0].is_long or batch[0].background):
             self._key_s, self._key_tokens = time.perf_counter(), sum(item.tokens for item in batch)
         return batch
@@ -129,7 +128,7 @@ class WaitingTexts:
         for item in self._turns_of(lane[0]).in_turn(sorted(lane, key=lambda item: item.since)):
             if texts and item.is_long:
                 continue
-            if item.is_replaced:
+            if item.typed_chars:
                 remeasure(item)
                 if item.is_long:
                     self._turns_of(item).enter(item)

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from model_core.cache import Caches
+from model_core.cache import Caches, EncoderCache
 from model_core.classifier import Input, Prediction
 from model_core.engine import Engine
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.options import EngineOptions
 from model_core.ticket import LONG_TOKENS, Answer
+from model_core.work import Size
 from tests.classifiers import ControlledClassifier
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine, outcomes, start, start_busy
 
@@ -216,6 +217,59 @@ async def test_a_text_that_becomes_long_while_it_waits_is_read_in_steps(
     await other
     assert held.batches == [["first"], ["c"], [longer]]
     assert engine.waiting == 0
+
+
+async def test_many_small_replacements_need_the_room_of_what_they_add(
+    make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held, max_waiting_units=100)
+    await start_busy(engine, held)
+    ticket = engine.submit("b")
+    for letters in range(2, 60):
+        assert engine.replace_text(ticket, "b " * letters)
+    with pytest.raises(Overloaded):
+        engine.submit("word " * 60)
+    refused = [letters for letters in range(60, 200) if not engine.replace_text(ticket, "b " * letters)]
+    assert refused, "it would become long"
+
+
+async def test_a_replaced_text_that_cannot_be_tokenised_fails_alone(
+    make_engine: MakeEngine, held: HeldClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(held)
+    first = await start_busy(engine, held)
+    ticket = engine.submit("a")
+    [other] = await start(engine, "b")
+    assert engine.replace_text(ticket, "bad")
+    measure = held.measure
+
+    def fail(text: Input, cache: EncoderCache) -> Size:
+        if text == "bad":
+            raise ValueError(text)
+        return measure(text, cache)
+
+    monkeypatch.setattr(held, "measure", fail)
+    held.open.set()
+    assert all(isinstance(outcome, Answer) for outcome in await outcomes(first, other))
+    with pytest.raises(EngineError, match="the model failed on this text"):
+        await ticket
+
+
+async def test_the_deadline_is_that_of_the_newest_text(make_engine: MakeEngine, held: HeldClassifier) -> None:
+    engine = make_engine(held, deadline_ms=200)
+    first = await start_busy(engine, held)
+    ticket = engine.submit("a")
+
+    async def answer() -> Answer:
+        return await ticket
+
+    waiting = asyncio.create_task(answer())
+    now = asyncio.get_running_loop().time
+    begun = now()
+    await asyncio.sleep(0.1)
+    assert engine.replace_text(ticket, "b")
+    assert isinstance((await outcomes(waiting, first))[0], ModelUnavailable)
+    assert now() >= begun + 0.3
 
 
 async def test_a_replaced_text_counts_with_the_tokens_it_has_now(make_engine: MakeEngine, held: HeldClassifier) -> None:

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
-from benchmarks.peers.base import Launch
-from benchmarks.peers.registry import starcast_environment
-from benchmarks.servers import ServerError, python, running
+from benchmarks.peers.registry import running_starcast
+from benchmarks.servers import ServerError, python
 from model_core.loading import load_classifier
 from training.data import DataError, add_data_argument, load_split
 from training.evaluate import predict
@@ -60,13 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
     options = parser.parse_args(argv)
     about = begin(PROGRAM, argv)
-    command = python("manage.py", "serve", "--port", "0")
     try:
         texts = [review.text for review in spread(load_split(options.data, "test", 0.2), options.reviews)]
-        with tempfile.TemporaryDirectory() as folder:
-            launch = Launch(options.checkpoint, options.threads, Path(folder), gradio_python=sys.executable)
-            with running(command, starcast_environment(launch), options.output / "logs" / "bulk.log") as server:
-                scored = score_s(texts, f"http://localhost:{server.port}", Path(folder))
+        log = options.output / "logs" / "bulk.log"
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            running_starcast(options.checkpoint, options.threads, log) as server,
+        ):
+            scored = score_s(texts, f"http://localhost:{server.port}", Path(folder))
         alone = alone_s(texts, options.checkpoint, options.threads)
     except (ServerError, DataError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,17 +7,15 @@ import argparse
 import asyncio
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_file_limit, write_json
-from benchmarks.peers.base import Launch
 from benchmarks.peers.collectable import COLLECTED
-from benchmarks.peers.registry import PEERS, starcast_environment
-from benchmarks.servers import Server, ServerError, python, running
+from benchmarks.peers.registry import PEERS, running_starcast
+from benchmarks.servers import Server, ServerError, python
 
 PROGRAM: Final = "benchmarks.idle"
 
@@ -72,11 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = begin(PROGRAM, argv)
     command = python("-m", "benchmarks.peers.collectable", "--port", "0")
     try:
-        with tempfile.TemporaryDirectory() as data_dir:
-            launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
-            log = options.output / "logs" / "idle.log"
-            with running(command, starcast_environment(launch), log) as server:
-                figures = {"server": server.announcement, **asyncio.run(measure(server, options.connections))}
+        log = options.output / "logs" / "idle.log"
+        with running_starcast(options.checkpoint, options.threads, log, command) as server:
+            figures = {"server": server.announcement, **asyncio.run(measure(server, options.connections))}
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

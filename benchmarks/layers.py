@@ -10,7 +10,6 @@ import json
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,9 +21,8 @@ from websockets.typing import Subprotocol
 from benchmarks.forward import growing_texts
 from benchmarks.inference.floor import cached_backend
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
-from benchmarks.peers.base import Launch
-from benchmarks.peers.registry import PEERS, starcast_environment
-from benchmarks.servers import ServerError, running
+from benchmarks.peers.registry import running_starcast
+from benchmarks.servers import ServerError
 from model_core.cache import EncoderCache
 from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.engine import Engine
@@ -125,18 +123,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="output folder (%(default)s)")
     options = parser.parse_args(argv)
     about = begin(PROGRAM, argv)
-    starcast = PEERS["starcast"]
-    with tempfile.TemporaryDirectory() as data_dir:
-        launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
-        environment = starcast_environment(launch) | _UNLIMITED
-        try:
-            with running(starcast.command(launch), environment, options.output / "logs" / "layers.log") as server:
-                found = asyncio.run(
-                    measure(server.port, options.checkpoint, options.threads, options.keys, options.seed)
-                )
-        except ServerError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+    log = options.output / "logs" / "layers.log"
+    try:
+        with running_starcast(options.checkpoint, options.threads, log, settings=_UNLIMITED) as server:
+            found = asyncio.run(measure(server.port, options.checkpoint, options.threads, options.keys, options.seed))
+    except ServerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print("median microseconds of a key in texts of up to", *(f"{tokens} tokens" for tokens in LENGTHS))
     for name, times in (layers := microseconds(found)).items():
         print(f"{name:48}" + "".join(f"{each:12,.0f}" for each in times))

@@ -9,7 +9,6 @@ import random
 import re
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -24,10 +23,9 @@ from benchmarks.load.latency import Tally
 from benchmarks.load.texts import read_texts
 from benchmarks.load.typist import Typist
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_file_limit, write_json
-from benchmarks.peers.base import Launch
 from benchmarks.peers.collectable import COLLECTED
-from benchmarks.peers.registry import PEERS, starcast_environment
-from benchmarks.servers import Server, ServerError, python, running
+from benchmarks.peers.registry import PEERS, running_starcast
+from benchmarks.servers import Server, ServerError, python
 
 PROGRAM: Final = "benchmarks.soak"
 
@@ -168,11 +166,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = begin(PROGRAM, argv)
     command = python("-m", "benchmarks.peers.collectable", "--port", "0")
     try:
-        with tempfile.TemporaryDirectory() as data_dir:
-            launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
-            with running(command, starcast_environment(launch), options.output / "logs" / "soak.log") as server:
-                duration_s = options.minutes * 60
-                figures = asyncio.run(soak(server, options.crowd, duration_s, options.every_s, options.seed))
+        log = options.output / "logs" / "soak.log"
+        with running_starcast(options.checkpoint, options.threads, log, command) as server:
+            duration_s = options.minutes * 60
+            figures = asyncio.run(soak(server, options.crowd, duration_s, options.every_s, options.seed))
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,12 +1,17 @@
 """The peers by name."""
 
-from collections.abc import Mapping
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from benchmarks.peers.base import Connection, Launch, Peer
 from benchmarks.peers.gradio_api import GradioConnection
 from benchmarks.peers.socket import connect_socket
-from benchmarks.servers import python
+from benchmarks.servers import Server, python, running
 
 _UNLIMITED = "1000000"
 
@@ -71,3 +76,22 @@ _ALL = (
     ),
 )
 PEERS: Final[Mapping[str, Peer]] = {peer.name: peer for peer in _ALL}
+
+
+@contextlib.contextmanager
+def running_starcast(
+    checkpoint: Path,
+    threads: int,
+    log: Path,
+    command: Sequence[str] | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Server]:
+    """Run a Starcast server with a data folder of its own for the duration of the block. Raises ServerError.
+
+    ``command``: another program that serves it. ``settings``: more variables of the environment.
+    """
+    with tempfile.TemporaryDirectory() as data_dir:
+        launch = Launch(checkpoint, threads, Path(data_dir), gradio_python=sys.executable)
+        command = command or PEERS["starcast"].command(launch)
+        with running(command, {**starcast_environment(launch), **settings}, log) as server:
+            yield server

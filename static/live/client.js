@@ -2,6 +2,7 @@
 
 import { socketUrl } from "./client/protocol.js";
 import { RatingClient } from "./client/rating-client.js";
+import { NO_ANSWER } from "./client/socket.js";
 
 export { utf16Spans } from "./client/offsets.js";
 export { LABELS, ProtocolError } from "./client/protocol.js";
@@ -75,6 +76,7 @@ export function connect({
   socket.addEventListener("room", ({ detail }) => onRoom?.(detail));
   socket.addEventListener("refused", ({ detail }) => onError?.(detail));
   socket.addEventListener("fault", ({ detail }) => onError?.(detail));
+  let isOutageTold = false;
   socket.start();
   return socket;
 
@@ -82,9 +84,11 @@ export function connect({
    * Without `onStatus`, an outage is one line in the console.
    * @param {Status} status
    */
-  function warn({ state, attempt }) {
-    if (state === "reconnecting" && attempt === 2) {
-      console.warn(`Starcast: no connection to ${url}; trying again`);
-    }
+  function warn({ state, attempt, code }) {
+    if (state === "open") isOutageTold = false;
+    const isOutage = code === NO_ANSWER || (state === "reconnecting" && attempt >= 2);
+    if (!isOutage || isOutageTold) return;
+    isOutageTold = true;
+    console.warn(`Starcast: no connection to ${url}; trying again`);
   }
 }

@@ -33,7 +33,8 @@ import {
  * @typedef {object} Status
  * @property {ConnectionState} state
  * @property {number} attempt Failed attempts since the last working connection.
- * @property {string | null} code The error or close code that closed it for good.
+ * @property {string | null} code The error or close code that closed it for good, or `no_answer` while a new connection
+ *   has got no greeting for two seconds.
  *
  * @typedef {object} RatingEvents The `detail` of each event.
  * @property {Status} state
@@ -73,7 +74,10 @@ export const BACKOFF_CAP_MS = 15_000;
 export const PONG_TIMEOUT_MS = 5_000;
 // This error does not concern a text.
 const NO_ROOM_LEFT = "too_many_rooms";
+export const NO_ANSWER = "no_answer";
 const SESSION_TIMEOUT_MS = 10_000;
+// A slow line may take longer, so this is said, and the connection is kept.
+export const SILENT_AFTER_MS = 2_000;
 // The server takes at most 10 s to stop. After that it has dropped the connection.
 const CLOSING_TIMEOUT_MS = 10_000;
 
@@ -120,6 +124,8 @@ export class RatingSocket extends Events {
   // Runs while a message of the server is due: its greeting, a pong, or its close.
   /** @type {unknown} */
   #deadlineTimer = null;
+  /** @type {unknown} */
+  #silenceTimer = null;
   /** @type {unknown} */
   #heartbeatTimer = null;
 
@@ -266,7 +272,7 @@ export class RatingSocket extends Events {
   async #openWithToken(getToken) {
     const asking = {};
     this.#asking = asking;
-    this.#expectWord(SESSION_TIMEOUT_MS);
+    this.#expectGreeting();
     try {
       const token = await getToken();
       if (asking !== this.#asking) return;
@@ -302,7 +308,7 @@ export class RatingSocket extends Events {
     socket.onclose = ifPresent((event) => this.#lost(event.code));
     // A close follows every error, but the package `ws` throws an error that has no listener.
     socket.onerror = () => {};
-    this.#expectWord(SESSION_TIMEOUT_MS);
+    this.#expectGreeting();
   }
 
   /** @param {unknown} frame */
@@ -446,6 +452,14 @@ export class RatingSocket extends Events {
     this.#heartbeatTimer = this.#timers.set(() => this.probe(), idleMs);
   }
 
+  #expectGreeting() {
+    this.#expectWord(SESSION_TIMEOUT_MS);
+    this.#silenceTimer = this.#timers.set(
+      () => this.#setState(this.#state, NO_ANSWER),
+      SILENT_AFTER_MS,
+    );
+  }
+
   /** @param {number} withinMs */
   #expectWord(withinMs) {
     this.#timers.clear(this.#deadlineTimer);
@@ -491,8 +505,9 @@ export class RatingSocket extends Events {
   #clearTimers() {
     this.#timers.clear(this.#reconnectTimer);
     this.#timers.clear(this.#deadlineTimer);
+    this.#timers.clear(this.#silenceTimer);
     this.#timers.clear(this.#heartbeatTimer);
-    this.#reconnectTimer = this.#deadlineTimer = this.#heartbeatTimer = null;
+    this.#reconnectTimer = this.#deadlineTimer = this.#silenceTimer = this.#heartbeatTimer = null;
   }
 
   /**

@@ -11,7 +11,7 @@
  */
 
 import { socketUrl } from "../client/protocol.js";
-import { RatingSocket, TokenError } from "../client/socket.js";
+import { NO_ANSWER, RatingSocket, TokenError } from "../client/socket.js";
 import { Settling } from "../lib/headline.js";
 import { gettext } from "../lib/i18n.js";
 import { labelsOf } from "../lib/labels.js";
@@ -181,11 +181,11 @@ class StarcastMeter extends HTMLElement {
   #showState(status) {
     const { state, attempt, code } = status;
     if (state === "open") this.#view.showTrouble("");
-    else if (state === "reconnecting") this.#view.showTrouble(CONNECTION.reconnecting);
     else if (state === "closed") this.#view.showTrouble(givenUp(code ?? ""));
+    else this.#view.showTrouble(CONNECTION.reconnecting);
     this.dispatchEvent(new CustomEvent("status", { detail: status, bubbles: true }));
-    if (state !== "reconnecting" || this.#session !== null) return;
-    if (attempt === UNREACHABLE_FROM_ATTEMPT) {
+    if (this.#session !== null || state === "closed") return;
+    if (code === NO_ANSWER || attempt === UNREACHABLE_FROM_ATTEMPT) {
       const why = "Is the server there, and does nothing in between block WebSockets?";
       this.#warn("unreachable", `no connection to ${this.#url}. ${why}`);
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
+import { SILENT_AFTER_MS } from "../../../static/live/client/socket.js";
 import { connect } from "../../../static/live/client.js";
 import {
   explanation,
@@ -56,6 +57,22 @@ test("an outage is one warning, unless the program listens", (context) => {
   }
   assert.equal(warn.mock.callCount(), 1);
   assert.match(String(warn.mock.calls[0]?.arguments[0]), /http:\/\/host/);
+});
+
+test("a silent server is one warning after two seconds, and another in the next outage", (context) => {
+  const warn = context.mock.method(console, "warn", () => {});
+  const timers = new FakeTimers();
+  connectHere({ timers });
+  timers.advance(SILENT_AFTER_MS - 1);
+  assert.equal(warn.mock.callCount(), 0);
+  timers.advance(1);
+  assert.equal(warn.mock.callCount(), 1);
+  timers.advance(60_000);
+  assert.equal(warn.mock.callCount(), 1);
+  server().say(session());
+  server().end(1006);
+  timers.advance(500 + SILENT_AFTER_MS);
+  assert.equal(warn.mock.callCount(), 2);
 });
 
 test("where there is no WebSocket it says what to do", () => {

@@ -37,8 +37,11 @@ describe("coming up", () => {
     );
   });
 
-  test("a server that never greets is left and tried again", () => {
-    timers.advance(10_000);
+  test("a server that never greets is said to be silent, then left and tried again", () => {
+    timers.advance(2_000);
+    assert.deepEqual(details("state"), [{ state: "connecting", attempt: 0, code: "no_answer" }]);
+    assert.equal(server().isClosed, false);
+    timers.advance(8_000);
     assert.equal(sockets[0].isClosed, true);
     assert.equal(rating.state, "reconnecting");
     timers.advance(500);

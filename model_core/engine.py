@@ -116,8 +116,15 @@ class Engine:
             raise ModelUnavailable(TOO_LATE) from error
 
     def replace_text(self, ticket: Ticket, text: str) -> bool:
-        """Replace the text of a ticket that waits, and return True; False if ``Ticket.replace`` says so."""
-        return ticket.replace(text, self._classifier, self._deadline())
+        """Replace the text of a ticket that waits, and return True; False if ``Ticket.replace`` says so.
+
+        A text on which the tokenizer fails replaces no other. Submitting it raises the error.
+        """
+        try:
+            return ticket.replace(text, self._classifier, self._deadline())
+        except Exception:
+            logger.exception("the tokenizer failed on a text of %d characters", len(text))
+            return False
 
     def _deadline(self) -> float:
         """By the clock of the event loop, of a text that comes now."""
@@ -170,7 +177,10 @@ class Engine:
         # In the model thread, after its current batch: caches are used nowhere else.
         await asyncio.get_running_loop().run_in_executor(self._executor, _clear, caches)
         for follower in list(self._followers):
-            follower()
+            try:
+                follower()
+            except Exception:
+                logger.exception("a follower of the model failed")
 
     async def close(self) -> None:
         """Refuse all waiting texts, and end the model thread after its current batch."""

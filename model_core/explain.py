@@ -21,6 +21,7 @@ from model_core.classifier import Input, Prediction, ServedClassifier
 from model_core.engine import Engine
 from model_core.errors import ModelUnavailable
 from model_core.filler import Filler, Part, parts_of, words_of
+from model_core.tasks import in_thread
 from model_core.ticket import Asker
 from model_core.tokenization.segmentation import Unit, join, sentences, words
 from model_core.tokenizer import LocatedTokens
@@ -133,8 +134,9 @@ async def explain(
     try:
         async with asyncio.timeout(WITHIN_S if within_s is None else within_s), engine.jobs.turn(asker.group):
             classifier = engine.classifier
-            # Many long texts at once would take half a second of the event loop.
-            read = await asyncio.to_thread(_read, classifier, text)
+            # Many long texts at once would take half a second of the event loop. The turn lasts as long as the thread:
+            # it cannot be cancelled, and there must not be one more for each explanation that is.
+            read = await in_thread(_read, classifier, text)
             return await _Explaining(_Variants(engine, asker, value), classifier, text, read).run(progress)
     except TimeoutError as error:
         raise ModelUnavailable("the explanation took too long") from error

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, Final, TypeVar
 
@@ -39,6 +39,15 @@ async def stop(task: asyncio.Task[Any] | None) -> None:
     if task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task])
+
+
+async def in_thread(function: Callable[..., _Result], *args: object) -> _Result:
+    """Call a function in a thread. If the caller is cancelled, this too returns only once the function has."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    try:
+        return await asyncio.shield(running)
+    finally:
+        await asyncio.wait([running])
 
 
 def _ended(task: asyncio.Task[Any]) -> None:

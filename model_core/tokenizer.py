@@ -1,12 +1,15 @@
 """WordPiece tokenization with the checkpoint's vocabulary, and truncation of long texts."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tokenizers import Tokenizer
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from model_core.checkpoint import ENGLISH, CheckpointConfig
 from model_core.text import clean, clean_text
@@ -14,6 +17,11 @@ from model_core.tokenization.legibility import Legibility, sample
 from model_core.tokenization.pieces import Pieces
 
 _Item = TypeVar("_Item")
+
+_NEEDED: Final = "an ELECTRA or BERT tokenizer.json is needed"
+
+# One text at a time needs no threads, and those of tokenizers would print a warning whenever the process forks.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # noqa: TID251 - the library has no other switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,8 @@ class TextTokenizer:
     ) -> None:
         if max_tokens < 3 or not 0 <= head_share <= 1:
             raise ValueError(f"max_tokens={max_tokens} must be 3 or more, head_share={head_share} within [0, 1]")
+        if not (isinstance(tokenizer.pre_tokenizer, BertPreTokenizer) and _splits_ideographs(tokenizer)):
+            raise ValueError(_NEEDED)
         tokenizer.no_truncation()
         tokenizer.no_padding()
         # "[SEP]" in a text is what somebody typed, not the end of a sentence.
@@ -129,7 +139,7 @@ class TextTokenizer:
     def locate(self, text: str) -> LocatedTokens:
         """Return the tokens of ``encode``, and their places in the text. Takes as long as tokenising all of it."""
         cleaned = clean(text, self._text_version)
-        encoding = self._tokenizer.encode(cleaned.text, add_special_tokens=False)
+        [encoding] = self._tokenizer.encode_batch([cleaned.text], add_special_tokens=False)
         offsets = encoding.offsets
         places = [cleaned.span_as_sent(*place) for place in self._head_and_tail(offsets)]
         unread = []
@@ -181,7 +191,9 @@ class TextTokenizer:
         return self._legibility(cleaned, ids)
 
     def _tokens(self, cleaned: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(cleaned, add_special_tokens=False).ids
+        # A batch, since `encode` keeps the GIL: the longest text would stop the event loop for a fifth of a second.
+        [encoding] = self._tokenizer.encode_batch_fast([cleaned], add_special_tokens=False)
+        ids: list[int] = encoding.ids
         return ids
 
     def save(self, path: Path) -> None:
@@ -189,8 +201,13 @@ class TextTokenizer:
         self._tokenizer.save(str(path))
 
 
+def _splits_ideographs(tokenizer: Tokenizer) -> bool:
+    normalizer = tokenizer.normalizer
+    return isinstance(normalizer, BertNormalizer) and bool(normalizer.handle_chinese_chars)
+
+
 def _token_id(tokenizer: Tokenizer, token: str) -> int:
     token_id = tokenizer.token_to_id(token)
     if token_id is None:
-        raise ValueError(f"the vocabulary has no {token}: an ELECTRA or BERT tokenizer.json is needed")
+        raise ValueError(f"the vocabulary has no {token}: {_NEEDED}")
     return int(token_id)

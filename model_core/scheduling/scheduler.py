@@ -46,23 +46,23 @@ class WaitingTexts:
     def make_room(self, ticket: Ticket) -> None:
         """Make room for a text: if there is none, the group with the most waiting work loses its newest texts.
 
-        Raises Overloaded if that group is the text's own.
+        Background work takes no room: it has a queue of its own. Raises Overloaded if that group is the text's own.
         """
         self._forget_settled()
         units: Counter[str] = Counter()
-        for item in self._texts:
+        texts = [item for item in self._texts if not item.background]
+        for item in texts:
             units[item.asker.group] += item.units
         units[ticket.asker.group] += ticket.units
         # A text larger than the whole room is accepted if no other waits.
-        while self._texts and (
-            len(self._texts) >= self._options.max_waiting or units.total() > self._options.max_waiting_units
-        ):
+        while texts and (len(texts) >= self._options.max_waiting or units.total() > self._options.max_waiting_units):
             refused = Overloaded("too many texts are waiting; try again in a moment", units.total() * self._unit_s)
             heaviest = max(units, key=units.__getitem__)
             if units[heaviest] == units[ticket.asker.group]:
                 raise refused
-            newest = max((item for item in self._texts if item.asker.group == heaviest), key=lambda item: item.since)
+            newest = max((item for item in texts if item.asker.group == heaviest), key=lambda item: item.since)
             newest.settle(refused)
+            texts.remove(newest)
             self._texts.remove(newest)
             units[heaviest] -= newest.units
 

@@ -1,15 +1,28 @@
 """Tokens of a text that changes: only what changed since the last text is tokenised again.
 
-A text is cut into pieces before a space, U+0020. WordPiece tokenises word by word, so the tokens of the pieces are
-exactly those of the whole text. No other character is safe: the normaliser drops some that look like white space.
+A text is cut into pieces before white space, punctuation and ideographs. WordPiece tokenises word by word, and BERT's
+tokenizers begin a word at each of these, so the tokens of the pieces are exactly those of the whole text.
 """
 
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+import regex
+
 PIECE_CHARS: Final = 256
 """Least number of characters of a piece, but for the last one of a text. Smaller ones are no faster."""
+
+_BEGINS_A_WORD: Final = regex.compile(
+    r"""
+      [\t\n\r\ $+<=>^`|~]
+    | [[\p{Z}\p{P}\u3400-\u4dbf\u4e00-\u9fff]
+       --[\u061d\u09fd\u0a76\u0c77\u0c84\u1b4e\u1b4f\u1b7d-\u1b7f\u2e43-\u2fff\U00010000-\U0010ffff]]
+    """,
+    regex.VERBOSE | regex.V1,
+)
+"""Not what became punctuation after Unicode 8, of which tokenizers knows nothing, and no control character: the
+normaliser drops these."""
 
 Tokens: TypeAlias = "array[int]"
 """Token ids in 4 bytes each: as Python numbers, those of a long text would take 200 KB of memory."""
@@ -56,12 +69,12 @@ class Pieces:
         head = shared_chars(before, text)
         tail = _shared_end(before, text, min(len(before), len(text)) - head)
         kept, begin = _pieces_within(pieces, head)
-        # A piece ends before a space or at the end of the text, and a short last piece may grow.
-        while kept and (text[begin : begin + 1] not in ("", " ") or kept[-1].chars < PIECE_CHARS):
+        # A piece ends where a word begins or at the end of the text, and a short last piece may grow.
+        while kept and (not _may_cut(text, begin) or kept[-1].chars < PIECE_CHARS):
             begin -= kept.pop().chars
         last, length = _pieces_within(pieces[len(kept) :][::-1], tail)
         end = len(text) - length
-        while last and (text[end] != " " or 0 < end - begin < PIECE_CHARS):
+        while last and (not _may_cut(text, end) or 0 < end - begin < PIECE_CHARS):
             end += last.pop().chars
         changed = [_Piece(size) for size in _cut(text[begin:end], is_whole=not last)]
         return Pieces(self.source, written, text, (*kept, *changed, *reversed(last)), is_cut=is_cut)
@@ -123,14 +136,18 @@ def _pieces_within(pieces: Sequence[_Piece], chars: int) -> tuple[list[_Piece], 
     return within, total
 
 
+def _may_cut(text: str, at: int) -> bool:
+    return at == len(text) or _BEGINS_A_WORD.match(text, at) is not None
+
+
 def _cut(text: str, *, is_whole: bool) -> list[int]:
-    """Cut before spaces into pieces of PIECE_CHARS or a little more; return their lengths.
+    """Cut between words into pieces of PIECE_CHARS or a little more; return their lengths.
 
     The last one may be shorter if the text ends there (``is_whole``), else it becomes part of the one before.
     """
     cuts = [0]
-    while (space := text.find(" ", cuts[-1] + PIECE_CHARS)) >= 0:
-        cuts.append(space)
+    while (word := _BEGINS_A_WORD.search(text, cuts[-1] + PIECE_CHARS)) is not None:
+        cuts.append(word.start())
     if not is_whole and len(cuts) > 1 and len(text) - cuts[-1] < PIECE_CHARS:
         cuts.pop()
     ends = [*cuts[1:], len(text)]

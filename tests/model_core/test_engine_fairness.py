@@ -56,7 +56,7 @@ async def answered(*tickets: Ticket) -> list[Answer | BaseException]:
         return await asyncio.gather(*map(one, tickets), return_exceptions=True)
 
 
-@pytest.mark.parametrize("text", ["word", "... " * 400, "文字 " * 300], ids=["key", "punctuation", "CJK"])
+@pytest.mark.parametrize("text", ["word", "... " * 400, "文 " * 400], ids=["key", "punctuation", "CJK"])
 async def test_a_text_is_charged_for_its_characters_and_for_its_tokens_before_it_waits(
     make_engine: MakeEngine, text: str
 ) -> None:
@@ -157,6 +157,18 @@ async def test_when_the_queue_is_full_who_has_most_in_it_makes_room(
     assert [type(outcome) for outcome in outcomes] == [Answer] * 4 + [Overloaded] * 6, "the newest go first"
 
 
+async def test_background_work_neither_makes_room_nor_takes_any(make_engine: MakeEngine, held: HeldClassifier) -> None:
+    engine = make_engine(held, max_waiting=4)
+    await start_busy(engine, held)
+    background = asyncio.create_task(engine.classify("word " * 40, asker=Asker("bulk"), background=True))
+    await asyncio.sleep(0)
+    assert engine.waiting == 1
+    keys = fill(engine, "one", 2) + fill(engine, "two", 2)
+    held.open.set()
+    assert all(isinstance(answer, Answer) for answer in await answered(*keys))
+    assert isinstance(await background, Answer)
+
+
 async def test_nobody_makes_room_for_who_has_as_much_waiting(make_engine: MakeEngine, held: HeldClassifier) -> None:
     engine = make_engine(held, max_waiting=4)
     await start_busy(engine, held)
@@ -184,3 +196,21 @@ async def test_a_tokenizer_that_fails_fails_for_that_text_alone(
         await engine.submit(text)
     monkeypatch.undo()
     assert isinstance((await answered(engine.submit("next")))[0], Answer)
+
+
+async def test_a_text_that_the_tokenizer_cannot_read_replaces_no_other(
+    make_engine: MakeEngine, held: HeldClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(held)
+    await start_busy(engine, held)
+    ticket = engine.submit("a film")
+
+    def fail(*_: object) -> int:
+        raise RuntimeError("the tokenizer was told to fail")
+
+    monkeypatch.setattr(held, "prepare", fail)
+    assert not engine.replace_text(ticket, "a film that")
+    monkeypatch.undo()
+    held.open.set()
+    assert isinstance((await answered(ticket))[0], Answer)
+    assert held.batches == [["first"], ["a film"]]

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import gc
+import threading
 from contextvars import Context, ContextVar
 
 import pytest
 
-from model_core.tasks import spawn, stop
+from model_core.tasks import in_thread, spawn, stop
 
 
 async def test_a_task_that_is_left_alone_is_held_until_it_ends() -> None:
@@ -84,3 +85,26 @@ async def test_a_task_may_have_a_context_of_its_own() -> None:
 
     assert await spawn(read()) == "that of a connection"
     assert await spawn(read(), context=Context()) == "none"
+
+
+async def test_work_in_a_thread_ends_before_who_waits_for_it_and_is_cancelled() -> None:
+    begun, go_on, done = asyncio.Event(), threading.Event(), []
+    loop = asyncio.get_running_loop()
+
+    def work(result: str) -> str:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait()
+        done.append(result)
+        return result
+
+    waiting = asyncio.create_task(in_thread(work, "read"))
+    await begun.wait()
+    waiting.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert done == ["read"]
+    assert await in_thread(work, "again") == "again"

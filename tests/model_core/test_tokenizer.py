@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models
+from tokenizers import models, normalizers, pre_tokenizers
 
 from model_core.text import MAX_CHARS, TEXT_VERSIONS
 from model_core.tokenizer import TextTokenizer
@@ -209,8 +209,19 @@ def test_options_without_sense_are_refused(max_tokens: int, head_share: float) -
 
 
 def test_a_vocabulary_without_the_special_tokens_is_refused() -> None:
+    other = tiny_tokenizer()
+    other.model = models.WordPiece({"a": 0, "[UNK]": 1}, unk_token="[UNK]")
     with pytest.raises(ValueError, match=r"no \[CLS\]"):
-        TextTokenizer(Tokenizer(models.WordPiece({"a": 0, "[UNK]": 1}, unk_token="[UNK]")), 16, 0.5)
+        TextTokenizer(other, 16, 0.5)
+
+
+def test_a_tokenizer_whose_words_begin_elsewhere_is_refused() -> None:
+    by_spaces, by_letters = tiny_tokenizer(), tiny_tokenizer()
+    by_spaces.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    by_letters.normalizer = normalizers.BertNormalizer(handle_chinese_chars=False)
+    for other in (by_spaces, by_letters):
+        with pytest.raises(ValueError, match="BERT"):
+            TextTokenizer(other, 16, 0.5)
 
 
 def test_a_checkpoint_says_whether_emoji_are_read_by_name() -> None:

@@ -153,10 +153,9 @@ def test_a_damaged_tokenizer_is_refused_in_one_line(tmp_path: Path, content: str
 def test_a_vocabulary_that_does_not_fit_the_weights_is_refused(tmp_path: Path) -> None:
     folder = write_tuned(tmp_path / "tuned")
     vocabulary = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "A": 100_000, "film": 100_001, ".": 100_002}
-    Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]")).save(str(folder / TOKENIZER_FILE))
-    tokenizer = json.loads((folder / TOKENIZER_FILE).read_text())
-    tokenizer["pre_tokenizer"] = {"type": "BertPreTokenizer"}
-    (folder / TOKENIZER_FILE).write_text(json.dumps(tokenizer))
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    tokenizer.model = models.WordPiece(vocabulary, unk_token="[UNK]")
+    tokenizer.save(str(folder / TOKENIZER_FILE))
     assert "cannot rate a text" in refusal(folder, "torch")
 
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from model_core.checkpoint import TOKENIZER_FILE
 from model_core.text import MAX_CHARS
-from model_core.tokenization.pieces import PIECE_CHARS, Pieces, shared_chars
+from model_core.tokenization.pieces import _BEGINS_A_WORD, PIECE_CHARS, Pieces, shared_chars
 from model_core.tokenizer import TextTokenizer
 from tests.tiny import TINY_TOKENS, tiny_tokenizer
 
@@ -20,8 +20,8 @@ CHARACTERS = st.sampled_from(
     ["a", "good", "film", ".", "<br />", "<br", "/>", "[SEP]", "\n", "\t", "\x00", "\x85", "\xa0", "\u0301", "\u0345",
      "\u200b", "\u200d", "\u2028", "\u3000", "É", "ß", "ς", "Σ", "İ", "ǆ", "中", "文", "ﷺ", "한", "ไ", "🎬", "\ud800"]
 )  # fmt: skip
-SPACES = st.just(" ")
-WRITTEN = st.lists(st.one_of(SPACES, CHARACTERS, CHARACTERS, st.characters()), max_size=40).map("".join)
+WORD_BEGINS = st.sampled_from(list(" \n,('’—\xa0\u2028、。中"))
+WRITTEN = st.lists(st.one_of(WORD_BEGINS, CHARACTERS, CHARACTERS, st.characters()), max_size=40).map("".join)
 TEXTS = st.builds(lambda text, times: text * times, WRITTEN, st.sampled_from([1, 1, 3, 20, 60]))
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0, 0, 1, 5, 300]), WRITTEN), max_size=12)
 
@@ -81,6 +81,25 @@ def typed(*texts: str) -> tuple[Pieces, list[int]]:
         counts.append(pieces.unknown_chars)
         pieces.tokenise(lambda part: [len(part)])
     return pieces, counts
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("film", "ing"), ("filmm", "e"), ("x", "\u0301y"), ("E\u0301", "ß"), ("", "")]
+)
+def test_what_comes_before_the_beginning_of_a_word_has_the_same_tokens_without_it(before: str, after: str) -> None:
+    reader = shipped_tokenizer()
+    begins = [char for char in map(chr, range(0x10000)) if _BEGINS_A_WORD.match(char) and not "㐀" < char < "鿿"]
+    assert len(begins) > 500
+    for begin in [*begins, "㐀", "䶿", "一", "鿿"]:
+        whole = reader.encode(before + begin + after).input_ids
+        parts = reader.encode(before).input_ids + reader.encode(begin + after).input_ids[1:]
+        assert whole == parts, f"U+{ord(begin):04X}"
+
+
+@pytest.mark.parametrize("begin", [*"\t\n\r ,!-_@~<", *"\xa0\u2003\u2028\u3000«»’“…—、。！،।", "文"])
+def test_a_text_of_slow_words_is_cut_wherever_one_begins(begin: str) -> None:
+    pieces = Pieces().changed_to("", (begin + "q1" * 49) * 200)
+    assert max(piece.chars for piece in pieces._pieces) < PIECE_CHARS + 200
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.99, 1.0])

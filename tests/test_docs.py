@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -175,13 +176,11 @@ def test_every_test_that_is_said_to_run_an_example_exists() -> None:
             assert f"def {name}(" in (REPOSITORY / path).read_text(), test
 
 
-def test_every_command_of_the_repository_names_the_python_that_has_its_packages() -> None:
-    for page in PAGES:
-        for example in examples(page):
-            bare = re.findall(
-                r"^(?:python3? -m (?:training|benchmarks|tools)|manage\.py).*", example.content, re.MULTILINE
-            )
-            assert bare == [], f"{page}:{example.line}"
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", *PAGES])
+def test_every_command_of_the_repository_names_the_python_that_has_its_packages(page: str) -> None:
+    text = (REPOSITORY / page).read_text()
+    assert re.findall(r"(?<!\.venv/bin/)python3?\s+-m\s+(?:training|benchmarks|tools)\S*", text) == []
+    assert not any(re.search(r"^manage\.py", each.content, re.MULTILINE) for each in examples(page))
 
 
 def quoted(example: str) -> str:
@@ -290,6 +289,7 @@ async def test_the_numbers_of_the_protocol_page_are_those_of_the_shipped_model(s
         expect_rating({"type": "prediction", "seq": 17, **rating}, json.dumps(shown))
     greeting = printed["session.created"]
     assert greeting["prior"] == [round(share, 2) for share in shipped.info.prior]
+    assert greeting["states"] == asdict(shipped.info.states)
     for name in ("name", "version", "max_tokens"):
         assert greeting["model"][name] == getattr(shipped.info, name)
     engine = Engine(shipped, EngineOptions(background_deadline_ms=int(PATIENCE_S) * 1000))

@@ -23,7 +23,7 @@ from starcast_client.scoring.tables import Reading, read_rows
 from tools.servers import REPOSITORY
 
 PAGE: Final = REPOSITORY / "docs" / "clients.md"
-BEGIN: Final = "<!-- odd files: python -m tools.odd_files -->\n"
+BEGIN: Final = "<!-- odd files: .venv/bin/python -m tools.odd_files -->\n"
 END: Final = "<!-- end -->\n"
 
 TEXTS: Final = ["A fine film.", "Très ennuyeux"]

@@ -73,7 +73,7 @@ def forward_tables(figures: Figures) -> Iterator[str]:
 def layers_tables(figures: Figures) -> Iterator[str]:
     """Yield the time of each layer of a key."""
     lengths = [f"{record['tokens']} tokens" for record in figures["lengths"]]
-    yield "Microseconds of one key by layer, median, in texts of up to so many tokens:"
+    yield "Microseconds of one key by layer, median, by the most tokens of a text:"
     yield table(
         ["layer", *lengths],
         ([name, *(_number(each, 0) for each in times)] for name, times in figures["layers_us"].items()),

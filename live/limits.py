@@ -116,11 +116,11 @@ class Limits:
     max_feedback_per_day: int = Field(
         default=50,
         ge=1,
-        description="Feedback of one address in a day. More gets `rate_limited`. Counted by each process from its "
-        "start, or with Redis by all together.",
+        description="Feedback of one address in a day. More gets `rate_limited`. Each process counts from its start; "
+        "with Redis, all count together.",
     )
     feedback_days: int = Field(
-        default=365, ge=0, description="Days after which feedback is deleted; 0 for never. Looked at every hour."
+        default=365, ge=0, description="Days after which feedback is deleted; 0 for never. Checked every hour."
     )
 
     @model_validator(mode="after")
@@ -133,7 +133,7 @@ class Limits:
 
 
 _SHOWN: Final = ("max_message_bytes", "max_chars", "work_per_s", "work_burst", "idle_timeout_s")
-"""The limits that clients are told, since they can act on them."""
+"""The limits that clients see, since they can act on them."""
 
 _read: tuple[dict[str, Any], Limits] | None = None
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from model_core.errors import CheckpointError
+from model_core.errors import CheckpointError, one_line
 from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.states import DEFAULT_STATES, StateThresholds
 from model_core.text import TEXT_VERSIONS
@@ -162,7 +162,9 @@ def read_config(folder: Path, films_only: bool = False) -> tuple[CheckpointConfi
         read = {"prior": tuple(part["prior"]), "temperature": temperature, "states": states, "page": page}
         config = CheckpointConfig(**{**part, **read, "labels": labels})
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"the 'starcast' entry of {folder / CONFIG_FILE} is not valid: {error}") from error
+        raise CheckpointError(
+            f"the 'starcast' entry of {folder / CONFIG_FILE} is not valid: {one_line(error)}"
+        ) from error
     if config.max_tokens > positions:
         raise CheckpointError(
             f"max_tokens of {folder / CONFIG_FILE} is {config.max_tokens}, where the model has {positions} positions"

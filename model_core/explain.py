@@ -40,7 +40,7 @@ FIRST_WORDS: Final = 8
 ALL_LEFT_OUT: Final = 40
 """In texts of up to this many words, each is left out of the others."""
 _SOME_LEFT_OUT: Final = ((250, 3, 24), (4096, 2, 16))
-"""In texts of up to so many words, those of the last blocks, and so many of those that say most alone."""
+"""Longer texts: up to this many words, the words of the last blocks, and the strongest alone: how many of each."""
 
 _LEAST: Final = 0.10
 """Stars. int8 noise is about 0.06. Other values and probabilities have the same share of their range."""

@@ -25,7 +25,8 @@ class EngineOptions:
     max_batch_units: int = Field(
         default=384,
         ge=1,
-        description="Units of work of one batch; the next text waits for all of it. One text is always taken.",
+        description="Units of work of one batch; the next text waits for all of it. A batch has at least one text, "
+        "however large.",
     )
     deadline_ms: int = Field(
         default=5_000, ge=1, description="Milliseconds after which an unanswered text gets `model_unavailable`."

@@ -2,34 +2,49 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
-from model_core.errors import CheckpointError
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
 from model_core.labels import FILM_RATINGS, LabelSet
 
 State = Literal["unreadable", "no_opinion", "either_way", "leans", "says"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class StateThresholds:
-    """Thresholds between the states. A checkpoint's ``config.json`` may set others."""
+    """Thresholds between the states. A checkpoint's ``config.json`` may set others.
 
-    legible: float = 0.5
-    """``unreadable`` below."""
-    information: float = 0.15
-    """``no_opinion`` below: information in nats, see ``information``."""
-    either_way: float = 0.6
-    """``either_way`` up to this probability of the likelier side; without sides, of the likelier of two labels."""
-    says: float = 0.8
-    """``says`` from this probability of the likelier side or likeliest label; ``leans`` between the two."""
+    Raises ValidationError, a ValueError, for values out of range.
+    """
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.legible <= 1 or not self.information >= 0 or not 0.5 <= self.either_way <= self.says <= 1:
-            raise CheckpointError(
-                "states of config.json are out of range: legible from 0 to 1, information 0 or more, "
-                "0.5 <= either_way <= says <= 1"
-            )
+    legible: float = Field(default=0.5, ge=0, le=1, description="`unreadable` if less of the text is legible.")
+    information: float = Field(
+        default=0.15,
+        ge=0,
+        description="`no_opinion` below: the Kullback-Leibler divergence of the prediction from `prior`, in nats.",
+    )
+    either_way: float = Field(
+        default=0.6,
+        ge=0.5,
+        le=1,
+        description="`either_way` up to this probability of the likelier side. Where labels have no sides: up to this "
+        "share of the most probable label in the two most probable ones.",
+    )
+    says: float = Field(
+        default=0.8,
+        ge=0.5,
+        le=1,
+        description="`says` from this probability of the likelier side, or of the most probable label. `leans` between "
+        "the two. At least `either_way`.",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "StateThresholds":
+        if self.either_way > self.says:
+            raise ValueError("either_way is above says")
+        return self
 
 
 DEFAULT_STATES: Final = StateThresholds()

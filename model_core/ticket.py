@@ -133,7 +133,7 @@ class Ticket:
         self.is_taken = False
 
     def advanced(self, tokens: int) -> None:
-        """Note that so many more of its tokens are encoded."""
+        """Note that this many more of its tokens are encoded."""
         self.tokens, self.cached = self.tokens - tokens, self.cached + tokens
 
     def replace(self, text: str, classifier: ServedClassifier, deadline: float) -> bool:
@@ -166,7 +166,7 @@ class Ticket:
         """Find out what the replaced text costs, and charge for what it adds to the old one. Raises BeyondRate."""
         if wait_s := self._pay_for_replacement(classifier.measure(self.text, self.cache)):
             raise BeyondRate(_BEYOND_RATE, wait_s)
-        # A key at the beginning of a text that is nearly long has all of it encoded anew.
+        # A key at the beginning of a text that is nearly long has all of it encoded again.
         self.is_long = self.tokens > LONG_TOKENS
 
     def _pay_for_replacement(self, size: Size) -> float:

@@ -26,10 +26,10 @@ class Size:
 
 
 def units_of_tokens(new: int, cached: int) -> int:
-    """The cost of one pass over so many new tokens after so many that are encoded already."""
+    """The cost of one pass over ``new`` tokens after ``cached`` ones that are already encoded."""
     return max(1, new + cached // CACHED_PER_UNIT)
 
 
 def units_of_chars(chars: int) -> int:
-    """The cost of tokenising so many characters."""
+    """The cost of tokenising a number of characters."""
     return math.ceil(chars / CHARS_PER_UNIT)

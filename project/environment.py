@@ -74,7 +74,7 @@ class Server(FromEnvironment):
         default="",
         description="PostgreSQL for keys and users, such as `postgresql://user:password@host:5432/name`, with special "
         "characters as `%40` and so on. Empty keeps them in `starcast.sqlite3` in the data folder, which is enough for "
-        "one process. Needs the extra `postgres`. Ratings do without the database.",
+        "one process. Needs the extra `postgres`. Rating needs no database.",
     )
     static_dir: AnyPath = Field(
         default_factory=lambda fields: fields["data_dir"] / "static",
@@ -95,7 +95,7 @@ class Server(FromEnvironment):
     require_key: YesOrNo = Field(
         default=False,
         description="Yes: refuse programs and foreign pages without an [API key](http.md#keys). "
-        "The page of this server works without.",
+        "The page of this server needs no key.",
     )
     https: YesOrNo = Field(
         default=False,
@@ -105,9 +105,9 @@ class Server(FromEnvironment):
     )
     redis_url: str = Field(
         default="",
-        description="What several processes share, such as `redis://localhost:6379/0`: the channel layer, and the "
-        "rates of addresses and keys. Empty keeps both inside the process. Needs the extra `redis`. Ratings do not "
-        "wait for it, and go on without it.",
+        description="Redis, such as `redis://localhost:6379/0`, for what several processes share: the channel layer, "
+        "and the rates of addresses and keys. Empty keeps both inside the process. Needs the extra `redis`. Rating "
+        "does not wait for it, and goes on without it.",
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)] = Field(
         default="WARNING",
@@ -116,12 +116,12 @@ class Server(FromEnvironment):
     )
     log_format: Annotated[Literal["line", "json"], BeforeValidator(str.lower)] = Field(
         default="line",
-        description="`line`, or `json` for one JSON object a record ([observability.md](observability.md)).",
+        description="`line`, or `json` for one JSON object per record ([observability.md](observability.md)).",
     )
     metrics_token: str = Field(
         default="",
         description="Turns on `/metrics` for Prometheus, which must send it as `Authorization: Bearer TOKEN`: "
-        "a long random text. Empty: there is no such page.",
+        "a long random text. Empty turns it off.",
     )
     metrics_token_file: SecretFile = Field(
         default=None,
@@ -130,12 +130,12 @@ class Server(FromEnvironment):
     watchdog_s: int = Field(
         default=30,
         ge=0,
-        description="Seconds after which a server whose event loop stands still ends itself with status 1, so that a "
-        "supervisor starts it again; 0 for never. Time for which the whole process was stopped does not count.",
+        description="Seconds after which a server whose event loop hangs exits with status 1, so that a supervisor "
+        "restarts it; 0 for never. Time during which the whole process was stopped does not count.",
     )
     debug: YesOrNo = Field(
         default=False,
-        description="Django's debug mode, and a random secret key where none is set. For development only: errors "
+        description="Django's debug mode, and a random secret key if none is set. For development only: errors "
         "show settings and source code to the client.",
     )
 
@@ -150,7 +150,7 @@ class Model(FromEnvironment):
     )
     backend: str = Field(
         default="onnx",
-        description="`onnx`: the int8 graph on the CPU. `torch`: the safetensors weights, on a GPU where there is one; "
+        description="`onnx`: the int8 graph on the CPU. `torch`: the safetensors weights, on a GPU if there is one; "
         "needs the extra `torch`. `fake`: no model at all, made-up ratings to try out everything else.",
     )
     model_threads: int = Field(
@@ -159,9 +159,9 @@ class Model(FromEnvironment):
     cache_mb: int = Field(
         default_factory=lambda: max(256, memory_mb() // 4),
         ge=1,
-        description="MB that the model may keep of all unfinished texts together, so that a key costs the new words "
-        "only. A token takes 18 KB, a text of 60 words about 1.5 MB. When it is full, texts whose typists paused are "
-        "read again at the next key; if all type at once, some are read again at every key.",
+        description="Megabytes of the cache for unfinished texts, which makes a key cost only its new words. A token "
+        "takes 18 KB, a text of 60 words about 1.5 MB. When the cache is full, texts whose typists paused are read "
+        "again at the next key; if all type at once, some are read again at every key.",
         json_schema_extra={"default_is": "a quarter of the memory, at least 256"},
     )
 

@@ -9,20 +9,28 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
+from django.conf import settings
 from pydantic import TypeAdapter
 from websockets.sync.client import connect
 
 from live.limits import Limits
 from live.messages.client import parse_client_message
-from live.messages.protocol import load_json
+from live.messages.protocol import Explained, Rating, explained_fields, load_json, rating_fields
 from live.messages.server import SERVER_MESSAGES, WATCHER_SERVER_MESSAGES
+from model_core.classifier import ServedClassifier
+from model_core.engine import Engine
+from model_core.explain import explain
+from model_core.loading import load_classifier
+from model_core.options import EngineOptions
 from tests.conftest import require_program
 from tests.printed import PAGES, blocks, checkout, examples, here, in_a_fresh_shell, printed_by
+from tests.timing import PATIENCE_S
 from tools.servers import REPOSITORY, RunningServer, free_port
 from tools.topology.services import wait_until
 
@@ -135,6 +143,11 @@ NOT_RUN: Final[Mapping[str, Mapping[str, str]]] = {
 """Why no test runs a block."""
 
 
+SENTENCE: Final = re.compile(r'"([^"\n]+ [^"\n]+\.)"')
+BLAME: Final = {"A waste of two hours.", "What a waste of two hours of my life."}
+"""The sentences of the examples that blame a film; all others praise one."""
+
+
 def ways_of(page: str) -> list[str]:
     return [*RUN_BY.get(page, {}), *NOT_RUN.get(page, {})]
 
@@ -163,13 +176,17 @@ def test_every_test_that_is_said_to_run_an_example_exists() -> None:
             assert f"def {name}(" in (REPOSITORY / path).read_text(), test
 
 
-def test_every_command_of_the_repository_names_the_python_that_has_its_packages() -> None:
-    for page in PAGES:
-        for example in examples(page):
-            bare = re.findall(
-                r"^(?:python3? -m (?:training|benchmarks|tools)|manage\.py).*", example.content, re.MULTILINE
-            )
-            assert bare == [], f"{page}:{example.line}"
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", *PAGES])
+def test_every_command_of_the_repository_names_the_python_that_has_its_packages(page: str) -> None:
+    text = (REPOSITORY / page).read_text()
+    assert re.findall(r"(?<!\.venv/bin/)python3?\s+-m\s+(?:training|benchmarks|tools)\S*", text) == []
+    assert not any(re.search(r"^manage\.py", each.content, re.MULTILINE) for each in examples(page))
+
+
+def quoted(example: str) -> str:
+    """The sentence of an example that has one."""
+    (sentence,) = SENTENCE.findall(example)
+    return str(sentence)
 
 
 def test_the_python_example_of_the_protocol_runs(fake_server: RunningServer, tmp_path: Path) -> None:
@@ -182,7 +199,7 @@ def test_the_python_example_of_the_protocol_runs(fake_server: RunningServer, tmp
         timeout=60,
         check=True,
     )
-    assert finished.stdout.splitlines()[-1].endswith("wanting to ring everybody I know.")
+    assert finished.stdout.splitlines()[-1].endswith(quoted(example))
 
 
 def test_the_javascript_example_of_the_protocol_runs(fake_server: RunningServer, tmp_path: Path) -> None:
@@ -197,7 +214,7 @@ def test_the_javascript_example_of_the_protocol_runs(fake_server: RunningServer,
         timeout=60,
         check=True,
     )
-    assert re.fullmatch(r"\d+\.\d stars: .* give back\.", finished.stdout.splitlines()[-1])
+    assert re.fullmatch(rf"\d+\.\d stars: {quoted(example)}", finished.stdout.splitlines()[-1])
 
 
 def test_the_page_about_http_runs_in_one_fresh_shell_as_it_is_printed(
@@ -241,12 +258,46 @@ def test_the_ratings_of_the_readme_are_those_of_the_shipped_model(
 def expect_rating(rating: dict[str, Any], shown: str) -> None:
     """Compare a rating with a printed one, of which only a part is shown."""
     printed = json.loads(shown.replace("[ … ]", "null").replace(", … }", "}"))
-    for field in printed.keys() & {"type", "seq", "stars", "interval"}:
+    for field in printed.keys() & {"type", "seq", "stars", "interval", "tokens", "truncated", "is_prior", "state"}:
         assert printed[field] == rating[field], rating
     # Other CPUs differ a little.
     for field in ("probabilities", "positive"):
         assert printed.get(field) in (None, pytest.approx(rating[field], abs=0.05)), rating
     assert printed["expected_stars"] == pytest.approx(rating["expected_stars"], abs=0.2), rating
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ServedClassifier:
+    return load_classifier(settings.STARCAST_CHECKPOINT, threads=1)
+
+
+def test_the_shipped_model_is_right_about_the_sentences_of_the_examples(shipped: ServedClassifier) -> None:
+    sentences = {sentence for page in PAGES for each in examples(page) for sentence in SENTENCE.findall(each.content)}
+    assert sentences > BLAME
+    for sentence, prediction in zip(sentences, shipped.classify(list(sentences)), strict=True):
+        assert prediction.state in ("leans", "says"), sentence
+        assert (prediction.positive < 0.5) == (sentence in BLAME), sentence
+
+
+async def test_the_numbers_of_the_protocol_page_are_those_of_the_shipped_model(shipped: ServedClassifier) -> None:
+    from_client, *from_server = blocks("protocol.md", "json")
+    text = json.loads(from_client.splitlines()[0])["text"]
+    printed = {message["type"]: message for message in map(json.loads, from_server)}
+    (prediction,) = shipped.classify([text])
+    rating = json.loads(Rating(**rating_fields(prediction)).model_dump_json())
+    for shown in (printed["prediction"], printed["room.state"]["rating"]):
+        expect_rating({"type": "prediction", "seq": 17, **rating}, json.dumps(shown))
+    greeting = printed["session.created"]
+    assert greeting["prior"] == [round(share, 2) for share in shipped.info.prior]
+    assert greeting["states"] == asdict(shipped.info.states)
+    for name in ("name", "version", "max_tokens"):
+        assert greeting["model"][name] == getattr(shipped.info, name)
+    engine = Engine(shipped, EngineOptions(background_deadline_ms=int(PATIENCE_S) * 1000))
+    explained = Explained(**explained_fields(await explain(engine, text))).model_dump()
+    await engine.close()
+    assert printed["explanation"]["all_words"] == explained["all_words"]
+    for shown, span in zip(printed["explanation"]["spans"], explained["spans"], strict=True):
+        assert shown == {**span, "weight": pytest.approx(span["weight"], abs=0.3)}
 
 
 def test_the_commands_that_switch_models_run_as_printed(data_dir: Path, tmp_path: Path) -> None:

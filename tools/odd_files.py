@@ -23,7 +23,7 @@ from starcast_client.scoring.tables import Reading, read_rows
 from tools.servers import REPOSITORY
 
 PAGE: Final = REPOSITORY / "docs" / "clients.md"
-BEGIN: Final = "<!-- odd files: python -m tools.odd_files -->\n"
+BEGIN: Final = "<!-- odd files: .venv/bin/python -m tools.odd_files -->\n"
 END: Final = "<!-- end -->\n"
 
 TEXTS: Final = ["A fine film.", "Très ennuyeux"]
@@ -126,12 +126,12 @@ ODD_FILES: Final = [
     OddFile("UTF-8 cut off inside a letter", "cut.txt", "fine\ntrè".encode()[:-1], error="line 2: not utf-8"),
     OddFile("line ends of old Macs (CR)", "mac.csv", _UTF8.replace(b"\r\n", b"\r"), TEXTS),
     OddFile("line ends of Unix (LF), none at the end", "unix.csv", _UTF8.replace(b"\r\n", b"\n")[:-1], TEXTS),
-    OddFile("semicolons (Excel in Europe)", "european.csv", _UTF8.replace(b",", b";"), error="say --delimiter ';'"),
+    OddFile("semicolons (Excel in Europe)", "european.csv", _UTF8.replace(b",", b";"), error="use --delimiter ';'"),
     OddFile("the same with `--delimiter ';'`", "european.csv", _UTF8.replace(b",", b";"), TEXTS,
             options={"delimiter": ";"}),
     OddFile("semicolons, with a first line that says so to Excel", "sep.csv",
             b"sep=;\r\n" + _UTF8.replace(b",", b";"), TEXTS),
-    OddFile("tabs in a `.csv`", "tabs.csv", _UTF8.replace(b",", b"\t"), error="say --delimiter '\\t'"),
+    OddFile("tabs in a `.csv`", "tabs.csv", _UTF8.replace(b",", b"\t"), error="use --delimiter '\\t'"),
     OddFile("tabs in a `.tsv`", "tabs.tsv", _UTF8.replace(b",", b"\t"), TEXTS),
     OddFile("cells with commas, quotes and line ends, quoted", "quoted.csv",
             _csv('1,"Fine, ""fine""\nand long"').encode(), ['Fine, "fine"\nand long']),
@@ -139,7 +139,7 @@ ODD_FILES: Final = [
             error="line 2: a quote is not closed"),
     OddFile("a quote inside a quoted cell, not doubled", "single.csv", _csv('1,"a "fine" film"').encode(),
             error="line 2: a quote is not closed, or not doubled"),
-    OddFile("quotes in a TSV without quoting", "raw.tsv", b'text\n"Fine" film\n', error="say --no-quotes"),
+    OddFile("quotes in a TSV without quoting", "raw.tsv", b'text\n"Fine" film\n', error="use --no-quotes"),
     OddFile("the same with `--no-quotes`", "raw.tsv", b'text\n"Fine" film\n', ['"Fine" film'],
             options={"quotes": "no"}),
     OddFile("a row wider than the header", "wide.csv", _csv("1,fine", "2,dull, very", "3,good").encode(),
@@ -150,7 +150,7 @@ ODD_FILES: Final = [
     OddFile("blank lines before the header", "late.csv", b"\n\ntext\nfine\n", ["fine"]),
     OddFile("two columns without a name", "unnamed.csv", b"text,,\nfine,,\n", error="two columns have no name"),
     OddFile("two columns of one name", "twice.csv", b"text,text\na,b\n", error="two columns have the name 'text'"),
-    OddFile("no column of that name", "other.csv", b"id,review\n1,fine\n", error="name that of the texts by --column"),
+    OddFile("no column of that name", "other.csv", b"id,review\n1,fine\n", error="use --column"),
     OddFile("the same with `--column review`", "other.csv", b"id,review\n1,fine\n", ["fine"],
             options={"column": "review"}),
     OddFile("a file of no bytes", "nothing.csv", b"", error="is empty"),
@@ -172,7 +172,7 @@ ODD_FILES: Final = [
     OddFile("JSONL with half an emoji, which is read as U+FFFD", "half.jsonl", b'"fine \\ud83d"\n', ["fine \ud83d"]),
     OddFile("a JSON array", "reviews.json", json.dumps([{"text": text} for text in TEXTS]).encode(), TEXTS),
     OddFile("a JSON object", "object.json", b'{"reviews": []}', error="no JSON array"),
-    OddFile("JSON lines called `.json`", "lines.json", _JSONL.encode(), error="say --format jsonl"),
+    OddFile("JSON lines called `.json`", "lines.json", _JSONL.encode(), error="use --format jsonl"),
     OddFile("Parquet", "reviews.parquet", _parquet({"id": [1, 2], "text": TEXTS}), TEXTS),
     OddFile("Parquet with nulls", "nulls.parquet", _parquet({"text": ["fine", None]}), ["fine", ""]),
     OddFile("Parquet with a text that is not UTF-8", "bad.parquet", _parquet({"text": _NOT_UTF8}), ["fine", None]),
@@ -183,7 +183,7 @@ ODD_FILES: Final = [
     OddFile("Parquet damaged inside", "hole.parquet",
             (whole := _parquet({"text": TEXTS}))[:20] + bytes(20) + whole[40:], error="not Parquet, or damaged"),
     OddFile("Parquet cut off", "cut.parquet", _parquet({"text": TEXTS})[:-20], error="not Parquet, or damaged"),
-    OddFile("Parquet called `.csv`", "parquet.csv", _parquet({"text": TEXTS}), error="say --format parquet"),
+    OddFile("Parquet called `.csv`", "parquet.csv", _parquet({"text": TEXTS}), error="use --format parquet"),
     OddFile("an Excel workbook", "reviews.xlsx", _WORKBOOK, TEXTS),
     OddFile("a workbook that states too small a size", "small.xlsx",
             _repacked(_WORKBOOK, b'ref="A1:B3"', b'ref="A1"'), TEXTS),
@@ -199,7 +199,7 @@ ODD_FILES: Final = [
     OddFile("rich text called `.txt`", "rich.txt", b"{\\rtf1 fine}", error="rich text (RTF)"),
     OddFile("a picture called `.txt`", "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(32), error="it is no text"),
     OddFile("a PDF called `.txt`", "paper.txt", b"%PDF-1.7\n", error="a PDF"),
-    OddFile("an ending that says nothing", "reviews.doc", b"fine\n", error="name it by --format"),
+    OddFile("an ending that says nothing", "reviews.doc", b"fine\n", error="use --format"),
     OddFile("no ending, with `--format text`", "reviews", b"fine\n\ndull\n", ["fine", "", "dull"],
             options={"format": "text"}),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 A page asks for one between ``[[[cog tables.NAME() ]]]`` and ``[[[end]]]``; ``make tables`` writes it there.
 """
 
+import argparse
 import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -16,9 +17,11 @@ from live.limits import Limits
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS, comes_back
 from live.monitoring.metrics import REGISTRY
 from model_core.options import described, range_of
+from model_core.states import StateThresholds
 from model_core.work import CACHED_PER_UNIT, CHARS_PER_UNIT
 from project.environment import BASE_DIR, ClientLimits, EngineLimits, FromEnvironment, Model, Server
 from training.config import FinetuneConfig, as_flag
+from training.data import add_import_arguments
 
 
 def errors() -> None:
@@ -87,6 +90,17 @@ def limits(*names: str) -> None:
     )
 
 
+def state_thresholds() -> None:
+    """The thresholds between the states of a prediction."""
+    _table(
+        ("threshold", "default", "range", "meaning"),
+        (
+            (f"`{name}`", str(field.default), range_of(field), str(field.description))
+            for name, field in described(StateThresholds).items()
+        ),
+    )
+
+
 def server_settings() -> None:
     """The general settings of a server."""
     _settings(Server)
@@ -120,6 +134,17 @@ def finetune_options() -> None:
             )
             for name, field in described(FinetuneConfig).items()
         ),
+    )
+
+
+def import_options() -> None:
+    """The options of ``training.data import``."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_import_arguments(parser)
+    options = [each for each in parser._actions if each.option_strings]  # noqa: SLF001 - there is no public list
+    _table(
+        ("option", "meaning"),
+        ((f"`{each.option_strings[0]}`", f"{str(each.help) % vars(each)}.") for each in options),
     )
 
 

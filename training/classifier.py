@@ -40,7 +40,7 @@ NOT_BETTER: Final = 3
 STOPPED: Final = 130
 
 STEPS: Final = 600
-"""About so many steps of training, unless early stopping ends it."""
+"""Approximate number of training steps, unless early stopping ends it."""
 EPOCHS: Final = (3, 30)
 """Fewest and most passes over the texts."""
 FEW_TEXTS: Final = 2_000
@@ -65,7 +65,7 @@ class Texts:
 
 
 def recipe(texts: int, init: str) -> dict[str, Any]:
-    """Return options of ``training.finetune`` for so many texts and these initial weights. Raises CheckpointError."""
+    """Return options of ``training.finetune`` for a number of texts and initial weights. Raises CheckpointError."""
     share, batch_size = (0.2, 16) if texts < FEW_TEXTS else (0.1, 32)
     prefix_share = 0.25
     steps_an_epoch = math.ceil(texts * (1 - share) * (1 + prefix_share) / batch_size)

@@ -310,21 +310,41 @@ def _names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
-def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
+def add_import_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the table and the options of ``import``. docs/your-own-labels.md has a table of them."""
     parser.add_argument("table", type=Path, help="CSV, TSV, JSON lines or Parquet, by the ending of its name")
-    parser.add_argument("--output", type=Path, required=True, help="dataset folder to write")
-    parser.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts (%(default)s)")
-    parser.add_argument("--label", default="label", metavar="COLUMN", help="column of the labels (%(default)s)")
-    parser.add_argument("--group", metavar="COLUMN", help="column of what texts have in common, such as their author")
+    parser.add_argument("--output", type=Path, required=True, help="Dataset folder to write; required")
+    parser.add_argument("--text", default="text", metavar="COLUMN", help="Column of the texts (default: %(default)s)")
+    parser.add_argument(
+        "--label", default="label", metavar="COLUMN", help="Column of the labels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--group",
+        metavar="COLUMN",
+        help="Column of what texts have in common, such as author, film or ticket; texts of one group stay on one side "
+        "of a split",
+    )
     scale = parser.add_mutually_exclusive_group()
-    scale.add_argument("--order", type=_names, default=[], help="labels of a scale, from its low end: bad,ok,good")
-    scale.add_argument("--values", type=_numbers, default=[], help="labels that are numbers, ascending: 1,2,3")
+    scale.add_argument(
+        "--order", type=_names, default=[], help="The labels are a scale, from its low end, such as bad,ok,good"
+    )
+    scale.add_argument(
+        "--values",
+        type=_numbers,
+        default=[],
+        help="The labels are numbers, ascending, such as 1,2,3; the model then has an expected value too",
+    )
     test = parser.add_mutually_exclusive_group()
-    test.add_argument("--test", type=Path, metavar="TABLE", help="table of the test part, with the same columns")
-    test.add_argument("--test-share", type=float, default=0.1, help="share of the groups to test on (%(default)s)")
-    parser.add_argument("--keep-duplicates", action="store_true", help="keep all rows that have a text and a label")
-    parser.add_argument("--encoding", default="utf-8", help="of CSV, TSV and JSON lines (%(default)s)")
-    parser.add_argument("--delimiter", help="between the cells of CSV and TSV (default: comma or tab)")
+    test.add_argument("--test", type=Path, metavar="TABLE", help="Table of the test part, with the same columns")
+    test.add_argument(
+        "--test-share",
+        type=float,
+        default=0.1,
+        help="Without --test: share of the groups that becomes the test part (default: %(default)s)",
+    )
+    parser.add_argument("--keep-duplicates", action="store_true", help="Keep every row that has a text and a label")
+    parser.add_argument("--encoding", default="utf-8", help="Encoding of CSV, TSV, JSON lines (default: %(default)s)")
+    parser.add_argument("--delimiter", help="Character between the cells of CSV and TSV (default: comma or tab)")
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -370,7 +390,7 @@ def main(argv: list[str] | None = None) -> int:
     packing = commands.add_parser("pack", help="write only the training part, to copy to another machine")
     packing.add_argument("--output", type=Path, default=Path("data/training_part.tar.xz"), help="(%(default)s)")
     importing = commands.add_parser("import", help="make a dataset folder of a table of texts with labels")
-    _add_import_arguments(importing)
+    add_import_arguments(importing)
     info = commands.add_parser("info", help="print the counts of each split as JSON")
     for command in (fetching, packing, info):
         add_data_argument(command)

@@ -227,11 +227,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", choices=("onnx", "torch"), default="onnx", help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
     for flag, target, default, meaning in (
-        ("--limit", "limit", 0, "judge so many reviews, drawn at random; 0: all"),
-        ("--prefixes", "prefixes", Scope.prefixes, "reviews whose beginnings are judged; 0: none"),
+        ("--limit", "limit", 0, "reviews to evaluate, drawn at random; 0: all"),
+        ("--prefixes", "prefixes", Scope.prefixes, "reviews whose beginnings are evaluated; 0: none"),
         ("--typed", "typed", Scope.typed, "reviews typed key by key; 0: none"),
         ("--openings", "openings", 50, "reviews that are rated with irrelevant openings too; 0: none"),
-        ("--float", "float_reviews", 0, "reviews on which int8 is set against the float model; 0: none"),
+        ("--float", "float_reviews", 0, "reviews on which int8 is compared with the float model; 0: none"),
     ):
         parser.add_argument(
             flag, dest=target, metavar="REVIEWS", type=_count, default=default, help=f"{meaning} (%(default)s)"
@@ -240,9 +240,9 @@ def _parser() -> argparse.ArgumentParser:
         "--half",
         choices=("choose", "judge"),
         default="judge",
-        help="of our own texts: choose thresholds by one half, judge by the other (%(default)s)",
+        help="half of our own texts: `choose` to choose thresholds, `judge` to evaluate (%(default)s)",
     )
-    parser.add_argument("--competitor", action="store_true", help="also fit and judge TF-IDF, on the same reviews")
+    parser.add_argument("--competitor", action="store_true", help="also fit and evaluate TF-IDF, on the same reviews")
     add_validation_argument(parser)
     parser.add_argument(
         "--keep",

@@ -49,7 +49,7 @@ _REMOVED_WITH: Final = "that"
 _NEGATED: Final = 3
 """Words after a negation."""
 _WITHIN_S: Final = 3600
-"""Seconds per explanation: nobody waits for it."""
+"""Seconds per explanation."""
 _SEED: Final = 17
 _KEY: Final = ("method", "weights", "review", "chars")
 """What tells rows apart."""

@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Rate what is not rated yet; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("input", help="folder or URL of Parquet files")
-    parser.add_argument("output", help="folder or URL for the rated files, named as those of INPUT")
+    parser.add_argument("output", help="folder or URL for the rated files, with the names of the files of INPUT")
     parser.add_argument("--column", default="text", help="column of the text (default: text)")
     parser.add_argument("--prefix", default="", help="put this before the names of the added columns")
     parser.add_argument("--checkpoint", default=DEFAULT_CHECKPOINT, help="folder in model_core/checkpoints")
@@ -111,7 +111,7 @@ def _plan(arguments: argparse.Namespace, config: CheckpointConfig) -> tuple[list
     if arguments.column not in names:
         raise Stop(f"{first}: no column {arguments.column!r}, but {', '.join(names)}; see --column")
     if both := sorted({arguments.prefix + name for name in columns_of(config.labels)} & set(names)):
-        raise Stop(f"{first}: has columns named like those of ratings ({', '.join(both)}); use --prefix")
+        raise Stop(f"{first}: has columns with the names of rating columns ({', '.join(both)}); use --prefix")
     filesystem, folder = fs.FileSystem.from_uri(_uri(arguments.output))
     filesystem.create_dir(folder, recursive=True)
     targets = dict(_files(arguments.output))

@@ -33,7 +33,7 @@ async def identify(headers: Headers, subprotocols: Iterable[str] | None = None) 
     presented = _presented_key(headers, subprotocols or ())
     if presented is not None and presented.startswith(TOKEN_BEGINNING):
         if subprotocols is None:
-            raise ProtocolError("key_invalid", "a token is for one WebSocket: send a key")
+            raise ProtocolError("key_invalid", "tokens are for WebSockets only: send an API key")
         known = await redeem_token(presented, _origin(headers))
         key_watch.note_use(known)
         return known

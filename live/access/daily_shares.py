@@ -1,4 +1,4 @@
-"""How often an address may do something that stays, such as leaving feedback: so many times a day."""
+"""Limits how often a day an address may do something that is stored, such as leaving feedback."""
 
 from collections.abc import Callable
 from typing import Final

@@ -61,6 +61,6 @@ def _charge(request: HttpRequest) -> HttpResponse | None:
 
 @cache
 def _refusal_page(language: str) -> str:
-    """The page for whoever is above the rate. Made once, since a refusal must cost next to nothing."""
+    """The page for clients above the rate. Made once, since a refusal must cost next to nothing."""
     with translation.override(language):
         return render_to_string("429.html")

@@ -1,4 +1,4 @@
-"""Pages and descriptions are made one at a time for each address, so that a storm of them holds up nobody's keys.
+"""Pages and descriptions are made one at a time for each address, so that a storm of them does not delay keys.
 
 Django makes each in a thread of its own, and every thread that computes takes the event loop's place for milliseconds.
 """

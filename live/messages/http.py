@@ -29,7 +29,7 @@ class PredictMany(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "not": {"type": "object", "required": ["text"]},
-            "examples": [{"texts": ["A fine film.", "Two hours of my life."]}],
+            "examples": [{"texts": ["A fine film.", "A waste of two hours."]}],
         }
     )
 

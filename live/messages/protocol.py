@@ -173,7 +173,7 @@ class RangeBody(BaseModel):
 class Explained(Answered):
     """What each part of one text contributes to its rating; the same over WebSocket and HTTP."""
 
-    method: str = Field(description="`filler`: tokens that say nothing take the place of those of a part")
+    method: str = Field(description="`filler`: tokens without meaning replace the tokens of a part")
     expected_stars: float | None = Field(
         default=None, description="Expected stars of the whole text; film ratings only"
     )

@@ -22,25 +22,23 @@ from live.messages.rooms import RoomClosed, RoomOpened, RoomState, RoomWatchers
 from model_core.classifier import ModelInfo
 from model_core.explain import METHOD
 from model_core.labels import STARS
-from model_core.states import DEFAULT_STATES
+from model_core.options import described
+from model_core.states import DEFAULT_STATES, StateThresholds
 
 HEARTBEAT_INTERVAL_MS: Final = 25_000
+
+
+def _threshold(name: str) -> Any:
+    return Field(description=described(StateThresholds)[name].description)
 
 
 class States(BaseModel):
     """Thresholds between the states of a prediction."""
 
-    legible: float = Field(description="`unreadable` below")
-    information: float = Field(
-        description="`no_opinion` below: Kullback-Leibler divergence of the prediction from `prior`, in nats"
-    )
-    either_way: float = Field(
-        description="`either_way` up to this probability of the likelier side, or, without sides, up to this share of "
-        "the likeliest of the two likeliest labels"
-    )
-    says: float = Field(
-        description="`says` from this probability of the likelier side or likeliest label; `leans` between the two"
-    )
+    legible: float = _threshold("legible")
+    information: float = _threshold("information")
+    either_way: float = _threshold("either_way")
+    says: float = _threshold("says")
 
 
 class ModelDescription(BaseModel):

@@ -10,7 +10,7 @@ from daphne.endpoints import build_endpoint_description_strings
 ANYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - what users say for all addresses
 LOOPBACK: Final = "127.0.0.1"
 
-# Of a network for documentation, so nobody has it. Nothing is sent there.
+# An address reserved for documentation, so no machine has it. Nothing is sent there.
 _ELSEWHERE: Final = ("192.0.2.1", 9)
 
 

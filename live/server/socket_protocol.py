@@ -153,7 +153,7 @@ class SocketProtocol(WebSocketProtocol):
             asyncio.get_running_loop().call_soon(self._release, Hold.QUEUE)
 
     def check_timeouts(self) -> None:
-        """Ping a silent client, by a clock that nobody sets. Daphne calls this every two seconds."""
+        """Ping a silent client, by the monotonic clock. Daphne calls this every two seconds."""
         now = time.monotonic()
         if self.state == self.STATE_OPEN and now - self._heard_at > self.server.ping_interval:
             self._heard_at = now

@@ -24,7 +24,7 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
 
 
 def open_session(path: Path, threads: int, labels: int = len(FILM_RATINGS)) -> onnxruntime.InferenceSession:
-    """Load a graph whose first output is the logits of so many labels. Raises CheckpointError."""
+    """Load a graph whose first output is the logits of this number of labels. Raises CheckpointError."""
     try:
         session = onnxruntime.InferenceSession(path, session_options(threads), providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base class.

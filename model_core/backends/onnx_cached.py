@@ -134,7 +134,7 @@ class CachedOnnxBackend:
         return (len(job.input_ids) - 1) // self._block * self._block - job.past
 
     def _encode(self, job: _Job, tokens: int) -> None:
-        """Encode so many more tokens of a text, whole blocks."""
+        """Encode this many more tokens of a text: whole blocks."""
         end = job.past + tokens
         while job.past < end:
             if self._steps is None or end - job.past == self._block:

@@ -287,7 +287,7 @@ def test_a_wrong_key_is_one_line(fake_server: RunningServer, capsys: pytest.Capt
     assert main([fake_server.http, "--key", "sc_wrong"]) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    assert re.fullmatch(r".* lets nobody in with this key: key_invalid: .*\n", output.err)
+    assert re.fullmatch(r".* key_invalid: .*\n", output.err)
     assert "sc_wrong" not in output.err
 
 
@@ -296,7 +296,7 @@ async def test_a_key_that_is_missing_is_one_line(
 ) -> None:
     async with mutant(generous_server, WITH_KEYS) as url:
         assert await run_all(Target(socket_url(url), timeout_s=TIMEOUT_S)) == 2
-    assert "lets nobody in with no key: key_missing" in capsys.readouterr().err
+    assert "key_missing" in capsys.readouterr().err
 
 
 def test_a_reader_that_leaves_gets_no_traceback(fake_server: RunningServer) -> None:

@@ -82,5 +82,5 @@ def test_a_rating_by_other_labels_has_what_they_have_and_no_stars(labels: LabelS
         assert (rating.expected_value, rating.interval) == (found.expected_value, found.interval)
     else:
         assert (rating.expected_value, rating.interval, rating.positive) == (None, None, None)
-    with pytest.raises(TypeError, match=f"rates no films.*{found.label}"):
+    with pytest.raises(TypeError, match=f"does not rate films.*{found.label}"):
         _ = rating.stars

@@ -127,7 +127,7 @@ def test_the_example_that_goes_text_by_text_prints_each_rating_and_ends(
 ) -> None:
     (project / "texts.mjs").write_text(examples("js")[2].replace("http://localhost:8000", fake_server.http))
     rated = run(*node_22(), "texts.mjs", cwd=project)
-    assert re.fullmatch(r"\d+ stars: A wonderful film.\n\d+ stars: Two hours of my life that I want back.\n", rated)
+    assert re.fullmatch(r"\d+ stars: A wonderful film.\n\d+ stars: A waste of two hours.\n", rated)
 
 
 def test_the_example_with_spans_prints_each_part_of_the_text_and_ends(
@@ -138,7 +138,7 @@ def test_the_example_with_spans_prints_each_part_of_the_text_and_ends(
     parts = [line.rpartition(" ") for line in lines]
     assert all(re.fullmatch(r"-?\d+\.\d\d\n", weight) for _, _, weight in parts)
     words = [text for text, _, _ in parts]
-    assert words == ["🎬 A wonderful film 🍿", "🎬", "A", "wonderful", "film", "🍿"]
+    assert words == ["🎬 A wonderful film.", "🎬", "A", "wonderful", "film"]
 
 
 def test_the_example_of_the_package_runs_as_printed(project: Path, fake_server: RunningServer) -> None:

@@ -161,7 +161,7 @@ def test_the_config_cannot_be_changed_once_made() -> None:
         FinetuneConfig().epochs = 5  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("recipe", ["starcast.toml", "block-causal.toml"])
+@pytest.mark.parametrize("recipe", ["starcast.toml", "block-causal.toml", "student.toml"])
 def test_the_shipped_recipes_are_valid(recipe: str) -> None:
     assert parse("--config", str(RECIPES / recipe)).name.startswith("starcast")
 

@@ -43,7 +43,7 @@ async def go_through_faults(site: Site, typists: int) -> int:
         lost = sum(not each.is_answered for each in typed)
         any_lost |= lost > 0
         print(
-            f"{what}: {typists} typists, {sum(each.reconnections > 0 for each in typed)} connected anew, "
+            f"{what}: {typists} typists, {sum(each.reconnections > 0 for each in typed)} reconnected, "
             f"longest pause {pauses[-1]:.2f} s, median {pauses[len(pauses) // 2]:.2f} s, {lost} newest texts lost",
             flush=True,
         )

@@ -123,7 +123,7 @@ def _checked_header(path: Path, names: Sequence[str], columns: Sequence[str]) ->
     for column in columns:
         if names.count(column) != 1:
             found = "two columns" if column in names else "no column"
-            cure = "name the columns by --text, --label and --group"
+            cure = "use --text, --label and --group to name the columns"
             if len(names) == 1 and (between := set(names[0]) & set(_DELIMITERS)):
                 cure = f"name what is between its cells: --delimiter {min(between)!r}"
             raise DataError(f"{path} has {found} {column!r}; it has {', '.join(map(repr, names))}: {cure}")

@@ -256,7 +256,7 @@ class BulkClient:
         version = answer.get("model_version", self.model_version)
         rating = Rating(**rating_fields(answer), text=text, labels=self.labels, model_version=version)
         if rating.label not in self.labels or len(rating.probabilities) != len(self.labels):
-            raise IncompatibleServer(f"{self._url} has a model with other labels now: start anew")
+            raise IncompatibleServer(f"{self._url} has a model with other labels now: start again")
         return rating
 
     def _has_waited_enough(self) -> bool:

@@ -151,7 +151,7 @@ def explained(error: Exception) -> str:
     """Return in words why a try to connect failed, with what may help."""
     match error:
         case tls.SSLCertVerificationError():
-            return f"its certificate is not trusted ({error.verify_message}); trust your own CA by --cafile or cafile="
+            return f"its certificate is not trusted ({error.verify_message}); for your own CA use --cafile or cafile="
         case tls.SSLError():
             reason = f" ({error.reason})" if error.reason else ""
             return f"there is no TLS{reason}; does its URL begin with http:// instead?"

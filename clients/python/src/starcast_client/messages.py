@@ -134,7 +134,7 @@ class Rating:
 
     def _of_films(self, value: Label | float | None) -> float:
         if not isinstance(self.label, int) or value is None or isinstance(value, str):
-            raise TypeError(f"the model rates no films: the text is {self.label!r}, and no number of stars")
+            raise TypeError(f"this model does not rate films: use `label` ({self.label!r}) in place of `stars`")
         return value
 
 

@@ -82,8 +82,8 @@ async def _refusal(peer: Peer, target: Target) -> str | None:
         answer = await peer.receive()
         code = error_code(answer)
         if code in ("key_missing", "key_invalid"):
-            which = "this" if target.api_key else "no"
-            return f"lets nobody in with {which} key: {code}: {answer['error'].get('message')}"
+            which = "with this key" if target.api_key else "without a key"
+            return f"refuses the connection {which}: {code}: {answer['error'].get('message')}"
     except (Failed, LookupError, TypeError, ValueError, AttributeError):
         pass
     return None

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_positive, metavar="N", help="rate only the first N rows")
     parser.add_argument("--prefix", default="", help="put this before the names of the added columns")
     parser.add_argument("--requests", type=_positive, default=2, metavar="N", help="requests at a time (default: 2)")
-    parser.add_argument("--force", action="store_true", help="begin anew, and write over OUTPUT")
+    parser.add_argument("--force", action="store_true", help="start again, and overwrite OUTPUT")
     parser.add_argument(
         "--keep-going", action="store_true", help="record retryable errors and go on; the next run retries them"
     )
@@ -155,7 +155,7 @@ class _Run:
             def merged() -> Iterator[tuple[Row, Record]]:
                 for row, record in itertools.zip_longest(self._rows(source), progress.records()):
                     if row is None or record is None or record["digest"] != digest_of(row):
-                        raise UnreadableFile(f"{source.name} changed while it was read; begin anew by --force")
+                        raise UnreadableFile(f"{source.name} changed while it was read; use --force to start again")
                     counts.add(row, record)
                     yield row, record
 
@@ -177,16 +177,16 @@ class _Run:
                     if row.problem is None and as_unicode(before.text) not in (text, outputs.guarded(text)):
                         raise UnreadableFile(
                             f"{name} has ratings of another file: its row {number} has another text; "
-                            "write over it by --force, or name another --output"
+                            "use --force to overwrite it, or name another --output"
                         )
                     progress.append(number, row, record)
                 if next(rated, None) is not None:
-                    raise UnreadableFile(f"{name} has more rows than {source.name}; write over it by --force")
+                    raise UnreadableFile(f"{name} has more rows than {source.name}; use --force to overwrite it")
         except (KeyError, ValueError, TypeError, UnreadableFile) as error:
             progress.remove()
             if isinstance(error, UnreadableFile):
                 raise
-            raise UnreadableFile(f"{name} holds something else; write over it by --force") from error
+            raise UnreadableFile(f"{name} holds something else; use --force to overwrite it") from error
 
     async def _rate(
         self, source: Source, survey: Survey, progress: Progress, again: list[tuple[int, Row]], model: str | None
@@ -198,8 +198,8 @@ class _Run:
             survey.kinds(columns, self._arguments.prefix)
             if progress.columns is not None and progress.columns.kinds != columns.kinds:
                 raise UnreadableFile(
-                    "the output has ratings by other labels than those of the server's model: "
-                    "name another output, or begin anew by --force"
+                    "the output has ratings with other labels than the server's model: "
+                    "name another output, or use --force to start again"
                 )
             ratings = _shown(score(client, todo, self._arguments.keep_going), survey.rows, done - len(again))
             # Close here, even after an error: the requests must not outlive the loop.
@@ -209,7 +209,7 @@ class _Run:
                     if version and model and version != model and not self._arguments.any_model:
                         raise UnreadableFile(
                             f"the output has ratings by model {model}, and the server has {version}: "
-                            "name another output, or mix them by --any-model"
+                            "name another output, or use --any-model to mix them"
                         )
                     model = version or model
                     progress.append(number, row, record)

@@ -59,7 +59,7 @@ class Survey:
         both = sorted(self._seen.keys() & {prefix + name for name in columns.kinds})
         if both:
             raise UnreadableFile(
-                f"the input has columns named like those of ratings ({', '.join(both)}): "
+                f"the input has columns with the names of rating columns ({', '.join(both)}): "
                 "put something before the latter, for instance --prefix rating_"
             )
         own = {name: _common(kinds) for name, kinds in self._seen.items()}
@@ -72,7 +72,7 @@ def output_format(path: Path, wanted: OutputFormat | None) -> OutputFormat:
         raise UnreadableFile(f"{str(path)!r} is a folder: name a file for the output")
     found = wanted or (_FORMAT_OF_SUFFIX.get(suffix_of(path)) if str(path) != "-" else "jsonl")
     if found is None:
-        raise UnreadableFile(f"{path.name}: an output ends in {', '.join(_FORMAT_OF_SUFFIX)}; or say --output-format")
+        raise UnreadableFile(f"{path.name}: an output ends in {', '.join(_FORMAT_OF_SUFFIX)}; or use --output-format")
     if found == "parquet" and (str(path) == "-" or path.suffix == ".gz"):
         raise UnreadableFile("Parquet goes to a file of its own, uncompressed: it compresses itself")
     return found

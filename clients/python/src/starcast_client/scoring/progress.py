@@ -79,7 +79,7 @@ class Progress:
             if row is None or record["digest"] != digest_of(row):
                 raise UnreadableFile(
                     f"{self._path.name} has ratings of another file: its row {number} has another text; "
-                    "begin anew by --force, or name another --output"
+                    "use --force to start again, or name another --output"
                 )
             if may_pass(record):
                 again.append((number, row))
@@ -103,7 +103,7 @@ class Progress:
             self.columns = self.columns or Columns.of(record.keys())
             if record.keys() == _OWN | self.columns.kinds.keys() and isinstance(record["row"], int):
                 return record
-        raise UnreadableFile(f"{self._path.name} holds something else; begin anew by --force")
+        raise UnreadableFile(f"{self._path.name} holds something else; use --force to start again")
 
 
 def digest_of(row: Row) -> str:

@@ -43,8 +43,8 @@ _COMPRESSED: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
 _COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz")
 _OTHERS: Final = {
     b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it first",
-    b"PAR1": "Parquet: name it .parquet, or say --format parquet",
-    b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or say --format xlsx",
+    b"PAR1": "Parquet: name it .parquet, or use --format parquet",
+    b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or use --format xlsx",
     b"\xd0\xcf\x11\xe0": "a workbook of old Excel, or encrypted: save it as .xlsx without a password",
     b"%PDF": "a PDF: export its text first",
     b"{\\rtf": "rich text (RTF): save it as plain text",
@@ -109,8 +109,8 @@ class Source:
                 if not chunk:
                     break
         return UnreadableFile(
-            f"{self.name}, line {line}: not {self.encoding}{place}; say which encoding it has, "
-            "for instance --encoding cp1252"
+            f"{self.name}, line {line}: not {self.encoding}{place}; use --encoding to name the right one, "
+            "for instance cp1252"
         )
 
 
@@ -163,7 +163,7 @@ def _format_by_name(path: Path) -> Format:
     if suffix in FORMAT_OF_SUFFIX:
         return FORMAT_OF_SUFFIX[suffix]
     what = f"files that end in {suffix}" if suffix else "files without a suffix"
-    raise UnreadableFile(f"{path.name}: the format of {what} is not known; name it by --format {'|'.join(FORMATS)}")
+    raise UnreadableFile(f"{path.name}: the format of {what} is not known; use --format {'|'.join(FORMATS)}")
 
 
 def _refuse_others(head: bytes, format_: Format, name: str) -> None:

@@ -74,7 +74,7 @@ def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
             except csv.Error as error:
                 raise UnreadableFile(
                     f"{source.name}, line {line}: a quote is not closed, or not doubled inside a text ({error}); "
-                    "if quotes are ordinary characters in this file, say --no-quotes"
+                    "if quotes are ordinary characters in this file, use --no-quotes"
                 ) from error
             if not cells:
                 continue
@@ -109,7 +109,7 @@ def _read_json(source: Source, reading: Reading) -> Iterator[Row]:
         content = _load(whole)
     except (ValueError, RecursionError) as error:
         raise UnreadableFile(
-            f"{source.name}: not JSON: {error}; if each line is a value of its own, say --format jsonl"
+            f"{source.name}: not JSON: {error}; if each line is a value of its own, use --format jsonl"
         ) from error
     if not isinstance(content, list):
         raise UnreadableFile(f"{source.name}: holds no JSON array of objects or strings")
@@ -189,15 +189,15 @@ def missing_column(
 ) -> UnreadableFile:
     """Return the error for a file without the column of the text, of whose rows perhaps none can be read."""
     if problem is not None and not names:
-        hint = "; if the file is one JSON array, say --format json" if source.format == "jsonl" else ""
+        hint = "; if the file is one JSON array, use --format json" if source.format == "jsonl" else ""
         return UnreadableFile(f"{source.name}: no row can be read: {problem}{hint}")
     others = ", ".join(repr(name) for name in names) or "none"
     hint = ""
     for delimiter in (";", "\t", "|", ","):
         if source.format in ("csv", "tsv") and len(names) == 1 and reading.column in names[0].split(delimiter):
-            hint = f"; its cells seem to be separated by {delimiter!r}: say --delimiter {delimiter!r}"
+            hint = f"; its cells seem to be separated by {delimiter!r}: use --delimiter {delimiter!r}"
     return UnreadableFile(
-        f"{source.name}: no column {reading.column!r}, but {others}; name that of the texts by --column{hint}"
+        f"{source.name}: no column {reading.column!r}, but {others}; use --column to name the column of the texts{hint}"
     )
 
 

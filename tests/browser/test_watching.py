@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.conftest import ON_PURPOSE, errors_of
-from tests.browser.server_by_hand import GREETING
+from tests.browser.server_by_hand import GREETING, prediction
 from tests.browser.steps import bars, expect_fresh
 from tools.servers import RunningServer, start_server
 
@@ -217,3 +218,41 @@ def test_a_watcher_retries_until_the_typist_of_a_room_reconnects(page: Page, fak
     expect(page.locator("#watched-text")).to_have_text("and after", timeout=20_000)
     expect_typist(page, "here")
     expect(page.locator("#alert")).to_be_empty()
+
+
+def test_a_watcher_hears_the_headline_and_sees_when_it_is_not_of_what_the_writer_has_now(
+    page: Page, fake_server: RunningServer
+) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def serve(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.send(json.dumps(GREETING))
+
+    def tell(text: str, **changed: Any) -> None:
+        state = {"type": "room.state", "text": text, "is_fresh": True, "is_typist_here": True}
+        sockets[0].send(json.dumps({**state, "rating": prediction(1, 9, truncated=True), **changed}))
+
+    def expect_old(is_old: bool) -> None:
+        expect(page.locator("#rating")).to_have_attribute("data-old", str(is_old).lower())
+
+    page.route_web_socket(re.compile("/ws/v1/watch/"), serve)
+    page.goto(f"{fake_server.http}/watch/{'A' * 22}/")
+    expect(page.locator("#note")).to_be_hidden()
+    tell("A fine film.")
+    expect_old(False)
+    expect(page.locator("#freshness-words")).to_have_text("Matches what it read")
+    expect(page.locator("#note")).to_contain_text("the beginning and the end")
+    expect(page.get_by_role("status")).to_contain_text("9.0 of 10 stars")
+    for old in ({"is_typist_here": False}, {"is_fresh": False}):
+        tell("A fine film.", **old)
+        expect_old(True)
+        tell("A fine film.")
+        expect_old(False)
+    page.locator("#pause").click()
+    expect_old(True)
+    page.locator("#pause").click()
+    expect_old(False)
+    sockets[0].send(json.dumps({"type": "room.closed", "reason": "closed"}))
+    expect(page.locator("#freshness-words")).to_have_text("The last rating")
+    expect_old(False)

@@ -156,6 +156,39 @@ def test_the_page_hears_how_the_connection_does_and_what_is_refused(
     ]
 
 
+def test_the_widget_says_of_what_its_rating_is_on_an_axis(page: Page, site: ForeignSite, server: RunningServer) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    by_hand = ServerByHand(page)
+    embed(site, server, '<textarea id="comment"></textarea><starcast-meter for="comment"></starcast-meter>')
+    page.goto(site.address)
+    field, card, words, axis = (
+        page.locator(place)
+        for place in ("#comment", "starcast-meter .card", "starcast-meter .words", "starcast-meter .axis")
+    )
+    expect(axis).to_have_text("50%")
+    field.fill("A fine film.")
+    expect(card).to_have_attribute("data-old", "true")
+    by_hand.answer(by_hand.wait_for(page, "A fine film."), 9, truncated=True)
+    expect(card).to_have_attribute("data-old", "false")
+    expect(words).to_contain_text("the beginning and the end only")
+    expect(axis).to_have_text("100%")
+    field.fill("A fine film. Or")
+    expect(card).to_have_attribute("data-old", "true")
+    by_hand.answer(by_hand.wait_for(page, "A fine film. Or"), 9, probabilities=[0.1] * 6 + [0.2] * 2)
+    expect(card).to_have_attribute("data-old", "false")
+    expect(words).to_contain_text("80% likely")
+    expect(axis).to_have_text("50%")
+    fill, track = page.locator("starcast-meter [data-stars='9'] .track").evaluate(
+        "track => [track.firstChild, track].map(each => each.getBoundingClientRect().top)"
+    )
+    height = page.locator("starcast-meter .track").first.evaluate("track => track.clientHeight")
+    assert fill - track == pytest.approx((1 - 0.2 / 0.5) * height, abs=0.6)
+    long = "word " * 5_000
+    field.fill(long)
+    by_hand.answer(by_hand.wait_for(page, long[:20_000]), 9, truncated=True)
+    expect(words).to_contain_text("first 20,000 characters")
+
+
 def test_a_form_that_is_reset_is_rated_no_more(page: Page, site: ForeignSite, server: RunningServer) -> None:
     fields = '<form><textarea id="comment"></textarea><button type="reset">Reset</button></form>'
     embed(site, server, f'{fields}<starcast-meter for="comment"></starcast-meter>')

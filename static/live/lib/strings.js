@@ -133,6 +133,7 @@ export function answerTime(elapsedMs) {
 
 /** @param {Headline} headline @returns {string} For screen readers. */
 export function announcement(headline) {
+  if (headline.state === "nothing") return "";
   const [verdict, why] = headlineWords(headline);
   const stars = numberOf(headline);
   if (stars === "" || headline.labels !== undefined) return `${verdict}. ${why}`;
@@ -145,15 +146,21 @@ export function numberOf(headline) {
   return value === null ? "" : formatNumber(value, 1, 1);
 }
 
-/** @param {number} chars @returns {string} */
-export function cutNote(chars) {
-  const words = gettext(
-    "Of a text this long it reads the beginning and the end of the first %(count)s characters.",
-  );
-  return fill(words, { count: formatNumber(chars) });
+/**
+ * @param {Pick<Rating, "truncated"> | null} rating
+ * @param {number} [cutAtChars] How much of a text was sent that is too long to send; 0 if all of it.
+ * @returns {string} What is read of a long text; empty if all of it.
+ */
+export function readNote(rating, cutAtChars = 0) {
+  if (cutAtChars > 0) {
+    const words = gettext(
+      "Of a text this long it reads the beginning and the end of the first %(count)s characters.",
+    );
+    return fill(words, { count: formatNumber(cutAtChars) });
+  }
+  if (!rating?.truncated) return "";
+  return gettext("Of a text this long it reads the beginning and the end only.");
 }
-
-export const TRUNCATED = gettext("Of a text this long it reads the beginning and the end only.");
 
 export const PAUSED = gettext("Paused");
 export const PAUSE_BARS = gettext("Pause bars");
@@ -252,16 +259,14 @@ export function aboutWords({ partial, all_words: allWords, counted_in: countedIn
 }
 
 /**
- * @param {Pick<Rating, "label" | "expected_stars"> & {isTooShort: boolean}} moment
+ * @param {Headline} headline
  * @param {number} index
  * @param {number} count
  * @returns {string} The words of a moment for screen readers.
  */
-export function momentWords({ isTooShort, expected_stars: stars = 0, label }, index, count) {
-  const rated = label ?? fill(OF_TEN, { stars: formatNumber(stars, 1, 1) });
-  const about = isTooShort ? NO_OPINION : rated;
+export function momentWords(headline, index, count) {
   const place = fill(gettext("Moment %(number)s of %(count)s"), { number: index + 1, count });
-  return `${place}: ${about}`;
+  return `${place}: ${announcement(headline)}`;
 }
 
 /** @param {string} text @returns {string} On one line; a long text is cut in the middle, between words where it has some. */

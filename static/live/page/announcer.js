@@ -2,15 +2,20 @@
 
 import { say } from "../lib/dom.js";
 import { announcement } from "../lib/strings.js";
-import { isFresh } from "./freshness.js";
 
-/** @import { Page } from "./page.js" */
+/**
+ * @import { Display } from "./display.js"
+ *
+ * @typedef {object} Told What is announced, on the live page and for watchers.
+ * @property {{text: string, addEventListener: (name: "text", listener: () => void) => void}} editor
+ * @property {Pick<Display, "headline" | "past">
+ *   & {addEventListener: (name: "headline", listener: () => void) => void}} display
+ */
 
 const ANNOUNCE_AFTER_MS = 1_200;
 
-/** @param {Page} page */
-export function attachAnnouncer(page) {
-  const { editor, display } = page;
+/** @param {Told} page */
+export function attachAnnouncer({ editor, display }) {
   /** @type {number | undefined} */
   let timer;
   let isQuiet = true;
@@ -18,11 +23,11 @@ export function attachAnnouncer(page) {
 
   function announce() {
     const { headline, past } = display;
-    if (!isQuiet || past !== null || headline.text !== editor.text || !isFresh(page)) return;
+    if (!isQuiet || past !== null || headline.text !== editor.text) return;
     const about = `${headline.state} ${headline.side} ${headline.rating?.label ?? ""}`;
     if (about === announced) return;
     announced = about;
-    say("status", headline.state === "nothing" ? "" : announcement(headline));
+    say("status", announcement(headline));
   }
 
   editor.addEventListener("text", () => {

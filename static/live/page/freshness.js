@@ -2,19 +2,19 @@
 
 import { byId, say } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
+import { dimmer } from "../lib/rating.js";
 import { FRESHNESS, MATCHES_WHAT_IT_READ, PAUSED } from "../lib/strings.js";
 
 /** @import { Page } from "./page.js" */
 
 // Words that change at every key are noise, so they change only for slow answers.
 const STALE_WORDS_AFTER_MS = 250;
-const DIM_AFTER_MS = 500;
 
 /**
  * @param {Page} page
  * @returns {boolean} Whether the newest rating shown is of the visible text.
  */
-export function isFresh({ socket, editor, display: { shown } }) {
+function isFresh({ socket, editor, display: { shown } }) {
   return shown?.seq === socket.seq && socket.isSettled && editor.isTold;
 }
 
@@ -33,10 +33,9 @@ export function freshness(page) {
 export function attachFreshness(page) {
   const { socket, editor, display } = page;
   const panel = byId("rating");
+  const dim = dimmer(panel);
   /** @type {number | undefined} */
   let wordsTimer;
-  /** @type {number | undefined} */
-  let dimTimer;
 
   function show() {
     const state = freshness(page);
@@ -51,25 +50,12 @@ export function attachFreshness(page) {
       () => say("freshness-words", words),
       state === "stale" && !display.isPaused ? STALE_WORDS_AFTER_MS : 0,
     );
-    showAge(state === "stale" || state === "offline", state === "past");
-  }
-
-  /** @param {boolean} isOld @param {boolean} isPast */
-  function showAge(isOld, isPast) {
-    panel.dataset.past = String(isPast);
-    if (!isOld) {
-      clearTimeout(dimTimer);
-      dimTimer = undefined;
-      panel.dataset.old = "false";
-    } else {
-      dimTimer ??= setTimeout(() => {
-        panel.dataset.old = "true";
-      }, DIM_AFTER_MS);
-    }
+    panel.dataset.past = String(state === "past");
+    dim(state === "stale" || state === "offline");
   }
 
   // An answer for an older text is late, but not old: the wait begins anew.
-  display.addEventListener("shown", () => showAge(false, false));
+  display.addEventListener("shown", () => dim(false));
   editor.addEventListener("text", show);
   socket.addEventListener("state", show);
   for (const name of /** @type {const} */ (["shown", "headline", "refused", "pause", "past"])) {

@@ -1,7 +1,7 @@
 /** The line under the text: errors, cut texts, and the results of buttons. */
 
 import { say } from "../lib/dom.js";
-import { cutNote, refusal, TRUNCATED } from "../lib/strings.js";
+import { readNote, refusal } from "../lib/strings.js";
 
 /**
  * @import { RatingSocket } from "../client/socket.js"
@@ -45,7 +45,6 @@ export class MessageLine {
     const { refused, shown } = this.#display;
     if (refused !== null) return refusal(refused);
     if (this.#said !== "") return this.#said;
-    if (this.#cutAtChars > 0) return cutNote(this.#cutAtChars);
-    return shown?.truncated ? TRUNCATED : "";
+    return readNote(shown, this.#cutAtChars);
   }
 }

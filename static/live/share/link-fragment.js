@@ -12,15 +12,10 @@ const MAX_TEXT_BYTES = 400_000;
  * @returns {Promise<string>} The fragment without its `#`.
  */
 export async function toFragment(text) {
-  // Chat programs leave such signs out of a link, at its end at least.
-  const plain =
-    PLAIN +
-    encodeURIComponent(text.toWellFormed?.() ?? text).replace(
-      /[!'()*.~_-]/g,
-      (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
-    );
+  const encoded = encodeURIComponent(text.toWellFormed?.() ?? text);
+  const plain = PLAIN + encoded.replace(/[!'()*.~_-]/g, escaped);
   if (globalThis.CompressionStream === undefined) return plain;
-  const packed = PACKED + base64url(await pack(text));
+  const packed = PACKED + base64url(await pack(text)).replace(/[_-]$/, escaped);
   return packed.length < plain.length ? packed : plain;
 }
 
@@ -32,11 +27,18 @@ export async function fromFragment(fragment) {
   const content = fragment.replace(/^#/, "");
   try {
     if (content.startsWith(PLAIN)) return decodeURIComponent(content.slice(PLAIN.length));
-    if (content.startsWith(PACKED)) return await unpack(bytesOf(content.slice(PACKED.length)));
+    if (content.startsWith(PACKED)) {
+      return await unpack(bytesOf(decodeURIComponent(content.slice(PACKED.length))));
+    }
   } catch {
     return null;
   }
   return null;
+}
+
+/** @param {string} sign One that chat programs leave out of a link, at its end at least. */
+function escaped(sign) {
+  return `%${sign.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 /** @param {string} text */

@@ -28,7 +28,7 @@ import { Replay } from "./replay.js";
  *
  * @typedef {object} Typed What a curve is drawn of, on the live page and for watchers.
  * @property {{text: string, addEventListener: (name: "text", listener: () => void) => void}} editor
- * @property {Pick<Display, "past" | "isPaused" | "lookBack" | "rated" | "labels"> & Shows} display
+ * @property {Pick<Display, "past" | "isPaused" | "lookBack" | "rated" | "headlineAt" | "labels"> & Shows} display
  * @property {boolean} isLinkOpened Whether a link has just brought the text, so that its curve is played once.
  */
 
@@ -83,7 +83,8 @@ export function attachTimeline(page) {
       const scale = axis();
       dot.style.top = `${heightOf(scale.drawnOf(moment), scale)}%`;
     }
-    slider.setAttribute("aria-valuetext", past ? momentWords(past, index, recording.length) : NOW);
+    const about = past && momentWords(display.headlineAt(past), index, recording.length);
+    slider.setAttribute("aria-valuetext", about ?? NOW);
     const few = [TIMELINE_EMPTY, isLeading ? WORKING_OUT : TIMELINE_ONE];
     say("moment-text", past ? tail(past.text) : (few[recording.length] ?? TIMELINE_HINT));
     say("timeline-title", isLed ? AS_IT_READS_ON : title);

@@ -1,7 +1,8 @@
 /**
  * The watch page: text and bars of a typist, live.
  *
- * Selectors for tests and style sheets, besides the bars, `#freshness`, `#connection` and `#timeline` of the live page:
+ * Selectors for tests and style sheets, besides the bars, `#freshness`, `#connection`, `#note` and `#timeline` of the live
+ * page:
  * - `#watched-text`: the text; `#contributions` and the marks in the text, as on the live page
  * - `#typist[data-state]`: `looking`, `here`, `away` (a lost connection), `left`, `none` (no such room), `full`
  */
@@ -11,7 +12,16 @@ import { RatingSocket } from "../client/socket.js";
 import { clearExplanation, drawExplanation, nameExplanation } from "../explain/drawing.js";
 import { byId, say, tell } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
-import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
+import { dimmer } from "../lib/rating.js";
+import {
+  FRESHNESS,
+  MATCHES_WHAT_IT_READ,
+  PAUSE_BARS,
+  PAUSED,
+  RESUME_BARS,
+  readNote,
+} from "../lib/strings.js";
+import { attachAnnouncer } from "../page/announcer.js";
 import { RatingView } from "../page/bars.js";
 import { attachConnection } from "../page/connection.js";
 import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/strings.js";
@@ -32,6 +42,7 @@ const socket = new RatingSocket(socketUrl(new URL(`/ws/v1/watch/${roomId}/`, loc
 const view = new RatingView();
 const textBox = byId("watched-text");
 const pause = byId("pause");
+const dim = dimmer(byId("rating"));
 
 const watched = new Watched();
 let isOver = false;
@@ -48,6 +59,7 @@ function showTypist(state) {
 
 function show() {
   showText();
+  say("note", readNote(watched.rating));
   if (watched.rating !== null) view.showBars(watched.rating);
   view.showHeadline(watched.headline);
   showFreshness();
@@ -72,20 +84,24 @@ function showFreshness() {
   const [state, words] = freshness();
   byId("freshness").dataset.state = state;
   byId("rating").dataset.past = String(state === "past");
+  dim(state === "stale" || state === "offline");
   say("freshness-words", words);
 }
 
 /** @returns {[state: string, words: string]} */
 function freshness() {
-  const { newest, past, isPaused, headline } = watched;
+  const { newest, past, isPaused, headline, rating } = watched;
+  const isFresh = newest?.is_fresh === true && newest.rating !== undefined;
   if (past !== null) return ["past", FRESHNESS.past];
   if (isPaused) return ["stale", PAUSED];
-  if (isOver) return ["offline", newest === null ? "" : WATCHED_OVER];
+  // What was written last is rated for good.
+  if (isOver) return [isFresh ? "over" : "offline", newest === null ? "" : WATCHED_OVER];
   if (socket.state !== "open" || newest?.is_typist_here === false) {
     return ["offline", FRESHNESS.offline];
   }
-  if (!newest?.is_fresh || newest.rating === undefined) return ["stale", WATCHED_STALE];
-  return hasNumber(headline) ? ["fresh", WATCHED_FRESH] : ["prior", FRESHNESS.prior];
+  if (!isFresh) return ["stale", WATCHED_STALE];
+  if (!hasNumber(headline)) return ["prior", FRESHNESS.prior];
+  return ["fresh", rating?.truncated ? MATCHES_WHAT_IT_READ : WATCHED_FRESH];
 }
 
 function roomIsNotThere() {
@@ -131,6 +147,9 @@ watched.addEventListener("labels", () => {
   nameExplanation(watched.labels);
 });
 watched.addEventListener("change", show);
+// A rating of an older text is late, but not old: the wait begins anew.
+watched.addEventListener("answer", () => dim(false));
+attachAnnouncer({ editor: watched, display: watched });
 attachTimeline({ editor: watched, display: watched, isLinkOpened: false });
 
 attachConnection({ socket, isOver: () => isOver });

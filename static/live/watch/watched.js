@@ -15,6 +15,8 @@ import { areSame, FILM, labelsOf } from "../lib/labels.js";
  * @typedef {object} WatchedEvents
  * @property {null} labels The ratings are of other labels from now on.
  * @property {null} change What is on the screen, or the newest state.
+ * @property {null} headline
+ * @property {null} answer A rating has come, of this text or of an older one.
  * @property {RatedText} shown The rating of a state's own text.
  * @property {null} text The text of the newest state has changed, and nobody looks back.
  */
@@ -32,7 +34,10 @@ export class Watched extends Events {
 
   /** @type {RoomState | null} The state on the screen, unless an earlier moment is. */
   #shown = null;
-  #settling = new Settling(() => this.#changed());
+  #settling = new Settling(() => {
+    this.dispatchEvent(new CustomEvent("headline"));
+    this.#changed();
+  });
 
   /** @param {Scale} scale Of the model of the watcher's server. */
   set scale({ prior, states }) {
@@ -55,8 +60,12 @@ export class Watched extends Events {
 
   /** @returns {Headline} */
   get headline() {
-    const { past } = this;
-    return past === null ? this.#settling.headline : this.#settling.headlineAt(past);
+    return this.past === null ? this.#settling.headline : this.headlineAt(this.past);
+  }
+
+  /** @param {RatedText} moment @returns {Headline} The headline of this moment alone. */
+  headlineAt(moment) {
+    return this.#settling.headlineAt(moment);
   }
 
   /** @param {RoomState} state */
@@ -92,11 +101,13 @@ export class Watched extends Events {
   /** @param {RoomState} state */
   #show(state) {
     const isNew = state.text !== this.#shown?.text;
+    const isAnswer = sharesOf(state) !== sharesOf(this.#shown);
     this.#shown = state;
     // A rating says itself what it is of: the typist's server may have another model by now.
     if (state.rating !== undefined) this.#label(labelsOf(state));
     // Whoever looks back is not called away by each key of the typist.
     if (isNew && this.past === null) this.dispatchEvent(new CustomEvent("text"));
+    if (isAnswer) this.dispatchEvent(new CustomEvent("answer"));
     if (!state.is_fresh || state.rating === undefined) return;
     this.#settling.take(state.rating, state.text);
     this.dispatchEvent(new CustomEvent("shown", { detail: this.rated(state.rating, state.text) }));
@@ -116,3 +127,6 @@ export class Watched extends Events {
     this.dispatchEvent(new CustomEvent("change"));
   }
 }
+
+/** @param {RoomState | null} state */
+const sharesOf = (state) => String(state?.rating?.probabilities);

@@ -49,7 +49,7 @@ p { margin: 0; }
 
 .bars {
   display: grid;
-  grid-template-columns: repeat(4, 0.875rem) 0.625rem repeat(4, 0.875rem);
+  grid-template-columns: repeat(4, 0.875rem) 1.75rem repeat(4, 0.875rem);
   gap: 0.125rem;
 }
 .bar {
@@ -82,6 +82,16 @@ p { margin: 0; }
 [data-stars="8"] { --bar: var(--bar-8); }
 [data-stars="9"] { --bar: var(--bar-9); }
 [data-stars="10"] { --bar: var(--bar-10); }
+/* The top of the axis, where the data has no ratings. */
+.axis {
+  grid-row: 1;
+  grid-column: 5;
+  border-top: 1px solid var(--line);
+  color: var(--ink-soft);
+  font-size: 0.625rem;
+  line-height: 1.4;
+  text-align: center;
+}
 :is([data-state="nothing"], [data-state="no_opinion"], [data-state="unreadable"]) .fill { background: var(--unread); }
 
 /* Other labels than the film ratings: as many bars as there are, which the words below name. */
@@ -93,6 +103,12 @@ p { margin: 0; }
 .bar[data-label] { flex: 1 1 0; min-width: 1px; --bar: var(--bar-9); }
 [data-labels="names"] .expected { display: none; }
 [hidden] { display: none; }
+
+/* Not of the text in the field. */
+.card[data-old="true"] :is(.number, .verdict) { color: var(--ink-soft); }
+.card[data-old="true"][data-state] .fill {
+  background-image: repeating-linear-gradient(135deg, var(--track) 0 2px, transparent 2px 5px);
+}
 
 .expected { color: var(--ink-soft); white-space: nowrap; }
 .number {

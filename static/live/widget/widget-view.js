@@ -3,16 +3,18 @@
  * name in the words, and a bar each shows how the others stand.
  */
 
-import { NOTHING as NO_HEADLINE } from "../lib/headline.js";
+import { hasNumber, NOTHING as NO_HEADLINE } from "../lib/headline.js";
 import { fill, gettext, ngettext } from "../lib/i18n.js";
 import { areSame, FILM } from "../lib/labels.js";
-import { fillTransform } from "../lib/rating.js";
+import { axisTop, dimmer, fillTransform } from "../lib/rating.js";
 import {
   headlineWords,
   labelMeterWords,
   meterWords,
   numberOf,
   percentNumber,
+  percentText,
+  readNote,
 } from "../lib/strings.js";
 import { widgetStyleSheet } from "./widget-style.js";
 
@@ -32,11 +34,16 @@ export class WidgetView {
   #status = element("p", { class: "visually-hidden", role: "status" });
   #group = element("div", { class: "bars", role: "group" });
   #of = element("span", { class: "of" }, "/10");
+  #axis = element("span", { class: "axis", "aria-hidden": "true" });
+  #top = 1;
   #labels = FILM;
   /** @type {Bar[]} */
   #bars = [];
   #why = "";
   #trouble = "";
+
+  /** Told whether the rating is of another text than the field's. */
+  dim = dimmer(this.#card);
 
   /** @param {ShadowRoot} root */
   constructor(root) {
@@ -67,29 +74,40 @@ export class WidgetView {
     this.#of.hidden = !isFilm;
     this.#bars = names.map((name, i) => (isFilm ? starsBar(Number(name)) : labelBar(name, i)));
     this.#group.replaceChildren(...this.#bars.map((bar) => bar.element));
+    if (isFilm) this.#group.append(this.#axis);
   }
 
   /** Shows no rating, since there is no text. */
   clear() {
+    this.#scaleTo([0]);
     for (const bar of this.#bars) bar.show(null);
     this.showHeadline(NO_HEADLINE);
   }
 
   /** @param {Rating} rating */
   showBars({ probabilities }) {
+    this.#scaleTo(probabilities);
     this.#bars.forEach((bar, i) => {
-      bar.show(probabilities[i]);
+      bar.show(probabilities[i], this.#top);
     });
   }
 
-  /** @param {Headline} headline */
-  showHeadline(headline) {
-    const { state } = headline;
+  /** @param {readonly number[]} probabilities */
+  #scaleTo(probabilities) {
+    // The bars of other labels have no axis.
+    this.#top = this.#labels.isFilm ? axisTop(probabilities, this.#top) : 1;
+    this.#axis.textContent = percentText(this.#top);
+  }
+
+  /** @param {Headline} headline @param {number} [cutAtChars] How much of a text was sent that is too long to send. */
+  showHeadline(headline, cutAtChars) {
+    const { state, rating } = headline;
+    const note = hasNumber(headline) && readNote(rating, cutAtChars);
     const [verdict, why] = headlineWords(headline);
     this.#card.dataset.state = state;
     this.#number.textContent = numberOf(headline) || NOTHING;
     this.#verdict.textContent = verdict;
-    this.#say(state === "nothing" ? "" : why);
+    this.#say(note || why);
   }
 
   /** @param {string} words An error, shown instead of the second line; empty if there is none. */
@@ -126,13 +144,13 @@ class Bar {
     this.element.append(track);
   }
 
-  /** @param {number | null} probability */
-  show(probability) {
+  /** @param {number | null} probability @param {number} [top] The share at the top of the axis. */
+  show(probability, top) {
     const share = probability ?? 0;
     this.element.ariaValueNow = percentNumber(share);
     this.element.ariaValueText =
       probability === null ? gettext("no answer yet") : this.#words(share);
-    this.#fill.style.transform = fillTransform(share);
+    this.#fill.style.transform = fillTransform(share, top);
   }
 }
 

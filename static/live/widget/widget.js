@@ -46,8 +46,10 @@ class StarcastMeter extends HTMLElement {
   #url = "";
   /** @type {Session | null} */
   #session = null;
-  #settling = new Settling((headline) => this.#view.showHeadline(headline));
-  #sent = { seq: 0, text: "" };
+  #sent = { seq: 0, text: "", isCut: false, chars: 0 };
+  #settling = new Settling((headline) => {
+    this.#view.showHeadline(headline, this.#sent.isCut ? this.#sent.chars : 0);
+  });
   #announced = "";
   /** @type {number | undefined} */
   #quietTimer;
@@ -114,6 +116,7 @@ class StarcastMeter extends HTMLElement {
     // Connect only once there is text.
     if (text !== "") this.#connect();
     this.#socket?.submit(text);
+    this.#dim();
     clearTimeout(this.#quietTimer);
     this.#quietTimer = setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);
   }
@@ -152,6 +155,7 @@ class StarcastMeter extends HTMLElement {
     clearTimeout(this.#quietTimer);
     this.#socket?.close();
     this.#socket = this.#session = null;
+    this.#dim();
     this.#settling.clear();
     this.#view.clear();
     this.#view.showTrouble("");
@@ -173,8 +177,15 @@ class StarcastMeter extends HTMLElement {
   #show(prediction) {
     this.#view.showTrouble("");
     this.#view.showBars(prediction);
+    // An answer for an older text is late, but not old: the wait begins anew.
+    this.#view.dim(false);
+    this.#dim();
     this.#settling.take(prediction, prediction.seq === this.#sent.seq ? this.#sent.text : "");
     this.#tell(prediction);
+  }
+
+  #dim() {
+    this.#view.dim(this.#socket?.isSettled === false);
   }
 
   /** @param {Status} status */
@@ -237,7 +248,7 @@ class StarcastMeter extends HTMLElement {
     const about = `${headline.state} ${headline.side} ${headline.rating?.label ?? ""}`;
     if (!this.#socket?.isSettled || about === this.#announced) return;
     this.#announced = about;
-    this.#view.announce(headline.state === "nothing" ? "" : announcement(headline));
+    this.#view.announce(announcement(headline));
   }
 
   /** @param {Prediction | null} prediction */

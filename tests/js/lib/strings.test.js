@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { NOTHING } from "../../../static/live/lib/headline.js";
 import {
   announcement,
   answerTime,
-  cutNote,
   givenUp,
   headlineWords,
   intervalText,
@@ -11,6 +11,7 @@ import {
   momentWords,
   percentNumber,
   percentText,
+  readNote,
   refusal,
   shortened,
   tail,
@@ -19,6 +20,14 @@ import {
 import { prediction } from "../fakes.js";
 
 /** @import { Headline } from "../../../static/live/lib/headline.js" */
+
+/** @param {Headline["state"]} state @param {Headline["side"]} side @param {number} positive */
+const headline = (state, side, positive, text = "text") => ({
+  state,
+  side,
+  rating: prediction(1, { positive, expected_stars: 8.42, interval: [7, 10] }),
+  text,
+});
 
 describe("numbers", () => {
   test("a percent on a bar is whole, and never claims none or all", () => {
@@ -62,14 +71,6 @@ describe("numbers", () => {
 });
 
 describe("sentences", () => {
-  /** @param {Headline["state"]} state @param {Headline["side"]} side @param {number} positive */
-  const headline = (state, side, positive, text = "text") => ({
-    state,
-    side,
-    rating: prediction(1, { positive, expected_stars: 8.42, interval: [7, 10] }),
-    text,
-  });
-
   test("a headline says as much as its state", () => {
     /** @type {[Headline, string[]][]} */
     const cases = [
@@ -87,6 +88,10 @@ describe("sentences", () => {
     for (const [given, words] of cases) assert.deepEqual(headlineWords(given), words);
   });
 
+  test("of no text a screen reader hears nothing", () => {
+    assert.equal(announcement(NOTHING), "");
+  });
+
   test("a screen reader hears the headline, with its stars where it has a number", () => {
     assert.equal(
       announcement(headline("says", "positive", 0.97)),
@@ -98,8 +103,11 @@ describe("sentences", () => {
     );
   });
 
-  test("a cut text says how much of it is rated", () => {
-    assert.match(cutNote(20_000), /first 20,000 characters/);
+  test("of a long text it is said what is read, and of a cut one how much of it", () => {
+    assert.equal(readNote(null), "");
+    assert.equal(readNote({ truncated: false }), "");
+    assert.match(readNote({ truncated: true }), /the beginning and the end only/);
+    assert.match(readNote({ truncated: true }, 20_000), /first 20,000 characters/);
   });
 
   test("every refusal and every final close has plain words", () => {
@@ -116,15 +124,15 @@ describe("moments and contributions", () => {
     assert.deepEqual([1.62, 0.4, -0.84, 0.06].map(weightText), ["+1.6", "+0.4", "−0.8", "+0.06"]);
   });
 
-  test("a moment is said with its place and its stars", () => {
+  test("a moment is said with its place and its headline", () => {
     assert.equal(
-      momentWords({ isTooShort: false, expected_stars: 7.26 }, 11, 40),
-      "Moment 12 of 40: 7.3 of 10 stars",
+      momentWords(headline("says", "positive", 0.97), 11, 40),
+      "Moment 12 of 40: Positive 97%. 8.4 of 10 stars.",
     );
-    assert.equal(
-      momentWords({ isTooShort: true, expected_stars: 5 }, 0, 2),
-      "Moment 1 of 2: No opinion yet",
-    );
+    for (const state of /** @type {const} */ (["no_opinion", "unreadable"])) {
+      const calm = headline(state, null, 0.9);
+      assert.equal(momentWords(calm, 0, 2), `Moment 1 of 2: ${announcement(calm)}`);
+    }
   });
 
   test("a long phrase is cut in its middle, on one line, and no emoji in two", () => {

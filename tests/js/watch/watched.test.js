@@ -48,6 +48,30 @@ test("who looks back is not called away, and sees the newest afterwards", () => 
   assert.equal(watched.text, "A fine film");
 });
 
+test("a rating is an answer where it changes, of an older text too, but not while paused", () => {
+  const { watched } = watching();
+  let answers = 0;
+  watched.addEventListener("answer", () => answers++);
+  watched.take(state("A"));
+  watched.take(state("A f", { is_fresh: false }));
+  assert.equal(answers, 1);
+  const late = prediction(2, { probabilities: [0, 0, 0, 0, 0.4, 0.3, 0.2, 0.1] });
+  watched.take(state("A fi", { is_fresh: false, rating: late }));
+  assert.equal(answers, 2);
+  watched.togglePause();
+  watched.take(state("A fine"));
+  assert.equal(answers, 2);
+});
+
+test("the headline is told once it has settled, as on the live page", () => {
+  const { watched } = watching();
+  /** @type {string[]} */
+  const heard = [];
+  watched.addEventListener("headline", () => heard.push(watched.headline.state));
+  watched.take(state("A fine film."));
+  assert.deepEqual(heard, ["says"]);
+});
+
 test("a pause holds the text, and its end shows the newest", () => {
   const { watched, events } = watching();
   watched.take(state("A"));

@@ -110,12 +110,21 @@ describe("a followed field", () => {
     assert.deepEqual(heard, ["", "A fine film", ""]);
   });
 
-  test("leaving the field tells its text before it says so", () => {
-    const field = new FakeField();
-    const { heard } = follow(field);
-    field.value = "set by a script";
-    field.dispatchEvent(new Event("blur"));
-    assert.deepEqual(heard, ["", "set by a script", "blur"]);
+  test("what a script has set is told when the field gets the focus, loses it, or hears of a change", () => {
+    /** @type {[type: string, before: string[], after: string[]][]} */
+    const cases = [
+      ["focus", ["focus"], []],
+      ["blur", [], ["blur"]],
+      ["change", [], ["enter"]],
+      ["input", [], []],
+    ];
+    for (const [type, before, after] of cases) {
+      const field = new FakeField();
+      const { heard } = follow(field);
+      field.value = "set by a script";
+      field.dispatchEvent(new Event(type));
+      assert.deepEqual(heard, ["", ...before, "set by a script", ...after]);
+    }
   });
 
   test("a field may come later, go, and be replaced by another", () => {

@@ -134,32 +134,52 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
 
     # Opened here, for the library goes by the ending of a name.
     with source.path.open("rb") as file, _damage_of_workbook(source), contextlib.ExitStack() as stack:
-        workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        stack.callback(workbook.close)
-        sheets = {sheet.title: sheet for sheet in workbook.worksheets}
-        if reading.sheet is not None and reading.sheet not in sheets:
-            raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(sheets)}")
-        sheet = sheets[reading.sheet] if reading.sheet is not None else workbook.worksheets[0]
-        # Some programs write a wrong size of the sheet, and all beyond it would be left out.
-        sheet.reset_dimensions()
+        sheets = []
+        # The library reads either the saved values of formulas or the formulas.
+        for data_only in (True, False):
+            workbook = openpyxl.load_workbook(file, read_only=True, data_only=data_only)
+            stack.callback(workbook.close)
+            named = {sheet.title: sheet for sheet in workbook.worksheets}
+            if reading.sheet is not None and reading.sheet not in named:
+                raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(named)}")
+            sheets.append(named[reading.sheet] if reading.sheet is not None else workbook.worksheets[0])
+            # Some programs write a wrong size of the sheet, and all beyond it would be left out.
+            sheets[-1].reset_dimensions()
         names: Sequence[str] = ()
-        for cells in sheet.iter_rows(values_only=True):
+        for cells, unsaved in _cells_of(*sheets):
             if all(cell is None for cell in cells):
                 continue
             if not names:
                 # Formatting makes a sheet wider than its content.
                 width = max(place for place, cell in enumerate(cells, 1) if cell is not None)
                 names = _header(["" if cell is None else str(cell) for cell in cells[:width]], source, reading)
+                place_of_text = names.index(reading.column)
             elif any(cell is not None for cell in cells[len(names) :]):
                 yield Row(dict(zip(names, cells, strict=False)), problem="it has cells to the right of the header")
             else:
                 values = dict(itertools.zip_longest(names, cells[: len(names)]))
-                if values[reading.column] in ERROR_CODES:
+                if place_of_text in unsaved:
+                    problem = "its cell has a formula without a saved value; open the workbook in Excel and save it"
+                    yield Row(values, problem=problem)
+                elif values[reading.column] in ERROR_CODES:
                     yield Row(values, problem=f"its cell has the error {values[reading.column]}")
                 else:
                     yield _row(values, reading)
         if not names:
-            raise UnreadableFile(f"{source.name}: the sheet {sheet.title!r} is empty")
+            raise UnreadableFile(f"{source.name}: the sheet {sheets[0].title!r} is empty")
+
+
+def _cells_of(saved: Any, formulas: Any) -> Iterator[tuple[list[Any], frozenset[int]]]:
+    """Yield the values of each row, and the places of formulas that were saved without one and stand for it."""
+    for values, written in zip(saved.iter_rows(), formulas.iter_rows(), strict=True):
+        cells = [cell.value for cell in values]
+        unsaved = []
+        for place, (value, formula) in enumerate(zip(values, written, strict=True)):
+            # A text that was saved may be empty.
+            if formula.data_type == "f" and value.value is None and value.data_type != "str":
+                cells[place] = str(getattr(formula.value, "text", formula.value))
+                unsaved.append(place)
+        yield cells, frozenset(unsaved)
 
 
 @contextlib.contextmanager

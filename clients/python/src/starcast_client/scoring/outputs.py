@@ -117,7 +117,7 @@ class LineMaker:
         self._columns = columns
         self._prefix = prefix
         self._delimiter = _DELIMITERS.get(format_)
-        self.header = self._line(list(self._kinds)) if self._delimiter else b""
+        self.header = self._line([name_of(name, format_) for name in self._kinds]) if self._delimiter else b""
 
     def __call__(self, row: Row, record: Record) -> bytes:
         """Return the line of a row."""
@@ -143,6 +143,11 @@ def to_stdout(line: bytes) -> None:
 def guarded(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula: with an apostrophe before it where needed."""
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def name_of(column: str, format_: OutputFormat) -> str:
+    """Return the name that a column has in an output."""
+    return guarded(column) if format_ in _DELIMITERS else column
 
 
 def _merged(row: Row, rating: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from starcast_client.scoring.sources import Format, Source, UnreadableFile
 
+_DELIMITERS: Final[dict[str, str]] = {"csv": ",", "tsv": "\t"}
 _SEPARATOR: Final = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
 
 
@@ -46,8 +47,7 @@ def read_rows(source: Source, reading: Reading) -> Iterator[Row]:
 def _read_lines(source: Source, reading: Reading) -> Iterator[Row]:
     with source.open_text() as lines:
         for line in lines:
-            text = line.rstrip("\r\n")
-            yield Row({reading.column: text}, text)
+            yield _row({reading.column: line.rstrip("\r\n")}, reading)
 
 
 def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
@@ -60,7 +60,7 @@ def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
             file.seek(0)
         records = csv.reader(
             file,
-            delimiter=told[1] if told else source.delimiter,
+            delimiter=source.delimiter or (told[1] if told else _DELIMITERS[source.format]),
             quoting=csv.QUOTE_MINIMAL if reading.quotes else csv.QUOTE_NONE,
             strict=True,
         )
@@ -170,7 +170,7 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
 
 
 def _cells_of(saved: Any, formulas: Any) -> Iterator[tuple[list[Any], frozenset[int]]]:
-    """Yield the values of each row, and the places of formulas that were saved without one and stand for it."""
+    """Yield the values of each row, and the places of formulas without a saved value, which stand there themselves."""
     for values, written in zip(saved.iter_rows(), formulas.iter_rows(), strict=True):
         cells = [cell.value for cell in values]
         unsaved = []
@@ -238,7 +238,8 @@ def _row(values: Mapping[str, Any], reading: Reading) -> Row:
         with contextlib.suppress(UnicodeDecodeError):
             text = text.decode()
     if isinstance(text, str):
-        return Row(values, text)
+        problem = f"{reading.column!r} holds NUL characters, so it is no text, or of another encoding"
+        return Row(values, problem=problem) if "\0" in text else Row(values, text)
     if text is None and reading.column in values:
         return Row(values)
     what = f"{reading.column!r} is {type(text).__name__}, not text" if text is not None else f"no {reading.column!r}"
@@ -247,7 +248,7 @@ def _row(values: Mapping[str, Any], reading: Reading) -> Row:
 
 def _row_of_json(content: Any, reading: Reading, place: str) -> Row:
     if isinstance(content, str):
-        return Row({reading.column: content}, content)
+        return _row({reading.column: content}, reading)
     if isinstance(content, dict):
         return _row(content, reading)
     return Row({}, problem=f"{place} is neither an object nor a string")

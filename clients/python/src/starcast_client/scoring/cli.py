@@ -114,7 +114,7 @@ class _Run:
         """Do it all; return the exit status."""
         arguments = self._arguments
         with open_source(arguments.file, arguments.format, arguments.encoding, arguments.delimiter) as source:
-            survey = Survey(self._rows(source))
+            survey = Survey(source.name, self._rows(source))
             if survey.rows and arguments.column not in survey.columns:
                 raise missing_column(source, self._reading, survey.columns, survey.problem)
             counts = _Counts()

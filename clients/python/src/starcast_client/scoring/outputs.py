@@ -35,7 +35,8 @@ _NUMBER: Final = re.compile(r"[+\-]?[\d.,]+([eE][+\-]?\d+)?")
 class Survey:
     """What all rows have: their number, and the columns with the types of their values. Raises what reading raises."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, name: str, rows: Iterable[Row]) -> None:
+        self._name = name
         self.rows = 0
         self.problem: str | None = None
         """The first of the problems that rows have."""
@@ -59,7 +60,7 @@ class Survey:
         both = sorted(self._seen.keys() & {prefix + name for name in columns.kinds})
         if both:
             raise UnreadableFile(
-                f"the input has columns named like those of ratings ({', '.join(both)}): "
+                f"{self._name}: has columns named like those of ratings ({', '.join(both)}): "
                 "put something before the latter, for instance --prefix rating_"
             )
         own = {name: _common(kinds) for name, kinds in self._seen.items()}

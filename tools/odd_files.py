@@ -1,6 +1,7 @@
-"""Files as people have them, in many encodings, dialects and compressions, whole and damaged; and how each is read."""
+"""Files as people have them, in many encodings, dialects and compressions, whole and damaged; and how each is rated."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -10,49 +11,58 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from starcast_client.scoring.sources import UnreadableFile, open_source
-from starcast_client.scoring.tables import Reading, read_rows
+from starcast_client.cli import main as score
 
-from tools.servers import REPOSITORY
+from tools.servers import REPOSITORY, start_server
 
 PAGE: Final = REPOSITORY / "docs" / "clients.md"
-BEGIN: Final = "<!-- odd files: .venv/bin/python -m tools.odd_files -->\n"
+BEGIN: Final = "<!-- odd files: PYTHONPATH=clients/python/src .venv/bin/python -m tools.odd_files -->\n"
 END: Final = "<!-- end -->\n"
+HEADER: Final = "| file | result | exit status |\n|---|---|---|\n"
 
 TEXTS: Final = ["A fine film.", "Très ennuyeux"]
 
 
 @dataclass(frozen=True)
 class OddFile:
-    """A file, the options it is read with, and what must come out: its texts (None: a bad row), or an error."""
+    """A file, the options it is rated with, and what must come out: its texts (None: a bad row), or an error."""
 
     what: str
     name: str
     content: bytes
     texts: Sequence[str | None] | None = None
     error: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Sequence[str] = ()
+    column: str = "text"
 
 
-def outcome(file: OddFile, folder: Path) -> tuple[list[str | None] | None, str]:
-    """Read a file; return its texts, or None and the error."""
-    path = folder / file.name
+@dataclass(frozen=True)
+class Outcome:
+    """What ``starcast score`` makes of a file: exit status, texts as in ``OddFile``, and what it says."""
+
+    status: int
+    texts: Sequence[str | None] | None
+    said: str
+
+
+def outcome(file: OddFile, folder: Path, url: str) -> Outcome:
+    """Rate a file, by the server at this URL."""
+    path, output, said = folder / file.name, folder / "ratings.jsonl", io.StringIO()
     path.write_bytes(file.content)
-    options = dict(file.options)
-    reading = Reading(options.pop("column", "text"), options.pop("sheet", None), options.pop("quotes", "") != "no")
-    format_: Any = options.pop("format", None)
-    try:
-        with open_source(path, format_, **options) as source:
-            return [None if row.problem else row.text for row in read_rows(source, reading)], ""
-    except UnreadableFile as error:
-        return None, str(error)
+    with contextlib.redirect_stderr(said):
+        status = score(["score", str(path), "--url", url, "--output", str(output), *file.options])
+    if not output.exists():
+        return Outcome(status, None, said.getvalue())
+    rows = [json.loads(line) for line in output.read_text(encoding="utf-8").split("\n")[:-1]]
+    texts = [None if "bad_row" in (row["error"] or "") else row[file.column] or "" for row in rows]
+    return Outcome(status, texts, said.getvalue())
 
 
 def _csv(*lines: str) -> str:
@@ -113,24 +123,31 @@ _NOT_UTF8: Final = pa.array([b"fine", b"tr\xe8s"], pa.binary()).view(pa.string()
 ODD_FILES: Final = [
     OddFile("UTF-8 with a mark (Excel)", "bom.csv", _PLAIN.encode("utf-8-sig"), TEXTS),
     OddFile("the same with `--encoding utf-8`", "bom.csv", _PLAIN.encode("utf-8-sig"), TEXTS,
-            options={"encoding": "utf-8"}),
+            options=("--encoding", "utf-8")),
     OddFile("UTF-16 with a mark (Excel: Unicode text)", "utf16.tsv", _PLAIN.replace(",", "\t").encode("utf-16"), TEXTS),
     OddFile("UTF-32 with a mark", "utf32.csv", _PLAIN.encode("utf-32"), TEXTS),
     OddFile("UTF-16 without a mark", "nomark.csv", _PLAIN.encode("utf-16-le"), error="holds NUL bytes"),
     OddFile("the same with `--encoding utf-16-le`", "nomark.csv", _PLAIN.encode("utf-16-le"), TEXTS,
-            options={"encoding": "utf-16-le"}),
+            options=("--encoding", "utf-16-le")),
     OddFile("Windows-1252", "ansi.csv", _PLAIN.encode("cp1252"), error="line 3: not utf-8 (byte 0xe8)"),
     OddFile("the same with `--encoding cp1252`", "ansi.csv", _PLAIN.encode("cp1252"), TEXTS,
-            options={"encoding": "cp1252"}),
+            options=("--encoding", "cp1252")),
+    OddFile("UTF-8 with a mark, with `--encoding cp1252`", "bom.csv", _PLAIN.encode("utf-8-sig"),
+            error="leave out --encoding", options=("--encoding", "cp1252")),
+    OddFile("UTF-16 with a mark, with `--encoding cp1252`", "utf16.txt", "fine".encode("utf-16"),
+            error="leave out --encoding", options=("--encoding", "cp1252")),
+    OddFile("NUL characters far inside", "nul.txt", b"fine " * 1_000 + b"\nd\0u\0l\0l\0\n", ["fine " * 1_000, None]),
     OddFile("Windows-1252, plain text", "ansi.txt", "fine\ntrès\n".encode("cp1252"), error="line 2: not utf-8"),
     OddFile("UTF-8 cut off inside a letter", "cut.txt", "fine\ntrè".encode()[:-1], error="line 2: not utf-8"),
     OddFile("line ends of old Macs (CR)", "mac.csv", _UTF8.replace(b"\r\n", b"\r"), TEXTS),
     OddFile("line ends of Unix (LF), none at the end", "unix.csv", _UTF8.replace(b"\r\n", b"\n")[:-1], TEXTS),
     OddFile("semicolons (Excel in Europe)", "european.csv", _UTF8.replace(b",", b";"), error="use --delimiter ';'"),
     OddFile("the same with `--delimiter ';'`", "european.csv", _UTF8.replace(b",", b";"), TEXTS,
-            options={"delimiter": ";"}),
+            options=("--delimiter", ";")),
     OddFile("semicolons, with a first line that says so to Excel", "sep.csv",
             b"sep=;\r\n" + _UTF8.replace(b",", b";"), TEXTS),
+    OddFile("commas, with `--delimiter ,`, and the same first line", "wrong.csv", b"sep=;\r\n" + _UTF8, TEXTS,
+            options=("--delimiter", ",")),
     OddFile("tabs in a `.csv`", "tabs.csv", _UTF8.replace(b",", b"\t"), error="use --delimiter '\\t'"),
     OddFile("tabs in a `.tsv`", "tabs.tsv", _UTF8.replace(b",", b"\t"), TEXTS),
     OddFile("cells with commas, quotes and line ends, quoted", "quoted.csv",
@@ -141,7 +158,7 @@ ODD_FILES: Final = [
             error="line 2: a quote is not closed, or not doubled"),
     OddFile("quotes in a TSV without quoting", "raw.tsv", b'text\n"Fine" film\n', error="use --no-quotes"),
     OddFile("the same with `--no-quotes`", "raw.tsv", b'text\n"Fine" film\n', ['"Fine" film'],
-            options={"quotes": "no"}),
+            options=("--no-quotes",)),
     OddFile("a row wider than the header", "wide.csv", _csv("1,fine", "2,dull, very", "3,good").encode(),
             ["fine", None, "good"]),
     OddFile("a row without the cell of the text", "narrow.csv", _csv("1", "2,fine").encode(), [None, "fine"]),
@@ -152,7 +169,8 @@ ODD_FILES: Final = [
     OddFile("two columns of one name", "twice.csv", b"text,text\na,b\n", error="two columns have the name 'text'"),
     OddFile("no column of that name", "other.csv", b"id,review\n1,fine\n", error="use --column"),
     OddFile("the same with `--column review`", "other.csv", b"id,review\n1,fine\n", ["fine"],
-            options={"column": "review"}),
+            options=("--column", "review"), column="review"),
+    OddFile("a column named like one of the ratings", "stars.csv", b"text,stars\nfine,3\n", error="--prefix rating_"),
     OddFile("a file of no bytes", "nothing.csv", b"", error="is empty"),
     OddFile("a header and no rows", "header.csv", b"id,text\n", []),
     OddFile("gzip", "reviews.csv.gz", gzip.compress(_UTF8, mtime=0), TEXTS),
@@ -172,10 +190,15 @@ ODD_FILES: Final = [
     OddFile("JSONL with half an emoji, which is read as U+FFFD", "half.jsonl", b'"fine \\ud83d"\n', ["fine \ud83d"]),
     OddFile("a JSON array", "reviews.json", json.dumps([{"text": text} for text in TEXTS]).encode(), TEXTS),
     OddFile("a JSON object", "object.json", b'{"reviews": []}', error="no JSON array"),
+    OddFile("a JSON array called `.jsonl`", "array.jsonl", b'["fine"]\n', error="use --format json"),
     OddFile("JSON lines called `.json`", "lines.json", _JSONL.encode(), error="use --format jsonl"),
     OddFile("Parquet", "reviews.parquet", _parquet({"id": [1, 2], "text": TEXTS}), TEXTS),
     OddFile("Parquet with nulls", "nulls.parquet", _parquet({"text": ["fine", None]}), ["fine", ""]),
     OddFile("Parquet with a text that is not UTF-8", "bad.parquet", _parquet({"text": _NOT_UTF8}), ["fine", None]),
+    OddFile("the same with a dictionary of its texts", "coded.parquet",
+            _parquet({"text": _NOT_UTF8.dictionary_encode()}), ["fine", None]),
+    OddFile("Parquet with nanoseconds in lists beside the texts", "times.parquet",
+            _parquet({"text": TEXTS, "at": pa.array([[1], None], pa.list_(pa.timestamp("ns")))}), TEXTS),
     OddFile("Parquet whose texts are bytes, one of them not UTF-8", "bytes.parquet",
             _parquet({"text": [b"fine", b"tr\xe8s"]}), ["fine", None]),
     OddFile("Parquet with two columns of one name", "twice.parquet",
@@ -190,10 +213,15 @@ ODD_FILES: Final = [
     OddFile("a workbook damaged inside", "hole.xlsx", _repacked(_WORKBOOK, b"</row>", b""), error="or damaged"),
     OddFile("a workbook with the error of a formula", "error.xlsx", _workbook(["text"], ["#N/A"], ["fine"]),
             [None, "fine"]),
+    OddFile("a workbook with formulas, and no values saved with them", "formulas.xlsx",
+            _workbook(["text"], ["=CONCATENATE(\"A fine \",\"film\")"], ["fine"]), [None, "fine"]),
+    OddFile("a workbook with a formula whose saved value is empty text", "blank.xlsx",
+            _repacked(_workbook(["id", "text"], [1, "=LEFT(A2,0)"], [2, "fine"]), b'<c r="B2">', b'<c r="B2" t="str">'),
+            ["", "fine"]),
     OddFile("a workbook with numbers, empty cells and empty rows", "mixed.xlsx",
             _workbook(["id", "text"], [1, 10], [2, None], [None, None], [3, "fine"]), [None, "", "fine"]),
     OddFile("`--sheet` that is not there", "sheet.xlsx", _workbook(["text"], ["fine"], title="Reviews"),
-            error="it has Reviews", options={"sheet": "Ratings"}),
+            error="it has Reviews", options=("--sheet", "Ratings")),
     OddFile("old Excel, or with a password, called `.xlsx`", "old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(64),
             error="without a password"),
     OddFile("rich text called `.txt`", "rich.txt", b"{\\rtf1 fine}", error="rich text (RTF)"),
@@ -201,32 +229,32 @@ ODD_FILES: Final = [
     OddFile("a PDF called `.txt`", "paper.txt", b"%PDF-1.7\n", error="a PDF"),
     OddFile("an ending that says nothing", "reviews.doc", b"fine\n", error="use --format"),
     OddFile("no ending, with `--format text`", "reviews", b"fine\n\ndull\n", ["fine", "", "dull"],
-            options={"format": "text"}),
+            options=("--format", "text")),
 ]  # fmt: skip
 
 
-def table() -> str:
-    """Return the table of the docs: each file, and what reading it gives, as it is now."""
-    lines = ["| file | result |", "|---|---|"]
-    for file in ODD_FILES:
-        with tempfile.TemporaryDirectory() as folder:
-            texts, error = outcome(file, Path(folder))
-        if texts is None:
-            # In brackets libraries say what they found, each version in its own words.
-            result = re.sub(r" \(.*?\)|(?<=or damaged): .*", "", error.partition(file.name)[2].lstrip(":, "))
-        else:
-            bad, empty = texts.count(None), texts.count("")
-            result = f"{len(texts)} row{'s' * (len(texts) != 1)}"
-            result += f", {bad} of them `bad_row`" * bool(bad) + f", {empty} without a rating" * bool(empty)
-        lines.append(f"| {file.what} | {result.replace('|', ', ')} |")
-    return "\n".join(lines) + "\n"
+def line(file: OddFile, found: Outcome) -> str:
+    """Return the line of a file in the table of the docs."""
+    if found.texts is None:
+        # In brackets libraries say what they found, each version in its own words.
+        result = re.sub(r" \(.*?\)|(?<=or damaged): .*", "", found.said.strip().partition(file.name)[2].lstrip(":, "))
+    else:
+        bad, empty = found.texts.count(None), found.texts.count("")
+        result = f"{len(found.texts)} row{'s' * (len(found.texts) != 1)}"
+        result += f", {bad} of them `bad_row`" * bool(bad) + f", {empty} without a rating" * bool(empty)
+    return f"| {file.what} | {result.replace('|', ', ')} | {found.status} |\n"
 
 
 def main() -> None:
-    """Write the table into its page."""
+    """Write the table into its page, as it is now."""
     page = PAGE.read_text(encoding="utf-8")
     before, after = page.split(BEGIN)[0], page.split(END)[1]
-    PAGE.write_text(before + BEGIN + table() + END + after, encoding="utf-8")
+    table = HEADER
+    with tempfile.TemporaryDirectory() as data_dir, start_server(Path(data_dir), STARCAST_BACKEND="fake") as server:
+        for file in ODD_FILES:
+            with tempfile.TemporaryDirectory() as folder:
+                table += line(file, outcome(file, Path(folder), server.http))
+    PAGE.write_text(before + BEGIN + table + END + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 ``PYTHONPATH=. python deploy/ray/rate_parquet.py INPUT OUTPUT`` starts Ray on this machine, or connects to the cluster
 that RAY_ADDRESS names. Give the same command again to go on with an unfinished run: files that are done are skipped.
 INPUT and OUTPUT are folders, or URLs that pyarrow knows, such as s3://bucket/folder, which all workers must reach.
-Exit status: 0 if all is rated, 2 if the run cannot begin.
+Exit status: 0 if all is rated, 1 if some texts are not UTF-8, which have no rating, 2 if the run cannot begin.
 """
 
 import argparse
@@ -40,37 +40,39 @@ class Stop(Exception):  # noqa: N818 - reads as what it says
 class Rater:
     """One worker: a model, and the files that it is given."""
 
-    def __init__(self, checkpoint: str, threads: int, column: str, prefix: str) -> None:
+    def __init__(self, source: str, target: str, *, checkpoint: str, threads: int, column: str, prefix: str) -> None:
         # The package has come to this machine, with its checkpoints, from the one that started the run.
         folder = Path(model_core.__file__).parent / "checkpoints" / checkpoint
         self._classifier = load_classifier(folder, threads=threads, cache_bytes=0)
         self._added = [pa.field(*each) for each in _fields(self._classifier.info.labels)]
+        self._source, self._target = source, target
         self._column, self._prefix = column, prefix
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        """Rate the files ``source``, each into its ``target``; return the number of rows of each."""
-        pairs = zip(batch["source"], batch["target"], strict=True)
-        return {
-            "source": list(batch["source"]),
-            "rows": [self._rate(str(source), str(target)) for source, target in pairs],
-        }
+        """Rate the files ``name``; return for each its numbers of rows, and of texts that are not UTF-8."""
+        names = [str(name) for name in batch["name"]]
+        rows, undecodable = zip(*map(self._rate, names), strict=True)
+        return {"name": names, "rows": list(rows), "undecodable": list(undecodable)}
 
-    def _rate(self, source: str, target: str) -> int:
-        filesystem, path = fs.FileSystem.from_uri(target)
-        unfinished, rows = f"{path}.unfinished", 0
-        with _open(source) as reader, filesystem.open_output_stream(unfinished) as stream:
+    def _rate(self, name: str) -> tuple[int, int]:
+        filesystem, folder = fs.FileSystem.from_uri(self._target)
+        path = f"{folder}/{name}"
+        unfinished, rows, undecodable = f"{path}.unfinished", 0, 0
+        with _open(self._source, name) as reader, filesystem.open_output_stream(unfinished) as stream:
             added = [field.with_name(self._prefix + field.name) for field in self._added]
             metadata = {**(reader.schema_arrow.metadata or {}), VERSION_KEY: self._classifier.info.version.encode()}
             schema = pa.schema([*reader.schema_arrow, *added], metadata)
             with pq.ParquetWriter(stream, schema) as writer:
                 for batch in reader.iter_batches(batch_size=_ROWS_A_BATCH):
-                    rated = rate_column(self._classifier, batch.column(self._column).to_pylist())
+                    texts, damaged = _texts(batch.column(self._column))
+                    rated = rate_column(self._classifier, texts)
                     columns = pa.Table.from_pylist(rated, pa.schema(self._added)).columns
                     writer.write_table(pa.table([*batch.columns, *columns], schema))
                     rows += batch.num_rows
+                    undecodable += damaged
         # Whoever reads the folder, and the next run, sees whole files only.
         filesystem.move(unfinished, path)
-        return rows
+        return rows, undecodable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,8 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--column", default="text", help="column of the text (default: text)")
     parser.add_argument("--prefix", default="", help="put this before the names of the added columns")
     parser.add_argument("--checkpoint", default=DEFAULT_CHECKPOINT, help="folder in model_core/checkpoints")
-    parser.add_argument("--workers", type=int, help="models at a time (default: one for each --threads CPUs)")
-    parser.add_argument("--threads", type=int, default=1, help="CPUs of a worker (default: 1)")
+    parser.add_argument("--workers", type=_positive, help="models at a time (default: one for each --threads CPUs)")
+    parser.add_argument("--threads", type=_positive, default=1, help="CPUs of a worker (default: 1)")
     arguments = parser.parse_args(argv)
     try:
         todo, done = _plan(arguments, read_folder(PACKAGE / "checkpoints" / arguments.checkpoint))
@@ -90,9 +92,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"rate_parquet: {error}", file=sys.stderr)
         return 2
     print(f"{len(todo)} files to rate, {done} are done")
-    rows = _rate(todo, arguments) if todo else 0
-    print(f"{rows} rows rated")
-    return 0
+    rows = undecodable = 0
+    for done_now in _rate(todo, arguments) if todo else ():
+        rows += done_now["rows"]
+        undecodable += done_now["undecodable"]
+        if done_now["undecodable"]:
+            print(f"{done_now['name']}: {done_now['undecodable']} texts are not UTF-8: no rating", file=sys.stderr)
+    print(f"{rows - undecodable} rows rated")
+    return 1 if undecodable else 0
 
 
 def _fields(labels: LabelSet) -> list[tuple[str, pa.DataType]]:
@@ -100,64 +107,105 @@ def _fields(labels: LabelSet) -> list[tuple[str, pa.DataType]]:
     return [(name, _TYPES[kind]) for name, kind in columns_of(labels).items()]
 
 
-def _plan(arguments: argparse.Namespace, config: CheckpointConfig) -> tuple[list[dict[str, str]], int]:
-    """Return the files to rate, and how many are done. Raises Stop, OSError, ArrowInvalid."""
-    sources = dict(_files(arguments.input))
+def _plan(arguments: argparse.Namespace, config: CheckpointConfig) -> tuple[list[str], int]:
+    """Return the names of the files to rate, and how many are done. Raises Stop, OSError, ArrowInvalid."""
+    sources = _files(arguments.input)
     if not sources:
         raise Stop(f"no Parquet files in {arguments.input}")
-    first = next(iter(sources.values()))
-    with _open(first) as reader:
-        names = reader.schema_arrow.names
-    if arguments.column not in names:
-        raise Stop(f"{first}: no column {arguments.column!r}, but {', '.join(names)}; see --column")
-    if both := sorted({arguments.prefix + name for name in columns_of(config.labels)} & set(names)):
-        raise Stop(f"{first}: has columns with the names of rating columns ({', '.join(both)}); use --prefix")
+    for name in sources:
+        schema = _schema(arguments.input, name)
+        if schema.names.count(arguments.column) != 1:
+            raise Stop(
+                f"{name}: needs one column {arguments.column!r}, and has {', '.join(schema.names)}; see --column"
+            )
+        if not _is_text(kind := schema.field(arguments.column).type):
+            raise Stop(f"{name}: the column {arguments.column!r} is {kind}, not text; see --column")
+        if both := sorted({arguments.prefix + each for each in columns_of(config.labels)} & set(schema.names)):
+            raise Stop(f"{name}: has columns with the names of rating columns ({', '.join(both)}); use --prefix")
     filesystem, folder = fs.FileSystem.from_uri(_uri(arguments.output))
     filesystem.create_dir(folder, recursive=True)
-    targets = dict(_files(arguments.output))
-    for target in targets.values():
-        with _open(target) as reader:
-            rated_by = (reader.schema_arrow.metadata or {}).get(VERSION_KEY, b"").decode()
+    targets = _files(arguments.output)
+    for target in targets:
+        rated_by = (_schema(arguments.output, target).metadata or {}).get(VERSION_KEY, b"").decode()
         if rated_by != config.version:
             raise Stop(
                 f"{target} was rated by model {rated_by or 'unknown'}, not {config.version}: name another OUTPUT"
             )
-    output = _uri(arguments.output).rstrip("/")
-    todo = [{"source": source, "target": f"{output}/{name}"} for name, source in sources.items() if name not in targets]
+    todo = [name for name in sources if name not in targets]
     return todo, len(sources) - len(todo)
 
 
-def _rate(todo: list[dict[str, str]], arguments: argparse.Namespace) -> int:
-    """Rate files on the cluster; return the number of rows."""
+def _rate(todo: list[str], arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Rate files on the cluster; yield what the workers say of each."""
     ray.init(runtime_env={"py_modules": [str(PACKAGE)]}, ignore_reinit_error=True)
     workers = arguments.workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // arguments.threads)
-    rated = ray.data.from_items(todo, override_num_blocks=len(todo)).map_batches(
+    names = [{"name": name} for name in todo]
+    rated = ray.data.from_items(names, override_num_blocks=len(todo)).map_batches(
         Rater,
-        fn_constructor_args=(arguments.checkpoint, arguments.threads, arguments.column, arguments.prefix),
+        fn_constructor_args=(_uri(arguments.input), _uri(arguments.output)),
+        fn_constructor_kwargs={
+            "checkpoint": arguments.checkpoint,
+            "threads": arguments.threads,
+            "column": arguments.column,
+            "prefix": arguments.prefix,
+        },
         batch_size=1,
         num_cpus=arguments.threads,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
     )
-    return sum(row["rows"] for row in rated.iter_rows())
+    yield from rated.iter_rows()
 
 
-def _files(folder: str) -> Iterator[tuple[str, str]]:
-    """Yield name and URI of each Parquet file of a folder, in order."""
+def _files(folder: str) -> list[str]:
+    """Return the names of the Parquet files of a folder, in order."""
     filesystem, path = fs.FileSystem.from_uri(_uri(folder))
     found = filesystem.get_file_info(fs.FileSelector(path))
-    uri = _uri(folder).rstrip("/")
-    yield from sorted(
-        (each.base_name, f"{uri}/{each.base_name}") for each in found if each.base_name.endswith(".parquet")
-    )
+    return sorted(each.base_name for each in found if each.base_name.endswith(".parquet"))
 
 
-def _open(uri: str) -> pq.ParquetFile:
-    filesystem, path = fs.FileSystem.from_uri(uri)
-    return pq.ParquetFile(filesystem.open_input_file(path))
+def _schema(folder: str, name: str) -> pa.Schema:
+    try:
+        with _open(_uri(folder), name) as reader:
+            return reader.schema_arrow
+    except pa.ArrowInvalid as error:
+        raise Stop(f"{name}: not Parquet, or damaged: {error}") from error
+
+
+def _open(folder: str, name: str) -> pq.ParquetFile:
+    # Not by the URI of the file: names may have characters that mean something there.
+    filesystem, path = fs.FileSystem.from_uri(folder)
+    return pq.ParquetFile(filesystem.open_input_file(f"{path}/{name}"))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.null())
+
+
+def _texts(column: pa.Array) -> tuple[list[str | None], int]:
+    """Return the texts of a column, None for those that are not UTF-8, and the number of these."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    texts: list[str | None] = []
+    undecodable = 0
+    for value in column.cast(pa.large_binary()).to_pylist():
+        try:
+            texts.append(value if value is None else value.decode())
+        except UnicodeDecodeError:
+            texts.append(None)
+            undecodable += 1
+    return texts, undecodable
+
+
+def _positive(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1, not {value!r}")
+    return int(value)
 
 
 def _uri(folder: str) -> str:
-    return folder if "://" in folder else Path(folder).absolute().as_uri()
+    return (folder if "://" in folder else Path(folder).absolute().as_uri()).rstrip("/")
 
 
 if __name__ == "__main__":

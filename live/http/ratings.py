@@ -70,7 +70,7 @@ async def rate_many(engine: Engine, texts: Sequence[str], limits: Limits, asker:
             return RatedText(**_rated(answer))
         except ProtocolError as error:
             at_fault = f"texts.{number}" if error.param is not None else None
-            return ErrorReply(error=error_body(ProtocolError(error.code, error.message, at_fault)))
+            return ErrorReply(error=error_body(error).model_copy(update={"param": at_fault}))
 
     try:
         async with engine.jobs.turn(asker.group):

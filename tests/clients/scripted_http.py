@@ -4,9 +4,10 @@ import contextlib
 import json
 import ssl as tls
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 from model_core.fake import FakeClassifier
@@ -14,9 +15,10 @@ from model_core.labels import STARS
 
 LIMITS = {"max_chars": 20_000, "max_body_bytes": 1_048_576, "max_texts": 64}
 
-Answer = tuple[int, Any]
+Answer = tuple[int, Any] | tuple[int, Any, dict[str, str]]
+"""Status, body, and perhaps more headers."""
 Script = Callable[[list[str]], Answer | None]
-"""Takes the texts of a request; returns status and JSON, or None for an ordinary answer."""
+"""Takes the texts of a request; returns its answer, or None for an ordinary one."""
 
 
 @dataclass
@@ -70,10 +72,12 @@ def scripted_server(
             server.keys.append(self.headers["Authorization"])
             self._send(*(script(texts) or (200, ratings(texts))))
 
-        def _send(self, status: int, content: Any) -> None:
+        def _send(self, status: int, content: Any, headers: Mapping[str, str] = MappingProxyType({})) -> None:
             body = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            for each in headers.items():
+                self.send_header(*each)
             if 300 <= status < 400:
                 self.send_header("Location", "https://example.org/")
             self.end_headers()

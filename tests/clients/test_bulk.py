@@ -1,12 +1,17 @@
 """Rating many texts over HTTP: batches, retries, and what ends the client."""
 
 import asyncio
+import math
+import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from starcast_client import BulkClient, ConnectionFailed, ErrorInfo, IncompatibleServer, Rating, Refused
 
+from model_core.labels import STARS
 from tests.clients.scripted_http import LIMITS, Answer, ScriptedServer, error, rating, ratings, scripted_server
 from tests.labelled import VALUED, labelled
 
@@ -80,7 +85,8 @@ async def test_an_error_of_one_text_is_that_of_this_text_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "busy", [(429, error("rate_limited", True, 5)), (503, error("overloaded", True)), (502, b"<html>")]
+    "busy",
+    [(429, error("rate_limited", True, 5)), (503, error("overloaded", True)), (502, b"<html>"), (429, b"<html>")],
 )
 async def test_a_busy_server_is_asked_again(busy: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("starcast_client.bulk.sleep", no_pause)
@@ -126,6 +132,66 @@ async def test_the_pause_that_a_server_asks_for_is_kept(monkeypatch: pytest.Monk
     with scripted_server(lambda _: next(answers)) as server:
         await rate(server, ["fine"])
     assert pauses == [9.0]
+
+
+async def test_the_pause_that_a_proxy_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def note(pause_s: float) -> None:
+        pauses.append(pause_s)
+
+    monkeypatch.setattr("starcast_client.bulk.sleep", note)
+    answers = iter([(429, b"<html>", {"Retry-After": "9"}), None])
+    with scripted_server(lambda _: next(answers)) as server:
+        await rate(server, ["fine"])
+    assert pauses == [9.0]
+
+
+async def test_the_longest_pause_that_texts_of_a_batch_ask_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def note(pause_s: float) -> None:
+        pauses.append(pause_s)
+
+    monkeypatch.setattr("starcast_client.bulk.sleep", note)
+    busy = {"results": [error("overloaded", True, 9_000), error("overloaded", True, 7_000), error("internal", True)]}
+    answers = iter([(200, busy), None])
+    with scripted_server(lambda _: next(answers)) as server:
+        await rate(server, ["aaa", "bbb", "ccc"])
+    assert pauses == [9.0]
+
+
+async def test_a_server_that_falls_silent_over_a_batch_is_said_while_it_is_waited_for(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("starcast_client.bulk._SLOW_ANSWER_S", 0.0)
+    said = threading.Event()
+    monkeypatch.setattr(caplog.handler, "emit", lambda _: said.set())
+    with scripted_server(lambda _: None if said.wait(60) else (500, {})) as server:
+        (result,) = await rate(server, ["fine"])
+    assert isinstance(result, Rating)
+
+
+@pytest.mark.parametrize(("patience_s", "wait_s"), [(0, 10), (30, 30), (math.inf, 120)])
+async def test_no_answer_is_waited_for_longer_than_the_patience(
+    patience_s: float, wait_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+
+    async def answer(_: object, request: httpx.Request) -> httpx.Response:
+        waits.append(request.extensions["timeout"]["read"])
+        return httpx.Response(200, json={"labels": STARS, "model": {"version": "0"}, "limits": LIMITS})
+
+    monkeypatch.setattr("httpx.AsyncHTTPTransport.handle_async_request", answer)
+    async with BulkClient("http://localhost", patience_s=patience_s):
+        assert waits == [wait_s]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://localhost:1", "foo://localhost"])
+async def test_a_proxy_that_cannot_be_used_is_said(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(ConnectionFailed, match="no connection to http://localhost"):
+        BulkClient("http://localhost", proxy=proxy)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """How the client connects, comes back, and knows when not to."""
 
 import asyncio
+from http import HTTPStatus
 
 import pytest
 from starcast_client import (
@@ -12,6 +13,8 @@ from starcast_client import (
     State,
 )
 from starcast_client.connecting import Server
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from tests.clients.fake_server import (
     Visit,
@@ -205,10 +208,47 @@ async def test_states_are_told() -> None:
     assert states == [State.OPEN, State.RECONNECTING, State.OPEN, State.CLOSED]
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://example.org", "ws://", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000", "ftp://example.org", "ws://", "", "http://[", "http://localhost:99999", "http://localhost:abc",
+        "http://localhost:0", "http://localhost:8000/#x",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="not an address"):
         AsyncClient(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [("ws://localhost:1", "foo://localhost"), ("ws://user@localhost:1", None), (f"ws://{'a' * 64}.invalid", None)],
+)
+async def test_what_no_try_can_connect_to_ends_the_client(url: str, proxy: str | None) -> None:
+    async with AsyncClient(url, proxy=proxy) as client:
+        with pytest.raises(ConnectionFailed, match="no connection to ws://"):
+            await client.rate("A fine film")
+
+
+async def test_the_pause_that_a_proxy_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = []
+
+    async def note(pause_s: float) -> None:
+        pauses.append(pause_s)
+
+    def busy(connection: ServerConnection, _: Request) -> Response:
+        response = connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "")
+        response.headers["Retry-After"] = "7"
+        return response
+
+    monkeypatch.setattr("starcast_client.async_client.sleep", note)
+    async with serve(lambda _: None, "localhost", 0, process_request=busy) as server:  # type: ignore[arg-type, return-value]
+        options = Options(backoff_first_s=0, max_connect_attempts=2)
+        url = f"ws://localhost:{server.sockets[0].getsockname()[1]}"
+        async with AsyncClient(url, options=options, proxy=None) as client:
+            with pytest.raises(ConnectionFailed, match="HTTP 429"):
+                await client.connected()
+    assert pauses == [7]
 
 
 def test_a_server_does_not_show_its_key() -> None:

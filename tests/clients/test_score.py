@@ -153,6 +153,16 @@ def test_a_spreadsheet_takes_no_text_for_a_formula(server: ScriptedServer, tmp_p
     assert not any(text.startswith("'") for text in server.texts)
 
 
+def test_a_spreadsheet_takes_no_header_for_a_formula(server: ScriptedServer, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('=1+1,"=HYPERLINK(""x"")"\n1,fine\n')
+    for _ in range(2):
+        assert score(server.url, source, "--output", str(output), "--column", '=HYPERLINK("x")') == 0
+        (row,) = read(output)
+        assert (row["'=1+1"], row['\'=HYPERLINK("x")']) == ("1", "fine")
+    assert server.texts == ["fine"]
+
+
 def test_line_ends_inside_a_text_stay_inside_its_cell(server: ScriptedServer, tmp_path: Path) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.csv"
     texts = ["a\rb", "a\nb", "a\r\nb"]
@@ -243,6 +253,8 @@ def test_two_runs_do_not_write_one_output(
         (["in.txt", "--output", "out.parquet.gz"], "compresses itself"),
         (["in.txt", "--output", "-", "--output-format", "parquet"], "file of its own"),
         (["missing.txt"], "No such file"),
+        (["nowhere/in.txt"], "No such file"),
+        (["in.txt", "--output", "nowhere/out.jsonl"], "No such file"),
         (["."], "is a folder"),
         (["in.txt", "--output", ""], "is a folder"),
         (["in.csv", "--output", "in.csv", "--force"], "name another --output"),
@@ -264,6 +276,7 @@ def test_what_cannot_be_done_is_said_before_a_text_is_sent(
     assert words in capsys.readouterr().err
     assert not server.requests
     assert Path("in.csv").read_text() == "text\nfine\n"
+    assert not Path("nowhere").exists()
 
 
 @pytest.mark.parametrize(
@@ -300,22 +313,35 @@ def test_a_model_with_other_labels_has_columns_of_its_own_and_is_gone_on_with(
         {"name": name} if value is None else {"name": name, "value": value}
         for name, value in zip(labels.names, values, strict=True)
     ]
-    source.write_text("id,text\n1,A fine text\n")
+    # Names that film ratings, and labels, would have.
+    source.write_text("stars,p_value,text\n1,2,A fine text\n")
     model = {"task": labels.task, "classes": classes, "model": {"version": "0"}, "limits": LIMITS}
     with scripted_server(answer, model=(200, model)) as server:
         assert score(server.url, source, "--output", str(output)) == 0
-        source.write_text("id,text\n1,A fine text\n2,\n3,A dull text\n")
+        source.write_text("stars,p_value,text\n1,2,A fine text\n2,2,\n3,2,A dull text\n")
         assert score(server.url, source, "--output", str(output)) == 0
         assert server.requests == [["A fine text"], ["A dull text"]]
     rows = read(output)
     numbers = ["expected_value", "interval_low", "interval_high"] if labels.values else []
     shares = [f"p_{name}" for name in labels.names]
     after = ["tokens", "truncated", "legible", "state", "model_version", "error"]
-    assert list(rows[0]) == ["id", "text", "label", *numbers, *shares, *after]
+    assert list(rows[0]) == ["stars", "p_value", "text", "label", *numbers, *shares, *after]
     (found,) = classifier.classify(["A dull text"])
     assert rows[2]["label"] == found.label
     assert [float(rows[2][name]) for name in shares] == list(found.probabilities)
-    source.write_text("id,text\n1,A fine text\n2,\n3,A dull text\n4,A film\n")
+    source.write_text("stars,p_value,text\n1,2,A fine text\n2,2,\n3,2,A dull text\n4,2,A film\n")
     with scripted_server() as films:
         assert score(films.url, source, "--output", str(output)) == 2
     assert "other labels" in capsys.readouterr().err
+
+
+def test_a_proxy_that_cannot_be_used_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", "socks5://localhost:1")
+    write(tmp_path / "in.txt", TEXTS)
+    assert score("http://starcast.invalid", tmp_path / "in.txt") == 2
+    said = capsys.readouterr().err
+    assert "SOCKS" in said
+    assert "[score]" not in said

@@ -110,6 +110,37 @@ def test_ratings_of_another_file_are_not_continued_but_by_force(tmp_path: Path, 
     assert texts_of(output) == others
 
 
+@pytest.mark.parametrize("column", ["id", "stars"])
+def test_what_is_rated_anew_in_vain_keeps_the_old_ratings(tmp_path: Path, column: str) -> None:
+    source, output = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    with scripted_server() as server:
+        source.write_text("id,text\n1,fine\n")
+        assert score(server.url, source, "--output", str(output)) == 0
+        before = output.read_bytes()
+        # A column of the input that ratings have too, or no server.
+        source.write_text(f"{column},text\n1,dull\n")
+        url = server.url if column == "stars" else "http://localhost:1"
+        assert score(url, source, "--output", str(output), "--force") == 2
+        assert output.read_bytes() == before
+        source.write_text("id,text\n1,dull\n")
+        assert score(server.url, source, "--output", str(output), "--force") == 0
+    assert texts_of(output) == ["dull"]
+
+
+def test_an_unfinished_run_with_more_rows_than_the_limit_is_not_of_another_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    write(source, TEXTS)
+    with scripted_server(Busy(TEXTS[5])) as server:
+        assert score(server.url, source, "--output", str(output)) == 2
+        capsys.readouterr()
+        assert score(server.url, source, "--output", str(output), "--limit", "3") == 2
+    said = capsys.readouterr().err
+    assert "--limit" in said
+    assert "another text" not in said
+
+
 def test_a_file_that_became_shorter_is_another_one(tmp_path: Path) -> None:
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     with scripted_server() as server:

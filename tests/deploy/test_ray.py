@@ -71,16 +71,20 @@ def write_parts(folder: Path, parts: int) -> Path:
 
 def rate(cluster: dict[str, str], source: Path, target: Path) -> str:
     """Run the program; return what it prints."""
-    done = subprocess.run(
-        [str(BIN / "python"), "deploy/ray/rate_parquet.py", str(source), str(target)],
+    done = run(cluster, source, target)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run(environment: dict[str, str], source: Path, target: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [str(BIN / "python"), "deploy/ray/rate_parquet.py", str(source), str(target), *options],
         cwd=REPOSITORY,
-        env=cluster,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -117,3 +121,51 @@ def test_a_run_goes_on_with_the_files_that_are_not_done(cluster: dict[str, str],
     assert "4 rows rated" in printed
     assert rows(target) == whole
     assert {name: (target / name).stat().st_mtime_ns for name in before} == before
+
+
+@pytest.mark.long
+def test_odd_names_are_kept_and_a_text_that_is_not_utf_8_stops_nothing(cluster: dict[str, str], tmp_path: Path) -> None:
+    source, target = tmp_path / "in 50%", tmp_path / "out#"
+    source.mkdir()
+    names = ["part 0.parquet", "50%.parquet", "a#b.parquet", "a?b.parquet", "%41.parquet"]
+    damaged = pa.array([b"fine", b"tr\xe8s"], pa.binary()).view(pa.string())
+    for name, texts in zip(names, (damaged, damaged.dictionary_encode(), ["fine"], [b"fine"], [None]), strict=True):
+        pq.write_table(pa.table({"text": texts}), source / name)
+    done = run(cluster, source, target)
+    assert done.returncode == 1, done.stderr
+    assert "5 rows rated" in done.stdout
+    assert "part 0.parquet: 1 texts" in done.stderr
+    rated = {path.name: pq.read_table(path).column("stars").is_valid().to_pylist() for path in target.iterdir()}
+    assert rated == dict(zip(names, ([True, False], [True, False], [True], [True], [False]), strict=True))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("second", "options", "words"),
+    [
+        ({"text": [5]}, (), "b.parquet: the column 'text' is int64, not text"),
+        ({"review": ["fine"]}, (), "b.parquet: needs one column 'text'"),
+        ({"text": ["fine"], "stars": [5]}, (), "b.parquet: has columns named like those of ratings"),
+        (None, (), "b.parquet: not Parquet"),
+        ({"text": ["fine"]}, ("--threads", "0"), "a whole number from 1"),
+    ],
+)
+def test_what_cannot_be_rated_is_said_before_a_text_is_rated(
+    cluster: dict[str, str],
+    tmp_path: Path,
+    second: dict[str, list[object]] | None,
+    options: tuple[str, ...],
+    words: str,
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    pq.write_table(pa.table({"text": ["fine"]}), source / "a.parquet")
+    if second is None:
+        (source / "b.parquet").write_bytes(b"text")
+    else:
+        pq.write_table(pa.table(second), source / "b.parquet")
+    done = run(cluster, source, tmp_path / "out", *options)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -40,7 +40,8 @@ class Command(BaseCommand):
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:
     """Yield the lines of a stream, whatever encoding the shell has. Raises CommandError for what is no UTF-8."""
-    for number, line in enumerate(stream, 1):
+    lines = (line for chunk in stream for line in chunk.splitlines())
+    for number, line in enumerate(lines, 1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
@@ -50,7 +51,7 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
             ) from error
         if "\0" in text:
             raise CommandError(f"standard input, line {number}: holds NUL bytes, so it is no text, or UTF-16")
-        yield text.rstrip("\r\n")
+        yield text
 
 
 def _arguments(texts: Iterable[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
 from live.messages.server import session_created
 from live.serving.process_engine import get_engine
+from model_core.errors import Overloaded
 from model_core.fake import FAKE_INFO
 from tests.classifiers import ControlledClassifier
 from tests.communicators import WebsocketCommunicator
@@ -70,6 +71,23 @@ async def test_bad_input_gets_the_error_object(fake: ControlledClassifier, body:
     assert (answered, content["error"]["code"], content["error"]["retryable"]) == (status, code, False)
 
 
+async def test_a_text_among_many_keeps_when_to_come_back(
+    fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object, **__: object) -> None:
+        raise Overloaded("busy", 9)
+
+    monkeypatch.setattr("model_core.engine.Engine.classify", busy)
+    (busy_text,) = (await post({"texts": ["fine"]}))[1]["results"]
+    assert busy_text["error"]["retry_after_ms"] == 9_000
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "us-ascii"])
+async def test_json_may_say_that_it_is_utf_8(fake: ControlledClassifier, charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    assert (await AsyncClient().post(PATH, data=b'{"text": "fine"}', content_type=kind)).status_code == 200
+
+
 async def test_a_lone_surrogate_is_replaced(fake: ControlledClassifier) -> None:
     assert (await post(b'{"text": "half an emoji \\ud83d"}'))[0] == 200
 
@@ -92,6 +110,14 @@ async def test_other_methods_and_paths_get_the_error_object_too(fake: Controlled
         (await client.get("/api/v1/none"), 404, "not_found"),
         (await client.get("/api/"), 404, "not_found"),
         (await client.post(PATH, data="text=A", content_type="text/plain"), 415, "unsupported_media_type"),
+        *[
+            (
+                await client.post(PATH, data=b"{}", content_type=f"application/json; charset={charset}"),
+                415,
+                "unsupported_media_type",
+            )
+            for charset in ("utf-7", "hz", "latin-1")
+        ],
     ):
         assert (response.status_code, json.loads(response.content)["error"]["code"]) == (status, code)
     assert (await client.get(PATH))["Allow"] == "POST"

@@ -20,6 +20,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from starcast_client.bulk import BulkClient
 from starcast_client.connecting import (
     PATIENCE_S,
+    UNUSABLE,
     GetToken,
     Options,
     Server,
@@ -28,6 +29,7 @@ from starcast_client.connecting import (
     one_of,
     refusal_by_close,
     refusal_by_status,
+    retry_after_ms,
     silence,
     socket_url,
     tls_context,
@@ -258,6 +260,9 @@ class AsyncClient:
             refusal = refusal_by_close(connection, last_error)
         except InvalidStatus as error:
             trouble, refusal = explained(error), refusal_by_status(error)
+            self._retry_after_ms = retry_after_ms(error.response.headers) or 0
+        except UNUSABLE as error:
+            raise ConnectionFailed(f"no connection to {self._server.url}: {error}") from error
         except (OSError, InvalidHandshake) as error:
             trouble = explained(error)
         finally:
@@ -274,7 +279,7 @@ class AsyncClient:
 
     def _note_slow_try(self) -> None:
         if self.state is not State.OPEN:
-            trouble = self.trouble or silence(self._server.url)
+            trouble = self.trouble or silence(self._server.url, PATIENCE_S)
             self._warn(trouble)
             self._set_state(self.state, trouble)
 

@@ -15,7 +15,16 @@ from typing import Any, Final, Literal, Self
 
 import httpx
 
-from starcast_client.connecting import PATIENCE_S, explained, http_url, silence, socket_url, tls_context
+from starcast_client.connecting import (
+    PATIENCE_S,
+    explained,
+    http_url,
+    is_transient,
+    retry_after_ms,
+    silence,
+    socket_url,
+    tls_context,
+)
 from starcast_client.errors import ConnectionFailed, IncompatibleServer, Refused
 from starcast_client.messages import (
     LABELS,
@@ -38,6 +47,8 @@ _FIRST_PAUSE_S: Final = 0.4
 _LONGEST_PAUSE_S: Final = 8.0
 _CONNECT_TIMEOUT_S: Final = 10.0
 _ANSWER_TIMEOUT_S: Final = 120.0
+_SLOW_ANSWER_S: Final = 10.0
+"""A batch may take so long, on a busy server. Then the user is told, and not before is a server given up."""
 _JSON_BYTES_A_TEXT: Final = 4
 """Quotes and comma between two texts of a request."""
 
@@ -47,7 +58,8 @@ Result = Rating | ErrorInfo
 class BulkClient:
     """Rates many texts over HTTP. Use it as ``async with BulkClient(url) as client``.
 
-    Sends ``requests`` batches at a time. Gives up after ``patience_s`` without a rating.
+    Sends ``requests`` batches at a time. Gives up after ``patience_s`` without a rating. Raises ValueError for an
+    invalid URL or ``cafile``, ConnectionFailed for a proxy that it cannot use.
     """
 
     def __init__(
@@ -62,16 +74,21 @@ class BulkClient:
         proxy: str | Literal[True] | None = True,
     ) -> None:
         self._url = http_url(socket_url(url), "/api/v1/")
-        self._http = httpx.AsyncClient(
-            base_url=self._url,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
-            verify=tls_context(ssl, cafile) or True,
-            timeout=httpx.Timeout(_ANSWER_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
-            proxy=proxy if isinstance(proxy, str) else None,
-            trust_env=proxy is True,
-            # A key, and trust in a CA, are for the URL that the user gave.
-            follow_redirects=False,
-        )
+        trust = tls_context(ssl, cafile)
+        answer_timeout_s = max(_SLOW_ANSWER_S, min(patience_s, _ANSWER_TIMEOUT_S))
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=self._url,
+                headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
+                verify=trust or True,
+                timeout=httpx.Timeout(answer_timeout_s, connect=_CONNECT_TIMEOUT_S),
+                proxy=proxy if isinstance(proxy, str) else None,
+                trust_env=proxy is True,
+                # A key, and trust in a CA, are for the URL that the user gave.
+                follow_redirects=False,
+            )
+        except (httpx.InvalidURL, ValueError, ImportError) as error:
+            raise ConnectionFailed(f"no connection to {self._url}: {error}") from error
         self._requests = requests
         self._patience_s = patience_s
         self._places = asyncio.Semaphore(requests)
@@ -156,17 +173,19 @@ class BulkClient:
                 body = json.dumps({"texts": [as_unicode(window[place]) for place in batch]}, ensure_ascii=False)
                 content = await self._ask("POST", "predict/batch", body.encode())
                 again: list[int] = []
+                pause_s = next(pauses)
                 for place, result in zip(
                     batch, self._results(content, [window[place] for place in batch]), strict=True
                 ):
                     if isinstance(result, ErrorInfo) and result.retryable and not self._has_waited_enough():
                         again.append(place)
+                        pause_s = max(pause_s, (result.retry_after_ms or 0) / 1000)
                     else:
                         results[place] = result
                         self._answered_at = asyncio.get_running_loop().time()
                 batch = again
                 if batch:
-                    await sleep(next(pauses))
+                    await sleep(pause_s)
 
     def _batches(self, window: Sequence[str]) -> Iterable[Sequence[int]]:
         """Yield the places of the texts that go into one request, shortest first."""
@@ -212,18 +231,16 @@ class BulkClient:
 
     async def _try(self, method: str, path: str, body: bytes | None) -> Any:
         """Return the JSON of an answer, or a retryable ErrorInfo. Raises TransportError, OSError, and final errors."""
-        slow = (
-            asyncio.get_running_loop().call_later(PATIENCE_S, self._warn, f"{self._url}: {silence(self._url)}")
-            if body is None
-            else None
+        patience_s = PATIENCE_S if body is None else _SLOW_ANSWER_S
+        slow = asyncio.get_running_loop().call_later(
+            patience_s, self._warn, f"{self._url}: {silence(self._url, patience_s)}; waiting"
         )
         try:
             response = await self._http.request(
                 method, path, content=body, headers={"Content-Type": "application/json"} if body is not None else None
             )
         finally:
-            if slow is not None:
-                slow.cancel()
+            slow.cancel()
         if location := response.headers.get("Location"):
             raise Refused(response.status_code, reason=f"this URL leads to {location}; use the URL of Starcast itself")
         try:
@@ -232,8 +249,14 @@ class BulkClient:
                 return content
             info = error_info(content["error"])
         except (KeyError, TypeError, ValueError) as error:
-            if response.status_code >= 500:
-                return ErrorInfo("internal", retryable=True, message=f"HTTP {response.status_code}")
+            if is_transient(response.status_code):
+                # Of a proxy.
+                return ErrorInfo(
+                    "internal",
+                    retryable=True,
+                    message=f"HTTP {response.status_code}",
+                    retry_after_ms=retry_after_ms(response.headers),
+                )
             raise self._incompatible(f"HTTP {response.status_code}") from error
         if info.retryable:
             return info

@@ -5,13 +5,13 @@ import inspect
 import os
 import socket
 import ssl as tls
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
 from starcast_client.conversation import receive_message
@@ -53,6 +53,10 @@ class Options:
 
 
 GetToken = Callable[[], str | Awaitable[str]]
+
+
+UNUSABLE: Final = (InvalidURI, InvalidProxy, ValueError, ImportError)
+"""What every try to connect would end by: a wrong URL or proxy, or a package that the proxy needs."""
 
 
 class NoTokenError(OSError):
@@ -140,11 +144,22 @@ def refusal_by_close(connection: ClientConnection, error: ErrorInfo | None) -> R
 def refusal_by_status(error: InvalidStatus) -> Refused | None:
     """Return the exception for a handshake with another status than 101, or None."""
     status = error.response.status_code
-    if status >= 500 or status in _TRANSIENT_STATUSES:
+    if is_transient(status):
         return None
     if location := error.response.headers.get("Location"):
         return Refused(status, reason=f"HTTP {status}: this URL leads to {location}; use the URL of Starcast itself")
     return Refused(status, reason=f"HTTP {status}: no Starcast is at this URL, or a proxy before it refuses")
+
+
+def is_transient(status: int) -> bool:
+    """Whether the same request may succeed later."""
+    return status >= 500 or status in _TRANSIENT_STATUSES
+
+
+def retry_after_ms(headers: Mapping[str, str]) -> int | None:
+    """Return the time that ``Retry-After`` asks for, if it is a number of seconds."""
+    seconds = headers.get("Retry-After", "")
+    return int(seconds) * 1_000 if seconds.isdecimal() else None
 
 
 def explained(error: Exception) -> str:
@@ -170,11 +185,11 @@ def explained(error: Exception) -> str:
             return str(error) or type(error).__name__
 
 
-def silence(url: str) -> str:
-    """Return in words that no answer has come for ``PATIENCE_S``."""
+def silence(url: str, seconds: float) -> str:
+    """Return in words that no answer has come for some time."""
     # A server without TLS may wait for the rest of what it takes for a request.
     hint = "; does its URL begin with http:// instead?" if url.startswith("wss:") else ""
-    return f"no answer for {PATIENCE_S:g} s{hint}"
+    return f"no answer for {seconds:g} s{hint}"
 
 
 def one_of(api_key: str | None, token: GetToken | None) -> None:
@@ -212,8 +227,13 @@ def blind_context() -> tls.SSLContext:
 
 def socket_url(url: str) -> str:
     """Return the WebSocket URL for a server URL of any scheme. Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        # Whoever asks for a wrong port gets a ValueError.
+        is_valid = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0 and not parts.fragment
+    except ValueError:
+        is_valid = False
+    if not is_valid:
         raise ValueError(f"not an address like ws://localhost:8000 or https://example.org: {url!r}")
     path = parts.path if parts.path.strip("/") else CLASSIFY_PATH
     return parts._replace(scheme=_SCHEMES[parts.scheme], path=path).geturl()

@@ -73,7 +73,7 @@ async def run_all(target: Target, with_flood: bool = False) -> int:
 
 
 def _say_it_is_slow(target: Target) -> None:
-    print(f"{target.url}: {silence(target.url)}; waiting for up to {target.timeout_s:g} s", file=sys.stderr)
+    print(f"{target.url}: {silence(target.url, PATIENCE_S)}; waiting for up to {target.timeout_s:g} s", file=sys.stderr)
 
 
 async def _refusal(peer: Peer, target: Target) -> str | None:

@@ -8,7 +8,7 @@ import itertools
 import logging
 import math
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise UnreadableFile(f"{output} is the file that is rated: name another --output")
         with contextlib.ExitStack() as stack:
             if output != STDOUT:
+                # The lock would make this folder.
+                output.parent.stat()
                 lock = output.with_name(f"{output.name}.lock")
                 stack.enter_context(FileLock(lock, timeout=0))
                 # Before the lock is released: later it may be that of another run.
@@ -112,7 +114,7 @@ class _Run:
         """Do it all; return the exit status."""
         arguments = self._arguments
         with open_source(arguments.file, arguments.format, arguments.encoding, arguments.delimiter) as source:
-            survey = Survey(self._rows(source))
+            survey = Survey(source.name, self._rows(source))
             if survey.rows and arguments.column not in survey.columns:
                 raise missing_column(source, self._reading, survey.columns, survey.problem)
             counts = _Counts()
@@ -144,9 +146,8 @@ class _Run:
         partial = output.with_name(f"{output.name}.partial.jsonl")
         if arguments.force:
             partial.unlink(missing_ok=True)
-            output.unlink(missing_ok=True)
         with contextlib.closing(Progress(partial)) as progress:
-            if output.exists() and not progress.rows:
+            if output.exists() and not progress.rows and not arguments.force:
                 self._take_over(source, progress)
             again, model = progress.match(self._rows(source))
             if again or progress.rows < survey.rows:
@@ -169,7 +170,7 @@ class _Run:
         try:
             with open_source(self._output, self._format) as written:
                 prefix = self._arguments.prefix
-                rated = read_rows(written, Reading(self._arguments.column))
+                rated = read_rows(written, Reading(outputs.name_of(self._arguments.column, self._format)))
                 for number, (row, before) in enumerate(zip(self._rows(source), rated, strict=False)):
                     columns = progress.columns or Columns.of(_added(before.values, prefix))
                     record = columns.parse(before.values, prefix)
@@ -195,12 +196,12 @@ class _Run:
         todo = itertools.chain(again, itertools.islice(enumerate(self._rows(source)), done, None))
         async with self._client() as client:
             columns = Columns(client.labels, client.values, client.has_sides)
-            survey.kinds(columns, self._arguments.prefix)
             if progress.columns is not None and progress.columns.kinds != columns.kinds:
                 raise UnreadableFile(
                     "the output has ratings with other labels than the server's model: "
                     "name another output, or use --force to start again"
                 )
+            survey.kinds(columns, self._arguments.prefix)
             ratings = _shown(score(client, todo, self._arguments.keep_going), survey.rows, done - len(again))
             # Close here, even after an error: the requests must not outlive the loop.
             async with contextlib.aclosing(ratings):
@@ -219,9 +220,9 @@ class _Run:
         return BulkClient(arguments.url, api_key=arguments.key, requests=arguments.requests, ssl=arguments.ssl)
 
 
-def _added(values: Mapping[str, object], prefix: str) -> Set[str]:
+def _added(values: Mapping[str, object], prefix: str) -> Sequence[str]:
     """Return the names of columns behind the prefix, in order."""
-    return dict.fromkeys(name.removeprefix(prefix) for name in values if name.startswith(prefix)).keys()
+    return [name.removeprefix(prefix) for name in values if name.startswith(prefix)]
 
 
 class _Counts:

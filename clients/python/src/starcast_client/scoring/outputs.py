@@ -35,7 +35,8 @@ _NUMBER: Final = re.compile(r"[+\-]?[\d.,]+([eE][+\-]?\d+)?")
 class Survey:
     """What all rows have: their number, and the columns with the types of their values. Raises what reading raises."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, name: str, rows: Iterable[Row]) -> None:
+        self._name = name
         self.rows = 0
         self.problem: str | None = None
         """The first of the problems that rows have."""
@@ -59,7 +60,7 @@ class Survey:
         both = sorted(self._seen.keys() & {prefix + name for name in columns.kinds})
         if both:
             raise UnreadableFile(
-                f"the input has columns with the names of rating columns ({', '.join(both)}): "
+                f"{self._name}: has columns with the names of rating columns ({', '.join(both)}): "
                 "put something before the latter, for instance --prefix rating_"
             )
         own = {name: _common(kinds) for name, kinds in self._seen.items()}
@@ -117,7 +118,7 @@ class LineMaker:
         self._columns = columns
         self._prefix = prefix
         self._delimiter = _DELIMITERS.get(format_)
-        self.header = self._line(list(self._kinds)) if self._delimiter else b""
+        self.header = self._line([name_of(name, format_) for name in self._kinds]) if self._delimiter else b""
 
     def __call__(self, row: Row, record: Record) -> bytes:
         """Return the line of a row."""
@@ -143,6 +144,11 @@ def to_stdout(line: bytes) -> None:
 def guarded(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula: with an apostrophe before it where needed."""
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def name_of(column: str, format_: OutputFormat) -> str:
+    """Return the name that a column has in an output."""
+    return guarded(column) if format_ in _DELIMITERS else column
 
 
 def _merged(row: Row, rating: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,12 +72,15 @@ def _rows_of(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], frozenset[
 
 def _values_of(column: pa.Array) -> tuple[list[Any], frozenset[int]]:
     """Return the values of a column, and the places of texts that are not UTF-8, decoded as well as can be."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     if pa.types.is_temporal(column.type) or pa.types.is_decimal(column.type):
         # Python has no nanoseconds, and JSON neither dates nor decimals: Arrow's own values write themselves.
         return [value if value.is_valid else None for value in column], frozenset()
     try:
         return column.to_pylist(), frozenset()
-    except UnicodeDecodeError:
+    except ValueError:
+        # Also of nanoseconds inside lists and structs.
         if pa.types.is_nested(column.type):
             return [_or_none(value) for value in column], frozenset()
         raw = [value.as_py() for value in column.cast(pa.binary())]
@@ -88,9 +91,21 @@ def _values_of(column: pa.Array) -> tuple[list[Any], frozenset[int]]:
 
 def _or_none(value: pa.Scalar) -> Any:
     try:
-        return value.as_py()
+        return _nested(value)
     except UnicodeDecodeError:
         return None
+
+
+def _nested(value: pa.Scalar) -> Any:
+    if not value.is_valid:
+        return None
+    if isinstance(value, pa.MapScalar):
+        return [tuple(_nested(entry).values()) for entry in value.values]
+    if isinstance(value, pa.ListScalar | pa.LargeListScalar | pa.FixedSizeListScalar):
+        return [_nested(each) for each in value]
+    if isinstance(value, pa.StructScalar):
+        return {name: _nested(each) for name, each in value.items()}
+    return value if pa.types.is_temporal(value.type) else value.as_py()
 
 
 def _is_utf8(value: bytes) -> bool:

@@ -76,7 +76,12 @@ class Progress:
         following = iter(rows)
         for number, record in enumerate(self.records()):
             row = next(following, None)
-            if row is None or record["digest"] != digest_of(row):
+            if row is None:
+                raise UnreadableFile(
+                    f"{self._path.name} has more rows than are to be rated: "
+                    "use a larger --limit, start again with --force, or name another --output"
+                )
+            if record["digest"] != digest_of(row):
                 raise UnreadableFile(
                     f"{self._path.name} has ratings of another file: its row {number} has another text; "
                     "use --force to start again, or name another --output"

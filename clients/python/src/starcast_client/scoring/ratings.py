@@ -1,6 +1,7 @@
 """The columns that rating adds to a row."""
 
-from collections.abc import Iterator, Mapping, Set
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Self
 
 from starcast_client.messages import LABELS, ErrorInfo, Label, Rating
@@ -41,12 +42,13 @@ class Columns:
         self._labels = labels
 
     @classmethod
-    def of(cls, names: Set[str]) -> Self:
-        """Return those that are among the columns of an output."""
-        if "stars" in names:
-            return cls()
-        labels = tuple(name.removeprefix("p_") for name in names if name.startswith("p_"))
-        return cls(labels, () if "expected_value" in names else None, "positive" in names)
+    def of(cls, names: Iterable[str]) -> Self:
+        """Return those that end a header; before them the input may have columns of any name."""
+        header = tuple(names)
+        shares = itertools.takewhile(lambda name: name.startswith("p_"), reversed(header[: -len(_OF_ALL)]))
+        labels = tuple(name.removeprefix("p_") for name in shares)[::-1]
+        kinds = [cls(labels, values, has_sides) for values in ((), None) for has_sides in (True, False)]
+        return next((each for each in kinds if header[-len(each.kinds) :] == tuple(each.kinds)), cls())
 
     def rated(self, rating: Rating) -> Record:
         """Return the columns of a rating. Numbers are not rounded."""

@@ -78,7 +78,8 @@ class Source:
     name: str
     format: Format
     encoding: str = "utf-8"
-    delimiter: str = ","
+    delimiter: str | None = None
+    """Of CSV and TSV, as the user says. None: as the file says."""
 
     @contextlib.contextmanager
     def open_text(self) -> Iterator[IO[str]]:
@@ -144,7 +145,7 @@ def open_source(
             "standard input" if path == STDIN else path.name,
             format_,
             encoding or "utf-8",
-            delimiter or ("\t" if format_ == "tsv" else ","),
+            delimiter,
         )
 
 
@@ -182,8 +183,11 @@ def _encoding_of(head: bytes, encoding: str | None, name: str) -> str:
     marked = next((marked for mark, marked in _MARKS if head.startswith(mark)), None)
     if encoding is not None:
         encoding = codecs.lookup(encoding).name
+        family = (marked or "").removesuffix("-sig")
+        if not encoding.startswith(family):
+            raise UnreadableFile(f"{name}: begins with the mark of {family}: leave out --encoding {encoding}")
         # Its mark is none of its letters.
-        return marked if marked is not None and encoding.startswith(marked.removesuffix("-sig")) else encoding
+        return marked or encoding
     if marked is None and b"\0" in head:
         raise UnreadableFile(
             f"{name}: holds NUL bytes: it is no text, or UTF-16 without a mark, which --encoding utf-16-le reads"

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from starcast_client.scoring.sources import Format, Source, UnreadableFile
 
+_DELIMITERS: Final[dict[str, str]] = {"csv": ",", "tsv": "\t"}
 _SEPARATOR: Final = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
 
 
@@ -46,8 +47,7 @@ def read_rows(source: Source, reading: Reading) -> Iterator[Row]:
 def _read_lines(source: Source, reading: Reading) -> Iterator[Row]:
     with source.open_text() as lines:
         for line in lines:
-            text = line.rstrip("\r\n")
-            yield Row({reading.column: text}, text)
+            yield _row({reading.column: line.rstrip("\r\n")}, reading)
 
 
 def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
@@ -60,7 +60,7 @@ def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
             file.seek(0)
         records = csv.reader(
             file,
-            delimiter=told[1] if told else source.delimiter,
+            delimiter=source.delimiter or (told[1] if told else _DELIMITERS[source.format]),
             quoting=csv.QUOTE_MINIMAL if reading.quotes else csv.QUOTE_NONE,
             strict=True,
         )
@@ -134,32 +134,52 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
 
     # Opened here, for the library goes by the ending of a name.
     with source.path.open("rb") as file, _damage_of_workbook(source), contextlib.ExitStack() as stack:
-        workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        stack.callback(workbook.close)
-        sheets = {sheet.title: sheet for sheet in workbook.worksheets}
-        if reading.sheet is not None and reading.sheet not in sheets:
-            raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(sheets)}")
-        sheet = sheets[reading.sheet] if reading.sheet is not None else workbook.worksheets[0]
-        # Some programs write a wrong size of the sheet, and all beyond it would be left out.
-        sheet.reset_dimensions()
+        sheets = []
+        # The library reads either the saved values of formulas or the formulas.
+        for data_only in (True, False):
+            workbook = openpyxl.load_workbook(file, read_only=True, data_only=data_only)
+            stack.callback(workbook.close)
+            named = {sheet.title: sheet for sheet in workbook.worksheets}
+            if reading.sheet is not None and reading.sheet not in named:
+                raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(named)}")
+            sheets.append(named[reading.sheet] if reading.sheet is not None else workbook.worksheets[0])
+            # Some programs write a wrong size of the sheet, and all beyond it would be left out.
+            sheets[-1].reset_dimensions()
         names: Sequence[str] = ()
-        for cells in sheet.iter_rows(values_only=True):
+        for cells, unsaved in _cells_of(*sheets):
             if all(cell is None for cell in cells):
                 continue
             if not names:
                 # Formatting makes a sheet wider than its content.
                 width = max(place for place, cell in enumerate(cells, 1) if cell is not None)
                 names = _header(["" if cell is None else str(cell) for cell in cells[:width]], source, reading)
+                place_of_text = names.index(reading.column)
             elif any(cell is not None for cell in cells[len(names) :]):
                 yield Row(dict(zip(names, cells, strict=False)), problem="it has cells to the right of the header")
             else:
                 values = dict(itertools.zip_longest(names, cells[: len(names)]))
-                if values[reading.column] in ERROR_CODES:
+                if place_of_text in unsaved:
+                    problem = "its cell has a formula without a saved value; open the workbook in Excel and save it"
+                    yield Row(values, problem=problem)
+                elif values[reading.column] in ERROR_CODES:
                     yield Row(values, problem=f"its cell has the error {values[reading.column]}")
                 else:
                     yield _row(values, reading)
         if not names:
-            raise UnreadableFile(f"{source.name}: the sheet {sheet.title!r} is empty")
+            raise UnreadableFile(f"{source.name}: the sheet {sheets[0].title!r} is empty")
+
+
+def _cells_of(saved: Any, formulas: Any) -> Iterator[tuple[list[Any], frozenset[int]]]:
+    """Yield the values of each row, and the places of formulas without a saved value, which stand there themselves."""
+    for values, written in zip(saved.iter_rows(), formulas.iter_rows(), strict=True):
+        cells = [cell.value for cell in values]
+        unsaved = []
+        for place, (value, formula) in enumerate(zip(values, written, strict=True)):
+            # A text that was saved may be empty.
+            if formula.data_type == "f" and value.value is None and value.data_type != "str":
+                cells[place] = str(getattr(formula.value, "text", formula.value))
+                unsaved.append(place)
+        yield cells, frozenset(unsaved)
 
 
 @contextlib.contextmanager
@@ -218,7 +238,8 @@ def _row(values: Mapping[str, Any], reading: Reading) -> Row:
         with contextlib.suppress(UnicodeDecodeError):
             text = text.decode()
     if isinstance(text, str):
-        return Row(values, text)
+        problem = f"{reading.column!r} holds NUL characters, so it is no text, or of another encoding"
+        return Row(values, problem=problem) if "\0" in text else Row(values, text)
     if text is None and reading.column in values:
         return Row(values)
     what = f"{reading.column!r} is {type(text).__name__}, not text" if text is not None else f"no {reading.column!r}"
@@ -227,7 +248,7 @@ def _row(values: Mapping[str, Any], reading: Reading) -> Row:
 
 def _row_of_json(content: Any, reading: Reading, place: str) -> Row:
     if isinstance(content, str):
-        return Row({reading.column: content}, content)
+        return _row({reading.column: content}, reading)
     if isinstance(content, dict):
         return _row(content, reading)
     return Row({}, problem=f"{place} is neither an object nor a string")

@@ -131,7 +131,7 @@ watched.addEventListener("labels", () => {
   nameExplanation(watched.labels);
 });
 watched.addEventListener("change", show);
-attachTimeline({ editor: watched, display: watched, isLinkOpened: false });
+attachTimeline({ editor: watched, display: watched });
 
 attachConnection({ socket, isOver: () => isOver });
 showFreshness();

@@ -19,7 +19,7 @@
  * - `#connection[data-state]`: `connecting`, `open`, `reconnecting`, `closed`; `data-transport` `websocket` or `http`
  * - `#timeline[data-state]`: `empty`, `now`, `past`; `#moment` (the slider), `#replay` (`data-playing`), `#now`,
  *   `#moment-text` (the text of the earlier moment)
- * - `#contributions[data-state]`: `waiting`, `partial` (words are still being weighed), `shown`; `#extremes` names the
+ * - `#contributions[data-state]`: `waiting`, `asked`, `partial` (words are still being weighed), `shown`, `refused`; `#extremes` names the
  *   strongest parts, `#about-words` says of which words; in `#marked`, the copy behind the field, each `.sentence` and `.word` with `data-sign` up or
  *   down and `data-strength` 1 to 4, both absent without an effect
  * - `#room[data-state]`: `closed`, `open`, `lost` (no connection); `#room-link`, `#room-watchers`

@@ -226,12 +226,15 @@ export function shareText(weight) {
   return `${formatSigned(100 * weight, 0, 1)}%`;
 }
 
+export const WORKING_OUT_WORDS = gettext("Working out the words…");
+export const NO_WORDS = gettext("The words could not be worked out.");
+
 /**
  * @param {Pick<Explanation, "partial" | "all_words" | "counted_in" | "label"> & {spans: readonly Span[]}} explanation
  * @returns {string} What its numbers are, and of which words.
  */
 export function aboutWords({ partial, all_words: allWords, counted_in: countedIn, label, spans }) {
-  if (partial) return gettext("Working out the words…");
+  if (partial) return WORKING_OUT_WORDS;
   if (!spans.some(({ weight, unit }) => weight !== 0 && unit !== "sentence")) {
     return gettext("No word stands out.");
   }

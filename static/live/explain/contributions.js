@@ -4,7 +4,6 @@ import { byId, say } from "../lib/dom.js";
 import { NO_WORDS, WORKING_OUT_WORDS } from "../lib/strings.js";
 import { freshness } from "../page/freshness.js";
 import { clearExplanation, drawExplanation, nameExplanation } from "./drawing.js";
-import { withUnsent } from "./marks.js";
 
 /**
  * @import { Explanation } from "../client/protocol.js"
@@ -24,7 +23,8 @@ export function attachContributions(page) {
   const marked = byId("marked");
   /** @type {number | undefined} */
   let timer;
-  let sentChars = Number.POSITIVE_INFINITY;
+  /** @type {{begin: number, end: number}[]} What of the newest text was too long to be sent. */
+  let unsent = [];
 
   /** @param {"asked" | "refused"} state @param {string} words */
   function showState(state, words) {
@@ -53,7 +53,7 @@ export function attachContributions(page) {
     if (text !== editor.text) return;
     // Asked before anything changes: the answer would take a layout after it.
     const { scrollTop } = field;
-    const unread = withUnsent(explanation.unread ?? [], sentChars, [...text].length);
+    const unread = [...(explanation.unread ?? []), ...unsent];
     marked.replaceChildren(...drawExplanation({ ...explanation, unread }, text), LAST_LINE);
     if (scrollTop > 0) marked.scrollTop = scrollTop;
   }
@@ -82,8 +82,8 @@ export function attachContributions(page) {
       if (timer === undefined) ask();
     });
   }
-  socket.addEventListener("sent", ({ detail: { isCut, chars } }) => {
-    sentChars = isCut ? chars : Number.POSITIVE_INFINITY;
+  socket.addEventListener("sent", ({ detail: { text, isCut, chars } }) => {
+    unsent = isCut ? [{ begin: chars, end: [...text].length }] : [];
   });
   socket.addEventListener("refused", ({ detail: { retry_after_ms: retryAfterMs } }) => {
     // The connection asks again by itself if it is told when.

@@ -32,16 +32,6 @@ export function leastScale({ counted_in: countedIn }) {
 }
 
 /**
- * @param {readonly {begin: number, end: number}[]} unread Of what was sent.
- * @param {number} sentChars Characters of the text that were sent; infinite if all were.
- * @param {number} chars Of the whole text.
- * @returns {{begin: number, end: number}[]} What is not read of the whole text.
- */
-export function withUnsent(unread, sentChars, chars) {
-  return sentChars < chars ? [...unread, { begin: sentChars, end: chars }] : [...unread];
-}
-
-/**
  * @param {readonly Span[]} spans
  * @param {readonly {begin: number, end: number}[]} unread In the same units, and in the order of the text.
  * @returns {Span[]} The spans, cut where a part is not read, and each such part as a span of the unit "unread".

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  extremes,
-  nest,
-  strengths,
-  withUnread,
-  withUnsent,
-} from "../../../static/live/explain/marks.js";
+import { extremes, nest, strengths, withUnread } from "../../../static/live/explain/marks.js";
 
 /** @import { Piece, Span } from "../../../static/live/explain/marks.js" */
 
@@ -58,13 +52,6 @@ describe("nesting", () => {
       { span: spans[2], pieces: ["End."] },
     ]);
     assert.deepEqual(withUnread(spans, []), spans);
-  });
-
-  test("what was not even sent is not read either", () => {
-    const gap = { begin: 500, end: 19_000 };
-    assert.deepEqual(withUnsent([gap], 20_000, 30_000), [gap, { begin: 20_000, end: 30_000 }]);
-    assert.deepEqual(withUnsent([gap], Number.POSITIVE_INFINITY, 20_000), [gap]);
-    assert.deepEqual(withUnsent([], Number.POSITIVE_INFINITY, 9), []);
   });
 
   test("spans that overlap lose no character and repeat none", () => {

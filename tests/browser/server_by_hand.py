@@ -79,6 +79,10 @@ class ServerByHand:
         assert self._socket is not None
         self._socket.send(json.dumps(prediction(seq, stars, **changed)))
 
+    def close(self, code: int) -> None:
+        assert self._socket is not None
+        self._socket.close(code=code)
+
     def explain(self, seq: int, **changed: Any) -> None:
         """Explain a text of which nothing stands out, but for what is changed."""
         assert self._socket is not None

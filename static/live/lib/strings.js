@@ -165,18 +165,15 @@ export const LIVE_OVER_HTTP = gettext("Live, over HTTP");
 
 export const CONNECTION = Object.freeze({
   connecting: gettext("Connecting"),
-  open: gettext("Live"),
   reconnecting: gettext("Reconnecting"),
   closed: gettext("Not connected"),
 });
-
-export const CONNECTION_OVER = gettext("Ended");
 
 export const FRESHNESS = Object.freeze({
   fresh: gettext("Matches your text"),
   stale: gettext("Catching up"),
   offline: gettext("Not up to date"),
-  prior: gettext("No rating yet"),
+  prior: gettext("Live"),
   past: gettext("Looking back"),
 });
 

@@ -11,7 +11,7 @@ import { RatingSocket } from "../client/socket.js";
 import { clearExplanation, drawExplanation, nameExplanation } from "../explain/drawing.js";
 import { byId, say, tell } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
-import { FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
+import { CONNECTION, FRESHNESS, PAUSE_BARS, PAUSED, RESUME_BARS } from "../lib/strings.js";
 import { RatingView } from "../page/bars.js";
 import { attachConnection } from "../page/connection.js";
 import { TYPIST, WATCHED_FRESH, WATCHED_OVER, WATCHED_STALE } from "../share/strings.js";
@@ -81,9 +81,10 @@ function freshness() {
   if (past !== null) return ["past", FRESHNESS.past];
   if (isPaused) return ["stale", PAUSED];
   if (isOver) return ["offline", newest === null ? "" : WATCHED_OVER];
-  if (socket.state !== "open" || newest?.is_typist_here === false) {
-    return ["offline", FRESHNESS.offline];
+  if (socket.state !== "open") {
+    return ["offline", CONNECTION[newest === null ? "connecting" : "reconnecting"]];
   }
+  if (newest?.is_typist_here === false) return ["offline", FRESHNESS.offline];
   if (!newest?.is_fresh || newest.rating === undefined) return ["stale", WATCHED_STALE];
   return hasNumber(headline) ? ["fresh", WATCHED_FRESH] : ["prior", FRESHNESS.prior];
 }

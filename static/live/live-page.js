@@ -12,22 +12,23 @@
  *   `data-side` positive or negative, absent without one; `data-old` true: the bars have not been of the visible text for
  *   half a second; `data-past` true: an earlier moment is shown
  * - `#expected` ("8.4", or "–" without a number), `#verdict` ("Positive 97%"), `#interval`; they settle after the bars
- * - `#freshness[data-state]`: `fresh`: the bars are for the visible text; `prior`: the same, but there is no
+ * - `#connection[data-state]`: `connecting`, `open`, `reconnecting`, `closed`; `data-transport` `websocket` or `http`.
+ *   It holds the badge, and in its place `#alert` (role=alert) while the connection is lost
+ * - `#freshness[data-state]`, the badge: `fresh`: the bars are for the visible text; `prior`: the same, but there is no
  *   number; `stale`: an answer is under way, or the bars are paused; `offline`: the bars are for an older
  *   text and there is no connection; `past`: an earlier moment is shown. The state changes at once, its words
- *   a little later.
- * - `#connection[data-state]`: `connecting`, `open`, `reconnecting`, `closed`; `data-transport` `websocket` or `http`
+ *   (`#freshness-words`), which are of the connection too, a little later
  * - `#timeline[data-state]`: `empty`, `now`, `past`; `#moment` (the slider), `#replay` (`data-playing`), `#now`,
  *   `#moment-text` (the text of the earlier moment)
- * - `#contributions[data-state]`: `waiting`, `partial` (words are still being weighed), `shown`; `#extremes` names the
+ * - `#contributions[data-state]`: `waiting`, `asked`, `partial` (words are still being weighed), `shown`, `refused`; `#extremes` names the
  *   strongest parts, `#about-words` says of which words; in `#marked`, the copy behind the field, each `.sentence` and `.word` with `data-sign` up or
  *   down and `data-strength` 1 to 4, both absent without an effect
  * - `#room[data-state]`: `closed`, `open`, `lost` (no connection); `#room-link`, `#room-watchers`
  * - `#feedback input[value="9"]`, `#feedback-send`, `#feedback-note`
- * - `#copy-link`; in `#more`: `#save-json`, `#save-csv`; `#history-on`, `#history-list`, `#history-clear`
- * - `#answer-time`: from sending to showing
- * - `#note` (limits and refusals), `#status` (role=status), `#alert` (role=alert, lost connection only)
- * - `#pause` (`data-paused` true or false), `button[data-example]`, `#restore` (the text before an example)
+ * - `#copy-link`; in `#more`: `#pause` (`data-paused` true or false), `#answer-time` (from sending to showing),
+ *   `#save-json`, `#save-csv`; `#history-on`, `#history-list`, `#history-clear`
+ * - `#note` (limits and refusals), `#status` (role=status)
+ * - `button[data-example]`, `#restore` (the text before an example)
  * - `body[data-words]`: the model that title, placeholder and examples are of: `film`, or name and version
  * - `document.documentElement.dataset.shownSeq`: the number of the answer shown
  */
@@ -57,7 +58,7 @@ attachExamples(page);
 const recording = attachTimeline(page);
 attachContributions(page);
 
-const loadSharing = onFirstUse(".share, .feedback, .more", async () => {
+const loadSharing = onFirstUse(".share, .feedback, .files, .history", async () => {
   try {
     const { attachAll } = await import("./live-page-sharing.js");
     attachAll(page, recording);

@@ -79,6 +79,16 @@ class ServerByHand:
         assert self._socket is not None
         self._socket.send(json.dumps(prediction(seq, stars, **changed)))
 
+    def close(self, code: int) -> None:
+        assert self._socket is not None
+        self._socket.close(code=code)
+
+    def explain(self, seq: int, **changed: Any) -> None:
+        """Explain a text of which nothing stands out, but for what is changed."""
+        assert self._socket is not None
+        explanation = {"type": "explanation", "seq": seq, "method": "by hand", "all_words": True, "spans": []}
+        self._socket.send(json.dumps({**explanation, **changed}))
+
     def refuse(self, seq: int, code: str) -> None:
         assert self._socket is not None
         error = {"code": code, "message": "", "seq": seq, "retryable": False}

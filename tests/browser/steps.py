@@ -14,6 +14,13 @@ def expect_fresh(page: Page) -> None:
     expect(page.locator("#freshness")).to_have_attribute("data-state", re.compile("fresh|prior"), timeout=20_000)
 
 
+def press_pause(page: Page) -> None:
+    """Pause the bars, or resume: the button is under "More"."""
+    if not page.locator("#pause").is_visible():
+        page.locator("#more summary").click()
+    page.locator("#pause").click()
+
+
 def rate(page: Page, text: str) -> None:
     """Have the text rated in place of whatever stands there."""
     page.locator("#review").fill(text)

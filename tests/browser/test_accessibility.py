@@ -123,11 +123,11 @@ def test_a_rating_can_be_had_paused_and_read_without_a_mouse(
     page.locator("#review").focus()
     page.keyboard.type(PRAISE)
     expect(page.locator("#freshness")).to_have_attribute("data-state", "fresh", timeout=20_000)
-    page.locator("#pause").focus()
-    page.keyboard.press("Space")
-    expect(page.locator("#pause")).to_have_attribute("data-paused", "true")
     page.locator("#more summary").focus()
     page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("#pause")).to_have_attribute("data-paused", "true")
     expect(page.locator("td[data-stars]").first).to_be_visible()
 
 

@@ -53,7 +53,7 @@ def test_where_websockets_are_blocked_http_gives_the_same_numbers_and_the_socket
         type_review(page, text, delay_ms=5)
         expect_fresh(page)
         expect(connection).to_have_attribute("data-transport", "http")
-        expect(page.locator("#connection-words")).to_have_text("Live, over HTTP")
+        expect(page.locator("#freshness-words")).to_have_text("Live, over HTTP")
         assert proxy.refused >= 1
         assert page.locator("#review").input_value() == text
         (rating,) = FakeClassifier().classify([text])

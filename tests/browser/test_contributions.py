@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.server_by_hand import ServerByHand
 from tests.browser.steps import expect_fresh, rate, type_review
 from tools.servers import RunningServer
 
@@ -145,3 +146,37 @@ def test_a_text_that_is_too_short_to_tell_is_not_explained(page: Page, fake_serv
     expect_fresh(page)
     expect(page.locator("#contributions")).to_have_attribute("data-state", "waiting")
     assert sum('"explain"' in frame for frame in asked) == 1
+
+
+def test_from_the_question_on_it_says_that_words_are_worked_out_and_also_if_they_are_refused(
+    page: Page, fake_server: RunningServer
+) -> None:
+    server = ServerByHand(page)
+    page.goto(fake_server.http)
+    panel, about = page.locator("#contributions"), page.locator("#about-words")
+    page.locator("#review").fill("A fine film")
+    seq = server.wait_for(page, "A fine film")
+    server.answer(seq, 9)
+    expect(panel).to_have_attribute("data-state", "asked")
+    expect(panel.locator(".hint")).to_be_hidden()
+    working = about.inner_text()
+    assert working
+    server.refuse(seq, "overloaded")
+    expect(panel).to_have_attribute("data-state", "refused")
+    expect(about).not_to_have_text(working)
+    page.locator("#review").fill("A fine film!")
+    expect(panel).to_have_attribute("data-state", "waiting")
+    expect(panel.locator(".hint")).to_be_visible()
+
+
+def test_what_was_too_long_to_be_sent_is_marked_as_not_read_too(page: Page, fake_server: RunningServer) -> None:
+    server = ServerByHand(page)
+    page.goto(fake_server.http)
+    text, most = "Fine. " * 4_000, 20_000
+    page.locator("#review").fill(text)
+    seq = server.wait_for(page, text[:most])
+    server.answer(seq, 9, truncated=True)
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "asked")
+    server.explain(seq, unread=[{"begin": 600, "end": 18_000}])
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown")
+    assert page.locator("#marked .unread").all_text_contents() == [text[600:18_000], text[most:]]

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from model_core.fake import FakeClassifier
 from tests.browser.server_by_hand import ServerByHand
-from tests.browser.steps import bars, expect_fresh, rate, shown_seqs, type_review
+from tests.browser.steps import bars, expect_fresh, press_pause, rate, shown_seqs, type_review
 from tools.servers import RunningServer
 
 LARGEST_TEXT = ("A review of very many words, most of which say little. " * 400)[:20_000]
@@ -138,13 +138,13 @@ def test_paused_bars_keep_still_and_then_catch_up(page: Page, fake_server: Runni
     page.goto(fake_server.http)
     rate(page, "A fine film")
     before = shown(page)
-    page.locator("#pause").click()
+    press_pause(page)
     seen = len(shown_seqs(page))
     page.locator("#review").press("End")
     type_review(page, " after all")
     expect(page.locator("#freshness-words")).to_have_text("Paused")
     assert (shown(page), len(shown_seqs(page))) == (before, seen)
-    page.locator("#pause").click()
+    press_pause(page)
     expect_fresh(page)
     assert shown(page) == probabilities("A fine film after all")
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.steps import press_pause
 from tools.servers import RunningServer
 
 REVIEW = "A warm, funny and beautifully acted film. One of the best of the year."
@@ -62,7 +63,7 @@ def test_no_english_words_come_while_one_shares_keeps_and_disagrees(page: Page, 
     page.locator("input[name=given]").last.check()
     page.locator("#feedback-send").click()
     expect(page.locator("#feedback-note")).not_to_be_empty()
-    page.locator("#pause").click()
+    press_pause(page)
     assert english(page) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.server_by_hand import SOCKET, ServerByHand
-from tests.browser.steps import expect_fresh, rate
+from tests.browser.steps import expect_fresh, press_pause, rate
 from tools.servers import RunningServer
 
 WIDTHS = (320, 360, 704, 768, 820, 1024, 1280)
@@ -59,7 +59,7 @@ def test_a_pressed_pause_button_can_be_read_with_the_pointer_still_on_it(
 ) -> None:
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     page.goto(fake_server.http)
-    page.locator("#pause").click()
+    press_pause(page)
     page.locator("#pause").hover()
     expect(page.locator("#pause")).to_have_attribute("data-paused", "true")
     assert contrast(page, "#pause") > 4.5
@@ -109,7 +109,7 @@ def test_an_empty_page_invites_without_a_number_and_says_so_again_once_emptied(
         expect(page.locator("#verdict")).to_have_text("Start typing")
         expect(page.locator("#interval")).to_have_text("The bars start to move as you type.")
         expect(page.locator("#expected")).to_be_hidden()
-        expect(page.locator("#freshness-words")).to_have_text("No rating yet")
+        expect(page.locator("#freshness-words")).to_have_text("Live")
         left = "element => element.getBoundingClientRect().left"
         chart_left = page.locator(".chart").evaluate(left)
         assert page.locator("#verdict").evaluate(left) == page.locator("#interval").evaluate(left) == chart_left
@@ -128,7 +128,16 @@ def test_two_words_that_tell_get_their_number(page: Page, real_server: RunningSe
     expect(page.locator("#freshness-words")).to_have_text("Matches your text")
     rate(page, "The")
     expect(page.locator("#verdict")).to_have_text("No opinion yet")
-    expect(page.locator("#freshness-words")).to_have_text("No rating yet")
+    expect(page.locator("#freshness-words")).to_have_text("Live")
+
+
+def test_the_example_of_a_middling_review_is_rated_as_its_button_says(page: Page, real_server: RunningServer) -> None:
+    page.goto(real_server.http)
+    example = page.locator("button[data-example=middle]")
+    expect(example).to_contain_text("5.5")
+    example.click()
+    expect(page.locator("#expected")).to_have_text("5.5")
+    expect(page.locator("#rating")).to_have_attribute("data-state", "either_way")
 
 
 def test_a_watcher_is_not_told_to_type(page: Page, fake_server: RunningServer) -> None:
@@ -168,24 +177,22 @@ def test_bars_stand_as_high_as_their_share_of_the_axis_on_a_flat_foot(page: Page
     expect(meter.locator(".percent")).to_have_text("36%")
 
 
-def test_on_a_phone_a_lost_connection_takes_one_line_of_the_panel_and_covers_no_text(
-    page: Page, fake_server: RunningServer
+@pytest.mark.parametrize("language", ["/", "/ru/"])
+def test_what_is_wrong_with_the_connection_takes_the_place_of_the_badge_and_moves_nothing(
+    page: Page, fake_server: RunningServer, language: str
 ) -> None:
-    # As high as a phone is with its keyboard up.
-    page.set_viewport_size({"width": 360, "height": 420})
-    for language in ("/", "/ru/"):
-        page.goto(fake_server.http + language)
-        rate(page, "typed before")
-        page.context.set_offline(True)
-        expect(page.locator("#alert")).not_to_be_empty(timeout=20_000)
-        panel, banner = (page.locator(place).bounding_box() for place in ("#rating", ".banner"))
-        assert panel is not None
-        assert banner is not None
-        assert panel["y"] < banner["y"]
-        assert banner["y"] + banner["height"] <= panel["y"] + panel["height"]
-        assert banner["height"] < 34
-        expect(page.locator("#retry")).to_be_visible()
-        page.context.set_offline(False)
+    server = ServerByHand(page)
+    page.goto(fake_server.http + language)
+    server.wait_for_any(page)
+    badge, alert = page.locator("#freshness"), page.locator("#alert")
+    expect(badge).to_be_visible()
+    height = "document.getElementById('rating').offsetHeight"
+    before = tops(page, height, WIDTHS)
+    # It has the longest words.
+    server.close(4503)
+    expect(alert).to_be_visible()
+    expect(badge).to_be_hidden()
+    assert tops(page, height, WIDTHS) == before
 
 
 def test_on_a_phone_the_curve_comes_before_what_one_shares(page: Page, fake_server: RunningServer) -> None:

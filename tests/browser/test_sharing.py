@@ -54,6 +54,21 @@ def test_a_link_that_is_opened_over_a_text_keeps_that_text_at_hand(page: Page, f
     expect(page.locator("#review")).to_have_value("my own text")
 
 
+def test_a_linked_text_is_replayed_by_itself_and_no_text_that_comes_after_it(
+    page: Page, fake_server: RunningServer
+) -> None:
+    replay, slider = page.locator("#replay"), page.locator("#moment")
+    page.goto(f"{fake_server.http}/#text=ok")
+    expect(page.locator("#review")).to_have_value("ok")
+    expect_fresh(page)
+    page.locator("button[data-example=rave]").click()
+    expect(slider).to_have_attribute("max", "12", timeout=20_000)
+    # A replay begins together with the curve, and takes longer than this look.
+    expect(replay).to_have_attribute("data-playing", "false")
+    page.evaluate("location.hash = 'text=A%20fine%20film%20to%20the%20end'")
+    expect(replay).to_have_attribute("data-playing", "true", timeout=20_000)
+
+
 def test_where_a_page_may_not_copy_the_link_is_shown_to_be_copied_by_hand(
     page: Page, fake_server: RunningServer
 ) -> None:

@@ -1,6 +1,7 @@
 /** Marks in the field what words and sentences add to the stars, after a pause in typing, and names the strongest. */
 
-import { byId } from "../lib/dom.js";
+import { byId, say } from "../lib/dom.js";
+import { NO_WORDS, WORKING_OUT_WORDS } from "../lib/strings.js";
 import { freshness } from "../page/freshness.js";
 import { clearExplanation, drawExplanation, nameExplanation } from "./drawing.js";
 
@@ -22,6 +23,14 @@ export function attachContributions(page) {
   const marked = byId("marked");
   /** @type {number | undefined} */
   let timer;
+  /** @type {{begin: number, end: number}[]} What of the newest text was too long to be sent. */
+  let unsent = [];
+
+  /** @param {"asked" | "refused"} state @param {string} words */
+  function showState(state, words) {
+    panel.dataset.state = state;
+    say("about-words", words);
+  }
 
   function drop() {
     clearTimeout(timer);
@@ -34,6 +43,7 @@ export function attachContributions(page) {
     timer = undefined;
     if (editor.text === "") panel.style.minHeight = "";
     if (panel.dataset.state === "waiting" && freshness(page) === "fresh") {
+      showState("asked", WORKING_OUT_WORDS);
       socket.explain({ partial: true });
     }
   }
@@ -43,7 +53,8 @@ export function attachContributions(page) {
     if (text !== editor.text) return;
     // Asked before anything changes: the answer would take a layout after it.
     const { scrollTop } = field;
-    marked.replaceChildren(...drawExplanation(explanation, text), LAST_LINE);
+    const unread = [...(explanation.unread ?? []), ...unsent];
+    marked.replaceChildren(...drawExplanation({ ...explanation, unread }, text), LAST_LINE);
     if (scrollTop > 0) marked.scrollTop = scrollTop;
   }
 
@@ -71,6 +82,14 @@ export function attachContributions(page) {
       if (timer === undefined) ask();
     });
   }
+  socket.addEventListener("sent", ({ detail: { text, isCut, chars } }) => {
+    unsent = isCut ? [{ begin: chars, end: [...text].length }] : [];
+  });
+  socket.addEventListener("refused", ({ detail: { retry_after_ms: retryAfterMs } }) => {
+    // The connection asks again by itself if it is told when.
+    const isAsked = panel.dataset.state === "asked" || panel.dataset.state === "partial";
+    if (isAsked && socket.isSettled && !retryAfterMs) showState("refused", NO_WORDS);
+  });
   socket.addEventListener("explanation", ({ detail }) => show(detail.explanation, detail.text));
   timer = setTimeout(ask, IDLE_MS);
 }

@@ -172,18 +172,15 @@ export const LIVE_OVER_HTTP = gettext("Live, over HTTP");
 
 export const CONNECTION = Object.freeze({
   connecting: gettext("Connecting"),
-  open: gettext("Live"),
   reconnecting: gettext("Reconnecting"),
   closed: gettext("Not connected"),
 });
-
-export const CONNECTION_OVER = gettext("Ended");
 
 export const FRESHNESS = Object.freeze({
   fresh: gettext("Matches your text"),
   stale: gettext("Catching up"),
   offline: gettext("Not up to date"),
-  prior: gettext("No rating yet"),
+  prior: gettext("Live"),
   past: gettext("Looking back"),
 });
 
@@ -233,12 +230,15 @@ export function shareText(weight) {
   return `${formatSigned(100 * weight, 0, 1)}%`;
 }
 
+export const WORKING_OUT_WORDS = gettext("Working out the words…");
+export const NO_WORDS = gettext("The words could not be worked out.");
+
 /**
  * @param {Pick<Explanation, "partial" | "all_words" | "counted_in" | "label"> & {spans: readonly Span[]}} explanation
  * @returns {string} What its numbers are, and of which words.
  */
 export function aboutWords({ partial, all_words: allWords, counted_in: countedIn, label, spans }) {
-  if (partial) return gettext("Working out the words…");
+  if (partial) return WORKING_OUT_WORDS;
   if (!spans.some(({ weight, unit }) => weight !== 0 && unit !== "sentence")) {
     return gettext("No word stands out.");
   }

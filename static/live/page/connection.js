@@ -1,15 +1,7 @@
-/** Shows the state of the connection, the answer time, and a banner while the connection is lost. */
+/** Shows the state of the connection, the answer time, and, in the place of the badge, that the connection is lost. */
 
 import { byId, say } from "../lib/dom.js";
-import {
-  answerTime,
-  CONNECTION,
-  CONNECTION_LOST,
-  CONNECTION_OVER,
-  givenUp,
-  LIVE_OVER_HTTP,
-  OFFLINE,
-} from "../lib/strings.js";
+import { answerTime, CONNECTION_LOST, givenUp, OFFLINE } from "../lib/strings.js";
 
 /** @import { RatingSocket, Status } from "../client/socket.js" */
 
@@ -32,7 +24,6 @@ export function attachConnection({ socket, isOver = () => false }) {
     const { attempt, code } = status;
     const state = code === ROOM_ENDED && !isOver() ? "reconnecting" : status.state;
     byId("connection").dataset.state = state;
-    say("connection-words", code === ROOM_ENDED ? CONNECTION_OVER : CONNECTION[state]);
     byId("retry").hidden = state === "closed";
     if (state === "open" || code === ROOM_ENDED) say("alert", "");
     else if (state === "closed") say("alert", givenUp(code ?? ""));
@@ -48,9 +39,7 @@ export function attachConnection({ socket, isOver = () => false }) {
     say("model", `${model.name} ${model.version}`);
   });
   socket.addEventListener("session", ({ detail: { transport } }) => {
-    const isOverHttp = transport === "http";
-    byId("connection").dataset.transport = isOverHttp ? "http" : "websocket";
-    if (isOverHttp) say("connection-words", LIVE_OVER_HTTP);
+    byId("connection").dataset.transport = transport ?? "websocket";
   });
   socket.addEventListener("prediction", ({ detail: { elapsedMs } }) => {
     if (elapsedMs !== null) say("answer-time", answerTime(elapsedMs));

@@ -1,9 +1,18 @@
-/** The badge that says whether the bars are for the visible text. Bars that are not, for long, are dimmed. */
+/**
+ * The badge: it says what of the connection or of the bars matters most now. Bars that are not for the visible text, for
+ * long, are dimmed.
+ */
 
 import { byId, say } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
 import { dimmer } from "../lib/rating.js";
-import { FRESHNESS, MATCHES_WHAT_IT_READ, PAUSED } from "../lib/strings.js";
+import {
+  CONNECTION,
+  FRESHNESS,
+  LIVE_OVER_HTTP,
+  MATCHES_WHAT_IT_READ,
+  PAUSED,
+} from "../lib/strings.js";
 
 /** @import { Page } from "./page.js" */
 
@@ -29,6 +38,19 @@ export function freshness(page) {
   return socket.state === "open" || socket.state === "connecting" ? "stale" : "offline";
 }
 
+/** @param {Page} page @returns {string} */
+function wordsOf(page) {
+  const { socket, session, display } = page;
+  const state = freshness(page);
+  if (state === "past") return FRESHNESS.past;
+  if (display.isPaused) return PAUSED;
+  if (socket.state !== "open") return CONNECTION[socket.state];
+  if (state === "stale") return FRESHNESS[display.refused?.retryable === false ? "offline" : state];
+  if (session?.transport === "http") return LIVE_OVER_HTTP;
+  if (state === "fresh" && display.shown?.truncated) return MATCHES_WHAT_IT_READ;
+  return FRESHNESS[state];
+}
+
 /** @param {Page} page */
 export function attachFreshness(page) {
   const { socket, editor, display } = page;
@@ -39,16 +61,12 @@ export function attachFreshness(page) {
 
   function show() {
     const state = freshness(page);
-    const isGivenUp = display.refused !== null && !display.refused.retryable;
-    let words = FRESHNESS[state];
-    if (state === "fresh" && display.shown?.truncated) words = MATCHES_WHAT_IT_READ;
-    else if (state === "stale" && display.isPaused) words = PAUSED;
-    else if (state === "stale" && isGivenUp) words = FRESHNESS.offline;
+    const words = wordsOf(page);
     byId("freshness").dataset.state = state;
     clearTimeout(wordsTimer);
     wordsTimer = setTimeout(
       () => say("freshness-words", words),
-      state === "stale" && !display.isPaused ? STALE_WORDS_AFTER_MS : 0,
+      words === FRESHNESS.stale ? STALE_WORDS_AFTER_MS : 0,
     );
     panel.dataset.past = String(state === "past");
     dim(state === "stale" || state === "offline");

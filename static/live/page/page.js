@@ -17,7 +17,7 @@ import { MessageLine } from "./message-line.js";
  * @property {Display} display
  * @property {MessageLine} messageLine
  * @property {Session | null} session The latest one.
- * @property {boolean} isLinkOpened Whether a link has just brought the text, so that its curve is played once.
+ * @property {string | null} linkedText What a link has just brought: its curve is played once.
  */
 
 /** @returns {Page} Not connected yet. */
@@ -27,7 +27,7 @@ export function createPage() {
   const display = new Display(socket);
   const messageLine = new MessageLine(socket, editor, display);
   /** @type {Page} */
-  const page = { socket, editor, display, messageLine, session: null, isLinkOpened: false };
+  const page = { socket, editor, display, messageLine, session: null, linkedText: null };
   socket.addEventListener("model", ({ detail }) => {
     page.session = detail;
   });

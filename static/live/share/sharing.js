@@ -43,7 +43,7 @@ export function attachSharing(page, recording) {
     const text = await fromFragment(location.hash);
     // Remove the text from the address, or a reload would overwrite what was written since.
     history.replaceState(history.state, "", location.pathname + location.search);
-    page.isLinkOpened = text !== null;
+    page.linkedText = text;
     if (text !== null) editor.bring(text);
     messageLine.say(text === null ? LINK_DAMAGED : LINK_OPENED);
   }

@@ -16,13 +16,15 @@ let notBeforeMs = 0;
 
 /**
  * @param {string} text
+ * @param {number} [maxChars] The server takes no longer ones.
  * @returns {string[]} Proper beginnings that end with a word; evenly spread over a long text, and fewer of a very long one.
  */
-export function prefixesOf(text) {
-  const ends = [...text.matchAll(/\S+/g)].map(({ index, 0: word }) => index + word.length);
+export function prefixesOf(text, maxChars = text.length) {
+  const read = text.slice(0, maxChars);
+  const ends = [...read.matchAll(/\S+/g)].map(({ index, 0: word }) => index + word.length);
   ends.pop();
   // So many evenly spread ones have together (count + 1) / 2 times the text.
-  const affordable = Math.floor((2 * MAX_CHARS) / text.length) - 1;
+  const affordable = Math.floor((2 * MAX_CHARS) / read.length) - 1;
   const count = Math.min(MAX_PREFIXES, ends.length, affordable);
   return Array.from({ length: count }, (_, i) =>
     text.slice(0, ends[Math.round(((i + 1) * ends.length) / count) - 1]),

@@ -18,6 +18,7 @@ import { Recording } from "./recording.js";
 import { Replay } from "./replay.js";
 
 /**
+ * @import { Session } from "../client/protocol.js"
  * @import { Display, RatedText } from "../page/display.js"
  */
 
@@ -29,7 +30,8 @@ import { Replay } from "./replay.js";
  * @typedef {object} Typed What a curve is drawn of, on the live page and for watchers.
  * @property {{text: string, addEventListener: (name: "text", listener: () => void) => void}} editor
  * @property {Pick<Display, "past" | "isPaused" | "lookBack" | "rated" | "headlineAt" | "labels"> & Shows} display
- * @property {boolean} isLinkOpened Whether a link has just brought the text, so that its curve is played once.
+ * @property {string | null} [linkedText] What a link has just brought: its curve is played once.
+ * @property {Session | null} [session]
  */
 
 // Longer than the pause between two keys: typed texts get their curve from typing.
@@ -113,7 +115,7 @@ export function attachTimeline(page) {
     if (!/\S\s+\S/.test(only.text)) return;
     leading = new AbortController();
     const { prefixesOf, rateAll } = await import("./prefixes.js");
-    const texts = prefixesOf(only.text);
+    const texts = prefixesOf(only.text, page.session?.limits.max_chars);
     if (texts.length === 0) return;
     isLeading = true;
     toNow();
@@ -129,8 +131,8 @@ export function attachTimeline(page) {
     isLed = recording.lead(before, only.text);
     draw();
     // Motion that was not asked for is left to those who do not mind.
-    if (isLed && page.isLinkOpened && !isCalm.matches) play();
-    page.isLinkOpened = false;
+    if (isLed && page.linkedText === only.text && !isCalm.matches) play();
+    page.linkedText = null;
   }
 
   display.addEventListener("labels", () => {

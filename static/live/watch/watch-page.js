@@ -14,6 +14,7 @@ import { byId, say, tell } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
 import { dimmer } from "../lib/rating.js";
 import {
+  CONNECTION,
   FRESHNESS,
   MATCHES_WHAT_IT_READ,
   PAUSE_BARS,
@@ -96,9 +97,10 @@ function freshness() {
   if (isPaused) return ["stale", PAUSED];
   // What was written last is rated for good.
   if (isOver) return [isFresh ? "over" : "offline", newest === null ? "" : WATCHED_OVER];
-  if (socket.state !== "open" || newest?.is_typist_here === false) {
-    return ["offline", FRESHNESS.offline];
+  if (socket.state !== "open") {
+    return ["offline", CONNECTION[newest === null ? "connecting" : "reconnecting"]];
   }
+  if (newest?.is_typist_here === false) return ["offline", FRESHNESS.offline];
   if (!isFresh) return ["stale", WATCHED_STALE];
   if (!hasNumber(headline)) return ["prior", FRESHNESS.prior];
   return ["fresh", rating?.truncated ? MATCHES_WHAT_IT_READ : WATCHED_FRESH];
@@ -150,7 +152,7 @@ watched.addEventListener("change", show);
 // A rating of an older text is late, but not old: the wait begins anew.
 watched.addEventListener("answer", () => dim(false));
 attachAnnouncer({ editor: watched, display: watched });
-attachTimeline({ editor: watched, display: watched, isLinkOpened: false });
+attachTimeline({ editor: watched, display: watched });
 
 attachConnection({ socket, isOver: () => isOver });
 showFreshness();

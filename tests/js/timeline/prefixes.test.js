@@ -28,6 +28,12 @@ describe("the beginnings of a text", () => {
     });
     assert.deepEqual(counts, [12, 12, 5]);
   });
+
+  test("of a longer text than the server takes are beginnings of what it reads", () => {
+    const texts = prefixesOf("word ".repeat(20_000), 20_000);
+    assert.equal(texts.length, 5);
+    assert.ok(texts.every((text) => text.length <= 20_000));
+  });
 });
 
 describe("rating them", () => {

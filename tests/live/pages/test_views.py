@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 from django.template.loader import render_to_string
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -102,7 +103,7 @@ def test_the_icon_is_found_where_old_programs_look() -> None:
     assert Client().get("/favicon.ico")["Location"].endswith(".png")
 
 
-@pytest.mark.parametrize(("status", "words"), [(400, "could not be read"), (403, "not allowed"), (500, "went wrong")])
+@pytest.mark.parametrize(("status", "words"), [(400, "could not be read"), (403, "Not allowed"), (500, "went wrong")])
 def test_an_error_has_a_page_of_its_own(status: int, words: str) -> None:
     page = render_to_string(f"{status}.html")
     assert words in page
@@ -154,6 +155,17 @@ def test_the_about_page_names_each_limit_of_the_card(settings: Settings) -> None
     assert listed.count("<li>") == limits.count("\n- ") > 3
     config, _ = read_config(settings.STARCAST_CHECKPOINT)
     assert f"{config.max_tokens} word pieces" in listed
+
+
+@pytest.mark.parametrize(("language", "path"), [("en", "/about/"), ("ru", "/ru/about/")])
+def test_what_the_about_page_quotes_stands_on_the_live_page(language: str, path: str) -> None:
+    words = set()
+    for domain in ("django", "djangojs"):
+        with (REPOSITORY / f"live/locale/ru/LC_MESSAGES/{domain}.po").open("rb") as file:
+            words |= {message.id if language == "en" else message.string for message in read_po(file)}
+    quoted = set(re.findall(r"[“«]([^”»]*\w[^”»]*)[”»]", html(path)))
+    assert len(quoted) > 2
+    assert quoted <= words
 
 
 def test_the_widget_has_an_address_that_stays_and_that_any_page_may_import(settings: Settings) -> None:

@@ -19,8 +19,8 @@ STATE = """({
     state: document.getElementById('freshness').dataset.state,
     bars: [...document.querySelectorAll('[role=meter]')].map(({ dataset }) => Number(dataset.probability)),
 })"""
-# What an input method does to a field: text without a key, and events that say that it is not final. Whatever else writes
-# to the field, or moves its caret or the focus, is noted.
+# What an input method does to a field: text without a key, and events that say that it is not final. Whatever else
+# writes to the field, or moves its caret or the focus, is noted.
 COMPOSE = """words => {
     const field = document.getElementById('review');
     field.focus();

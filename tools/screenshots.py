@@ -2,7 +2,8 @@
 
 ``python -m tools.screenshots`` starts a server, types reviews and writes ``docs/images/*.webp``. The pictures of
 questions need a checkpoint of such (docs/your-own-labels.md): ``python -m tools.screenshots questions-light
-questions-dark --checkpoint var/checkpoints/questions``.
+questions-dark --checkpoint var/checkpoints/questions``. ``--states`` takes every state of the page instead, in each
+language and theme, into ``build/states``, to look at after a change.
 """
 
 import argparse
@@ -38,6 +39,9 @@ SCALE: Final = 2
 KEY_INTERVAL_MS: Final = 20
 PICTURE_QUALITY: Final = 90
 
+Theme = Literal["light", "dark"]
+THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
+
 WATCHING_GAP: Final = 32
 """Gap between the two windows in the picture of watching, in device pixels."""
 
@@ -55,7 +59,7 @@ class Scene:
 
     path: str = "/"
     size: tuple[int, int] = DESKTOP
-    theme: Literal["light", "dark"] = "light"
+    theme: Theme = "light"
     act: Callable[[Page], None] = lambda page: None
 
 
@@ -99,6 +103,54 @@ QUESTIONS: Final[dict[str, Scene]] = {
     "questions-dark": Scene(theme="dark", act=partial(explain, text=QUESTION)),
 }
 """Pictures of a model that does not rate films, which is not in the repository."""
+
+
+def reach(page: Page, state: str, text: str) -> None:
+    """Paste a text, and wait for the headline in this state. Typed keys may leave it in the state before."""
+    page.locator("#review").fill(text)
+    expect(page.locator("#rating")).to_have_attribute("data-state", state)
+
+
+def look_back(page: Page) -> None:
+    """Show an earlier moment."""
+    rate(page, TURN)
+    page.locator("#moment").focus()
+    page.keyboard.press("Home")
+    expect(page.locator("#rating")).to_have_attribute("data-past", "true")
+
+
+def lose_connection(page: Page) -> None:
+    """Type on without a connection, until the rating is old."""
+    rate(page, LETDOWN)
+    page.context.set_offline(True)
+    expect(page.locator("#alert")).not_to_be_empty(timeout=30_000)
+    page.locator("#review").press_sequentially(" Never again.")
+    expect(page.locator("#rating")).to_have_attribute("data-old", "true")
+
+
+def await_ghost(page: Page) -> None:
+    """Leave the page alone until a review types itself."""
+    expect(page.locator("#rating")).to_have_attribute("data-ghost", "true")
+
+
+ACTS: Final[dict[str, Callable[[Page], None]]] = {
+    # A space keeps the ghost away.
+    "nothing": partial(reach, state="nothing", text=" "),
+    "unreadable": partial(reach, state="unreadable", text="Der Film war furchtbar und langweilig."),
+    "no-opinion": partial(reach, state="no_opinion", text="The film was released in 1999 and runs for two hours."),
+    "either-way": partial(reach, state="either_way", text="An average film."),
+    "leans": partial(reach, state="leans", text="It is a decent film with some flaws."),
+    "says": explain,
+    "past": look_back,
+    "old": lose_connection,
+    "ghost": await_ghost,
+}
+STATES: Final[dict[str, Scene]] = {
+    f"{state}-{language}-{theme}": Scene(path, theme=theme, act=act)
+    for state, act in ACTS.items()
+    for language, path in (("en", "/"), ("ru", "/ru/"))
+    for theme in THEMES
+}
 STATIC: Final = REPOSITORY / "static" / "live"
 SOCIAL_SIZE: Final = (1200, 630)
 SOCIAL: Final[dict[str, Scene]] = {
@@ -191,9 +243,7 @@ def write_movie(frames: Sequence[Image.Image], path: Path) -> None:
 
 
 @contextlib.contextmanager
-def opened(
-    browser: Browser, address: str, size: tuple[int, int], theme: Literal["light", "dark"], scale: int
-) -> Iterator[Page]:
+def opened(browser: Browser, address: str, size: tuple[int, int], theme: Theme, scale: int) -> Iterator[Page]:
     """Open a page without animations."""
     width, height = size
     page = browser.new_page(
@@ -211,18 +261,20 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.screenshots", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"pictures to take (default: all): {' '.join(ALL)}")
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "images", help="folder to write")
+    parser.add_argument("--states", action="store_true", help="take every state of the page into build/states")
+    parser.add_argument("--output", type=Path, help="folder to write (default: docs/images)")
     parser.add_argument("--checkpoint", type=Path, help="folder of the model (default: the shipped one)")
     options = parser.parse_args()
-    names = options.names or ALL
-    if unknown := set(names) - {*ALL, *QUESTIONS}:
+    names = options.names or (STATES if options.states else ALL)
+    output = options.output or REPOSITORY / ("build/states" if options.states else "docs/images")
+    if unknown := set(names) - {*ALL, *QUESTIONS, *STATES}:
         parser.error(f"there is no scene {', '.join(sorted(unknown))}")
     chromium = next(filter(None, map(shutil.which, NAMES)), None)
     if QUESTIONS.keys() & set(names) and options.checkpoint is None:
         parser.error("pictures of questions need a --checkpoint")
     if chromium is None:
         sys.exit("error: chromium is not installed")
-    options.output.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data_dir, sync_playwright() as playwright:
         environment = {**os.environ, "STARCAST_DATA_DIR": data_dir, "STARCAST_DEBUG": "1", "STARCAST_BACKEND": "fake"}
         for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
@@ -233,17 +285,16 @@ def main() -> None:
         with start_server(Path(data_dir)) as server:
             for name in names:
                 if name == "typing":
-                    write_movie(movie(browser, server.http), options.output / "typing.webp")
+                    write_movie(movie(browser, server.http), output / "typing.webp")
                 elif name == "watching":
-                    write_picture(watching(browser, server.http), options.output / "watching.webp")
+                    write_picture(watching(browser, server.http), output / "watching.webp")
                 elif name in SOCIAL:
                     write_png(take(browser, server.http, SOCIAL[name], scale=1), STATIC / f"{name}.png")
                 elif name in ICON_SIZES:
                     write_png(icon(browser, ICON_SIZES[name]), STATIC / f"{name}.png")
                 else:
-                    write_picture(
-                        take(browser, server.http, {**SCENES, **QUESTIONS}[name]), options.output / f"{name}.webp"
-                    )
+                    scene = {**SCENES, **QUESTIONS, **STATES}[name]
+                    write_picture(take(browser, server.http, scene), output / f"{name}.webp")
                 print(name, flush=True)
         browser.close()
 

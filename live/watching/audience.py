@@ -14,7 +14,7 @@ from live.messages.protocol import ProtocolError
 from live.messages.rooms import RoomEnd, RoomState
 from live.monitoring.metrics import open_watchers
 from live.watching import BEAT_S, MISSED_S, UNKNOWN_S, audience_group, room_group
-from live.watching.link import LayerAway, Message, get_link, reaches_other_processes
+from live.watching.link import LayerAway, Message, get_link, is_joined, reaches_other_processes
 from live.watching.room import rooms
 from model_core.tasks import spawn
 
@@ -183,18 +183,25 @@ class Audiences:
         audience.add(watcher)
         return audience
 
-    def may_find(self, room_id: str, limits: Limits) -> bool:
-        """Whether the room may exist. From any thread."""
-        return room_id in self._audiences or self._patience_s(room_id, limits.room_grace_s) > 0
+    async def may_find(self, room_id: str, limits: Limits) -> bool:
+        """Whether the room may exist."""
+        if not _ROOM_ID.fullmatch(room_id):
+            return False
+        if self._is_starting(limits.room_grace_s) or room_id in self._audiences or room_id in rooms:
+            return True
+        return reaches_other_processes() and await is_joined(room_group(room_id))
 
     def _patience_s(self, room_id: str, grace_s: float) -> float:
         """Seconds to wait for the first message of a room; 0 if it certainly does not exist."""
         if not _ROOM_ID.fullmatch(room_id):
             return 0
-        if time.monotonic() - self._began < grace_s:
-            # After a restart, typists and watchers reconnect in any order.
+        if self._is_starting(grace_s):
             return grace_s + BEAT_S
         return UNKNOWN_S if reaches_other_processes() or room_id in rooms else 0
+
+    def _is_starting(self, grace_s: float) -> bool:
+        """Whether rooms may come back: after a restart, typists and watchers reconnect in any order."""
+        return time.monotonic() - self._began < grace_s
 
     def _forget(self, audience: Audience) -> None:
         if self._audiences.get(audience.room_id) is audience:

@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from live.access.redis import RedisUnavailableError, redis_client, redis_errors
 from model_core.tasks import spawn, stop
 
 logger = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 1.0
 _RETRY_S: Final = 1.0
+_CHANNEL_OF_GROUP: Final = "asgi__group__{group}"
+"""What the channel layer subscribes to in Redis for a group."""
 
 Message = dict[str, Any]
 Listener = Callable[[Message], None]
@@ -102,6 +105,16 @@ class Link:
 def reaches_other_processes() -> bool:
     """Whether rooms may be in other processes. From any thread."""
     return not isinstance(get_channel_layer(), InMemoryChannelLayer)
+
+
+async def is_joined(group: str) -> bool:
+    """Whether some process listens to the group. True if Redis does not say."""
+    try:
+        with redis_errors():
+            ((_, listeners),) = await redis_client().pubsub_numsub(_CHANNEL_OF_GROUP.format(group=group))
+    except RedisUnavailableError:
+        return True
+    return int(listeners) > 0
 
 
 _link: tuple[asyncio.AbstractEventLoop, Link] | None = None

@@ -6,15 +6,15 @@ from tests.conftest import missing
 from tools.servers import REPOSITORY
 
 _SOURCE = REPOSITORY / "tests" / "js" / "node_modules" / "axe-core" / "axe.min.js"
-_RUN = """async () => {
-    const { violations } = await axe.run();
+_RUN = """async within => {
+    const { violations } = await axe.run(within ?? document);
     return violations.flatMap(({ help, nodes }) => nodes.map(({ html }) => `${help}: ${html}`));
 }"""
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong in the page as it is now, best practices included; empty when all is well."""
+def violations(page: Page, within: str | None = None) -> list[str]:
+    """What axe finds wrong in the page as it is now, or in a part of it, best practices included."""
     if not _SOURCE.exists():
         missing("axe-core is not installed: npm install in tests/js")
     page.evaluate(_SOURCE.read_text())
-    return list(page.evaluate(_RUN))
+    return list(page.evaluate(_RUN, within))

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, WebSocketRoute
 from model_core.labels import STARS
 from model_core.states import DEFAULT_STATES
 from tests.timing import PATIENCE_S
+from tools.ghost import RECORDING
 
 SOCKET = re.compile(r"/ws/v1/classify/$")
 GREETING: dict[str, Any] = {
@@ -22,6 +23,25 @@ GREETING: dict[str, Any] = {
     "states": asdict(DEFAULT_STATES),
     "limits": {"max_chars": 20_000, "max_message_bytes": 65_536},
 }
+
+VERDICTS: tuple[tuple[str, dict[str, object]], ...] = (
+    ("nothing written", {"probabilities": [0.125] * 8, "tokens": 0, "is_prior": True}),
+    ("no opinion", {"is_prior": True}),
+    ("unreadable", {"legible": 0}),
+    ("either way", {"positive": 0.5, "interval": [1, 10]}),
+    ("leaning", {"positive": 0.4, "interval": [2, 10]}),
+    ("positive, widely", {"interval": [2, 10], "positive": 0.999, "expected_stars": 9.9}),
+    ("negative, widely", {"interval": [1, 9], "positive": 0.001, "expected_stars": 1.1}),
+    ("one rating", {}),
+)
+"""All that a headline can say, by name: the changes to an answer of almost certainly ten stars."""
+
+
+def greeting_of_recorded() -> dict[str, Any]:
+    """The greeting of the model that the review which types itself was recorded of."""
+    found = re.search(r'MODEL = "(\S+) (\S+)"', RECORDING.read_text())
+    assert found is not None
+    return {**GREETING, "model": {"name": found[1], "version": found[2], "max_tokens": 512}}
 
 
 def prediction(seq: int, stars: int, **changed: Any) -> dict[str, Any]:

@@ -1,12 +1,21 @@
 """Steps and checks that many tests of the live page share."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 from playwright.sync_api import Page, expect
 
 
 def type_review(page: Page, text: str, delay_ms: float = 0) -> None:
     page.locator("#review").press_sequentially(text, delay=delay_ms)
+
+
+def compose(page: Page, steps: Iterable[str]) -> Iterator[str]:
+    """Compose in the field with the focus, as an input method does; each step replaces the one before."""
+    keyboard = page.context.new_cdp_session(page)
+    for text in steps:
+        keyboard.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
+        yield text
 
 
 def expect_fresh(page: Page) -> None:

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import violations
+from tests.browser.server_by_hand import VERDICTS, ServerByHand, greeting_of_recorded
 from tools.servers import RunningServer
 
 PATHS = ("/", f"/watch/{'A' * 22}/", "/model/", "/about/", "/widget/")
@@ -78,6 +79,32 @@ def test_axe_finds_nothing_in_any_state_of_the_live_page(
     page.context.set_offline(True)
     expect(page.locator("#alert")).not_to_be_empty(timeout=20_000)
     assert violations(page) == []
+
+
+@pytest.mark.parametrize(("theme", "language"), [("light", ""), ("dark", "/ru")])
+def test_axe_finds_nothing_in_a_headline_old_or_new(
+    page: Page, fake_server: RunningServer, theme: Literal["light", "dark"], language: str
+) -> None:
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    server = ServerByHand(page, greeting_of_recorded())
+    page.goto(f"{fake_server.http}{language}/")
+    rating = page.locator("#rating")
+    expect(rating).to_have_attribute("data-ghost", "true")
+    found = {"ghost": violations(page, "#rating")}
+    for name, changed in VERDICTS:
+        page.locator("#review").fill(name)
+        seq = server.wait_for(page, name)
+        server.answer(seq, 10, **changed)
+        expect(page.locator("html")).to_have_attribute("data-shown-seq", str(seq))
+        expect(rating).to_have_attribute("data-old", "false")
+        found[name] = violations(page, "#rating")
+    page.locator("#moment").fill("0")
+    expect(rating).to_have_attribute("data-past", "true")
+    found["past"] = violations(page, "#rating")
+    page.locator("#review").fill("not answered")
+    expect(rating).to_have_attribute("data-old", "true")
+    found["old"] = violations(page, "#rating")
+    assert {name: each for name, each in found.items() if each} == {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

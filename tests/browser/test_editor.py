@@ -1,10 +1,11 @@
 """The text field is never disturbed: input methods, undo, dictation, right-to-left text, large pastes, a pause."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from model_core.fake import FakeClassifier
 from tests.browser.server_by_hand import ServerByHand
-from tests.browser.steps import bars, expect_fresh, press_pause, rate, shown_seqs, type_review
+from tests.browser.steps import bars, compose, expect_fresh, press_pause, rate, shown_seqs, type_review
 from tools.servers import RunningServer
 
 LARGEST_TEXT = ("A review of very many words, most of which say little. " * 400)[:20_000]
@@ -19,35 +20,38 @@ def shown(page: Page) -> list[float]:
     return [round(p, 6) for p in bars(page).values()]
 
 
-def test_a_text_in_composition_is_rated_at_each_step_and_not_disturbed(page: Page, fake_server: RunningServer) -> None:
+@pytest.mark.parametrize(
+    ("steps", "chosen"),
+    [
+        (("す", "すば", "すばら"), "素晴らしい"),
+        (("ㅈ", "조", "좋"), "좋"),
+        (("h", "hao", "hao k"), "好看"),
+        (("t", "te", "tê", "tệ"), "tệ"),
+    ],
+    ids=["Japanese", "Korean", "Chinese", "Vietnamese"],
+)
+def test_a_text_in_composition_is_rated_at_each_step_and_not_disturbed(
+    page: Page, fake_server: RunningServer, steps: tuple[str, ...], chosen: str
+) -> None:
     page.goto(fake_server.http)
-    rate(page, "映画は ")
+    rate(page, "Film: ")
     page.locator("#review").press("End")
-    keyboard = page.context.new_cdp_session(page)
-    for composed in ("す", "すば", "すばら"):
-        keyboard.send(
-            "Input.imeSetComposition",
-            {"text": composed, "selectionStart": len(composed), "selectionEnd": len(composed)},
-        )
+    for composed in compose(page, steps):
         expect_fresh(page)
-        assert page.locator("#review").input_value() == f"映画は {composed}"
-        assert shown(page) == probabilities(f"映画は {composed}")
+        assert page.locator("#review").input_value() == f"Film: {composed}"
+        assert shown(page) == probabilities(f"Film: {composed}")
     # This replaces what is composed, and only while it still is.
-    keyboard.send("Input.insertText", {"text": "素晴らしい"})
+    page.keyboard.insert_text(chosen)
     expect_fresh(page)
-    assert page.locator("#review").input_value() == "映画は 素晴らしい"
-    assert shown(page) == probabilities("映画は 素晴らしい")
+    assert page.locator("#review").input_value() == f"Film: {chosen}"
+    assert shown(page) == probabilities(f"Film: {chosen}")
 
 
 def test_latin_words_that_a_phone_composes_move_the_bars_at_every_key(page: Page, fake_server: RunningServer) -> None:
     page.goto(fake_server.http)
     page.locator("#review").focus()
-    keyboard = page.context.new_cdp_session(page)
     word = "wonderful"
-    for typed in (word[:end] for end in range(1, len(word) + 1)):
-        keyboard.send(
-            "Input.imeSetComposition", {"text": typed, "selectionStart": len(typed), "selectionEnd": len(typed)}
-        )
+    for typed in compose(page, [word[:end] for end in range(1, len(word) + 1)]):
         expect_fresh(page)
         assert shown(page) == probabilities(typed)
     assert page.locator("#review").evaluate("field => field.selectionStart") == len(word)

@@ -19,18 +19,12 @@ STATE = """({
     state: document.getElementById('freshness').dataset.state,
     bars: [...document.querySelectorAll('[role=meter]')].map(({ dataset }) => Number(dataset.probability)),
 })"""
-# What an input method does to a field: text without a key, and events that say that it is not final.
+# What an input method does to a field: text without a key, and events that say that it is not final. Whatever else
+# writes to the field, or moves its caret or the focus, is noted.
 COMPOSE = """words => {
     const field = document.getElementById('review');
     field.focus();
-    field.dispatchEvent(new CompositionEvent('compositionstart', { data: '' }));
-    const rest = field.value;
-    for (const word of words) {
-        field.setRangeText(word, rest.length, field.value.length, 'end');
-        field.dispatchEvent(new CompositionEvent('compositionupdate', { data: word }));
-        field.dispatchEvent(new InputEvent('input',
-            { data: word, inputType: 'insertCompositionText', isComposing: true, bubbles: true }));
-    }
+    const write = field.setRangeText.bind(field);
     window.touched = [];
     for (const name of ['value', 'selectionStart', 'selectionEnd']) {
         const { get, set } = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, name);
@@ -42,6 +36,14 @@ COMPOSE = """words => {
     for (const name of ['setRangeText', 'setSelectionRange', 'select', 'blur']) {
         const before = field[name];
         field[name] = (...args) => { window.touched.push(name); return before.apply(field, args); };
+    }
+    field.dispatchEvent(new CompositionEvent('compositionstart', { data: '' }));
+    const rest = field.value;
+    for (const word of words) {
+        write(word, rest.length, field.value.length, 'end');
+        field.dispatchEvent(new CompositionEvent('compositionupdate', { data: word }));
+        field.dispatchEvent(new InputEvent('input',
+            { data: word, inputType: 'insertCompositionText', isComposing: true, bubbles: true }));
     }
     return field.value;
 }"""

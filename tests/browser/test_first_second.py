@@ -5,17 +5,10 @@ import re
 from playwright.sync_api import Browser, Page, expect
 
 from model_core.labels import STARS
-from tests.browser.server_by_hand import GREETING, ServerByHand
+from tests.browser.server_by_hand import ServerByHand, greeting_of_recorded
 from tests.browser.steps import expect_fresh, rate, type_review
 from tools.ghost import RECORDING, TEXT
 from tools.servers import RunningServer
-
-MODEL = re.compile(r'MODEL = "(\S+) (\S+)"').search(RECORDING.read_text())
-
-
-def recorded_model() -> dict[str, object]:
-    assert MODEL is not None
-    return {"name": MODEL[1], "version": MODEL[2], "max_tokens": 512}
 
 
 def recorded_stars() -> float:
@@ -27,7 +20,7 @@ def recorded_stars() -> float:
 
 def open_untouched(page: Page, address: str) -> ServerByHand:
     """Open the page with a server whose model is the recorded one."""
-    server = ServerByHand(page, {**GREETING, "model": recorded_model()})
+    server = ServerByHand(page, greeting_of_recorded())
     page.goto(address)
     return server
 

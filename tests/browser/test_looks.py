@@ -7,23 +7,11 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.server_by_hand import SOCKET, ServerByHand
+from tests.browser.server_by_hand import SOCKET, VERDICTS, ServerByHand
 from tests.browser.steps import expect_fresh, press_pause, rate
 from tools.servers import RunningServer
 
 WIDTHS = (320, 360, 704, 768, 820, 1024, 1280)
-FLAT = [0.125] * 8
-# Name, and the changes to an answer of almost certainly ten stars.
-VERDICTS: tuple[tuple[str, dict[str, object]], ...] = (
-    ("nothing written", {"probabilities": FLAT, "tokens": 0, "is_prior": True}),
-    ("no opinion", {"is_prior": True}),
-    ("unreadable", {"legible": 0}),
-    ("either way", {"positive": 0.5, "interval": [1, 10]}),
-    ("leaning", {"positive": 0.4, "interval": [2, 10]}),
-    ("positive, widely", {"interval": [2, 10], "positive": 0.999, "expected_stars": 9.9}),
-    ("negative, widely", {"interval": [1, 9], "positive": 0.001, "expected_stars": 1.1}),
-    ("one rating", {}),
-)
 LUMINANCE = """colour => {
     const context = new OffscreenCanvas(1, 1).getContext("2d");
     context.fillStyle = colour;
@@ -297,3 +285,17 @@ def test_the_wave_of_the_legend_and_the_words_that_weigh_most_touch_nothing(
         assert title is not None
         assert words is not None
         assert words["x"] - (title["x"] + title["width"]) >= 12
+
+
+def test_on_paper_text_and_bars_are_whole_and_nothing_is_to_be_pressed(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    rate(page, "A warm and funny film. " * 60)
+    page.emulate_media(media="print")
+    review = page.locator("#review")
+    assert review.evaluate("field => field.scrollHeight <= field.clientHeight")
+    expect(page.locator("#expected")).to_be_visible()
+    fill = page.locator(".fill").first
+    assert fill.bounding_box() is not None
+    # Browsers leave backgrounds out unless they are asked for.
+    assert fill.evaluate("fill => getComputedStyle(fill).printColorAdjust") == "exact"
+    assert page.locator("button, summary").filter(visible=True).all_inner_texts() == []

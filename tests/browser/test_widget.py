@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from model_core.fake import FakeClassifier
 from model_core.labels import STARS
 from tests.browser.foreign_site import ForeignSite, foreign_site
 from tests.browser.server_by_hand import ServerByHand
+from tests.browser.steps import compose
 from tests.printed import blocks
 from tests.system.test_keyed_server import apikey
 from tools.servers import RunningServer, free_port, start_server
@@ -64,6 +66,20 @@ def test_the_widget_rates_a_field_of_a_foreign_page_under_a_strict_policy(
     )
     assert len(set(colours)) == len(STARS)
     expect(page.get_by_role("status")).to_have_text(re.compile("of 10 stars"))
+
+
+def test_what_an_input_method_composes_is_rated_at_each_step(
+    page: Page, site: ForeignSite, server: RunningServer
+) -> None:
+    embed(site, server, '<textarea id="comment"></textarea><starcast-meter for="comment"></starcast-meter>')
+    page.goto(site.address)
+    page.locator("#comment").focus()
+    for composed in compose(page, ("ㅈ", "조", "좋")):
+        (rating,) = FakeClassifier().classify([composed])
+        expect(page.get_by_role("meter").first).to_have_attribute(
+            "aria-valuenow", f"{100 * rating.probabilities[0]:.1f}"
+        )
+        assert page.locator("#comment").input_value() == composed
 
 
 def test_a_field_may_come_late_leave_and_be_replaced(page: Page, site: ForeignSite, server: RunningServer) -> None:

@@ -11,7 +11,7 @@ import pytest
 from starcast_client import LiveRating, Refused, State
 from starcast_client.cli import main
 from starcast_client.messages import Prediction, parse
-from starcast_client.terminal import LiveApp, bar, draw, summary
+from starcast_client.terminal import LiveApp, bar, draw, standing_out, summary
 from textual.widgets import Static, TextArea
 
 from tests.clients.fake_server import Visit, error, fake_server, prediction, works
@@ -45,7 +45,7 @@ async def test_typed_text_is_rated_and_drawn(monkeypatch: pytest.MonkeyPatch) ->
             await pilot.press(*"Fine")
             await shown.wait()
             assert app.query_one(TextArea).text == "Fine"
-            assert "5.5 stars expected, 1 to 10, 50% positive" in str(app.query_one("#summary", Static).render())
+            assert "5.5 stars expected, 50% positive" in str(app.query_one("#summary", Static).render())
             bars = str(app.query_one("#bars", Static).render())
             assert [line.split()[0] for line in bars.strip().splitlines()] == ["1", "2", "3", "4", "7", "8", "9", "10"]
             await pilot.press("ctrl+l")
@@ -54,24 +54,57 @@ async def test_typed_text_is_rated_and_drawn(monkeypatch: pytest.MonkeyPatch) ->
         assert app.failure is None
 
 
+def rated(**fields: Any) -> LiveRating:
+    prediction_of = parse(json.dumps(prediction(1)))
+    assert isinstance(prediction_of, Prediction)
+    return replace(prediction_of.of("A film"), **fields)
+
+
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
         ({"label": "ok", "expected_value": None, "interval": None, "positive": None}, "ok 60%"),
         (
-            {"label": "ok", "expected_value": 2.25, "interval": (1, 5), "positive": 0.4},
-            "ok 60%, 2.25 expected, 1 to 5, 40% positive",
+            {"label": "ok", "expected_value": 2.25, "interval": (1, 4), "positive": 0.4},
+            "ok 60%, 2.25 expected, 1 to 4, 40% positive",
         ),
-        (
-            {"label": 8, "expected_value": 7.94, "interval": (4, 9), "positive": 0.8},
-            "7.9 stars expected, 4 to 9, 80% positive",
-        ),
+        ({"label": "ok", "expected_value": 2.25, "interval": (1, 5), "positive": None}, "ok 60%, 2.25 expected"),
     ],
 )
 def test_a_rating_is_summed_up_by_what_its_labels_have(fields: dict[str, Any], line: str) -> None:
-    rating = parse(json.dumps(prediction(1)))
-    assert isinstance(rating, Prediction)
-    assert summary(replace(rating.of("A film"), probabilities=(0.2, 0.6, 0.2), **fields)) == line
+    assert summary(rated(probabilities=(0.2, 0.6, 0.2), **fields), (1, 2, 5)) == line
+
+
+FIGURES = "7.9 stars expected, 4 to 9, 80% positive"
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"state": None}, FIGURES),
+        ({"state": "says"}, FIGURES),
+        ({"state": "leans"}, f"Leans positive: {FIGURES}"),
+        ({"state": "either_way"}, f"Could go either way: {FIGURES}"),
+        ({"state": "says", "interval": (1, 10)}, "7.9 stars expected, 80% positive"),
+    ],
+)
+def test_a_summary_is_as_sure_as_the_state_and_has_no_interval_of_all_stars(fields: dict[str, Any], line: str) -> None:
+    assert summary(rated(**{"expected_value": 7.94, "interval": (4, 9), "positive": 0.8, **fields})) == line
+
+
+def test_without_sides_it_leans_to_a_label() -> None:
+    rating = rated(label="ok", probabilities=(0.6, 0.4), positive=None, expected_value=None, state="leans")
+    assert summary(rating, None).startswith("Leans ok")
+
+
+@pytest.mark.parametrize("state", ["unreadable", "no_opinion"])
+def test_a_text_that_says_nothing_gets_no_number_and_no_bar_stands_out(state: str) -> None:
+    rating = rated(state=state)
+    assert not any(sign.isdigit() for sign in summary(rating))
+    assert standing_out(rating) is None
+    assert standing_out(rated(is_prior=True)) is None
+    assert standing_out(rated(state="says")) == rating.label
+    assert {str(span.style) for span in draw(rating.labels, rating.probabilities).spans} <= {""}
 
 
 def test_names_of_labels_stand_in_one_column() -> None:

@@ -48,9 +48,8 @@ def test_the_schemas_find_a_misspelt_field() -> None:
 
 def test_every_file_is_part_of_the_site() -> None:
     assert {f"kubernetes/{file.name}" for file in (FOLDER / "kubernetes").iterdir()} == set(KUSTOMIZATION["resources"])
-    for generator in KUSTOMIZATION["configMapGenerator"]:
-        for path in generator.get("files", []):
-            assert (FOLDER / path).is_file()
+    files = {path for generator in KUSTOMIZATION["configMapGenerator"] for path in generator.get("files", [])}
+    assert {f"nginx/{file.name}" for file in (FOLDER / "nginx").iterdir()} == files
 
 
 @pytest.mark.parametrize("name", pods())

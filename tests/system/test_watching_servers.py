@@ -10,11 +10,13 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.conftest import require_program
+from tests.timing import PATIENCE_S
 from tools.servers import RunningServer, ask, free_port, open_socket, start_server
 
 
@@ -89,6 +91,33 @@ async def test_one_server_shows_the_room_of_another_and_a_typist_may_come_back_t
                 for watcher in (late, beside):
                     assert (await until(watcher, "room.closed"))["reason"] == "closed"
     assert "Traceback" not in first.logged() + second.logged()
+
+
+async def test_the_page_of_a_room_is_found_at_every_server_and_one_of_no_room_at_none(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    # Without the seconds after a start in which any room may come back.
+    options: Any = {"STARCAST_REDIS_URL": f"redis://127.0.0.1:{port}/0", "STARCAST_ROOM_GRACE_S": "0"}
+    with ExitStack() as stack:
+        redis = stack.enter_context(ExitStack())
+        redis.enter_context(running_redis(port, tmp_path))
+        servers = [stack.enter_context(start_server(data_dir, STARCAST_BACKEND="fake", **options)) for _ in range(2)]
+
+        async def statuses(room_id: str) -> list[int]:
+            async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
+                return [(await client.get(f"{server.http}/watch/{room_id}/")).status_code for server in servers]
+
+        async with await open_socket(servers[0]) as typist:
+            room = await opened(typist)
+            # Once there is a watcher, the room listens.
+            async with watching(servers[0], room):
+                await until(typist, "room.watchers", count=1)
+            assert await statuses(room["room_id"]) == [200, 200]
+            assert await statuses("A" * 22) == [404, 404]
+            await asyncio.to_thread(redis.close)
+            assert await statuses("A" * 22) == [200, 200]
+        assert not any("Traceback" in server.logged() for server in servers)
 
 
 async def test_a_room_that_is_taken_over_through_another_server_has_one_typist(

@@ -103,6 +103,10 @@ def redis(folder: Path, port: int) -> Daemon:
 def nginx(folder: Path, variables: Mapping[str, str]) -> Daemon:
     """Return nginx with the site's configuration, its variables replaced as in the image."""
     configuration = folder / "nginx.conf"
+    # Its workers are another user, who may not read the repository.
+    for page in TEMPLATE.parent.glob("*.html"):
+        shutil.copy(page, folder)
+    variables = {**variables, "NGINX_PAGES_DIR": str(folder)}
     configuration.write_text(string.Template(TEMPLATE.read_text()).safe_substitute(variables))
     command = [program("nginx"), "-e", "stderr", "-c", str(configuration), "-g", "daemon off;"]
     _, _, port = variables["NGINX_HTTPS_PORT"].rpartition(":")

@@ -1,5 +1,6 @@
 """The pages, in the process."""
 
+import json
 import math
 import re
 import struct
@@ -91,12 +92,43 @@ def test_search_engines_are_kept_out_of_rooms_and_find_one_address_for_a_page() 
         assert f'<link rel="alternate" hreflang="{code}" href="http://testserver{path}">' in page
 
 
+@pytest.mark.parametrize(("home", "language"), [("/", "en"), ("/ru/", "ru")])
+@pytest.mark.parametrize("page", ["", "about/"])
+def test_a_link_that_is_passed_on_shows_title_description_and_picture_in_its_language(
+    home: str, page: str, language: str
+) -> None:
+    head = html(f"{home}{page}").partition("</head>")[0]
+    shown = dict(re.findall(r'property="og:([\w:]+)" content="([^"]+)"', head))
+    assert shown["title"] == re.findall("<title>(.+)</title>", head)[0]
+    assert shown["description"] == re.findall('<meta name="description".* content="(.+)">', head)[0]
+    assert (shown["type"], shown["url"]) == ("website", f"http://testserver{home}{page}")
+    assert shown["image"] == f"http://testserver/static/live/og-{language}.png"
+    assert shown["image:alt"]
+    picture = (REPOSITORY / f"static/live/og-{language}.png").read_bytes()
+    assert size_of(picture) == (int(shown["image:width"]), int(shown["image:height"]))
+
+
+@pytest.mark.parametrize(("home", "language"), [("/", "en"), ("/ru/", "ru")])
+def test_a_page_that_is_installed_opens_in_its_language(home: str, language: str) -> None:
+    (path,) = re.findall('<link rel="manifest" href="/(.+?)">', html(home))
+    manifest = json.loads((REPOSITORY / path).read_text())
+    assert (manifest["start_url"], manifest["lang"]) == (home, language)
+    for icon in manifest["icons"]:
+        assert (REPOSITORY / path).with_name(icon["src"]).is_file()
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    # The header of a PNG begins with its width and height.
+    kind, *size = struct.unpack(">4sII", png[12:24])
+    assert kind == b"IHDR"
+    return size[0], size[1]
+
+
 @pytest.mark.parametrize("path", ["live/icon-180.png", "live/icon-192.png", "live/icon-512.png"])
 def test_an_icon_has_the_size_of_its_name(path: str) -> None:
     png = (REPOSITORY / "static" / path).read_bytes()
     size = int(path.removesuffix(".png")[-3:])
-    # The header of a PNG begins with its width and height.
-    assert struct.unpack(">4sII", png[12:24]) == (b"IHDR", size, size)
+    assert size_of(png) == (size, size)
 
 
 def test_the_icon_is_found_where_old_programs_look() -> None:

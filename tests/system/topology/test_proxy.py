@@ -25,10 +25,11 @@ from tools.topology import compose
 from tools.topology.services import TEMPLATE, NotInstalledError, certificate, program, wait_until
 
 BROKEN = "/api/v1/model"
+BROKEN_PAGE = "/model/"
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with the headers that came, by their names in lower case; hangs up on who asks for ``BROKEN``."""
+    """Answers with the headers that came, by their names in lower case; hangs up on who asks for what is ``BROKEN``."""
 
     protocol_version = "HTTP/1.1"
     # The body would wait for the acknowledgement of the headers.
@@ -36,7 +37,7 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path.startswith(BROKEN):
+        if self.path.removeprefix("/ru").startswith((BROKEN, BROKEN_PAGE)):
             self.close_connection = True
             return
         body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
@@ -163,11 +164,31 @@ def test_old_versions_of_tls_are_refused(proxy: Proxy) -> None:
         old.wrap_socket(raw, server_hostname="localhost")
 
 
+@pytest.mark.parametrize(("prefix", "language"), [("", "en"), ("/ru", "ru")])
+def test_who_opens_a_page_that_the_server_cannot_answer_gets_one_in_its_language(
+    proxy: Proxy, prefix: str, language: str
+) -> None:
+    with proxy.client() as client:
+        answer = client.get(f"{prefix}{BROKEN_PAGE}")
+        assert answer.status_code == 502
+        assert answer.headers["Content-Type"] == "text/html"
+        assert f'<html lang="{language}">' in answer.text
+        assert client.get(f"/busy.{language}.html").status_code == 404
+
+
+def test_programs_get_errors_of_the_proxy_as_ever(proxy: Proxy) -> None:
+    with proxy.client() as client:
+        answer = client.get(BROKEN)
+    assert answer.status_code == 502
+    assert "Starcast" not in answer.text
+
+
 def test_guessing_passwords_is_slowed_down(proxy: Proxy) -> None:
     with proxy.client() as client:
         statuses = [client.post("/admin/login/", data={"username": "root"}).status_code for _ in range(30)]
         assert statuses[:20] == [200] * 20
         assert statuses[-1] == 429
+        assert "Starcast" in client.post("/admin/login/").text
         assert client.get("/admin/login/").status_code == 200
 
 
@@ -185,7 +206,9 @@ def test_one_address_holds_a_bounded_number_of_connections(proxy: Proxy) -> None
             # Half a body: the request is under way for as long as it is held.
             stack.enter_context(context.wrap_socket(raw, server_hostname="localhost")).sendall(asked)
         with proxy.client() as client:
-            assert client.get("/").status_code == 429
+            refused = client.get("/")
+            assert refused.status_code == 429
+            assert "Starcast" in refused.text
 
 
 def test_a_client_that_is_slow_with_its_headers_is_cut_off(proxy: Proxy) -> None:
@@ -205,6 +228,7 @@ def test_a_client_that_is_slow_with_its_headers_is_cut_off(proxy: Proxy) -> None
     [
         ("GET", "/", "/", 200),
         ("GET", BROKEN, BROKEN, 502),
+        ("GET", BROKEN_PAGE, BROKEN_PAGE, 502),
         ("POST", "/admin/login/", "/admin/login/", 429),
         ("GET", "/secret-words", "other", 200),
         ("GET", "/watch/secret-words/", "/watch/<room>/", 200),

@@ -21,6 +21,7 @@ _BAR_CELLS = 40
 _MOST_BARS = 50
 _MOST_CELLS = 30
 """Of a name."""
+_WITHOUT_NUMBER = {"unreadable": "Cannot read this", "no_opinion": "No opinion yet"}
 
 
 def bar(share: float, cells: int = _BAR_CELLS) -> str:
@@ -29,32 +30,45 @@ def bar(share: float, cells: int = _BAR_CELLS) -> str:
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip().ljust(cells)
 
 
-def draw(labels: tuple[Label, ...], probabilities: tuple[float, ...], best: Label) -> Text:
-    """Return the bars, one line per label; those after the 50th share one. The label ``best`` is highlighted."""
+def draw(labels: tuple[Label, ...], probabilities: tuple[float, ...], best: Label | None = None) -> Text:
+    """Return the bars, one line per label; those after the 50th share one. The label ``best`` is highlighted.
+
+    Without one, all are dim: they say nothing.
+    """
     names = [f"{label:>2} ★" if isinstance(label, int) else label for label in labels]
     rows = [(name, share, label == best) for label, name, share in zip(labels, names, probabilities, strict=True)]
     if rest := rows[_MOST_BARS:]:
         _, shares, are_best = zip(*rest, strict=True)
         rows[_MOST_BARS:] = [(f"{len(rest)} more", sum(shares), any(are_best))]
     width = min(_MOST_CELLS, max(cell_len(name) for name, *_ in rows))
-    lines = Text()
+    lines = Text(style="" if best is not None else "dim")
     for name, share, is_best in rows:
         lines.append(f"{set_cell_size(name, width)} {bar(share)} {share:4.0%}\n", "bold yellow" if is_best else "")
     return lines
 
 
-def summary(rating: LiveRating) -> str:
-    """Sum a rating up in one line."""
+def summary(rating: LiveRating, values: tuple[float, ...] | None = LABELS) -> str:
+    """Sum a rating up in one line: what its state allows to say, and no interval of all ``values``."""
+    if words_alone := _WITHOUT_NUMBER.get(rating.state or ""):
+        return words_alone
     if isinstance(rating.label, str):
         words = [f"{rating.label} {max(rating.probabilities):.0%}"]
-        if rating.expected_value is not None and rating.interval is not None:
-            words.append("{:.3g} expected, {:g} to {:g}".format(rating.expected_value, *rating.interval))
+        if rating.expected_value is not None:
+            words.append(f"{rating.expected_value:.3g} expected")
     else:
-        low, high = rating.interval or (rating.stars, rating.stars)
-        words = [f"{rating.expected_stars:.1f} stars expected, {low} to {high}"]
+        words = [f"{rating.expected_stars:.1f} stars expected"]
+    if rating.interval is not None and values is not None and rating.interval != (values[0], values[-1]):
+        words.append("{:g} to {:g}".format(*rating.interval))
     if rating.positive is not None:
         words.append(f"{rating.positive:.0%} positive")
-    return ", ".join(words)
+    side = rating.label if rating.positive is None else "positive" if rating.positive >= 0.5 else "negative"
+    openings = {"either_way": "Could go either way: ", "leans": f"Leans {side}: "}
+    return openings.get(rating.state or "", "") + ", ".join(words)
+
+
+def standing_out(rating: LiveRating) -> Label | None:
+    """Return the label whose bar is highlighted: none where the rating says nothing."""
+    return None if rating.is_prior or rating.state in _WITHOUT_NUMBER else rating.label
 
 
 def _invitation(labels: tuple[Label, ...]) -> str:
@@ -128,13 +142,14 @@ class LiveApp(App[int]):
 
     def _show_prior(self, session: Session) -> None:
         if session.prior:
-            best = session.labels[session.prior.index(max(session.prior))]
-            self.query_one("#bars", Static).update(draw(session.labels, session.prior, best))
+            self.query_one("#bars", Static).update(draw(session.labels, session.prior))
             self.query_one("#summary", Static).update(_invitation(session.labels))
 
     def _show(self, rating: LiveRating) -> None:
-        self.query_one("#summary", Static).update(_invitation(rating.labels) if rating.is_prior else summary(rating))
-        self.query_one("#bars", Static).update(draw(rating.labels, rating.probabilities, rating.label))
+        values = self._client.session.values if self._client.session else None
+        words = _invitation(rating.labels) if rating.is_prior else summary(rating, values)
+        self.query_one("#summary", Static).update(words)
+        self.query_one("#bars", Static).update(draw(rating.labels, rating.probabilities, standing_out(rating)))
 
     def _show_state(self, state: State) -> None:
         if self.is_running:

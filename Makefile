@@ -53,7 +53,7 @@ lint: lint-python lint-js ## Check style and formatting of Python, and of JavaSc
 lint-python: .venv/check secret
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-logo
+	PYTHONPATH=clients/python/src $(BIN)/lint-imports --no-logo
 	$(COG) --check --check-fail-msg "run make tables" docs/*.md
 	@# tests/project/test_schemas.py checks the schemas: each hook would load its program anew, for longer than the others.
 	SKIP=ruff-check,ruff-format,workflows,dependabot,issue-forms,issue-config,citation $(BIN)/pre-commit run --all-files

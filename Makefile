@@ -12,6 +12,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CONSTRAINTS := project/constraints.txt
+IMAGE := .venv/image
 MESSAGES := $(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file \
   $(addprefix --ignore ,.venv tests training benchmarks tools clients build runs)
 STATIC := $(or $(STARCAST_STATIC_DIR),$(or $(STARCAST_DATA_DIR),var)/static)/staticfiles.json
@@ -123,9 +124,9 @@ hashes: env ## Write what the image installs, with its hashes, to project/requir
 	  --python-platform linux --only-binary :all: --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make hashes" --quiet --output-file project/requirements.txt $(ARGS)
 
-sbom: .venv/image/installed .venv/all ## Write the packages of the image to build/sbom.json (CycloneDX)
+sbom: $(IMAGE)/installed .venv/all ## Write the packages of the image to build/sbom.json (CycloneDX)
 	@mkdir -p build
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json .venv/image
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(IMAGE)
 
 screenshots: env ## Take the screenshots of the README from the real page
 	$(BIN)/python -m tools.screenshots $(ARGS)
@@ -203,9 +204,9 @@ var/secret_key:
 	@touch $@
 
 # Only what the Dockerfile installs, without pip.
-.venv/image/installed: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
-	@$(PYTHON) -m venv --clear --without-pip .venv/image
-	@$(PIP) --python .venv/image/bin/python install -c $(CONSTRAINTS) '.[postgres,redis]'
+$(IMAGE)/installed: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@$(PYTHON) -m venv --clear --without-pip $(IMAGE)
+	@$(PIP) --python $(IMAGE)/bin/python install -c $(CONSTRAINTS) '.[postgres,redis]'
 	@touch $@
 
 $(BIOME): tests/js/package.json

@@ -22,10 +22,10 @@ BIOME := tests/js/node_modules/.bin/biome
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 TESTS ?= not long
 UNIT := not system and not browser and not training and not long
-# What needs PyTorch, a browser or other packages of training is left to `make types`.
+# All but what imports packages that `make check` does not install, such as PyTorch; `make types` checks that too.
 MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent --exclude \
-  '^(model_core/backends|tools/(chromium|docs_site|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories|project/test_supply|js/test_package))' \
-  manage.py project live model_core tools tests clients/python/src
+  '^(model_core/backends/(attention|torch)|tools/screenshots|benchmarks/(page|pictures|load/latency|inference/runtime_ways)|tests/(training|browser|factories|js/test_package|model_core/(backends|test_loading)|benchmarks/(load/test_latency|test_forward|test_report)|system/(test_openapi|topology/test_page)))' \
+  manage.py project live model_core benchmarks tools tests clients/python/src
 
 .DEFAULT_GOAL := help
 .PHONY: help run env secret check test test-long lint lint-python lint-js types-check tables format types docs packages train classifier distill export calibrate eval report bench topology audit hashes sbom screenshots messages clean

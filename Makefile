@@ -12,6 +12,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CONSTRAINTS := project/constraints.txt
+IMAGE := .venv/image
 MESSAGES := $(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file \
   $(addprefix --ignore ,.venv tests training benchmarks tools clients build runs)
 STATIC := $(or $(STARCAST_STATIC_DIR),$(or $(STARCAST_DATA_DIR),var)/static)/staticfiles.json
@@ -21,10 +22,10 @@ BIOME := tests/js/node_modules/.bin/biome
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 TESTS ?= not long
 UNIT := not system and not browser and not training and not long
-# What needs PyTorch, a browser or other packages of training is left to `make types`.
+# All but what imports packages that `make check` does not install, such as PyTorch; `make types` checks that too.
 MYPY_CHECK := $(BIN)/mypy --cache-dir .mypy_cache/check --follow-imports silent --exclude \
-  '^(model_core/backends|tools/(chromium|docs_site|screenshots|topology)|tests/(training|benchmarks|browser|system|deploy|model_core/backends|factories|project/test_supply|js/test_package))' \
-  manage.py project live model_core tools tests clients/python/src
+  '^(model_core/backends/(attention|torch)|tools/screenshots|benchmarks/(page|pictures|load/latency|inference/runtime_ways)|tests/(training|browser|factories|js/test_package|model_core/(backends|test_loading)|benchmarks/(load/test_latency|test_forward|test_report)|system/(test_openapi|topology/test_page)))' \
+  manage.py project live model_core benchmarks tools tests clients/python/src
 
 .DEFAULT_GOAL := help
 .PHONY: help run env secret check test test-long lint lint-python lint-js types-check tables format types docs packages train classifier distill export calibrate eval report bench topology audit hashes sbom screenshots messages clean
@@ -53,7 +54,7 @@ lint: lint-python lint-js ## Check style and formatting of Python, and of JavaSc
 lint-python: .venv/check secret
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-logo
+	PYTHONPATH=clients/python/src $(BIN)/lint-imports --no-logo
 	$(COG) --check --check-fail-msg "run make tables" docs/*.md
 	@# tests/project/test_schemas.py checks the schemas: each hook would load its program anew, for longer than the others.
 	SKIP=ruff-check,ruff-format,workflows,dependabot,issue-forms,issue-config,citation $(BIN)/pre-commit run --all-files
@@ -123,9 +124,9 @@ hashes: env ## Write what the image installs, with its hashes, to project/requir
 	  --python-platform linux --only-binary :all: --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make hashes" --quiet --output-file project/requirements.txt $(ARGS)
 
-sbom: .venv/image/installed .venv/all ## Write the packages of the image to build/sbom.json (CycloneDX)
+sbom: $(IMAGE)/installed .venv/all ## Write the packages of the image to build/sbom.json (CycloneDX)
 	@mkdir -p build
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json .venv/image
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(IMAGE)
 
 screenshots: env ## Take the screenshots of the README from the real page
 	$(BIN)/python -m tools.screenshots $(ARGS)
@@ -203,9 +204,9 @@ var/secret_key:
 	@touch $@
 
 # Only what the Dockerfile installs, without pip.
-.venv/image/installed: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
-	@$(PYTHON) -m venv --clear --without-pip .venv/image
-	@$(PIP) --python .venv/image/bin/python install -c $(CONSTRAINTS) '.[postgres,redis]'
+$(IMAGE)/installed: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@$(PYTHON) -m venv --clear --without-pip $(IMAGE)
+	@$(PIP) --python $(IMAGE)/bin/python install -c $(CONSTRAINTS) '.[postgres,redis]'
 	@touch $@
 
 $(BIOME): tests/js/package.json

@@ -132,7 +132,7 @@ class Limits:
         return self
 
 
-_SHOWN: Final = ("max_message_bytes", "max_chars", "work_per_s", "work_burst", "idle_timeout_s")
+_SHOWN: Final = ("max_message_bytes", "max_chars", "work_per_s", "work_burst", "max_malformed", "idle_timeout_s")
 """The limits that clients see, since they can act on them."""
 
 _read: tuple[dict[str, Any], Limits] | None = None

@@ -38,13 +38,15 @@ MARKER_OF_PATH: Final = {
     "clients/test_score.py": "system",
     "clients/test_score_resume.py": "system",
     "deploy": "system",
-    "project/test_docs_site.py": "system",
     "project/test_schemas.py": "system",
     "project/test_settings.py": "system",
     "project/test_supply_chain.py": "system",
     "system": "system",
+    "tools/test_docs_site.py": "system",
     "benchmarks": "training",
     "model_core/backends": "training",
+    "model_core/test_golden.py": "training",
+    "model_core/test_loading.py": "training",
     "training": "training",
 }
 MARKER_OF_FIXTURE: Final = {"browser": "browser", "data_dir": "system", "redis_url": "system", "two_models": "training"}

@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 
 from model_core.labels import NUM_LABELS
 from training.data import DataError, add_data_argument, add_validation_argument, in_validation
+from training.errors import TrainingError
 from training.evaluation.metrics import Floats, text_metrics
 from training.trainer.soft_labels import (
     KINDS,
@@ -164,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         result = blend(options.teachers, options.output, Library(options.data), options.validation_share)
-    except DataError as error:
+    except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for source, found in result.items():

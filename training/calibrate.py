@@ -23,6 +23,7 @@ from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.loading import load_classifier
 from training.data import DataError, Review, add_data_argument, add_validation_argument, check_labels, load_split
+from training.errors import TrainingError
 from training.evaluation.metrics import Floats, Integers
 from training.golden import write_golden
 from training.texts.beginnings import PREFIX_TOKENS, first_tokens, spread
@@ -103,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         reviews = load_split(options.data, "validation", options.validation_share)
         temperature = calibrate(options.checkpoint, spread(reviews, options.limit or len(reviews)), options.threads)
-    except (CheckpointError, DataError) as error:
+    except (CheckpointError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(json.dumps(dict(temperature)))

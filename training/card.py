@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.errors import TrainingError
 from training.report import Metrics, ReportError, read_metrics
 
 _FIGURES = {
@@ -161,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
         metrics: Any = read_metrics(options.metrics)
         for page in options.pages:
             page.write_text(renew(page.read_text(encoding="utf-8"), metrics), encoding="utf-8")
-    except (ReportError, OSError) as error:
+    except (TrainingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -30,11 +30,12 @@ from training.calibrate import calibrate
 from training.card import renew
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
 from training.data import DataError, Review, Split, add_data_argument, fingerprint, labels_of, load_split
+from training.errors import TrainingError
 from training.export import export
 from training.finetune import finetune_on
 from training.golden import write_golden
 from training.models.baseline import fit_tfidf
-from training.models.initial import WARM_START, InitError
+from training.models.initial import WARM_START
 
 NOT_BETTER: Final = 3
 STOPPED: Final = 130
@@ -215,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         return _train(options)
-    except (CheckpointError, ConfigError, DataError, InitError, ValueError, OSError) as error:
+    except (CheckpointError, TrainingError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

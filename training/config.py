@@ -15,13 +15,14 @@ from pydantic.fields import FieldInfo
 
 from model_core.checkpoint import Attention
 from model_core.options import described, range_of
+from training.errors import TrainingError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from pydantic_core import ErrorDetails
 
 
-class ConfigError(ValueError):
+class ConfigError(TrainingError):
     """An option that does not exist, or has a value that makes no sense."""
 
 

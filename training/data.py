@@ -34,6 +34,7 @@ from training.datasets.folders import (
     write_dataset,
 )
 from training.errors import DataError as DataError
+from training.errors import TrainingError
 
 ARCHIVE_URL: Final = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE_BYTES: Final = 84_125_825
@@ -408,7 +409,7 @@ def main(argv: list[str] | None = None) -> int:
         else:
             for split in ("train", "validation", "test"):
                 print(json.dumps({split: describe(load_split(options.data, split, options.validation_share))}))
-    except DataError as error:
+    except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -23,11 +23,12 @@ from model_core.checkpoint import WEIGHTS_FILE, read_config, sha256_of
 from model_core.errors import CheckpointError
 from model_core.tokenizer import TextTokenizer
 from training.data import DataError, add_data_argument, add_validation_argument, in_validation
+from training.errors import TrainingError
 from training.evaluation.metrics import Floats
 from training.evaluation.validation import predict_probabilities
 from training.models.baseline import TfidfClassifier, fit_tfidf
 from training.models.encoder import rate_texts
-from training.models.initial import InitError, load_initial
+from training.models.initial import load_initial
 from training.teacher import SETTINGS_FILE, load_teacher
 from training.trainer.device import computes_in_bf16, pick_device
 from training.trainer.soft_labels import (
@@ -138,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
             rate = rater(options.teacher, library, options.validation_share)
             for path, names in tqdm(left, initial=len(todo) - len(left), total=len(todo), desc="rate", unit="part"):
                 write_soft_labels(path, SoftLabels(names, rate(names)), library)
-    except (DataError, CheckpointError, InitError) as error:
+    except (CheckpointError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"{options.output}: {len(todo)} files")

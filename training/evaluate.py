@@ -28,7 +28,6 @@ from model_core.loading import load_classifier
 from model_core.tokenizer import TextTokenizer
 from training.config import FinetuneConfig
 from training.data import (
-    DataError,
     Review,
     add_data_argument,
     add_validation_argument,
@@ -37,6 +36,7 @@ from training.data import (
     labels_of,
     load_split,
 )
+from training.errors import TrainingError
 from training.evaluation.kept import KeptPredictions
 from training.evaluation.metrics import (
     FIGURES,
@@ -205,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--float sets the int8 graph against float: it needs --backend onnx")
     try:
         result = _judge(options)
-    except (DataError, CheckpointError) as error:
+    except (CheckpointError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     result |= {

@@ -35,7 +35,8 @@ from model_core.loading import load_classifier
 from model_core.options import EngineOptions
 from model_core.text import MAX_CHARS
 from model_core.tokenization.segmentation import words
-from training.data import DataError, Review, add_data_argument, add_validation_argument, load_split
+from training.data import Review, add_data_argument, add_validation_argument, load_split
+from training.errors import TrainingError
 from training.evaluate import DEFAULT_CHECKPOINT
 from training.evaluation import leave_out
 
@@ -239,7 +240,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         reviews = load_split(options.data, "validation", options.validation_share)
         classifier = load_classifier(options.checkpoint, options.backend, options.threads, films_only=True)
-    except (DataError, CheckpointError) as error:
+    except (CheckpointError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     # Other reviews than those on which the method was chosen.

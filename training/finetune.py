@@ -25,9 +25,10 @@ from model_core.checkpoint import TOKENIZER_FILE, CheckpointConfig, write_config
 from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.tokenizer import TextTokenizer
 from training.config import ConfigError, FinetuneConfig, add_config_arguments, config_from_arguments
-from training.data import DataError, Review, add_data_argument, fingerprint, load_split
+from training.data import Review, add_data_argument, fingerprint, load_split
+from training.errors import TrainingError
 from training.evaluation.validation import validation_figures
-from training.models.initial import InitError, load_initial
+from training.models.initial import load_initial
 from training.texts.augment import Example
 from training.texts.beginnings import spread
 from training.trainer.batches import EpochPlan, TrainingTexts, collate
@@ -226,7 +227,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         config = config_from_arguments(options, FinetuneConfig)
         checkpoint = finetune_on(options.data, config, options.run)
-    except (ConfigError, DataError, InitError) as error:
+    except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if checkpoint is not None:

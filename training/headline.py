@@ -20,7 +20,8 @@ from model_core.classifier import Classifier, Prediction
 from model_core.errors import CheckpointError
 from model_core.labels import FIRST_POSITIVE_STARS
 from model_core.loading import load_classifier
-from training.data import DataError, add_data_argument, add_validation_argument, load_split
+from training.data import add_data_argument, add_validation_argument, load_split
+from training.errors import TrainingError
 from training.evaluate import DEFAULT_CHECKPOINT
 from training.texts.beginnings import spread
 
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         classifier = load_classifier(options.checkpoint, options.backend, films_only=True)
         reviews = spread(load_split(options.data, "validation", options.validation_share), options.reviews)
-    except (CheckpointError, DataError) as error:
+    except (CheckpointError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     sentence = play([{"keys": record(classifier, SENTENCE)}], classifier, node)

@@ -20,7 +20,8 @@ from tokenizers import Tokenizer
 from model_core.checkpoint import TOKENIZER_FILE
 from model_core.text import clean_text
 from model_core.tokenization.legibility import EVIDENCE_FILE, MOST_AGAINST, MOST_FOR, REST, START, WHOLE
-from training.data import DataError, add_data_argument, add_validation_argument, load_split
+from training.data import add_data_argument, add_validation_argument, load_split
+from training.errors import TrainingError
 from training.evaluate import DEFAULT_CHECKPOINT
 from training.texts import illegible
 
@@ -153,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
     tokenizer.no_padding()
     try:
         reviews = load_split(options.data, "train", options.validation_share)
-    except DataError as error:
+    except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     table = fit(tokenizer, [review.text for review in reviews])

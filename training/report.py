@@ -17,6 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from model_core.labels import FIRST_POSITIVE_CLASS, NUM_LABELS, STARS
+from training.errors import TrainingError
 from training.evaluation.metrics import ECE_BINS
 from training.evaluation.pictures import BLUE, GREY, INK, ORANGE, SOFT, STYLE, WIDTH, write_png
 
@@ -25,7 +26,7 @@ Metrics = Mapping[str, Any]
 _COMPETITORS = {"tfidf_prefix": ("TF-IDF, also trained on beginnings", ORANGE), "tfidf": ("TF-IDF", GREY)}
 
 
-class ReportError(Exception):
+class ReportError(TrainingError):
     """Figures to draw are missing."""
 
 
@@ -241,7 +242,7 @@ def main(argv: list[str] | None = None) -> int:
         metrics = read_metrics(options.metrics)
         if len(metrics["confusion"]) != NUM_LABELS:
             raise ReportError(f"{options.metrics} has other labels; the pictures are of film ratings")
-    except ReportError as error:
+    except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for path in draw(metrics, options.output):

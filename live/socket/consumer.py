@@ -1,5 +1,8 @@
 """The typist's WebSocket: each message is parsed, charged for, and handed to the session. Never waits for a rating."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from live.access.prices import EXPLANATION, MESSAGE, WATCHED
@@ -19,7 +22,7 @@ from live.messages.client import (
     parse_client_message,
 )
 from live.messages.errors import CLOSE_ASKED_FOR, CLOSE_GOING_AWAY
-from live.messages.protocol import ProtocolError, beyond_rate
+from live.messages.protocol import ProtocolError
 from live.messages.rooms import RoomClose, RoomOpen
 from live.messages.server import (
     ErrorMessage,
@@ -33,6 +36,8 @@ from live.messages.server import (
 )
 from live.socket.session import TypingSession
 from live.watching.sharing import Sharing
+
+logger = logging.getLogger(__name__)
 
 Answer = ModelChanged | PredictionMessage | ExplanationMessage | ErrorMessage
 
@@ -62,19 +67,11 @@ class ClassifyConsumer(AdmittedConsumer):
         session = self._session
         if session is None or self.closed:
             return
-        self.heard()
         try:
-            message = parse_client_message(text_data, self.limits)
+            message = self.take(text_data, parse_client_message, lambda message: self._price(message, session))
         except ProtocolError as error:
-            self.charge()
             session.refuse(error.seq)
             await self.answer_error(error)
-            return
-        self.understood()
-        if wait_s := self.charge(self._price(message, session)):
-            seq = message.seq if isinstance(message, TextUpdate) else None
-            session.refuse(seq)
-            await self.answer_error(beyond_rate("too many messages; slow down", wait_s, seq))
             return
         try:
             await self._do(message, session)
@@ -94,7 +91,8 @@ class ClassifyConsumer(AdmittedConsumer):
         match message:
             case TextUpdate():
                 session.update(message)
-                self._sharing.typed(message)
+                with _observing():
+                    self._sharing.typed(message)
             case Flush():
                 await session.flush()
             case Explain(seq=seq, partial=partial):
@@ -133,6 +131,10 @@ class ClassifyConsumer(AdmittedConsumer):
 
     async def _answer(self, message: Answer) -> None:
         await self.tell(message)
+        with _observing():
+            self._observe(message)
+
+    def _observe(self, message: Answer) -> None:
         match message:
             case PredictionMessage():
                 if self._session is not None:
@@ -154,6 +156,15 @@ class ClassifyConsumer(AdmittedConsumer):
 
     async def _tell_usage(self) -> None:
         await self.tell(UsageReport(**asdict(self._usage)))
+
+
+@contextmanager
+def _observing() -> Iterator[None]:
+    """Log what fails in an observer: it must not take the answer to this text or the next."""
+    try:
+        yield
+    except Exception:
+        logger.exception("watching or counting failed")
 
 
 class UnknownPathConsumer(AdmittedConsumer):

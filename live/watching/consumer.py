@@ -5,10 +5,11 @@ import math
 import time
 from contextvars import Context
 
+from live.access.prices import MESSAGE
 from live.connections.consumer import AdmittedConsumer
 from live.messages.client import Close, Ping, parse_watcher_message
 from live.messages.errors import CLOSE_ASKED_FOR, CLOSE_ROOM_ENDED
-from live.messages.protocol import ProtocolError, beyond_rate
+from live.messages.protocol import ProtocolError
 from live.messages.rooms import RoomClosed, RoomEnd
 from live.messages.server import Pong
 from live.watching.audience import Audience, audiences
@@ -45,14 +46,8 @@ class WatchConsumer(AdmittedConsumer):
         """Read a message, charge for it, and do what it says: a ping or a close."""
         if self.closed:
             return
-        self.heard()
-        wait_s = self.charge()
         try:
-            message = parse_watcher_message(text_data, self.limits)
-            self.understood()
-            if wait_s:
-                raise beyond_rate("too many messages; slow down", wait_s)
-            match message:
+            match self.take(text_data, parse_watcher_message, lambda _: MESSAGE):
                 case Ping(id=ping_id):
                     await self.tell(Pong(id=ping_id))
                 case Close():

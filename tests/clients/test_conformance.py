@@ -48,16 +48,16 @@ def test_our_server_keeps_every_promise(fake_server: RunningServer, capsys: pyte
 def labelled_server(
     request: pytest.FixtureRequest, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
-    """A server whose model does not rate films."""
+    """A server whose model does not rate films, and that bears fewer malformed messages than usual."""
     labels: LabelSet = request.param
     folder = tmp_path_factory.mktemp("labelled")
     write_config(folder, tiny_config(labels=labels, prior=(1 / len(labels),) * len(labels)), {})
     fake: Any = {"STARCAST_BACKEND": "fake", "STARCAST_CHECKPOINT": str(folder)}
-    with start_server(data_dir, **fake, STARCAST_ADDRESS_FACTOR="1000") as server:
+    with start_server(data_dir, **fake, STARCAST_ADDRESS_FACTOR="1000", STARCAST_MAX_MALFORMED="2") as server:
         yield server
 
 
-def test_our_server_keeps_every_promise_with_other_labels(
+def test_our_server_keeps_every_promise_with_other_labels_and_limits(
     labelled_server: RunningServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = main([labelled_server.http, "--timeout", "60"])

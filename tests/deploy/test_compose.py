@@ -115,13 +115,11 @@ def test_the_image_holds_the_folder_that_checkpoints_are_copied_to() -> None:
     assert re.search(r"install --directory --mode=700 --owner=starcast .*/data/checkpoints$", DOCKERFILE, re.MULTILINE)
 
 
-def test_the_image_holds_no_torch_and_nothing_but_the_server() -> None:
-    assert "--require-hashes --only-binary :all: -r requirements.txt" in DOCKERFILE
-    assert "venv --without-pip /venv" in DOCKERFILE
-    assert "pip uninstall --yes" in DOCKERFILE.split("FROM ")[-1]
-    assert re.search(r"^COPY .*LICENSE NOTICE ", DOCKERFILE.split("FROM ")[-1], re.MULTILINE)
-    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+def test_the_image_holds_the_server_and_its_licences_alone() -> None:
+    copied = " ".join(re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)).split()
+    assert {"live/", "model_core/", "static/", "LICENSE", "NOTICE"} <= set(copied)
+    assert not {"training/", "tests/", "benchmarks/", "clients/", ".", "./"} & set(copied)
     allowed = (REPOSITORY / ".dockerignore").read_text().splitlines()
-    for path in " ".join(copied).split():
+    for path in copied:
         assert f"!{path.rstrip('/').split('/')[0]}" in allowed
         assert (REPOSITORY / path).exists()

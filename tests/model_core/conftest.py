@@ -1,6 +1,7 @@
-"""The tiny tokenizer, and engines that end with their test."""
+"""The tiny checkpoint and tokenizer, and engines that end with their test."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,15 @@ from model_core.options import EngineOptions
 from model_core.tokenizer import TextTokenizer
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine
 from tests.tiny import TINY_TOKENS, tiny_tokenizer
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny checkpoint, made once for all tests. Not to be changed: copy it first."""
+    # PyTorch takes seconds to load, and most tests do without.
+    from tests.factories import write_checkpoint
+
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
 
 @pytest.fixture

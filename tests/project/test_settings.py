@@ -49,7 +49,9 @@ def test_without_a_secret_key_nothing_starts(tmp_path: Path) -> None:
 def test_a_value_that_makes_no_sense_is_told_in_one_line(tmp_path: Path, command: str) -> None:
     finished = manage(command, STARCAST_WORK_BURST="many", STARCAST_DEBUG="1", STARCAST_DATA_DIR=str(tmp_path))
     assert finished.returncode == 1
-    assert finished.stderr == "error: STARCAST_WORK_BURST must be a whole number, not 'many'\n"
+    (line,) = finished.stderr.splitlines()
+    assert "STARCAST_WORK_BURST" in line
+    assert "many" in line
 
 
 def test_a_misspelt_name_is_told_at_start(tmp_path: Path) -> None:

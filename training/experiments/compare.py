@@ -20,7 +20,8 @@ from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.tokenizer import TextTokenizer
 from training.average import average
 from training.config import ConfigError, as_flag
-from training.data import DataError, add_data_argument, load_split
+from training.data import add_data_argument, load_split
+from training.errors import TrainingError
 from training.evaluation.validation import validation_figures
 from training.models.initial import load_initial
 from training.texts.beginnings import spread
@@ -108,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
         for name, runs in plan.averages.items():
             average([options.run / run / "checkpoint" for run in runs], options.run / name)
             rows[name] = judge(options.run / name, options.data, share, limit)
-    except (ConfigError, DataError, subprocess.CalledProcessError) as error:
+    except (TrainingError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(table(rows))

@@ -26,8 +26,9 @@ from model_core.errors import one_line
 from model_core.text import clean_text
 from training.config import ConfigError
 from training.data import DataError, add_data_argument, add_validation_argument, load_split, read_unlabelled
+from training.errors import TrainingError
 from training.experiments.pretrain_config import PretrainConfig
-from training.models.initial import WARM_START, InitError, load_initial
+from training.models.initial import WARM_START, load_initial
 
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -211,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
             validation_share=options.validation_share,
             seed=options.seed,
         )
-    except (ConfigError, DataError, InitError) as error:
+    except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     size = options.output.stat().st_size / 2**20

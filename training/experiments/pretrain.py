@@ -24,7 +24,7 @@ from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTrainin
 from model_core.backends.attention import random_blocks
 from model_core.checkpoint import TOKENIZER_FILE
 from training.config import ConfigError, add_config_arguments, config_from_arguments
-from training.data import DataError
+from training.errors import TrainingError
 from training.experiments.pack import (
     Masked,
     PackedTexts,
@@ -36,7 +36,7 @@ from training.experiments.pack import (
 )
 from training.experiments.pretrain_config import PretrainConfig
 from training.finetune import schedule
-from training.models.initial import InitError, load_initial
+from training.models.initial import load_initial
 from training.trainer.device import computes_in_bf16, pick_device
 from training.trainer.loop import Figures, TrainingRun
 from training.trainer.run import begin_run, describe_run
@@ -245,7 +245,7 @@ def main(argv: list[str] | None = None) -> int:
         described = describe_run("training.experiments.pretrain", config, train=packed.described())
         begin_run(options.run, described, _FREE_TO_CHANGE)
         checkpoint = pretrain(config, packed, options.run)
-    except (ConfigError, DataError, InitError) as error:
+    except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if checkpoint is not None:

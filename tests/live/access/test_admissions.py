@@ -155,5 +155,6 @@ def test_clients_see_the_limits_they_can_act_on() -> None:
         "max_chars": 20_000,
         "work_per_s": 1_200,
         "work_burst": 12_000,
+        "max_malformed": 20,
         "idle_timeout_s": 600,
     }

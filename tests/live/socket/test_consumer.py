@@ -19,6 +19,7 @@ from live.messages.client import TextUpdate
 from live.socket.consumer import ClassifyConsumer
 from live.socket.explaining import Explaining
 from live.socket.session import TypingSession
+from live.watching.sharing import Sharing
 from model_core.cache import EncoderCache
 from model_core.labels import STARS
 from project.asgi import application
@@ -170,6 +171,28 @@ async def test_a_text_refused_for_its_length_counts_as_answered(socket: Websocke
     assert (error["code"], error["seq"], error["param"]) == ("text_too_long", 3, "text")
     await socket.send_json_to({"type": "text.update", "seq": 3, "text": "shorter"})
     assert (await socket.receive_json_from())["error"]["code"] == "seq_not_increasing"
+
+
+@pytest.mark.parametrize("observer", ["typed", "rated", "_count"])
+async def test_a_failing_observer_takes_nobodys_answer(
+    fake: ControlledClassifier,
+    socket: WebsocketCommunicator,
+    monkeypatch: pytest.MonkeyPatch,
+    observer: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(ClassifyConsumer if observer == "_count" else Sharing, observer, lambda *_: 1 / 0)
+    fake.gate = threading.Event()
+    await socket.send_json_to({"type": "text.update", "seq": 1, "text": "A fine film"})
+    assert await asyncio.to_thread(fake.asked.acquire, timeout=PATIENCE_S)
+    await socket.send_json_to({"type": "text.update", "seq": 2, "text": "A fine film, really"})
+    await socket.send_json_to({"type": "ping"})
+    assert (await socket.receive_json_from())["type"] == "pong"
+    fake.gate.set()
+    # The second text waits while the first is answered and observed.
+    answers = [await socket.receive_json_from() for _ in range(2)]
+    assert [(answer["type"], answer["seq"]) for answer in answers] == [("prediction", 1), ("prediction", 2)]
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_ping_flush_and_close_are_honoured(socket: WebsocketCommunicator) -> None:

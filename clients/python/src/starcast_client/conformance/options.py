@@ -28,8 +28,8 @@ async def _bad_options_are_refused(target: Target) -> None:
         for value in (-1, "soon"):
             await peer.send("session.update", session={"min_interval_ms": value})
             await peer.expect_error("bad_request")
-        answer = await peer.choose()
-        expect(answer["session"].get("min_interval_ms") == 250, "min_interval_ms 250 in force", answer)
+            answer = await peer.choose()
+            expect(answer["session"].get("min_interval_ms") == 250, "min_interval_ms 250 in force", answer)
 
 
 @check(CHECKS, "min_interval_ms delays predictions, and then the newest text is answered")

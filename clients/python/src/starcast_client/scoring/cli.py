@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _stopped(_install(error))
     except Stopped as error:
         return _stopped(f"{error}{again}")
-    except (StarcastError, UnreadableFile) as error:
+    except StarcastError as error:
         return _stopped(str(error))
     except BrokenPipeError:
         raise

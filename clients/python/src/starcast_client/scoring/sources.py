@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Literal, get_args
 
+from starcast_client.errors import StarcastError
+
 STDIN: Final = Path("-")
 
 Format = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "xlsx"]
@@ -66,7 +68,7 @@ _HEAD_BYTES: Final = 4_096
 _CHUNK_BYTES: Final = 65_536
 
 
-class UnreadableFile(Exception):  # noqa: N818 - reads as what it says
+class UnreadableFile(StarcastError):  # noqa: N818 - reads as what it says
     """A file that cannot be read. The message is for users: file, line, and what to do."""
 
 

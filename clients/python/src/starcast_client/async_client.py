@@ -261,10 +261,11 @@ class AsyncClient:
         except InvalidStatus as error:
             trouble, refusal = explained(error), refusal_by_status(error)
             self._retry_after_ms = retry_after_ms(error.response.headers) or 0
-        except UNUSABLE as error:
-            raise ConnectionFailed(f"no connection to {self._server.url}: {error}") from error
         except (OSError, InvalidHandshake) as error:
             trouble = explained(error)
+        # After OSError: a certificate that is not trusted is a ValueError too.
+        except UNUSABLE as error:
+            raise ConnectionFailed(f"no connection to {self._server.url}: {error}") from error
         finally:
             slow.cancel()
         if refusal is not None:

@@ -52,6 +52,7 @@ from model_core.work import units_of_chars
 logger = logging.getLogger(__name__)
 
 _NO_BODY: Final = ("GET", "HEAD")
+_CHARSETS: Final = ("utf-8", "utf8", "us-ascii")
 
 
 class _JsonParser(Parser):
@@ -116,6 +117,9 @@ async def _admit(request: HttpRequest) -> _Call:
     if request.method not in _NO_BODY:
         if request.content_type not in ("application/json", ""):
             raise ProtocolError("unsupported_media_type", "send application/json")
+        if request.content_params.get("charset", "utf-8").lower() not in _CHARSETS:
+            # Read as UTF-8, it would be rated as other letters.
+            raise ProtocolError("unsupported_media_type", "send JSON in UTF-8")
         if not request.body:
             raise ProtocolError("bad_json", "not JSON: the body is empty")
     return call

@@ -133,7 +133,9 @@ ERRORS: Final[dict[ErrorCode, ErrorKind]] = {
     "not_found": ErrorKind("There is nothing at this path.", status=404, over_websocket=False),
     "method_not_allowed": ErrorKind("This path does not take this method.", status=405, over_websocket=False),
     "unsupported_media_type": ErrorKind(
-        "The body is not `application/json`, or its `Content-Type` does not say so.", status=415, over_websocket=False
+        "The body is not `application/json` in UTF-8, or its `Content-Type` does not say so.",
+        status=415,
+        over_websocket=False,
     ),
     "idle": ErrorKind("The client sent nothing for too long.", close=CLOSE_IDLE, retryable=True),
     "slow_reader": ErrorKind("The client left too much unread for too long.", close=CLOSE_SLOW_READER, retryable=True),

@@ -117,7 +117,7 @@ async def _admit(request: HttpRequest) -> _Call:
     if request.method not in _NO_BODY:
         if request.content_type not in ("application/json", ""):
             raise ProtocolError("unsupported_media_type", "send application/json")
-        if request.content_params.get("charset", "utf-8").lower() not in _CHARSETS:
+        if (request.content_params or {}).get("charset", "utf-8").lower() not in _CHARSETS:
             # Read as UTF-8, it would be rated as other letters.
             raise ProtocolError("unsupported_media_type", "send JSON in UTF-8")
         if not request.body:

@@ -146,9 +146,7 @@ def refusal_by_status(error: InvalidStatus) -> Refused | None:
     if location := error.response.headers.get("Location"):
         return Refused(status, reason=f"HTTP {status}: this URL leads to {location}; use the URL of Starcast itself")
     if status == HTTPStatus.UPGRADE_REQUIRED:
-        return Refused(
-            status, reason=f"HTTP {status}: a proxy before the server drops the header Upgrade"
-        )
+        return Refused(status, reason=f"HTTP {status}: a proxy before the server drops the header Upgrade")
     return Refused(status, reason=f"HTTP {status}: no Starcast is at this URL, or a proxy before it refuses")
 
 

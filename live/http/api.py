@@ -118,7 +118,6 @@ async def _admit(request: HttpRequest) -> _Call:
         if request.content_type not in ("application/json", ""):
             raise ProtocolError("unsupported_media_type", "send application/json")
         if (request.content_params or {}).get("charset", "utf-8").lower() not in _CHARSETS:
-            # Read as UTF-8, it would be rated as other letters.
             raise ProtocolError("unsupported_media_type", "send JSON in UTF-8")
         if not request.body:
             raise ProtocolError("bad_json", "not JSON: the body is empty")

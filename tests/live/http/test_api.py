@@ -70,6 +70,10 @@ async def test_bad_input_gets_the_error_object(fake: ControlledClassifier, body:
     assert (answered, content["error"]["code"], content["error"]["retryable"]) == (status, code, False)
 
 
+async def test_a_lone_surrogate_is_replaced(fake: ControlledClassifier) -> None:
+    assert (await post(b'{"text": "half an emoji \\ud83d"}'))[0] == 200
+
+
 @pytest.mark.parametrize(
     ("charset", "status"),
     [("utf-8", 200), ('"UTF-8"', 200), ("us-ascii", 200), ("utf-7", 415), ("hz", 415), ("none-such", 415)],
@@ -82,10 +86,6 @@ async def test_text_in_a_foreign_charset_is_refused_and_not_rated_as_other_lette
         sent = body if path != f"{PATH}/batch" else '{"texts": ["tr+AOg-s"]}'
         response = await AsyncClient().generic("POST", path, sent, content_type)
         assert response.status_code == status
-
-
-async def test_a_lone_surrogate_is_replaced(fake: ControlledClassifier) -> None:
-    assert (await post(b'{"text": "half an emoji \\ud83d"}'))[0] == 200
 
 
 async def test_a_failing_model_is_an_internal_error_without_a_traceback(fake: ControlledClassifier) -> None:

@@ -1,6 +1,5 @@
 """A model that does not rate films, over HTTP and WebSocket, in rooms, on the command line and in feedback."""
 
-import csv
 import io
 import json
 from collections.abc import AsyncIterator, Callable
@@ -141,8 +140,8 @@ async def test_feedback_is_kept_by_label_and_exported_as_a_table(
         status, reply = await post("feedback", given | wrong)
         assert (status, reply["error"]["param"]) == (400, "label")
     ((name, table),) = files([each async for each in Feedback.objects.all()])
-    assert name == "feedback.csv"
-    (row,) = csv.DictReader(io.StringIO(table, newline=""))
+    assert name == "feedback.jsonl"
+    row = json.loads(table)
     assert (row["text"], row["label"]) == (given["text"], labels.names[1])
 
 

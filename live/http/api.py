@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.core.exceptions import RequestDataTooBig
 from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from ninja import Body
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
@@ -255,6 +256,7 @@ async def model(request: HttpRequest) -> HttpResponse:
     return json_response(model_reply(get_engine().info, get_limits()))
 
 
+@require_safe
 @made_once
 def openapi(request: HttpRequest) -> HttpResponse:
     """Return the OpenAPI document, for the server as the client names it."""

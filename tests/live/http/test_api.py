@@ -103,6 +103,7 @@ async def test_other_methods_and_paths_get_the_error_object_too(fake: Controlled
     client = AsyncClient()
     for response, status, code in (
         (await client.get(PATH), 405, "method_not_allowed"),
+        (await client.post("/api/openapi.json"), 405, "method_not_allowed"),
         (await client.get("/api/v1/none"), 404, "not_found"),
         (await client.get("/api/"), 404, "not_found"),
         (await client.post(PATH, data="text=A", content_type="text/plain"), 415, "unsupported_media_type"),

@@ -31,6 +31,7 @@ from live.limits import get_limits
 from live.messages.http import (
     MANY,
     ONE,
+    ExplainedAnswer,
     ExplainRequest,
     KeyUsage,
     Model,
@@ -42,7 +43,7 @@ from live.messages.http import (
     ReferenceUsage,
     model_reply,
 )
-from live.messages.protocol import ErrorReply, Explained, ProtocolError, beyond_rate, check_length, load_json
+from live.messages.protocol import ErrorReply, ProtocolError, beyond_rate, check_length, load_json
 from live.messages.tokens import TokenReply, TokenRequest
 from live.messages.validation import in_words
 from live.serving.process_engine import get_engine
@@ -176,7 +177,7 @@ async def _rate_many(call: _Call, body: PredictMany) -> HttpResponse:
 
 @api.post(
     "/v1/explain",
-    response=replies("explain", Explained),
+    response=replies("explain", ExplainedAnswer),
     operation_id="explain",
     summary="Say what the words and sentences of a text add to its rating",
     tags=["ratings"],

@@ -135,6 +135,7 @@ async def test_feedback_is_kept_by_label_and_exported_as_a_table(
     given = {"text": 'A "text",\nof two lines', "label": labels.names[1], "consent": True}
     _, rating = await post("predict", {"text": given["text"]})
     told = {"stored": True, "label": labels.names[1], "model_label": rating["label"]}
+    told["model_version"] = rating["model_version"]
     assert await post("feedback", given) == (200, told)
     for wrong in ({"label": "none of them"}, {"label": None, "stars": 8}):
         status, reply = await post("feedback", given | wrong)
@@ -172,7 +173,7 @@ async def test_a_model_with_other_labels_is_announced_before_it_answers(
             message = await typist.receive_json_from()
         assert message["seq"] == seq
         check_rating(message, labels)
-        while "label" not in (state := await until(watcher, "room.state"))["rating"] or not state["is_fresh"]:
+        while "stars" in (state := await until(watcher, "room.state"))["rating"] or not state["is_fresh"]:
             pass
         if state["task"] == labels.task:
             check_scale(state, labels)

@@ -253,8 +253,8 @@ export function aboutWords({ partial, all_words: allWords, counted_in: countedIn
  * @param {number} count
  * @returns {string} The words of a moment for screen readers.
  */
-export function momentWords({ isTooShort, expected_stars: stars = 0, label }, index, count) {
-  const rated = label ?? fill(OF_TEN, { stars: formatNumber(stars, 1, 1) });
+export function momentWords({ isTooShort, expected_stars: stars, label = "" }, index, count) {
+  const rated = stars === undefined ? label : fill(OF_TEN, { stars: formatNumber(stars, 1, 1) });
   const about = isTooShort ? NO_OPINION : rated;
   const place = fill(gettext("Moment %(number)s of %(count)s"), { number: index + 1, count });
   return `${place}: ${about}`;

@@ -19,7 +19,7 @@ export function attachAnnouncer(page) {
   function announce() {
     const { headline, past } = display;
     if (!isQuiet || past !== null || headline.text !== editor.text || !isFresh(page)) return;
-    const about = `${headline.state} ${headline.side} ${headline.rating?.label ?? ""}`;
+    const about = `${headline.state} ${headline.side} ${headline.labels && headline.rating?.label}`;
     if (about === announced) return;
     announced = about;
     say("status", headline.state === "nothing" ? "" : announcement(headline));

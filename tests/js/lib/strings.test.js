@@ -118,7 +118,7 @@ describe("moments and contributions", () => {
 
   test("a moment is said with its place and its stars", () => {
     assert.equal(
-      momentWords({ isTooShort: false, expected_stars: 7.26 }, 11, 40),
+      momentWords({ isTooShort: false, expected_stars: 7.26, label: "7" }, 11, 40),
       "Moment 12 of 40: 7.3 of 10 stars",
     );
     assert.equal(

@@ -34,8 +34,8 @@ async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: Controlled
     assert status == 200
     assert rating["probabilities"] == list(fake.classify(["A fine film"])[0].probabilities)
     assert rating.keys() == {
-        "probabilities", "stars", "expected_stars", "interval", "positive", "tokens", "truncated", "is_prior",
-            "legible", "state", "model_version", "task", "classes",
+        "probabilities", "label", "stars", "expected_stars", "expected_value", "interval", "positive", "tokens",
+            "truncated", "is_prior", "legible", "state", "model_version", "task", "classes",
     }  # fmt: skip
     assert rating["task"] == "ratings"
     assert [(each["id"], each["name"], each["value"]) for each in rating["classes"]][-2:] == [
@@ -254,7 +254,11 @@ async def test_an_explanation_is_the_one_of_the_websocket(
     assert (await socket.receive_json_from())["type"] == "prediction"
     explanation = await socket.receive_json_from()
     del explanation["type"], explanation["seq"], explanation["partial"]
-    assert await post({"text": text}, EXPLAIN) == (200, explanation)
+    status, answer = await post({"text": text}, EXPLAIN)
+    of_model = {name: answer.pop(name) for name in ("model_version", "task", "classes")}
+    assert (status, answer) == (200, explanation)
+    rating = (await post({"text": text}))[1]
+    assert of_model == {name: rating[name] for name in of_model}
     assert [text[span["begin"] : span["end"]] for span in explanation["spans"][:2]] == ["A fine film.", "A"]
 
 

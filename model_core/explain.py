@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from model_core.cache import EncoderCache
-from model_core.classifier import Input, Prediction, ServedClassifier
+from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
 from model_core.engine import Engine
 from model_core.errors import ModelUnavailable
 from model_core.filler import Filler, Part, parts_of, words_of
@@ -79,6 +79,8 @@ class Explanation:
     """Parts that the model does not read, or that were not weighed, are missing."""
     all_words: bool
     """Whether every word that the model reads was weighed, not only the strongest."""
+    model: ModelInfo
+    """The model of which this is."""
     unread: tuple[tuple[int, int], ...] = ()
     """Begin and end (exclusive) of the characters of a long text that the model does not read, in order."""
     label: str | None = None
@@ -201,7 +203,7 @@ class _Variants:
         self._wanted = value
         self.aim = Aim(value or _expected_stars)
         """Settled by ``begin``."""
-        self._model = engine.info
+        self.model = engine.info
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def begin(self, text: str, cache: EncoderCache) -> float:
@@ -217,7 +219,7 @@ class _Variants:
     async def _predict(self, text: Input, cache: EncoderCache) -> Prediction:
         async with self._room:
             answer = await self._engine.classify(text, cache, self._asker, background=True)
-        if answer.model != self._model:
+        if answer.model != self.model:
             raise ModelUnavailable("the model was replaced during the explanation; ask again")
         return answer.prediction
 
@@ -304,7 +306,15 @@ class _Explaining:
         found += _contributions({word: weight.mean for word, weight in self._words.items()}, aim.span)
         found.sort(key=lambda part: (part.begin, -part.end, part.unit != "sentence"))
         all_words = len(self._words) == len(self._read.words)
-        return Explanation(self._value, tuple(found), all_words, self._read.located.unread, aim.label, aim.counted_in)
+        return Explanation(
+            self._value,
+            tuple(found),
+            all_words,
+            self._variants.model,
+            self._read.located.unread,
+            aim.label,
+            aim.counted_in,
+        )
 
 
 class _Bare:

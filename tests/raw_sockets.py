@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -101,3 +102,13 @@ class RawSocket:
         await self.read_until_end()
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+
+
+def has_ipv6() -> bool:
+    """Return whether this machine speaks IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

@@ -14,11 +14,17 @@ from live.access.origin import origin_allowed
 from live.access.revocation import key_watch
 from live.access.tokens import TOKEN_BEGINNING, redeem_token
 from live.messages.protocol import ProtocolError
+from live.monitoring.logs import warn_once
 
 logger = logging.getLogger(__name__)
 
 BEARER_SUBPROTOCOL: Final = "starcast.bearer."
 """Browsers cannot set headers of a WebSocket, so they send the key as a subprotocol, in base64url."""
+
+_ORIGIN_REFUSED: Final = (
+    "refused a page whose origin is not the requested host and that has no key: if it is of this server, let the proxy "
+    "pass on Host, and add its host name to STARCAST_ALLOWED_HOSTS; if not, add its origin to STARCAST_ORIGINS"
+)
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -40,6 +46,7 @@ async def identify(headers: Headers, subprotocols: Iterable[str] | None = None) 
     if presented is not None:
         return await _checked(presented)
     if not origin_allowed(headers, settings.ALLOWED_HOSTS, settings.STARCAST_ORIGINS):
+        warn_once(logger, _ORIGIN_REFUSED)
         raise ProtocolError("origin_refused", "pages of this origin need a key")
     if settings.STARCAST_REQUIRE_KEY and not _from_own_page(headers):
         raise ProtocolError("key_missing", "this server asks for a key: Authorization: Bearer KEY")

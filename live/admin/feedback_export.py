@@ -4,9 +4,9 @@ That on film ratings has the layout of the Large Movie Review Dataset. That on o
 ``training.data import``.
 """
 
-import csv
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,14 +16,16 @@ from live.models import Feedback
 from model_core.labels import FIRST_POSITIVE_STARS
 
 _FOLDER: Final = "aclImdb/train"
-_TABLE: Final = "feedback.csv"
+_TABLE: Final = "feedback.jsonl"
+"""No CSV: a spreadsheet would run the texts of strangers as formulas."""
+_COLUMNS: Final = ("text", "label", "model_version")
 
 
 def files(feedback: Iterable[Feedback]) -> Iterator[tuple[str, str]]:
     """Yield names and contents.
 
     Film ratings: ``pos/ID_STARS.txt``, ``neg/ID_STARS.txt``, and ``urls_*.txt`` with a line for each. Other labels:
-    ``feedback.csv``, which also says which model was asked.
+    ``feedback.jsonl``, which also says which model was asked.
 
     The lines stand for films, which training never divides between its splits; here they stand for texts, so that two
     opinions on the same text stay together.
@@ -41,11 +43,8 @@ def files(feedback: Iterable[Feedback]) -> Iterator[tuple[str, str]]:
         for side, lines in urls.items():
             yield f"{_FOLDER}/urls_{side}.txt", "".join(f"{line}\n" for line in lines)
     if labelled:
-        table = io.StringIO(newline="")
-        writer = csv.writer(table)
-        writer.writerow(("text", "label", "model_version"))
-        writer.writerows((record.text, record.label, record.model_version) for record in labelled)
-        yield _TABLE, table.getvalue()
+        rows = ({name: getattr(record, name) for name in _COLUMNS} for record in labelled)
+        yield _TABLE, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
 
 def write_folder(feedback: Iterable[Feedback], folder: Path) -> int:

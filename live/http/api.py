@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.core.exceptions import RequestDataTooBig
 from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from ninja import Body
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
@@ -30,6 +31,7 @@ from live.limits import get_limits
 from live.messages.http import (
     MANY,
     ONE,
+    ExplainedAnswer,
     ExplainRequest,
     KeyUsage,
     Model,
@@ -41,7 +43,7 @@ from live.messages.http import (
     ReferenceUsage,
     model_reply,
 )
-from live.messages.protocol import ErrorReply, Explained, ProtocolError, beyond_rate, check_length, load_json
+from live.messages.protocol import ErrorReply, ProtocolError, beyond_rate, check_length, load_json
 from live.messages.tokens import TokenReply, TokenRequest
 from live.messages.validation import in_words
 from live.serving.process_engine import get_engine
@@ -175,7 +177,7 @@ async def _rate_many(call: _Call, body: PredictMany) -> HttpResponse:
 
 @api.post(
     "/v1/explain",
-    response=replies("explain", Explained),
+    response=replies("explain", ExplainedAnswer),
     operation_id="explain",
     summary="Say what the words and sentences of a text add to its rating",
     tags=["ratings"],
@@ -255,6 +257,7 @@ async def model(request: HttpRequest) -> HttpResponse:
     return json_response(model_reply(get_engine().info, get_limits()))
 
 
+@require_safe
 @made_once
 def openapi(request: HttpRequest) -> HttpResponse:
     """Return the OpenAPI document, for the server as the client names it."""

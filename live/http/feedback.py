@@ -63,6 +63,7 @@ class FeedbackReply(Answered):
     model_label: str | None = Field(
         default=None, description="The label that the model holds likeliest; left out for film ratings"
     )
+    model_version: str = Field(description="Version of the model")
 
 
 async def store(request: FeedbackRequest, rating: RatedAnswer, address: str) -> FeedbackReply:
@@ -89,7 +90,7 @@ async def store(request: FeedbackRequest, rating: RatedAnswer, address: str) -> 
     except DatabaseError as error:
         # No traceback: some databases quote the row.
         raise ProtocolError("storage_unavailable", "this could not be stored; try again later") from error
-    return FeedbackReply(**given)
+    return FeedbackReply(**given, model_version=rating.model_version)
 
 
 def _opinions(request: FeedbackRequest, rating: RatedAnswer) -> dict[str, Any]:

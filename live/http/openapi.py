@@ -51,11 +51,12 @@ def _example(message: type[BaseModel]) -> dict[str, Any]:
 
 _RATING: Final = _without(_example(PredictionMessage), "type", "seq", "skipped", "is_final", "timing_ms")
 _SCALE: Final = FILM_SCALE.model_dump()
+_VERSION: Final = {"model_version": _RATING["model_version"]}
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "predict": {**_RATING, **_SCALE},
     "predictBatch": {**_SCALE, "results": [_RATING]},
-    "explain": _without(_example(ExplanationMessage), "type", "seq", "partial"),
-    "feedback": {"stored": True, "stars": 8, "model_stars": 10},
+    "explain": {**_without(_example(ExplanationMessage), "type", "seq", "partial"), **_SCALE, **_VERSION},
+    "feedback": {"stored": True, "stars": 8, "model_stars": 10, **_VERSION},
     "makeToken": {"token": "st_…", "expires_in_s": 60},
     "usage": {
         "texts": 34, "tokens": 310, "explanations": 2, "days": 30,

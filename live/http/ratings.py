@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from live.limits import Limits
-from live.messages.http import RatedAnswer, RatedText, Ratings
+from live.messages.http import ExplainedAnswer, RatedAnswer, RatedText, Ratings
 from live.messages.protocol import (
     ErrorReply,
-    Explained,
     ProtocolError,
     check_length,
     error_body,
@@ -43,13 +42,14 @@ def _rated(answer: Answer) -> dict[str, Any]:
     return {**rating_fields(answer.prediction), "model_version": answer.model.version}
 
 
-async def explain_text(engine: Engine, text: str, asker: Asker) -> Explained:
+async def explain_text(engine: Engine, text: str, asker: Asker) -> ExplainedAnswer:
     """Explain one text in the background. Raises ProtocolError."""
     try:
         explanation = await explain(engine, text, asker)
     except EngineError as error:
         raise from_engine_error(error) from error
-    return Explained(**explained_fields(explanation))
+    model = explanation.model
+    return ExplainedAnswer(**explained_fields(explanation), **scale_fields(model.labels), model_version=model.version)
 
 
 async def rate_many(engine: Engine, texts: Sequence[str], limits: Limits, asker: Asker) -> Ratings:

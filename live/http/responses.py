@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 from pydantic import BaseModel
@@ -72,10 +73,18 @@ def _as_error_object(request: HttpRequest, response: HttpResponse) -> HttpRespon
         or response.get("Content-Type") == "application/json"
     ):
         return response
-    code, message = _BY_STATUS.get(response.status_code, ("bad_request", "this request cannot be answered"))
+    code, message = _BY_STATUS.get(response.status_code, ("bad_request", _bad_request(request)))
     replacement = error_response(ProtocolError(code, message))
     # Replace the content only, to keep headers such as Allow and those for security.
     response.content = replacement.content
     for name, value in {**replacement.headers, "Content-Length": str(len(replacement.content))}.items():
         response[name] = value
     return response
+
+
+def _bad_request(request: HttpRequest) -> str:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return "this server does not know the host name of this URL: add it to STARCAST_ALLOWED_HOSTS"
+    return "this request cannot be answered"

@@ -13,7 +13,7 @@ from model_core.classifier import ModelInfo, prediction_of
 from model_core.labels import FILM_RATINGS, LabelSet
 
 _NOT_OF_OTHERS: Final = frozenset(
-    {"stars", "model_stars", "expected_stars", "interval", "positive", "legible", "labels"}
+    {"stars", "model_stars", "expected_stars", "expected_value", "interval", "positive", "legible", "labels"}
 )
 """Fields of examples of film ratings that other models may not have."""
 _OF_OTHERS: Final = "model.changed"
@@ -75,7 +75,7 @@ def _sent(labels: LabelSet, is_english: bool) -> Iterator[tuple[str, dict[str, b
     is_film, has_values = labels.is_film, labels.values is not None
     for name in ("PredictionMessage", "Rating", "RatedText", "RatedAnswer"):
         yield name, {**sent_of_ratings(labels), "legible": is_english}
-    for name in ("ExplanationMessage", "Explained"):
+    for name in ("ExplanationMessage", "ExplainedAnswer"):
         yield name, {"expected_stars": is_film, "counted_in": not is_film, "value": not is_film,
                      "label": not has_values}  # fmt: skip
     for name in ("SessionCreated", "Model"):

@@ -36,6 +36,9 @@ ErrorCode = Literal[
 
 CLOSE_ASKED_FOR: Final = 1000
 CLOSE_GOING_AWAY: Final = 1001
+CLOSE_BROKEN_FRAME: Final = 1002
+CLOSE_NOT_UTF_8: Final = 1007
+CLOSE_ABOVE_FRAME: Final = 1009
 CLOSE_INTERNAL: Final = 4000
 CLOSE_TOO_FAST: Final = 4008
 CLOSE_IDLE: Final = 4009
@@ -52,6 +55,9 @@ CLOSE_ROOM_ENDED: Final = 4522
 CLOSE_MEANINGS: Final[dict[int, str]] = {
     CLOSE_ASKED_FOR: "The client sent `close`.",
     CLOSE_GOING_AWAY: "The server is stopping; `session.closing` came before.",
+    CLOSE_BROKEN_FRAME: "A frame breaks the rules of WebSockets.",
+    CLOSE_NOT_UTF_8: "A text frame is not UTF-8.",
+    CLOSE_ABOVE_FRAME: "A message is above `STARCAST_MAX_FRAME_BYTES`.",
     CLOSE_INTERNAL: "The server has no model, cannot check keys, or has a fault.",
     CLOSE_TOO_FAST: "Too many messages above the rate, too many control frames, or too many new connections.",
     CLOSE_IDLE: "The client sent nothing for `idle_timeout_s`.",
@@ -133,7 +139,9 @@ ERRORS: Final[dict[ErrorCode, ErrorKind]] = {
     "not_found": ErrorKind("There is nothing at this path.", status=404, over_websocket=False),
     "method_not_allowed": ErrorKind("This path does not take this method.", status=405, over_websocket=False),
     "unsupported_media_type": ErrorKind(
-        "The body is not `application/json`, or its `Content-Type` does not say so.", status=415, over_websocket=False
+        "The body is not `application/json` in UTF-8, or its `Content-Type` does not say so.",
+        status=415,
+        over_websocket=False,
     ),
     "idle": ErrorKind("The client sent nothing for too long.", close=CLOSE_IDLE, retryable=True),
     "slow_reader": ErrorKind("The client left too much unread for too long.", close=CLOSE_SLOW_READER, retryable=True),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from live.limits import Limits, shown_to_clients
-from live.messages.protocol import ErrorReply, Rating, Scale, Text, Used
+from live.messages.protocol import ErrorReply, Explained, Rating, Scale, Text, Used
 from live.messages.server import Described, description_fields
 from model_core.classifier import ModelInfo
 
@@ -71,6 +71,12 @@ class RatedText(Rating):
 
 class RatedAnswer(Scale, RatedText):
     """The rating of one text, and what its probabilities are of."""
+
+
+class ExplainedAnswer(Scale, Explained):
+    """What the parts of one text add to its rating, and the model of which this is."""
+
+    model_version: str = Field(description="Version of the model")
 
 
 class Ratings(Scale):

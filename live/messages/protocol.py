@@ -123,11 +123,12 @@ class Rating(Answered):
     """The rating of one text; the same over WebSocket, HTTP and the command line."""
 
     probabilities: tuple[float, ...] = Field(description="One for each label; they sum to 1")
-    label: str | None = Field(default=None, description="Name of the most probable label; left out for film ratings")
+    label: str = Field(description="Name of the most probable label")
     stars: int | None = Field(default=None, description="The most probable rating; film ratings only")
     expected_stars: float | None = Field(default=None, description="Mean of the distribution; film ratings only")
     expected_value: float | None = Field(
-        default=None, description="Mean of the distribution, where labels have values; left out for film ratings"
+        default=None,
+        description="Mean of the distribution, of films in stars; left out where labels have no values",
     )
     interval: tuple[int | float, int | float] | None = Field(
         default=None,
@@ -295,10 +296,9 @@ FILM_SCALE: Final = Scale(**scale_fields(FILM_RATINGS))
 def sent_of_ratings(labels: LabelSet) -> dict[str, bool]:
     """Whether ratings have each of the fields that depend on the labels."""
     return {
-        "label": not labels.is_film,
         "stars": labels.is_film,
         "expected_stars": labels.is_film,
-        "expected_value": labels.values is not None and not labels.is_film,
+        "expected_value": labels.values is not None,
         "interval": labels.values is not None,
         "positive": labels.first_positive is not None,
     }

@@ -74,8 +74,10 @@ class RoomState(ServerMessage):
                     "is_typist_here": True,
                     "rating": {
                         "probabilities": [0.06, 0.03, 0.05, 0.07, 0.13, 0.21, 0.16, 0.29],
+                        "label": "10",
                         "stars": 10,
                         "expected_stars": 7.49,
+                        "expected_value": 7.49,
                         "interval": [3, 10],
                         "positive": 0.79,
                         "tokens": 9,

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -31,6 +32,12 @@ _HINTS: Final = {"DisallowedHost": "; add the host names of this server to STARC
 _CSRF: Final = "django.security.csrf"
 _HEALTH: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are answered before routing."""
+
+
+@cache
+def warn_once(logger: logging.Logger, message: str) -> None:
+    """Log a warning at its first occurrence in this process: what causes it comes with every request."""
+    logger.warning(message)
 
 
 def route_of(request: HttpRequest) -> str:

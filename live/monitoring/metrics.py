@@ -31,7 +31,7 @@ for _collector in (ProcessCollector, PlatformCollector, GCCollector):
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)
 _TEXTS: Final = (1, 2, 4, 8, 16, 32)
 _WORK: Final = ("foreground", "background")
-_KNOWN_CLOSES: Final = frozenset({1002, 1003, 1005, 1006, 1007, 1009, 1011, *CLOSE_MEANINGS})
+_KNOWN_CLOSES: Final = frozenset({1003, 1005, 1006, 1011, *CLOSE_MEANINGS})
 """Other close codes are counted as one, so that clients cannot create unlimited series."""
 
 # From a key to its bars

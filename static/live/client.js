@@ -74,18 +74,26 @@ export function connect({
   socket.addEventListener("model", ({ detail }) => onModel?.(detail));
   socket.addEventListener("session", ({ detail }) => onSession?.(detail));
   socket.addEventListener("room", ({ detail }) => onRoom?.(detail));
-  socket.addEventListener("refused", ({ detail }) => onError?.(detail));
+  socket.addEventListener("refused", ({ detail }) => {
+    refusal = `: ${detail.message}`;
+    onError?.(detail);
+  });
   socket.addEventListener("fault", ({ detail }) => onError?.(detail));
   let isOutageTold = false;
+  // What the server said last.
+  let refusal = "";
   socket.start();
   return socket;
 
   /**
-   * Without `onStatus`, an outage is one line in the console.
+   * Without `onStatus`, an outage or a final refusal is one line in the console.
    * @param {Status} status
    */
   function warn({ state, attempt, code }) {
     if (state === "open") isOutageTold = false;
+    if (state !== "closed") refusal = "";
+    else if (code !== null)
+      console.warn(`Starcast: ${url} refuses the connection (${code})${refusal}`);
     const isOutage = code === NO_ANSWER || (state === "reconnecting" && attempt >= 2);
     if (!isOutage || isOutageTold) return;
     isOutageTold = true;

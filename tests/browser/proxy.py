@@ -1,4 +1,4 @@
-"""A proxy that lets HTTP through and refuses WebSockets for as long as it is told to, as some company networks do."""
+"""A proxy that refuses WebSockets, as some company networks do, or is configured in a wrong way."""
 
 import contextlib
 import socket
@@ -9,10 +9,15 @@ _HEAD_END = b"\r\n\r\n"
 
 
 class Proxy:
-    """Passes connections on to a server of this machine."""
+    """Passes connections on to a server of this machine.
 
-    def __init__(self, port: int) -> None:
-        self.blocks_websockets = True
+    Blocks WebSockets for as long as it is told to. ``drops`` names a header that it replaces by its own in handshakes,
+    as a proxy does by default.
+    """
+
+    def __init__(self, port: int, drops: str = "") -> None:
+        self.blocks_websockets = not drops
+        self._drops = drops
         self.refused = 0
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -46,11 +51,22 @@ class Proxy:
                 client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 _end(client)
                 return
+            head = self._changed(head)
             server = socket.create_connection(("127.0.0.1", self._target))
             self._open.append(server)
             server.sendall(head)
             threading.Thread(target=_pass_on, args=(server, client), daemon=True).start()
             _pass_on(client, server)
+
+    def _changed(self, head: bytes) -> bytes:
+        if not self._drops or b"sec-websocket-key" not in head.lower():
+            return head
+        request, *headers = head.split(b"\r\n")
+        dropped = self._drops.lower().encode()
+        kept = [header for header in headers if header.partition(b":")[0].lower() != dropped]
+        if dropped == b"host":
+            kept.insert(0, f"Host: 127.0.0.1:{self._target}".encode())
+        return b"\r\n".join([request, *kept])
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
@@ -67,9 +83,9 @@ def _end(connection: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def proxy_to(port: int) -> Iterator[Proxy]:
+def proxy_to(port: int, drops: str = "") -> Iterator[Proxy]:
     """Run a proxy to a server on ``port`` until the block ends."""
-    proxy = Proxy(port)
+    proxy = Proxy(port, drops)
     thread = threading.Thread(target=proxy.serve, daemon=True)
     thread.start()
     try:

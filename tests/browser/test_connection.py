@@ -70,6 +70,24 @@ def test_where_websockets_are_blocked_http_gives_the_same_numbers_and_the_socket
     expect(page.locator("#alert")).to_have_text(re.compile("connection is lost"), timeout=20_000)
 
 
+@pytest.mark.parametrize(("header", "place"), [("Host", "#alert"), ("Upgrade", "#room-hint")])
+def test_the_page_names_the_header_that_a_proxy_does_not_pass_on(
+    page: Page, fake_server: RunningServer, header: str, place: str
+) -> None:
+    with proxy_to(fake_server.port, drops=header) as proxy:
+        page.goto(proxy.http)
+        expect(page.locator(place)).to_contain_text(header)
+
+
+def test_a_page_below_a_path_says_that_it_needs_a_host_name_of_its_own(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    expect(page.locator(".unstyled")).to_be_hidden()
+    # There its files are not found. An error on the console would fail the test.
+    page.route("**/*.css", lambda route: route.fulfill(body="", content_type="text/css"))
+    page.reload()
+    expect(page.locator(".unstyled")).to_be_visible()
+
+
 def test_a_lost_connection_is_said_once_and_the_newest_text_is_rated_at_the_press_of_a_button(
     page: Page, data_dir: Path
 ) -> None:

@@ -25,6 +25,7 @@ from tests.clients.fake_server import (
     silent,
     works,
 )
+from tests.clients.scripted_http import scripted_server
 
 
 @pytest.mark.parametrize("close_code", [1000, 1001, 1011, 4000, 4008, 4010, 4499])
@@ -195,6 +196,13 @@ async def test_the_key_rides_in_a_header() -> None:
         assert request is not None
         assert request.headers["Authorization"] == "Bearer k-1"
         assert request.path == "/ws/v1/classify/"
+
+
+async def test_a_proxy_that_drops_the_upgrade_is_not_taken_for_another_server() -> None:
+    with scripted_server(model=(426, b"")) as server:
+        async with AsyncClient(server.url, proxy=None) as client:
+            with pytest.raises(Refused, match="Upgrade"):
+                await client.connected()
 
 
 async def test_states_are_told() -> None:

@@ -8,6 +8,8 @@ import pytest
 from django.utils.translation import override
 from pytest_django.fixtures import Settings
 
+from live.monitoring.logs import warn_once
+
 
 @pytest.fixture(autouse=True)
 def without_collected_files(plain_static_files: None) -> None:
@@ -19,6 +21,12 @@ def begun_in_english() -> Iterator[None]:
     """The language of the last request stays active in its thread, which is that of the next test."""
     with override("en"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_warned_of() -> None:
+    """Each test gets the warnings that a process logs only once."""
+    warn_once.cache_clear()
 
 
 @pytest.fixture

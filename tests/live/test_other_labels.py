@@ -1,6 +1,5 @@
 """A model that does not rate films, over HTTP and WebSocket, in rooms, on the command line and in feedback."""
 
-import csv
 import io
 import json
 from collections.abc import AsyncIterator, Callable
@@ -136,13 +135,14 @@ async def test_feedback_is_kept_by_label_and_exported_as_a_table(
     given = {"text": 'A "text",\nof two lines', "label": labels.names[1], "consent": True}
     _, rating = await post("predict", {"text": given["text"]})
     told = {"stored": True, "label": labels.names[1], "model_label": rating["label"]}
+    told["model_version"] = rating["model_version"]
     assert await post("feedback", given) == (200, told)
     for wrong in ({"label": "none of them"}, {"label": None, "stars": 8}):
         status, reply = await post("feedback", given | wrong)
         assert (status, reply["error"]["param"]) == (400, "label")
     ((name, table),) = files([each async for each in Feedback.objects.all()])
-    assert name == "feedback.csv"
-    (row,) = csv.DictReader(io.StringIO(table, newline=""))
+    assert name == "feedback.jsonl"
+    row = json.loads(table)
     assert (row["text"], row["label"]) == (given["text"], labels.names[1])
 
 
@@ -173,7 +173,7 @@ async def test_a_model_with_other_labels_is_announced_before_it_answers(
             message = await typist.receive_json_from()
         assert message["seq"] == seq
         check_rating(message, labels)
-        while "label" not in (state := await until(watcher, "room.state"))["rating"] or not state["is_fresh"]:
+        while "stars" in (state := await until(watcher, "room.state"))["rating"] or not state["is_fresh"]:
             pass
         if state["task"] == labels.task:
             check_scale(state, labels)

@@ -44,4 +44,4 @@ async def leave_out(engine: Engine, text: str) -> Explanation:
     weights = await weigh(chosen)
     least = max(_LEAST, _LEAST_SHARE * max(_LEAST_SCALE, *map(abs, weights.values()), 0.0))
     found = [Contribution(*span[:2], weight, span.unit, abs(weight) >= least) for span, weight in weights.items()]
-    return Explanation(stars, tuple(found), all_words=len(found) == len(text_words))
+    return Explanation(stars, tuple(found), all_words=len(found) == len(text_words), model=engine.info)

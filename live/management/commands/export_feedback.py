@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     help = (
         "Export all feedback to a folder. Training reads film ratings with --data OUTPUT. Other labels are in "
-        "OUTPUT/feedback.csv, for python -m training.data import."
+        "OUTPUT/feedback.jsonl, for python -m training.data import."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,7 +10,7 @@ from live.limits import get_limits
 from live.monitoring.logs import log_unhandled
 from live.server.daphne import StarcastServer
 from live.server.descriptors import possible_connections
-from live.server.listening import ANYWHERE, LOOPBACK, address_in_network, endpoints
+from live.server.listening import ANYWHERE, LOOPBACK, address_in_network, endpoints, in_url
 from live.serving.model_choice import load_at_start
 from live.serving.model_switch import ModelWatch
 from live.serving.process_engine import start_with
@@ -59,13 +59,13 @@ class Command(BaseCommand):
         limits = get_limits()
 
         address = address_in_network() if host in ANYWHERE else None
-        if address is not None and settings.STARCAST_HOSTS_ARE_DEFAULT:
+        if settings.STARCAST_HOSTS_ARE_DEFAULT:
             # To listen for others, and then to turn them away, is not what anybody wants.
-            settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, address]
+            settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, in_url(address or host)]
 
         def announce() -> None:
-            (listening_on, listening_port), *_rest = server.listening_addresses
-            shown = "localhost" if listening_on in (LOOPBACK, *ANYWHERE) else listening_on
+            (_, listening_port), *_rest = server.listening_addresses
+            shown = "localhost" if host in (*LOOPBACK, *ANYWHERE) else in_url(host)
             others = f", and for others in this network http://{address}:{listening_port}/" if address else ""
             self.stdout.write(f"Starcast loaded {serving.title}: {info.backend}, {info.max_tokens} tokens")
             self.stdout.write(f"Serving http://{shown}:{listening_port}/{others}")

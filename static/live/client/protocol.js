@@ -35,10 +35,10 @@
  *
  * @typedef {object} Rating The rating of one text.
  * @property {number[]} probabilities One for each label, sum 1.
- * @property {string} [label] Name of the likeliest label; absent for film ratings.
+ * @property {string} [label] Name of the likeliest label; older servers leave it out of film ratings.
  * @property {number} [stars] The likeliest film rating.
  * @property {number} [expected_stars] Of film ratings.
- * @property {number} [expected_value] Of other labels with values.
+ * @property {number} [expected_value] Of labels with values; older servers leave it out of film ratings.
  * @property {[number, number]} [interval] Central 80 % interval in stars or values.
  * @property {number} [positive] Of the positive side, P(stars >= 7) for film ratings; absent for labels without sides.
  * @property {number} tokens Tokens of the text itself, 0 for an empty text.
@@ -361,7 +361,7 @@ const isLabelled = (value) =>
 /** @param {any} value @param {number} count */
 const isRating = (value, count) =>
   isDistribution(value?.probabilities, count) &&
-  (value.label === undefined ? isFilmRating(value) : isLabelled(value)) &&
+  (value.stars === undefined ? isLabelled(value) : isFilmRating(value)) &&
   isCount(value.tokens) &&
   (value.legible === undefined || isShare(value.legible)) &&
   (value.state === undefined || isText(value.state));

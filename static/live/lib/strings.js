@@ -204,20 +204,16 @@ export function refusal(error) {
 }
 
 const OUTDATED = gettext("This page is out of date. Reload it to continue.");
-const NOT_LET_IN = gettext("The server does not allow this page, so nothing is rated.");
 /** @type {Readonly<Record<string, string>>} */
 const GIVEN_UP = Object.freeze({
-  labels_differ: OUTDATED,
-  4502: OUTDATED,
-  4503: gettext("The server requires an API key, and this page has none, so nothing is rated."),
-  4504: gettext("The server does not accept this page's API key, so nothing is rated."),
-  4512: OUTDATED,
-  4520: NOT_LET_IN,
+  4503: gettext("The server requires an API key."),
+  4504: gettext("The server does not accept this API key."),
+  4520: gettext("The server does not allow this page: its address differs from Host."),
 });
 
 /** @param {string} code Why the connection ended for good. @returns {string} */
 export function givenUp(code) {
-  return GIVEN_UP[code] ?? NOT_LET_IN;
+  return GIVEN_UP[code] ?? OUTDATED;
 }
 
 /** @param {number} weight In stars or values. @returns {string} As printed next to a sentence or word: "+0.4". */

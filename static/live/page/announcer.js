@@ -24,7 +24,7 @@ export function attachAnnouncer({ editor, display }) {
   function announce() {
     const { headline, past } = display;
     if (!isQuiet || past !== null || headline.text !== editor.text) return;
-    const about = `${headline.state} ${headline.side} ${headline.rating?.label ?? ""}`;
+    const about = `${headline.state} ${headline.side} ${headline.labels && headline.rating?.label}`;
     if (about === announced) return;
     announced = about;
     say("status", announcement(headline));

@@ -15,7 +15,7 @@ export const LINK_DAMAGED = gettext("The link is damaged, so its text cannot be 
 export const NOTHING_TO_SHARE = gettext("There is no text yet.");
 export const ROOM_LINK_COPIED = gettext("Link copied. Anyone with it can watch.");
 export const ROOM_NEEDS_SOCKET = gettext(
-  "Watching needs a live connection, which is blocked here.",
+  "Watching needs a live connection: it is blocked here, or a proxy drops Upgrade.",
 );
 
 /** @type {Readonly<Record<string, string>>} */

@@ -245,7 +245,7 @@ class StarcastMeter extends HTMLElement {
 
   #announce() {
     const { headline } = this.#settling;
-    const about = `${headline.state} ${headline.side} ${headline.rating?.label ?? ""}`;
+    const about = `${headline.state} ${headline.side} ${headline.labels && headline.rating?.label}`;
     if (!this.#socket?.isSettled || about === this.#announced) return;
     this.#announced = about;
     this.#view.announce(announcement(headline));

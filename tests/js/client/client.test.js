@@ -75,6 +75,19 @@ test("a silent server is one warning after two seconds, and another in the next 
   assert.equal(warn.mock.callCount(), 2);
 });
 
+test("a final refusal is one warning with the reason, unless the program listens", (context) => {
+  const warn = context.mock.method(console, "warn", () => {});
+  for (const onStatus of [() => {}, undefined]) {
+    connectHere({ onStatus });
+    server().say(serverError("origin_refused", null, false));
+    server().end(4520);
+  }
+  connectHere().close();
+  assert.equal(warn.mock.callCount(), 1);
+  const { message } = serverError("origin_refused", null, false).error;
+  assert.ok(String(warn.mock.calls[0]?.arguments[0]).includes(message));
+});
+
 test("where there is no WebSocket it says what to do", () => {
   const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
   Reflect.deleteProperty(globalThis, "WebSocket");

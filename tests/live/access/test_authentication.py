@@ -44,6 +44,14 @@ async def test_without_a_key_programs_and_the_own_page_are_welcome() -> None:
     assert await refusal(FOREIGN) == "origin_refused"
 
 
+async def test_a_page_that_is_not_of_the_requested_host_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        assert await refusal(FOREIGN) == "origin_refused"
+    (record,) = caplog.records
+    assert "Host" in record.message
+    assert "evil" not in record.message
+
+
 async def test_where_keys_are_required_the_own_page_alone_works_without(settings: Settings) -> None:
     settings.STARCAST_REQUIRE_KEY = True
     settings.STARCAST_ORIGINS = ["https://reviews.example"]

@@ -35,8 +35,8 @@ async def test_a_text_is_rated_with_the_fields_of_the_websocket(fake: Controlled
     assert status == 200
     assert rating["probabilities"] == list(fake.classify(["A fine film"])[0].probabilities)
     assert rating.keys() == {
-        "probabilities", "stars", "expected_stars", "interval", "positive", "tokens", "truncated", "is_prior",
-            "legible", "state", "model_version", "task", "classes",
+        "probabilities", "label", "stars", "expected_stars", "expected_value", "interval", "positive", "tokens",
+            "truncated", "is_prior", "legible", "state", "model_version", "task", "classes",
     }  # fmt: skip
     assert rating["task"] == "ratings"
     assert [(each["id"], each["name"], each["value"]) for each in rating["classes"]][-2:] == [
@@ -92,6 +92,20 @@ async def test_a_lone_surrogate_is_replaced(fake: ControlledClassifier) -> None:
     assert (await post(b'{"text": "half an emoji \\ud83d"}'))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("charset", "status"),
+    [("utf-8", 200), ('"UTF-8"', 200), ("us-ascii", 200), ("utf-7", 415), ("hz", 415), ("none-such", 415)],
+)
+async def test_text_in_a_foreign_charset_is_refused_and_not_rated_as_other_letters(
+    fake: ControlledClassifier, charset: str, status: int
+) -> None:
+    body, content_type = '{"text": "tr+AOg-s"}', f"application/json; charset={charset}"
+    for path in (PATH, f"{PATH}/batch", EXPLAIN):
+        sent = body if path != f"{PATH}/batch" else '{"texts": ["tr+AOg-s"]}'
+        response = await AsyncClient().generic("POST", path, sent, content_type)
+        assert response.status_code == status
+
+
 async def test_a_failing_model_is_an_internal_error_without_a_traceback(fake: ControlledClassifier) -> None:
     fake.fail_on = "bad"
     status, content = await post({"text": "a bad text"})
@@ -107,6 +121,7 @@ async def test_other_methods_and_paths_get_the_error_object_too(fake: Controlled
     client = AsyncClient()
     for response, status, code in (
         (await client.get(PATH), 405, "method_not_allowed"),
+        (await client.post("/api/openapi.json"), 405, "method_not_allowed"),
         (await client.get("/api/v1/none"), 404, "not_found"),
         (await client.get("/api/"), 404, "not_found"),
         (await client.post(PATH, data="text=A", content_type="text/plain"), 415, "unsupported_media_type"),
@@ -265,7 +280,11 @@ async def test_an_explanation_is_the_one_of_the_websocket(
     assert (await socket.receive_json_from())["type"] == "prediction"
     explanation = await socket.receive_json_from()
     del explanation["type"], explanation["seq"], explanation["partial"]
-    assert await post({"text": text}, EXPLAIN) == (200, explanation)
+    status, answer = await post({"text": text}, EXPLAIN)
+    of_model = {name: answer.pop(name) for name in ("model_version", "task", "classes")}
+    assert (status, answer) == (200, explanation)
+    rating = (await post({"text": text}))[1]
+    assert of_model == {name: rating[name] for name in of_model}
     assert [text[span["begin"] : span["end"]] for span in explanation["spans"][:2]] == ["A fine film.", "A"]
 
 

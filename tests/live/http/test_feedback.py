@@ -41,7 +41,10 @@ async def post(body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any
 async def test_it_is_kept_with_what_the_model_said(fake: FakeClassifier) -> None:
     status, reply = await post(GIVEN)
     (rating,) = fake.classify([str(GIVEN["text"])])
-    assert (status, reply) == (200, {"stored": True, "stars": 8, "model_stars": rating.stars})
+    assert (status, reply) == (
+        200,
+        {"stored": True, "stars": 8, "model_stars": rating.stars, "model_version": FAKE_INFO.version},
+    )
     record = await Feedback.objects.aget()
     assert (record.text, record.stars, record.language) == (GIVEN["text"], 8, "en")
     assert (record.model_stars, record.expected_stars) == (rating.stars, rating.expected_stars)

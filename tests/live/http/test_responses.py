@@ -16,6 +16,11 @@ def test_an_error_of_django_under_the_api_becomes_the_error_object() -> None:
         assert (response.status_code, json.loads(response.content)["error"]["code"]) == (status, code)
 
 
+def test_a_host_name_that_is_not_allowed_is_told_what_to_set() -> None:
+    response = Client(SERVER_NAME="phone.example").get("/api/v1/model")
+    assert "STARCAST_ALLOWED_HOSTS" in json.loads(response.content)["error"]["message"]
+
+
 async def test_errors_of_pages_stay_as_they_are() -> None:
     response = await AsyncClient().get("/none")
     assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")

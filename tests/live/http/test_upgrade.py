@@ -15,6 +15,15 @@ def test_plain_http_at_the_address_of_a_websocket_gets_426_with_a_hint(path: str
     assert b"ws://" in answer.content or method == "head"
 
 
+@pytest.mark.parametrize(("headers", "warnings"), [({}, 0), ({"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}, 1)])
+def test_a_proxy_that_drops_the_upgrade_of_handshakes_is_one_warning(
+    caplog: pytest.LogCaptureFixture, headers: dict[str, str], warnings: int
+) -> None:
+    for _ in range(3):
+        assert Client().get("/ws/v1/classify/", headers=headers).status_code == 426
+    assert len(caplog.records) == warnings
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "path",

@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosed
 
 from live.server.listening import address_in_network
 from model_core.checkpoint import CONFIG_FILE, ONNX_DATA_FILE
-from tools.servers import REPOSITORY, RunningServer, ask, open_socket, start_server
+from tests.raw_sockets import has_ipv6
+from tools.servers import REPOSITORY, RunningServer, ask, free_port, open_socket, start_server
 
 AGEING = """
 import os
@@ -178,6 +179,23 @@ def test_settings_that_are_wrong_are_one_line_each(data_dir: Path) -> None:
     warning, *errors = finished.stderr.splitlines()
     assert warning.startswith("warning: STARCAST_BURTS is set")
     assert len(errors) == 2
+
+
+@pytest.mark.skipif(address_in_network() is None, reason="this machine has no network")
+def test_who_listens_on_one_address_is_answered_there(data_dir: Path) -> None:
+    address = str(address_in_network())
+    with start_server(data_dir, program=("manage.py", "serve", "--host", address), STARCAST_BACKEND="fake") as server:
+        url = f"http://{address}:{server.port}/"
+        assert url in server.announcement[1]
+        assert httpx.get(url, trust_env=False).status_code == 200
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_localhost_is_answered_over_ipv6(data_dir: Path) -> None:
+    program = ("manage.py", "serve", "--host", "localhost")
+    with start_server(data_dir, program=program, port=free_port(), STARCAST_BACKEND="fake") as server:
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{host}:{server.port}/", trust_env=False).status_code == 200
 
 
 @pytest.mark.skipif(address_in_network() is None, reason="this machine has no network")

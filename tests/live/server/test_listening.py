@@ -5,28 +5,24 @@ import socket
 import pytest
 
 from live.server import listening
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
+from tests.raw_sockets import has_ipv6
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
-def test_localhost_is_listened_to_over_ipv6_too_where_the_port_is_free() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_localhost_is_listened_to_over_ipv6_too_where_the_port_is_free(
+    host: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with socket.socket(socket.AF_INET6) as taken:
         taken.bind(("::1", 0))
         port = taken.getsockname()[1]
         taken.listen()
-        assert len(listening.endpoints("127.0.0.1", port)) == 1
-    assert any("::1" in each.replace("\\", "") for each in listening.endpoints("127.0.0.1", port))
+        assert len(listening.endpoints(host, port)) == 1
+    assert f"http://127.0.0.1:{port}/" in caplog.text
+    assert any("::1" in each.replace("\\", "") for each in listening.endpoints(host, port))
 
 
-@pytest.mark.parametrize(("host", "port"), [("0.0.0.0", 8000), ("192.168.1.20", 8000), ("127.0.0.1", 0)])
+@pytest.mark.parametrize(("host", "port"), [("0.0.0.0", 8000), ("192.168.1.20", 8000), ("127.0.0.1", 0), ("::1", 8000)])
 def test_elsewhere_only_what_is_asked_for(host: str, port: int) -> None:
     assert len(listening.endpoints(host, port)) == 1
 

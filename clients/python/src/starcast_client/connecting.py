@@ -7,6 +7,7 @@ import socket
 import ssl as tls
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -148,6 +149,8 @@ def refusal_by_status(error: InvalidStatus) -> Refused | None:
         return None
     if location := error.response.headers.get("Location"):
         return Refused(status, reason=f"HTTP {status}: this URL leads to {location}; use the URL of Starcast itself")
+    if status == HTTPStatus.UPGRADE_REQUIRED:
+        return Refused(status, reason=f"HTTP {status}: a proxy before the server drops the header Upgrade")
     return Refused(status, reason=f"HTTP {status}: no Starcast is at this URL, or a proxy before it refuses")
 
 

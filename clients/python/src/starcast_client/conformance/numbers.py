@@ -40,11 +40,13 @@ async def _prediction_has_all_fields(target: Target) -> None:
         best, mean = ("stars", "expected_stars") if rates_films(greeting) else ("label", "expected_value")
         likeliest = labels[shares.index(max(shares))]
         expect(answer[best] == likeliest, f"{best} {likeliest}", answer)
-        of_labels = {best}
+        expect(answer["label"] == str(likeliest), f"label {likeliest}", answer)
+        of_labels = {best, "label"}
         if values is not None:
-            of_labels |= {mean, "interval"}
+            of_labels |= {mean, "expected_value", "interval"}
             expected = sum(value * share for value, share in zip(values, shares, strict=True))
-            expect(abs(answer[mean] - expected) < 1e-2, f"{mean} {expected:.3f}", answer)
+            for name in (mean, "expected_value"):
+                expect(abs(answer[name] - expected) < 1e-2, f"{name} {expected:.3f}", answer)
         if values is not None and greeting.get("task", "ratings") == "ratings":
             of_labels.add("positive")
             middle = (values[0] + values[-1]) / 2

@@ -14,7 +14,7 @@ from live.access.addresses import network_of
 from live.access.admissions import Admission, admissions
 from live.access.authentication import identify, without_keys
 from live.access.keys import KnownKey
-from live.access.prices import CONNECTION, MESSAGE
+from live.access.prices import CONNECTION, MESSAGE, units_of_bytes
 from live.access.revocation import key_watch
 from live.access.token_buckets import TokenBucket
 from live.access.tokens import lowered
@@ -198,9 +198,12 @@ class AdmittedConsumer(SocketConsumer):
         if self._idle is not None:
             self._idle.heard()
 
-    def charge(self, units: int = MESSAGE) -> float:
-        """Charge for one message. Returns 0, or the seconds to wait. Invalid messages are charged too."""
-        wait_s = self.pay(units)
+    def charge(self, frame: str | None, units: int = 0) -> float:
+        """Charge for one message, and for ``units`` of what it asks for. Returns 0, or the seconds to wait.
+
+        Invalid messages are charged too; None is a binary one.
+        """
+        wait_s = self.pay(MESSAGE + units_of_bytes(len((frame or "").encode())) + units)
         if wait_s and not self._refusals.take():
             self._is_too_fast = True
         return wait_s

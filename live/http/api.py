@@ -16,7 +16,7 @@ from ninja.responses import NinjaJSONEncoder
 from live.access.addresses import network_of
 from live.access.authentication import identify
 from live.access.keys import KnownKey
-from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE
+from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE, units_of_bytes
 from live.access.revocation import key_watch
 from live.access.tokens import make_token
 from live.access.usage import MAX_REFERENCES, SHOWN_DAYS, Usage, total
@@ -103,7 +103,7 @@ class _Call:
 
 
 async def _admit(request: HttpRequest) -> _Call:
-    """Check key, rate, content type and body size before the body is parsed."""
+    """Check key, rate, content type and body size, and charge for the body, before it is parsed."""
     # The address was charged before, so that guessing keys is limited too.
     call = _Call(request)
     headers = [
@@ -118,6 +118,10 @@ async def _admit(request: HttpRequest) -> _Call:
             raise ProtocolError("unsupported_media_type", "send application/json")
         if not request.body:
             raise ProtocolError("bad_json", "not JSON: the body is empty")
+        # Django looks at Content-Length only, which a body in chunks does not have.
+        if len(request.body) > get_limits().max_body_bytes:
+            raise RequestDataTooBig
+        call.spend(units_of_bytes(len(request.body)))
     return call
 
 

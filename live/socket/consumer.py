@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from live.access.prices import EXPLANATION, MESSAGE, WATCHED
+from live.access.prices import EXPLANATION, WATCHED
 from live.access.revocation import key_watch
 from live.access.usage import Usage
 from live.connections.consumer import AdmittedConsumer
@@ -66,12 +66,12 @@ class ClassifyConsumer(AdmittedConsumer):
         try:
             message = parse_client_message(text_data, self.limits)
         except ProtocolError as error:
-            self.charge()
+            self.charge(text_data)
             session.refuse(error.seq)
             await self.answer_error(error)
             return
         self.understood()
-        if wait_s := self.charge(self._price(message, session)):
+        if wait_s := self.charge(text_data, self._price(message, session)):
             seq = message.seq if isinstance(message, TextUpdate) else None
             session.refuse(seq)
             await self.answer_error(beyond_rate("too many messages; slow down", wait_s, seq))
@@ -82,13 +82,13 @@ class ClassifyConsumer(AdmittedConsumer):
             await self.answer_error(error)
 
     def _price(self, message: ClientMessage, session: TypingSession) -> int:
-        """The price of a message in units of work. What the model does for a text is charged by the engine."""
+        """The price of what a message asks for, in units of work. The engine charges what the model does for a text."""
         match message:
             case Explain(seq=seq) if session.is_new_to_explain(seq):
                 return EXPLANATION + WATCHED * self._sharing.watchers
             case TextUpdate():
-                return MESSAGE + WATCHED * self._sharing.watchers
-        return MESSAGE
+                return WATCHED * self._sharing.watchers
+        return 0
 
     async def _do(self, message: ClientMessage, session: TypingSession) -> None:
         match message:

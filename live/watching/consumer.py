@@ -46,7 +46,7 @@ class WatchConsumer(AdmittedConsumer):
         if self.closed:
             return
         self.heard()
-        wait_s = self.charge()
+        wait_s = self.charge(text_data)
         try:
             message = parse_watcher_message(text_data, self.limits)
             self.understood()

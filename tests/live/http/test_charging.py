@@ -45,6 +45,14 @@ def test_descriptions_and_unknown_paths_of_the_api_are_charged_and_refused_by_an
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
 
 
+def test_a_body_costs_its_bytes_before_anything_is_done_with_them(budget: int) -> None:
+    def ask(size: int) -> int:
+        return Client().post("/api/v1/tokens", b'"' + b"a" * size + b'"', content_type="application/json").status_code
+
+    assert [ask(100 * 1_024), ask(100 * 1_024)] == [400, 429]
+    assert ask(100) == 400
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/static/live/css/page.css"])
 def test_health_checks_and_static_files_are_free(budget: int, path: str) -> None:
     for _ in range(budget // MESSAGE + 1):

@@ -10,6 +10,7 @@ from live.access.prices import MESSAGE, PAGE
 from live.access.token_buckets import TokenBucket
 from tests.classifiers import ControlledClassifier
 
+PAGES = ("/", "/ru/", "/model/", "/about/", "/widget/", "/api/socket")
 DESCRIPTIONS = ("/api/openapi.json", "/api/asyncapi.json")
 
 
@@ -61,8 +62,8 @@ def test_health_checks_and_static_files_are_free(budget: int, path: str) -> None
         assert answer.status_code != 429
 
 
-@pytest.mark.parametrize("path", DESCRIPTIONS)
-def test_a_description_is_made_once_and_not_sent_to_who_has_it(
+@pytest.mark.parametrize("path", [*DESCRIPTIONS, *PAGES])
+def test_a_page_or_description_is_made_once_and_not_sent_to_who_has_it(
     fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     first = Client().get(path)
@@ -73,9 +74,15 @@ def test_a_description_is_made_once_and_not_sent_to_who_has_it(
 
     monkeypatch.setattr("live.http.openapi.Api.get_openapi_schema", fail)
     monkeypatch.setattr("live.pages.views.describe", fail)
+    monkeypatch.setattr("live.pages.views.render", fail)
     assert Client().get(path).content == first.content
     again = Client().get(path, headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_each_language_has_pages_of_its_own(fake: ControlledClassifier) -> None:
+    for language, path in (("en", "/about/"), ("ru", "/ru/about/")) * 2:
+        assert f'<html lang="{language}"' in Client().get(path).content.decode()
 
 
 def test_a_description_names_the_host_it_was_asked_of(fake: ControlledClassifier, settings: SimpleNamespace) -> None:

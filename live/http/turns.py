@@ -25,7 +25,7 @@ _turns: Final[WeakValueDictionary[tuple[str, bool], asyncio.Lock]] = WeakValueDi
 
 @async_only_middleware
 def turns(get_response: Middleware) -> Middleware:
-    """Middleware that lets a page wait for the address's pages before it. Static files, the API and POST do not wait."""
+    """Middleware that lets a page wait for the address's pages before it. Files, the API and POST do not wait."""
 
     async def middleware(request: HttpRequest) -> HttpResponse:
         turn: contextlib.AbstractAsyncContextManager[object] = contextlib.nullcontext()

@@ -322,6 +322,7 @@ async def test_a_message_costs_its_bytes_though_nothing_is_done_with_them(
     await communicator.connect()
     await communicator.receive_json_from()
     (bucket,) = mine._buckets.values()
+    assert isinstance(bucket, TokenBucket)
     before = bucket._tokens
     frame = '{"type":"ping","ignored":""}'
     await communicator.send_to(text_data=frame.replace('""', f'"{"a" * (size - len(frame))}"'))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine, Iterable
 from contextvars import Context
 from typing import Any, Final, TypeVar
 
@@ -39,6 +39,13 @@ async def stop(task: asyncio.Task[Any] | None) -> None:
     if task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task])
+
+
+async def settle(works: Iterable[Awaitable[object]], failure: str) -> None:
+    """Run all at once until each has ended. One that fails is logged as ``failure``, and stops no other."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            logger.error(failure, exc_info=outcome)
 
 
 def _ended(task: asyncio.Task[Any]) -> None:

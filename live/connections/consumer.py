@@ -212,6 +212,11 @@ class AdmittedConsumer(SocketConsumer):
         """Charge for units of work. Returns 0, or the seconds to wait."""
         return self._admission.spend(units) if self._admission is not None else 0.0
 
+    def give_back(self, units: int) -> None:
+        """Return what was paid for work that was refused."""
+        if self._admission is not None:
+            self._admission.give_back(units)
+
     @property
     def asker(self) -> Asker:
         """The connection as the engine knows it, once admitted."""

@@ -1,7 +1,9 @@
 """The HTTP API, with the same model, limits, fields, errors and keys as the WebSocket."""
 
+import contextlib
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -79,6 +81,17 @@ class _Call:
     def spend(self, units: int) -> None:
         """Charge more. Raises ProtocolError as ``admit``."""
         self._refuse(self._bill.add(units))
+
+    @contextlib.contextmanager
+    def paying(self, units: int) -> Iterator[None]:
+        """Charge for what the context does, unless the engine refuses it. Raises ProtocolError as ``admit``."""
+        self.spend(units)
+        try:
+            yield
+        except ProtocolError as error:
+            if error.code == "overloaded":
+                self._bill.give_back(units)
+            raise
 
     @property
     def asker(self) -> Asker:
@@ -168,8 +181,8 @@ async def predict_batch(request: HttpRequest, body: Body[PredictMany]) -> HttpRe
 
 async def _rate_many(call: _Call, body: PredictMany) -> HttpResponse:
     # Background work waits for everything else, and is charged by its messages and characters only.
-    call.spend(sum(MESSAGE + units_of_chars(len(text)) for text in body.texts))
-    ratings = await rate_many(get_engine(), body.texts, get_limits(), call.asker)
+    with call.paying(sum(MESSAGE + units_of_chars(len(text)) for text in body.texts)):
+        ratings = await rate_many(get_engine(), body.texts, get_limits(), call.asker)
     call.used(*ratings.results)
     return json_response(ratings)
 
@@ -185,8 +198,8 @@ async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpRespo
     """Say what the words and sentences of `text` add to its rating, of films in stars. Always has the same price."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
-    call.spend(EXPLANATION)
-    explained = await explain_text(get_engine(), body.text, call.asker)
+    with call.paying(EXPLANATION):
+        explained = await explain_text(get_engine(), body.text, call.asker)
     call.used(explanations=1)
     return json_response(explained)
 

@@ -53,7 +53,7 @@ class ClassifyConsumer(AdmittedConsumer):
         """Admit the typist and start a session, or refuse the connection."""
         if (engine := await self.admit()) is None:
             return
-        session = self._session = TypingSession(engine, self._answer, self.asker)
+        session = self._session = TypingSession(engine, self._answer, self.asker, self.give_back)
         self._sharing = Sharing(self.tell, self.address, self.limits)
         await self.greet(engine, is_busy=lambda: session.is_busy)
 

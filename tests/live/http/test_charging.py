@@ -1,5 +1,7 @@
 """Every request is charged to its address, and descriptions are made once."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +10,9 @@ from django.test import Client
 from live.access.admissions import Admissions
 from live.access.prices import MESSAGE, PAGE
 from live.access.token_buckets import TokenBucket
+from live.http import charging
+from model_core.errors import Overloaded
+from model_core.scheduling.background_jobs import BackgroundJobs
 from tests.classifiers import ControlledClassifier
 
 PAGES = ("/", "/ru/", "/model/", "/about/", "/widget/", "/api/socket")
@@ -52,6 +57,25 @@ def test_a_body_costs_its_bytes_before_anything_is_done_with_them(budget: int) -
 
     assert [ask(100 * 1_024), ask(100 * 1_024)] == [400, 429]
     assert ask(100) == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/api/v1/explain", {"text": "fine"}), ("/api/v1/predict/batch", {"texts": ["fine"] * 8})]
+)
+def test_background_work_that_is_refused_costs_its_message_only(
+    budget: int, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, object]
+) -> None:
+    @contextlib.asynccontextmanager
+    async def refuse(_: BackgroundJobs, group: str) -> AsyncIterator[None]:
+        raise Overloaded("many wait", 1)
+        yield
+
+    monkeypatch.setattr(BackgroundJobs, "turn", refuse)
+    for _ in range(4):
+        assert Client().post(path, body, content_type="application/json").status_code == 503
+    (bucket,) = charging.admissions._buckets.values()
+    assert isinstance(bucket, TokenBucket)
+    assert bucket._tokens == budget - 4 * MESSAGE
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/static/live/css/page.css"])

@@ -20,6 +20,7 @@ from live.socket.consumer import ClassifyConsumer
 from live.socket.explaining import Explaining
 from live.socket.session import TypingSession
 from model_core.cache import EncoderCache
+from model_core.errors import Overloaded
 from model_core.labels import STARS
 from project.asgi import application
 from tests.classifiers import ControlledClassifier
@@ -277,6 +278,28 @@ async def test_an_explanation_costs_its_address_what_it_costs_over_http(
         await communicator.send_json_to({"type": "ping", "id": str(number)})
     answers = [(await communicator.receive_json_from())["type"] for _ in range(10)]
     assert answers == ["pong"] * 9 + ["error"]
+    await communicator.disconnect()
+
+
+async def test_an_explanation_that_is_refused_costs_its_message_only(
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Overloaded("many wait", 1)
+
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_burst": 1_000}
+    monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("live.connections.consumer.admissions", Admissions(lambda _, *rate: TokenBucket(*rate)))
+    monkeypatch.setattr("live.socket.explaining.explain", refuse)
+    communicator = connection()
+    await communicator.connect()
+    await communicator.receive_json_from()
+    await communicator.send_json_to({"type": "text.update", "seq": 1, "text": "A fine film"})
+    assert (await communicator.receive_json_from())["type"] == "prediction"
+    for _ in range(4):
+        await communicator.send_json_to({"type": "explain", "seq": 1})
+        error = (await communicator.receive_json_from())["error"]
+        assert (error["code"], error["seq"]) == ("overloaded", 1)
     await communicator.disconnect()
 
 

@@ -11,6 +11,9 @@ const MAX_PREFIXES = 12;
 // Of all beginnings together, which a phone has to send.
 const MAX_CHARS = 65_000;
 
+// Longer than any wait that the server asks for in its own name.
+const PATIENCE_MS = 30_000;
+
 // Earliest time for another request, as the server asked.
 let notBeforeMs = 0;
 
@@ -33,22 +36,20 @@ export function prefixesOf(text) {
  * @param {string[]} texts
  * @param {AbortSignal} signal
  * @param {typeof globalThis.fetch} [fetch]
- * @returns {Promise<(Rating & {text: string})[]>} The rated texts; empty if the server is busy
- *   or fails.
+ * @returns {Promise<(Rating & {text: string})[]>} The rated texts; empty if the server fails, or is
+ *   still busy when it wanted to be asked again.
  */
 export async function rateAll(texts, signal, fetch = globalThis.fetch) {
-  if (performance.now() < notBeforeMs) return [];
+  const request = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ texts }),
+    signal,
+  };
   try {
-    const response = await fetch(PATH, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ texts }),
-      signal,
-    });
-    if (!response.ok) {
-      notBeforeMs = performance.now() + (retryAfterMs(response) ?? 0);
-      return [];
-    }
+    let response = await inTurn(() => fetch(PATH, request));
+    if (notBeforeMs > performance.now()) response = await inTurn(() => fetch(PATH, request));
+    if (!response.ok) return [];
     /** @type {{results: (Rating | {error: ServerError})[]}} */
     const { results } = await response.json();
     return results.flatMap((result, i) =>
@@ -57,4 +58,17 @@ export async function rateAll(texts, signal, fetch = globalThis.fetch) {
   } catch {
     return [];
   }
+}
+
+/**
+ * Asks once the server wants to be asked, and notes when it wants to be asked again. Rejects if that is too far off.
+ * @param {() => Promise<Response>} ask
+ */
+async function inTurn(ask) {
+  const waitMs = notBeforeMs - performance.now();
+  if (waitMs > PATIENCE_MS) throw new Error("busy");
+  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  const response = await ask();
+  if (!response.ok) notBeforeMs = performance.now() + (retryAfterMs(response) ?? 0);
+  return response;
 }

@@ -12,9 +12,6 @@ const FINAL_CLOSES = /** @type {Readonly<Record<string, number>>} */ (
   Object.freeze({ key_missing: 4503, key_invalid: 4504, origin_refused: 4520 })
 );
 
-/** @type {ServerError} */
-const BUSY = { code: "rate_limited", message: "too many requests", retryable: true };
-
 /** @typedef {Record<string, unknown> & {error?: ServerError}} Reply The body of an answer. */
 
 /**
@@ -174,7 +171,10 @@ export class HttpSocket {
     } catch {
       if (signal.aborted) return null;
       // A proxy may answer with a page of its own, to too many requests too.
-      if (status === 429) return { error: { ...BUSY, retry_after_ms: waitMs } };
+      if (status === 429) {
+        const code = "rate_limited";
+        return { error: { code, message: code, retryable: true, retry_after_ms: waitMs } };
+      }
       if (waitMs !== undefined) this.#say({ type: "session.closing", retry_after_ms: waitMs });
       this.#lost(ABNORMAL_CLOSE);
       return null;

@@ -36,8 +36,8 @@ export function prefixesOf(text) {
  * @param {string[]} texts
  * @param {AbortSignal} signal
  * @param {typeof globalThis.fetch} [fetch]
- * @returns {Promise<(Rating & {text: string})[]>} The rated texts; empty if the server fails, or is
- *   still busy when it wanted to be asked again.
+ * @returns {Promise<(Rating & {text: string})[]>} The rated texts, once a busy server wants to be asked;
+ *   empty if it fails.
  */
 export async function rateAll(texts, signal, fetch = globalThis.fetch) {
   const request = {
@@ -47,28 +47,25 @@ export async function rateAll(texts, signal, fetch = globalThis.fetch) {
     signal,
   };
   try {
-    let response = await inTurn(() => fetch(PATH, request));
-    if (notBeforeMs > performance.now()) response = await inTurn(() => fetch(PATH, request));
-    if (!response.ok) return [];
-    /** @type {{results: (Rating | {error: ServerError})[]}} */
-    const { results } = await response.json();
-    return results.flatMap((result, i) =>
-      "error" in result ? [] : [{ ...result, text: texts[i] }],
-    );
+    for (;;) {
+      const waitMs = notBeforeMs - performance.now();
+      if (waitMs > PATIENCE_MS) return [];
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      const response = await fetch(PATH, request);
+      if (response.ok) return rated(texts, await response.json());
+      const afterMs = retryAfterMs(response);
+      if (!afterMs) return [];
+      notBeforeMs = performance.now() + afterMs;
+    }
   } catch {
     return [];
   }
 }
 
 /**
- * Asks once the server wants to be asked, and notes when it wants to be asked again. Rejects if that is too far off.
- * @param {() => Promise<Response>} ask
+ * @param {string[]} texts
+ * @param {{results: (Rating | {error: ServerError})[]}} answer
  */
-async function inTurn(ask) {
-  const waitMs = notBeforeMs - performance.now();
-  if (waitMs > PATIENCE_MS) throw new Error("busy");
-  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-  const response = await ask();
-  if (!response.ok) notBeforeMs = performance.now() + (retryAfterMs(response) ?? 0);
-  return response;
+function rated(texts, { results }) {
+  return results.flatMap((result, i) => ("error" in result ? [] : [{ ...result, text: texts[i] }]));
 }

@@ -79,7 +79,7 @@ describe("rating them", () => {
     return server;
   }
 
-  test("asks a server that is busy once more, when it says", async (context) => {
+  test("asks a server that is busy again when it says", async (context) => {
     context.mock.timers.enable({ apis: ["setTimeout"] });
     let now = 1e6;
     context.mock.method(performance, "now", () => now);

@@ -32,8 +32,10 @@ CONNECTIONS: Final[dict[str, int]] = {
     "more_punctuation": 40,
     "cjk": 10,
     "nonsense": 10,
-    "explain": 40,
+    "explain": 41,
     "get": 20,
+    "bodies": 10,
+    "messages": 20,
     "pings": 20,
     "fragments": 20,
     "school": 60,
@@ -43,6 +45,14 @@ KINDS: Final = tuple(CONNECTIONS)
 
 _ADDRESS: Final = "127.0.0.2"
 """All of them have one address, which is not that of the typists."""
+_ELSEWHERE: Final = "127.0.0.3"
+"""The address of the one that asks for an explanation beside the storm."""
+_PATHS: Final = (
+    "/", "/ru/", "/model/", "/about/", "/widget/", "/messages.js", "/api/docs", "/api/socket", "/api/openapi.json",
+    "/api/asyncapi.json", "/api/v1/model",
+)  # fmt: skip
+_LARGE_BODY: Final = 2**20 - 1_024
+_MESSAGES_BYTES: Final = 4 * 2**20
 _PASTE_CHARS: Final = 2_000
 _RETRY_S, _RETRY_CAP_S = 0.4, 6.0
 """Pauses after consecutive refusals, as in our clients: they double up to the cap, and half of each is random."""
@@ -61,9 +71,9 @@ class Crowd:
     """Totals of all clients."""
 
     def __init__(self, port: int) -> None:
-        self.answers = 0
+        self.answers = self.elsewhere_answers = 0
         self.refusals: Counter[str] = Counter()
-        self.answered_after, self.refused_after = Latencies(), Latencies()
+        self.answered_after, self.refused_after, self.elsewhere_after = Latencies(), Latencies(), Latencies()
         self.closed: Counter[int] = Counter()
         self._port = port
         self._url = f"ws://127.0.0.1:{port}/ws/v1/classify/"
@@ -78,6 +88,7 @@ class Crowd:
             "closed": {str(code): times for code, times in self.closed.items()},
             "answered_after_ms": self.answered_after.summary_ms() if self.answers else None,
             "refused_after_ms": self.refused_after.summary_ms() if self.refusals else None,
+            "elsewhere_after_ms": self.elsewhere_after.summary_ms() if self.elsewhere_answers else None,
         }
 
     async def paste(self) -> None:
@@ -131,17 +142,30 @@ class Crowd:
         await self._send_often(5, lambda number: ((f"q{number:x}" * 99)[:99] + " ") * (_LONGEST_CHARS // 100))
 
     async def explain(self) -> None:
-        """Ask for explanations of 20,000 characters over HTTP, and again as soon as the server says."""
-        body = json.dumps({"text": "A slow start, but a wonderful ending. " * (_LONGEST_CHARS // 38)})
+        """Ask for explanations of 20,000 characters over HTTP, and again as soon as the server says.
+
+        The first client has an address of its own, and a shorter text.
+        """
+        is_elsewhere = next(self._numbers) == 0
+        chars = _PASTE_CHARS if is_elsewhere else _LONGEST_CHARS
+        body = json.dumps({"text": "A slow start, but a wonderful ending. " * (chars // 38)})
         while True:
-            reply = await self._request("POST", "/api/v1/explain", body)
-            await asyncio.sleep(reply.get("error", {}).get("retry_after_ms", 0) / 1000)
+            await self._request("POST", "/api/v1/explain", body, is_elsewhere=is_elsewhere)
 
     async def get(self) -> None:
-        """Ask for the description of the API again and again."""
-        while True:
-            reply = await self._request("GET", "/api/openapi.json")
-            await asyncio.sleep(reply.get("error", {}).get("retry_after_ms", 0) / 1000)
+        """Ask for all pages and descriptions again and again."""
+        for path in itertools.cycle(_PATHS):
+            await self._request("GET", path)
+
+    async def bodies(self) -> None:
+        """Send bodies of a megabyte that rate nothing: of lists without end, and of one text."""
+        lists = '{"text":"a","x":[' + "[[]]," * (_LARGE_BODY // 5) + "1]}"
+        for body in itertools.cycle((lists, json.dumps({"text": "a" * _LARGE_BODY}))):
+            await self._request("POST", "/api/v1/predict", body)
+
+    async def messages(self) -> None:
+        """Send 4 MB of small messages at once, as fast as they are read, and reconnect after each close."""
+        await self._send_frames(lambda socket: socket.send('{"type":"ping"}'), _MESSAGES_BYTES // 15)
 
     async def pings(self) -> None:
         """Send control frames as fast as they are taken, and reconnect after each close."""
@@ -154,17 +178,19 @@ class Crowd:
     async def school(self) -> None:
         """Type as a pupil does, six keys a second, and again from the start after a close."""
         typed = trace(read_texts(None), "short", f"class {next(self._numbers)}")
-        sent: dict[int, float] = {}
-        async with self._connection() as socket:
-            reading = asyncio.create_task(self._read_all(socket, sent))
-            begin = time.perf_counter()
-            with contextlib.suppress(ConnectionClosed):
-                for seq, key in enumerate(typed.keys, start=1):
-                    await asyncio.sleep(max(0.0, begin + key.due_s - time.perf_counter()))
-                    sent[seq] = begin + key.due_s
-                    await socket.send(_update(seq, key.text))
-            await reading
-        self.closed[socket.close_code or 0] += 1
+        while True:
+            sent: dict[int, float] = {}
+            async with self._connection() as socket:
+                reading = asyncio.create_task(self._read_all(socket, sent))
+                begin = time.perf_counter()
+                with contextlib.suppress(ConnectionClosed):
+                    for seq, key in enumerate(typed.keys, start=1):
+                        await asyncio.sleep(max(0.0, begin + key.due_s - time.perf_counter()))
+                        sent[seq] = begin + key.due_s
+                        await socket.send(_update(seq, key.text))
+                await reading
+            self.closed[socket.close_code or 0] += 1
+            await asyncio.sleep(_COME_BACK_S)
 
     async def _send_often(self, per_s: float, text: Callable[[int], str]) -> None:
         """Send new texts at this rate, however slow the answers are, and reconnect after each close."""
@@ -181,40 +207,47 @@ class Crowd:
             self.closed[socket.close_code or 0] += 1
             await asyncio.sleep(_COME_BACK_S)
 
-    async def _send_frames(self, send: Callable[[ClientConnection], Awaitable[object]]) -> None:
+    async def _send_frames(
+        self, send: Callable[[ClientConnection], Awaitable[object]], most: int | None = None
+    ) -> None:
         while True:
             async with self._connection() as socket:
                 reading = asyncio.create_task(self._read_all(socket, {}))
                 with contextlib.suppress(ConnectionClosed):
-                    while True:
+                    for _ in itertools.count() if most is None else range(most):
                         await send(socket)
                         await asyncio.sleep(0)
                 await reading
             self.closed[socket.close_code or 0] += 1
             await asyncio.sleep(_COME_BACK_S)
 
-    async def _request(self, method: str, path: str, body: str = "") -> dict[str, Any]:
-        """Ask over HTTP; return the JSON of the reply, and count it. An empty object if the server hangs up."""
+    async def _request(self, method: str, path: str, body: str = "", *, is_elsewhere: bool = False) -> None:
+        """Ask over HTTP, count the reply, and wait as long as it says."""
         since = time.perf_counter()
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(_ADDRESS, 0))
+        address = _ELSEWHERE if is_elsewhere else _ADDRESS
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(address, 0))
         try:
             head = f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Length: {len(body)}"
             writer.write("\r\n".join([*head, "Content-Type: application/json", "", body]).encode())
             async with asyncio.timeout(_ANSWERED_S):
-                _, _, content = (await reader.read()).partition(b"\r\n\r\n")
-            reply: dict[str, Any] = json.loads(content)
-        except (OSError, ValueError):
-            return {}
+                head_read, _, content = (await reader.read()).partition(b"\r\n\r\n")
+            status = int(head_read.split()[1])
+            error = _error_of(status, content)
+        except (OSError, ValueError, IndexError):
+            return
         finally:
             writer.close()
         after_s = time.perf_counter() - since
-        if error := reply.get("error"):
+        if error is not None:
             self.refusals[error["code"]] += 1
             self.refused_after.record(after_s)
+            await asyncio.sleep(error.get("retry_after_ms", 0) / 1000)
+        elif is_elsewhere:
+            self.elsewhere_answers += 1
+            self.elsewhere_after.record(after_s)
         else:
             self.answers += 1
             self.answered_after.record(after_s)
-        return reply
 
     async def _read_all(self, socket: ClientConnection, sent: dict[int, float]) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -250,6 +283,16 @@ class Crowd:
             ping_interval=None,
             local_addr=(_ADDRESS, 0),
         )
+
+
+def _error_of(status: int, content: bytes) -> dict[str, Any] | None:
+    """The error of a reply, if it is one. That of a page has no more than its status."""
+    if status < 400:
+        return None
+    if content.startswith(b"{"):
+        error: dict[str, Any] = json.loads(content)["error"]
+        return error
+    return {"code": str(status), "retry_after_ms": 1_000}
 
 
 def _update(seq: int, text: str) -> str:

@@ -88,7 +88,7 @@ def line(record: dict[str, Any]) -> str:
     text += f"  lost {record['lost_last_keys']}  refused {record['refused']}"
     if others := record.get("crowd"):
         text += f"  crowd: {others['answers']} answers, refused {others['refusals']}, closed {others['closed']}"
-        for what in ("answered", "refused"):
+        for what in ("answered", "refused", "elsewhere"):
             if after := others[f"{what}_after_ms"]:
                 text += (
                     f", {what} after p50 {after['p50']:.1f} ms  p95 {after['p95']:.1f} ms  p99 {after['p99']:.1f} ms"

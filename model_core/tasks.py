@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import Context
 from typing import Any, Final, TypeVar
 
@@ -48,6 +48,13 @@ async def in_thread(function: Callable[..., _Result], *args: object) -> _Result:
         return await asyncio.shield(running)
     finally:
         await asyncio.wait([running])
+
+
+async def settle(works: Iterable[Awaitable[object]], failure: str) -> None:
+    """Run all at once until each has ended. One that fails is logged as ``failure``, and stops no other."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            logger.error(failure, exc_info=outcome)
 
 
 def _ended(task: asyncio.Task[Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from live.access.prices import CONNECTION, EXPLANATION, FEEDBACK, MESSAGE, PAGE, WATCHED
+from live.access.prices import BYTES_PER_UNIT, CONNECTION, EXPLANATION, FEEDBACK, MESSAGE, PAGE, WATCHED
 from live.limits import Limits
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS, comes_back
 from live.monitoring.metrics import REGISTRY
@@ -61,6 +61,7 @@ def prices() -> None:
         ("what", "units"),
         (
             ("a WebSocket message, or a request to the API", str(MESSAGE)),
+            (f"{BYTES_PER_UNIT:,} bytes of it", "1"),
             (f"{CHARS_PER_UNIT} characters that are tokenised: those that changed, and a few hundred around them", "1"),
             ("a token that is encoded: those that changed, and up to 15 before them", "1"),
             (f"{CACHED_PER_UNIT} tokens before them", "1"),

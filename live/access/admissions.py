@@ -30,6 +30,11 @@ class Admission:
         """
         return spend_all((bucket, units) for bucket in (self.own, *self.buckets))
 
+    def give_back(self, units: int) -> None:
+        """Return what was charged for work that was refused."""
+        for bucket in (self.own, *self.buckets):
+            bucket.give_back(units)
+
 
 class Bill:
     """The charge of one HTTP request: a minimum before it is read, the full price afterwards."""
@@ -59,6 +64,12 @@ class Bill:
         wait_s = spend_all((bucket, units) for bucket in self._buckets)
         self._paid += 0 if wait_s else units
         return wait_s
+
+    def give_back(self, units: int) -> None:
+        """Return what was charged for work that was refused."""
+        self._paid -= units
+        for bucket in self._buckets:
+            bucket.give_back(units)
 
 
 class Admissions:

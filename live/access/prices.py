@@ -10,6 +10,8 @@ MESSAGE: Final = 15
 
 So one address, which has ``address_factor`` shares, cannot keep the loop busy with messages that ask for nothing.
 """
+BYTES_PER_UNIT: Final = 1_024
+"""Bytes of a message or a body that are received and parsed for one unit, on top of ``MESSAGE``."""
 CONNECTION: Final = 20
 """One new WebSocket."""
 EXPLANATION: Final = 450
@@ -20,3 +22,8 @@ PAGE: Final = 50
 """One page that people read, or any other request outside the API. Static files are free."""
 WATCHED: Final = 3
 """One text, or its explanation, that is sent to one watcher."""
+
+
+def units_of_bytes(count: int) -> int:
+    """The cost of receiving and parsing so many bytes. The first ones belong to ``MESSAGE``."""
+    return count // BYTES_PER_UNIT

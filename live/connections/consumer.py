@@ -14,7 +14,7 @@ from live.access.addresses import network_of
 from live.access.admissions import Admission, admissions
 from live.access.authentication import identify, without_keys
 from live.access.keys import KnownKey
-from live.access.prices import CONNECTION, MESSAGE
+from live.access.prices import CONNECTION, MESSAGE, units_of_bytes
 from live.access.revocation import key_watch
 from live.access.token_buckets import TokenBucket
 from live.access.tokens import lowered
@@ -197,24 +197,31 @@ class AdmittedConsumer(SocketConsumer):
         await self.tell(session_created(self.session_id, engine.info, self.limits))
 
     def take(
-        self, frame: str | None, parse: Callable[[str | None, Limits], _Message], price: Callable[[_Message], int]
+        self,
+        frame: str | None,
+        parse: Callable[[str | None, Limits], _Message],
+        price: Callable[[_Message], int] = lambda _: 0,
     ) -> _Message:
-        """Parse a message and charge for it. Raises ProtocolError if it is invalid, which costs too, or too much."""
+        """Parse a message, and charge for it and for the ``price`` of what it asks for, in units of work.
+
+        Raises ProtocolError if it is invalid, which costs too, or too much.
+        """
         if self._idle is not None:
             self._idle.heard()
         try:
             message = parse(frame, self.limits)
         except ProtocolError:
-            self._charge(MESSAGE)
+            self._charge(frame)
             raise
         self._malformed = 0
-        if wait_s := self._charge(price(message)):
+        if wait_s := self._charge(frame, price(message)):
             seq = message.seq if isinstance(message, TextUpdate) else None
             raise beyond_rate("too many messages; slow down", wait_s, seq)
         return message
 
-    def _charge(self, units: int) -> float:
-        wait_s = self.pay(units)
+    def _charge(self, frame: str | None, units: int = 0) -> float:
+        """Charge for one message, and for ``units`` of what it asks for. None is a binary one."""
+        wait_s = self.pay(MESSAGE + units_of_bytes(len((frame or "").encode())) + units)
         if wait_s and not self._refusals.take():
             self._is_too_fast = True
         return wait_s
@@ -222,6 +229,11 @@ class AdmittedConsumer(SocketConsumer):
     def pay(self, units: int) -> float:
         """Charge for units of work. Returns 0, or the seconds to wait."""
         return self._admission.spend(units) if self._admission is not None else 0.0
+
+    def give_back(self, units: int) -> None:
+        """Return what was paid for work that was refused."""
+        if self._admission is not None:
+            self._admission.give_back(units)
 
     @property
     def asker(self) -> Asker:

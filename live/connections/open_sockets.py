@@ -1,13 +1,10 @@
 """The open WebSockets of this process, to close all of them when the server stops."""
 
-import asyncio
-import logging
 from typing import Final, Protocol
 
 from live.messages.server import SessionClosing
 from live.monitoring.metrics import open_connections
-
-logger = logging.getLogger(__name__)
+from model_core.tasks import settle
 
 RETRY_AFTER_MS: Final = 500
 """A server restarted by its supervisor is usually back after this time. Clients add a random time."""
@@ -43,11 +40,8 @@ class LiveSockets:
         """Close every socket once its newest text is answered. New connections must be refused from now on."""
         self.is_draining = True
         closing = SessionClosing(retry_after_ms=RETRY_AFTER_MS)
-        leaving = (socket.leave(closing, within_s) for socket in self._sockets)
-        # If one fails, the others must still be answered before the server ends.
-        for outcome in await asyncio.gather(*leaving, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                logger.error("a connection could not be closed", exc_info=outcome)
+        leaving = [socket.leave(closing, within_s) for socket in self._sockets]
+        await settle(leaving, "a connection could not be closed")
 
 
 live_sockets = LiveSockets()

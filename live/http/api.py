@@ -1,7 +1,9 @@
 """The HTTP API, with the same model, limits, fields, errors and keys as the WebSocket."""
 
+import contextlib
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from ninja.responses import NinjaJSONEncoder
 from live.access.addresses import network_of
 from live.access.authentication import identify
 from live.access.keys import KnownKey
-from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE
+from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE, units_of_bytes
 from live.access.revocation import key_watch
 from live.access.tokens import make_token
 from live.access.usage import MAX_REFERENCES, SHOWN_DAYS, Usage, total
@@ -83,6 +85,17 @@ class _Call:
         """Charge more. Raises ProtocolError as ``admit``."""
         self._refuse(self._bill.add(units))
 
+    @contextlib.contextmanager
+    def paying(self, units: int) -> Iterator[None]:
+        """Charge for what the context does, unless the engine refuses it. Raises ProtocolError as ``admit``."""
+        self.spend(units)
+        try:
+            yield
+        except ProtocolError as error:
+            if error.code == "overloaded":
+                self._bill.give_back(units)
+            raise
+
     @property
     def asker(self) -> Asker:
         """The request as the engine knows it."""
@@ -106,7 +119,7 @@ class _Call:
 
 
 async def _admit(request: HttpRequest) -> _Call:
-    """Check key, rate, content type and body size before the body is parsed."""
+    """Check key, rate, content type and body size, and charge for the body, before it is parsed."""
     # The address was charged before, so that guessing keys is limited too.
     call = _Call(request)
     headers = [
@@ -123,6 +136,10 @@ async def _admit(request: HttpRequest) -> _Call:
             raise ProtocolError("unsupported_media_type", "send JSON in UTF-8")
         if not request.body:
             raise ProtocolError("bad_json", "not JSON: the body is empty")
+        # Django looks at Content-Length only, which a body in chunks does not have.
+        if len(request.body) > get_limits().max_body_bytes:
+            raise RequestDataTooBig
+        call.spend(units_of_bytes(len(request.body)))
     return call
 
 
@@ -169,8 +186,8 @@ async def predict_batch(request: HttpRequest, body: Body[PredictMany]) -> HttpRe
 
 async def _rate_many(call: _Call, body: PredictMany) -> HttpResponse:
     # Background work waits for everything else, and is charged by its messages and characters only.
-    call.spend(sum(MESSAGE + units_of_chars(len(text)) for text in body.texts))
-    ratings = await rate_many(get_engine(), body.texts, get_limits(), call.asker)
+    with call.paying(sum(MESSAGE + units_of_chars(len(text)) for text in body.texts)):
+        ratings = await rate_many(get_engine(), body.texts, get_limits(), call.asker)
     call.used(*ratings.results)
     return json_response(ratings)
 
@@ -186,8 +203,8 @@ async def explain(request: HttpRequest, body: Body[ExplainRequest]) -> HttpRespo
     """Say what the words and sentences of `text` add to its rating, of films in stars. Always has the same price."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
-    call.spend(EXPLANATION)
-    explained = await explain_text(get_engine(), body.text, call.asker)
+    with call.paying(EXPLANATION):
+        explained = await explain_text(get_engine(), body.text, call.asker)
     call.used(explanations=1)
     return json_response(explained)
 

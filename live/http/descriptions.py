@@ -1,6 +1,6 @@
-"""Descriptions of the API are made once for a model and kept, with an ETag.
+"""Pages and descriptions of the API are made once for a model and kept, with an ETag.
 
-Each takes tens of milliseconds to make.
+Each takes up to tens of milliseconds to make.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from model_core.classifier import ModelInfo
 
 View = Callable[[HttpRequest], HttpResponse]
 
-_MOST_KEPT: Final = 32
+_MOST_KEPT: Final = 64
 """A host may have many names, and each has descriptions of its own."""
 
 _kept: dict[tuple[str, str, str, ModelInfo | None], tuple[bytes, str]] = {}
@@ -28,14 +28,15 @@ def made_once(view: View) -> View:
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
         address = (request.path_info, request.scheme or "", request.get_host(), get_served_info())
-        if address not in _kept:
+        # Other threads may empty it at any time.
+        if (kept := _kept.get(address)) is None:
             made = view(request)
             if made.status_code != 200:
                 return made
             if len(_kept) >= _MOST_KEPT:
                 _kept.clear()
-            _kept[address] = made.content, made["Content-Type"]
-        content, content_type = _kept[address]
+            _kept[address] = kept = made.content, made["Content-Type"]
+        content, content_type = kept
         return HttpResponse(content, content_type=content_type)
 
     conditional: View = conditional_page(answer)

@@ -95,7 +95,11 @@ class ErrorKind:
 
 
 ERRORS: Final[dict[ErrorCode, ErrorKind]] = {
-    "bad_json": ErrorKind("The frame or body is not JSON, or is nested too deeply.", status=400, malformed=True),
+    "bad_json": ErrorKind(
+        "The frame or body is not JSON, or has too much structure: deep nesting, or thousands of values.",
+        status=400,
+        malformed=True,
+    ),
     "bad_request": ErrorKind(
         "The message is not an object, a field is missing or invalid, or no text with this `seq` was rated.",
         status=400,

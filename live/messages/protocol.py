@@ -25,6 +25,11 @@ from model_core.tokenization.segmentation import Unit
 SUBPROTOCOL: Final = "starcast.v1"
 MAX_SEQ: Final = 2**53 - 1
 """The largest integer that every JSON reader represents exactly."""
+_MOST_OUTSIDE_STRINGS: Final = 2_048
+"""Characters outside of strings in a message. 64 texts with deep indentation have a thousand.
+
+A megabyte of empty lists takes the event loop hundreds of milliseconds to parse, one of text takes a few.
+"""
 
 
 class ProtocolError(Exception):
@@ -234,7 +239,9 @@ def check_length(text: str, limits: Limits, seq: int | None = None) -> None:
 
 
 def load_json(frame: str) -> Any:
-    """Parse JSON with bounded nesting and numbers. Lone surrogates are allowed. Raises ProtocolError."""
+    """Parse JSON with bounded structure and numbers. Lone surrogates are allowed. Raises ProtocolError."""
+    if len(frame) > _MOST_OUTSIDE_STRINGS and _is_intricate(frame):
+        raise ProtocolError("bad_json", f"more than {_MOST_OUTSIDE_STRINGS:,} characters are outside of strings")
     try:
         return pydantic_core.from_json(frame)
     except ValueError as error:
@@ -245,6 +252,15 @@ def load_json(frame: str) -> Any:
         return json.loads(frame)
     except (ValueError, RecursionError) as error:
         raise ProtocolError("bad_json", f"not JSON: {error}") from error
+
+
+def _is_intricate(frame: str) -> bool:
+    unescaped = frame.replace("\\\\", "").replace('\\"', "")
+    # Counted first, since splitting makes a string of each part.
+    return (
+        unescaped.count('"') > 2 * _MOST_OUTSIDE_STRINGS
+        or sum(map(len, unescaped.split('"')[::2])) > _MOST_OUTSIDE_STRINGS
+    )
 
 
 def error_body(error: ProtocolError) -> ErrorBody:

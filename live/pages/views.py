@@ -35,12 +35,14 @@ def _words_of_model() -> dict[str, Any]:
 
 
 @require_safe
+@made_once
 def page(request: HttpRequest) -> HttpResponse:
     """Show the live page, with the words of the model if it has some."""
     return render(request, "live/page.html", {"labels": STARS, **_words_of_model()})
 
 
 @require_safe
+@made_once
 def model(request: HttpRequest) -> HttpResponse:
     """Show the model and its figures."""
     is_made_up = settings.STARCAST_BACKEND == "fake"
@@ -57,6 +59,7 @@ def watch(request: HttpRequest, room_id: str) -> HttpResponse:
 
 
 @require_safe
+@made_once
 def about(request: HttpRequest) -> HttpResponse:
     """Show the model's limits, privacy, and the source of the data."""
     return render(request, "live/about.html", model_card(served_folder()))
@@ -85,6 +88,7 @@ def widget_module(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@made_once
 def widget(request: HttpRequest) -> HttpResponse:
     """Show the widget with the code to embed it."""
     address = request.build_absolute_uri("/").rstrip("/")
@@ -99,6 +103,7 @@ def asyncapi(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@made_once
 def socket_reference(request: HttpRequest) -> HttpResponse:
     """Show the AsyncAPI description as a page."""
     return render(request, "live/socket.html", reference(_described(request)))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import daphne.server
 from daphne.http_protocol import WebRequest
 from daphne.server import Server, twisted_loop
 from twisted.internet import reactor
@@ -15,6 +16,7 @@ from live.access.revocation import key_watch
 from live.connections.consumer import MESSAGE_TAKEN
 from live.connections.open_sockets import live_sockets
 from live.http.feedback_room import keep_expiring
+from live.server.http_protocol import HttpFactory
 from live.server.memory import keep_trimming
 from live.server.socket_protocol import SocketProtocol
 from live.server.stopping import refuse
@@ -24,6 +26,9 @@ from live.watching.consumer import WRITABLE
 from model_core.tasks import spawn, stop
 
 logger = logging.getLogger(__name__)
+
+# Daphne makes its factory itself, and starts to listen with it at once.
+daphne.server.HTTPFactory = HttpFactory
 
 _ANSWERS_WITHIN_S: Final = 5.0
 _APPLICATIONS_END_WITHIN_S: Final = 2.0
@@ -38,6 +43,7 @@ class StarcastServer(Server):
         self,
         *,
         slow_reader_s: float,
+        max_http_connections: int,
         on_serving: Callable[[], None],
         watchdog_s: float,
         model_watch: ModelWatch | None = None,
@@ -45,6 +51,7 @@ class StarcastServer(Server):
     ) -> None:
         super().__init__(signal_handlers=False, **options)
         self._slow_reader_s = slow_reader_s
+        self.max_http_connections = max_http_connections
         self._on_serving = on_serving
         self._watchdog = Watchdog(twisted_loop, watchdog_s, exit_at_once) if watchdog_s else None
         self._model_watch = model_watch

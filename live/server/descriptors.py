@@ -2,32 +2,41 @@
 
 import logging
 import resource
-from typing import Final
+from typing import Final, NamedTuple
 
 logger = logging.getLogger(__name__)
 
-_OTHERS: Final = 256
-"""Descriptors for all but WebSockets: requests, health checks, the database, Redis, the model, the log."""
+_RESERVED: Final = 64
+"""Descriptors for all but connections: the database, Redis, the model, the log."""
+_LEAST_OTHERS: Final = 256
+"""Descriptors that WebSockets leave for HTTP connections and all else, where few are allowed."""
 
 
-def possible_connections(wanted: int) -> int:
-    """Raise the soft limit of open files as far as needed and allowed. Returns how many WebSockets are possible.
+class Possible(NamedTuple):
+    """How many connections of each kind the system allows."""
 
-    With a low hard limit these are fewer than ``wanted``, and a warning says so: a server without descriptors could
-    not even answer its health checks.
+    websockets: int
+    http: int
+
+
+def possible_connections(wanted: int) -> Possible:
+    """Raise the soft limit of open files as far as allowed for ``wanted`` WebSockets and as many HTTP connections.
+
+    With a low hard limit fewer are possible, and a warning says so if these are WebSockets: a server without
+    descriptors could not even answer its health checks.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _OTHERS
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return wanted
-    if hard == resource.RLIM_INFINITY or hard >= needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-        return wanted
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    possible = max(1, hard - min(_OTHERS, hard // 2))
-    if possible >= wanted:
-        return wanted
-    logger.warning(
-        "only %d WebSockets are possible, not %d: this process may open %d files (ulimit -n)", possible, wanted, hard
-    )
-    return possible
+    needed = 2 * wanted + _RESERVED
+    files = min(limit for limit in (needed, hard) if limit != resource.RLIM_INFINITY)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    others = min(_LEAST_OTHERS, files // 2)
+    websockets = max(1, min(wanted, files - others))
+    if websockets < wanted:
+        logger.warning(
+            "only %d WebSockets are possible, not %d: this process may open %d files (ulimit -n)",
+            websockets,
+            wanted,
+            files,
+        )
+    return Possible(websockets, max(1, files - websockets - min(_RESERVED, others // 2)))

@@ -39,7 +39,8 @@ class Hold(Enum):
 
     HANDSHAKE = "the application has not yet accepted"
     QUEUE = "the application has many messages to take"
-    RATE = "the client sent too much in a short time"
+    BYTES = "the client sent too many bytes in a short time"
+    RATE = "the client's address cannot pay for its frames"
     UNREAD = "the client does not read"
     CLOSING = "whatever comes now is ignored"
 
@@ -120,7 +121,7 @@ class SocketProtocol(WebSocketProtocol):
             self.data += data
             return
         super().dataReceived(data)
-        self._spend(partial(spend_all, [(self._bytes, len(data))]))
+        self._spend(Hold.BYTES, partial(spend_all, [(self._bytes, len(data))]))
 
     def processData(self) -> bool:  # noqa: N802
         """Parse the next frame or a part of it, unless there is a reason not to."""
@@ -134,7 +135,7 @@ class SocketProtocol(WebSocketProtocol):
             if not self._control_frames.take():
                 self._end(beyond_rate("too many control frames or fragments", self._control_frames.wait_s()))
                 return False
-            self._spend(partial(admissions.bill(self._network, get_limits()).spend, MESSAGE))
+            self._spend(Hold.RATE, partial(admissions.bill(self._network, get_limits()).spend, MESSAGE))
         return super().onFrameEnd() is not False
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
@@ -159,15 +160,15 @@ class SocketProtocol(WebSocketProtocol):
             self._heard_at = now
             self._sendAutoPing()
 
-    def _spend(self, spend: Callable[[], float]) -> None:
+    def _spend(self, hold: Hold, spend: Callable[[], float]) -> None:
         """Pay, and stop reading until that is possible. ``spend`` returns 0, or the seconds to wait."""
         if self.state == self.STATE_CLOSED:
             return
         if wait_s := spend():
-            self._hold(Hold.RATE)
-            asyncio.get_running_loop().call_later(wait_s, self._spend, spend)
+            self._hold(hold)
+            asyncio.get_running_loop().call_later(wait_s, self._spend, hold, spend)
         else:
-            self._release(Hold.RATE)
+            self._release(hold)
 
     def _hold(self, reason: Hold) -> None:
         self._holds.add(reason)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from live.access.prices import EXPLANATION, MESSAGE, WATCHED
+from live.access.prices import EXPLANATION, WATCHED
 from live.access.revocation import key_watch
 from live.access.usage import Usage
 from live.connections.consumer import AdmittedConsumer
@@ -58,7 +58,7 @@ class ClassifyConsumer(AdmittedConsumer):
         """Admit the typist and start a session, or refuse the connection."""
         if (engine := await self.admit()) is None:
             return
-        session = self._session = TypingSession(engine, self._answer, self.asker)
+        session = self._session = TypingSession(engine, self._answer, self.asker, self.give_back)
         self._sharing = Sharing(self.tell, self.address, self.limits)
         await self.greet(engine, is_busy=lambda: session.is_busy)
 
@@ -79,13 +79,13 @@ class ClassifyConsumer(AdmittedConsumer):
             await self.answer_error(error)
 
     def _price(self, message: ClientMessage, session: TypingSession) -> int:
-        """The price of a message in units of work. What the model does for a text is charged by the engine."""
+        """The price of what a message asks for, in units of work. The engine charges what the model does for a text."""
         match message:
             case Explain(seq=seq) if session.is_new_to_explain(seq):
                 return EXPLANATION + WATCHED * self._sharing.watchers
             case TextUpdate():
-                return MESSAGE + WATCHED * self._sharing.watchers
-        return MESSAGE
+                return WATCHED * self._sharing.watchers
+        return 0
 
     async def _do(self, message: ClientMessage, session: TypingSession) -> None:
         match message:

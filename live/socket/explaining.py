@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from live.access.prices import EXPLANATION
 from live.messages.protocol import ProtocolError, error_body, explained_fields, from_engine_error
 from live.messages.server import ErrorMessage, ExplanationMessage
 from model_core.engine import Engine
-from model_core.errors import EngineError
+from model_core.errors import EngineError, Overloaded
 from model_core.explain import Explanation, explain
 from model_core.tasks import spawn, stop
 from model_core.ticket import Asker
@@ -20,10 +21,11 @@ Send = Callable[[ExplanationMessage | ErrorMessage], Awaitable[None]]
 class Explaining:
     """Explains one text at a time, in a task of its own."""
 
-    def __init__(self, engine: Engine, send: Send, asker: Asker) -> None:
+    def __init__(self, engine: Engine, send: Send, asker: Asker, give_back: Callable[[int], None]) -> None:
         self._engine = engine
         self._asker = asker
         self._send = send
+        self._give_back = give_back
         self.seq: int | None = None
         """Number of the text that is being explained, or None."""
         self._task: asyncio.Task[None] | None = None
@@ -56,6 +58,8 @@ class Explaining:
             explanation = await explain(self._engine, text, self._asker, tell if partial else None)
             message = ExplanationMessage(seq=seq, **explained_fields(explanation))
         except EngineError as error:
+            if isinstance(error, Overloaded):
+                self._give_back(EXPLANATION)
             message = ErrorMessage(error=error_body(from_engine_error(error, seq)))
         except Exception:
             logger.exception("explaining a text failed")

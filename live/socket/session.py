@@ -59,7 +59,9 @@ class _Answered:
 class TypingSession:
     """Takes texts and sends their ratings through ``send``, one at a time and in increasing ``seq``."""
 
-    def __init__(self, engine: Engine, send: Send, asker: Asker | None = None) -> None:
+    def __init__(
+        self, engine: Engine, send: Send, asker: Asker | None = None, give_back: Callable[[int], None] = lambda _: None
+    ) -> None:
         self.options = SessionOptions()
         self._engine = engine
         self._asker = asker or Asker()
@@ -73,7 +75,7 @@ class TypingSession:
         self._final_seq: int | None = None
         self._explain_seq: int | None = None
         self._explain_partial = False
-        self._explaining = Explaining(engine, send, self._asker)
+        self._explaining = Explaining(engine, send, self._asker, give_back)
         self._cache = EncoderCache()
         self._worker: asyncio.Task[None] | None = None
         self._predicted_at = -math.inf

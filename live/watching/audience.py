@@ -16,7 +16,7 @@ from live.monitoring.metrics import open_watchers
 from live.watching import BEAT_S, MISSED_S, UNKNOWN_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link, is_joined, reaches_other_processes
 from live.watching.room import rooms
-from model_core.tasks import spawn
+from model_core.tasks import settle, spawn
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +78,8 @@ class Audience:
                     await self._wait_for_change()
             # New watchers get a new audience from here on.
             self._on_end(self)
-            for watcher in list(self.watchers):
-                await watcher.room_ended(self._end if self._frame is not None else None)
+            reason = self._end if self._frame is not None else None
+            await settle([watcher.room_ended(reason) for watcher in self.watchers], "a watcher could not be told")
         finally:
             self._on_end(self)
             await self._say_goodbye()
@@ -151,7 +151,10 @@ class Audience:
     def _show(self, frame: str) -> None:
         self._frame = frame
         for watcher in self.watchers:
-            watcher.show(frame)
+            try:
+                watcher.show(frame)
+            except Exception:
+                logger.exception("a watcher could not be shown a state")
 
 
 class Audiences:

@@ -5,7 +5,6 @@ import math
 import time
 from contextvars import Context
 
-from live.access.prices import MESSAGE
 from live.connections.consumer import AdmittedConsumer
 from live.messages.client import Close, Ping, parse_watcher_message
 from live.messages.errors import CLOSE_ASKED_FOR, CLOSE_ROOM_ENDED
@@ -47,7 +46,7 @@ class WatchConsumer(AdmittedConsumer):
         if self.closed:
             return
         try:
-            match self.take(text_data, parse_watcher_message, lambda _: MESSAGE):
+            match self.take(text_data, parse_watcher_message):
                 case Ping(id=ping_id):
                     await self.tell(Pong(id=ping_id))
                 case Close():

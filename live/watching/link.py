@@ -43,7 +43,7 @@ class Link:
         self._listeners[group] = listener
         if group in self._joined:
             return
-        if self._receiving is None:
+        if self._receiving is None or self._receiving.done():
             # In a context of its own: the connection's would live as long as the task.
             self._receiving = spawn(self._receive(), context=Context())
         # The task creates the channel in its first step, and only an existing channel can join.
@@ -92,11 +92,9 @@ class Link:
                 logger.debug("cannot receive (%s)", type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
                 continue
-            listener = self._listeners.get(message.get("group", ""))
-            if listener is None:
-                continue
             try:
-                listener(message)
+                if (listener := self._listeners.get(message.get("group", ""))) is not None:
+                    listener(message)
             except Exception:
                 # A failure in one room must not stop the others of this process.
                 logger.exception("a message of the channel layer was not understood")

@@ -18,7 +18,7 @@ from live.messages.rooms import RoomEnd, RoomState
 from live.monitoring.metrics import open_rooms
 from live.watching import MISSED_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link
-from model_core.tasks import spawn
+from model_core.tasks import settle, spawn
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Room:
             # In a context of its own: the connection's would live as long as the task.
             self._task = spawn(self._work(), context=Context())
         if before is not None:
-            await before.room_ended("taken")
+            await settle([before.room_ended("taken")], "a typist could not be told")
         self.show(self._state.model_copy(update={"is_typist_here": True}))
 
     def show(self, state: RoomState) -> None:
@@ -160,7 +160,7 @@ class Room:
         if watchers != self.watchers:
             self.watchers = watchers
             if self._typist is not None:
-                await self._typist.show_watchers(watchers)
+                await settle([self._typist.show_watchers(watchers)], "a typist could not be told")
 
     async def _tell_audiences(self) -> None:
         """Send the state if it changed and there are watchers. Answer a beat in any case."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.crowd import KINDS
 from benchmarks.overload import ALONE, main
 
 
@@ -44,3 +45,16 @@ def test_it_measures_typists_alone_and_beside_crowds(tmp_path: Path, monkeypatch
     assert runs["flood"]["crowd"]["refused_after_ms"]["p50"] > 0
     assert runs["school"]["crowd"]["answered_after_ms"]["p50"] > 0
     assert all(0 < run["crowd"]["cpu_share"] < 1 for run in runs.values() if "crowd" in run)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("paste", "flood", "school")])
+def test_it_measures_typists_beside_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setenv("STARCAST_BACKEND", "fake")
+    times = ["--duration-s", "0.5", "--warmup-s", "0.5", "--arriving-s", "2", "--rounds", "1", "--niceness", "0"]
+    assert main(["--beside", kind, "--typists", "2", *times, "--output", str(tmp_path)]) == 0
+    (run,) = json.loads((tmp_path / "overload.json").read_text())["runs"]
+    crowd = run["crowd"]
+    assert run["beside"] == kind
+    assert crowd["answers"] or crowd["refusals"] or crowd["closed"] or kind in ("pings", "fragments", "messages")
+    assert 0 < crowd["cpu_share"] < 1.2

@@ -30,6 +30,23 @@ async def test_a_server_is_full_before_its_descriptors_run_out_and_health_checks
         assert "Traceback" not in server.logged()
 
 
+async def test_idle_connections_of_one_address_leave_room_for_others(data_dir: Path) -> None:
+    with start_server(data_dir, program=("-c", FEW_FILES), STARCAST_BACKEND="fake") as server:
+        idle = [
+            await asyncio.open_connection("127.0.0.1", server.port, local_addr=("127.0.0.2", 0)) for _ in range(200)
+        ]
+        async with httpx.AsyncClient(base_url=server.http, trust_env=False, timeout=PATIENCE_S) as client:
+            assert (await client.get("/readyz")).status_code == 200
+            assert (await client.get("/")).status_code == 200
+        sockets = [await open_socket(server) for _ in range(80)]
+        assert await _refusal(server.port) == "server_full"
+        for socket in sockets:
+            await socket.close()
+        for _, writer in idle:
+            writer.transport.abort()
+        assert "Traceback" not in server.logged()
+
+
 async def _refusal(port: int) -> str:
     """The error with which a new connection is refused."""
     socket = await RawSocket.connect(port)

@@ -1,4 +1,4 @@
-"""Every byte of a handshake is answered or refused, charged to the address, and never logged as a fault."""
+"""Every byte of a handshake or request is answered or refused, charged to the address, and never logged as a fault."""
 
 import asyncio
 
@@ -51,6 +51,12 @@ async def test_a_handshake_is_accepted_or_refused(
     assert (await first_line(fake_server.port, request({**HANDSHAKE, **headers}))).startswith(b"HTTP/1.1 %d" % status)
 
 
+@pytest.mark.parametrize("headers", [{}, {b"X-Note": b"caf\xe9"}], ids=["no header", "a note"])
+async def test_a_request_is_answered(fake_server: RunningServer, headers: dict[bytes, bytes]) -> None:
+    sent = request({b"Host": b"localhost", **headers}, b"/api/v1/model")
+    assert await first_line(fake_server.port, sent) == b"HTTP/1.1 200 OK"
+
+
 async def test_an_escaped_version_is_another_version(fake_server: RunningServer) -> None:
     socket = await RawSocket.connect(fake_server.port, {PROTOCOL: b"starcast%2Ev1"})
     await socket.read_until_end()
@@ -71,12 +77,14 @@ async def test_what_comes_before_the_answer_is_read_after_it(fake_server: Runnin
 @settings(max_examples=100)
 @given(st.data())
 def test_any_header_is_answered(fake_server: RunningServer, data: st.DataObject) -> None:
-    names = st.one_of(st.sampled_from([*HANDSHAKE, PROTOCOL, b"Origin", b"Sec-WebSocket-Extensions"]), st.binary())
+    known = [*HANDSHAKE, PROTOCOL, b"Origin", b"Sec-WebSocket-Extensions", b"Daphne-Root-Path", b"Accept-Language"]
+    names = st.one_of(st.sampled_from(known), st.binary())
     values = st.one_of(st.binary(max_size=60), st.text(max_size=30).map(str.encode))
     line_breaks = bytes.maketrans(b"\r\n", b"..")
     headers = data.draw(st.dictionaries(names, values, max_size=3))
     changed = {name.translate(line_breaks): value.translate(line_breaks) for name, value in headers.items()}
-    sent = request({**HANDSHAKE, **changed})
+    usual, path = data.draw(st.sampled_from([(HANDSHAKE, b"/ws/v1/classify/"), ({b"Host": b"localhost"}, b"/about/")]))
+    sent = request({**usual, **changed}, path)
     version, status, *_ = asyncio.run(first_line(fake_server.port, sent)).split()
     assert (version, int(status) < 500) == (b"HTTP/1.1", True)
     assert "Traceback" not in fake_server.logged()

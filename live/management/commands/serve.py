@@ -53,9 +53,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         start_with(serving)
         info = serving.classifier.info
-        promised = get_limits().max_connections
-        if (possible := possible_connections(promised)) < promised:
-            settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_connections": possible}
+        possible = possible_connections(get_limits().max_connections)
+        settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_connections": possible.websockets}
         limits = get_limits()
 
         address = address_in_network() if host in ANYWHERE else None
@@ -74,6 +73,7 @@ class Command(BaseCommand):
 
         server = StarcastServer(
             slow_reader_s=limits.slow_reader_s,
+            max_http_connections=possible.http,
             on_serving=announce,
             watchdog_s=settings.STARCAST_WATCHDOG_S,
             application=application,

@@ -159,16 +159,22 @@ export class HttpSocket {
     const headers = { "Content-Type": "application/json" };
     const post = body && { method: "POST", headers, body: JSON.stringify(body) };
     let waitMs;
+    let status;
     try {
       const response = await this.#fetch(new URL(name, this.#api), { ...post, signal });
       waitMs = retryAfterMs(response);
+      status = response.status;
       /** @type {Reply} */
       const reply = await response.json();
       if (reply.error !== undefined) reply.error.retry_after_ms ??= waitMs;
       return signal.aborted ? null : reply;
     } catch {
       if (signal.aborted) return null;
-      // A proxy may answer with a page of its own. Its `Retry-After` still counts.
+      // A proxy may answer with a page of its own, to too many requests too.
+      if (status === 429) {
+        const code = "rate_limited";
+        return { error: { code, message: code, retryable: true, retry_after_ms: waitMs } };
+      }
       if (waitMs !== undefined) this.#say({ type: "session.closing", retry_after_ms: waitMs });
       this.#lost(ABNORMAL_CLOSE);
       return null;

@@ -11,6 +11,9 @@ const MAX_PREFIXES = 12;
 // Of all beginnings together, which a phone has to send.
 const MAX_CHARS = 65_000;
 
+// Longer than any wait that the server asks for in its own name.
+const PATIENCE_MS = 30_000;
+
 // Earliest time for another request, as the server asked.
 let notBeforeMs = 0;
 
@@ -35,28 +38,36 @@ export function prefixesOf(text, maxChars = text.length) {
  * @param {string[]} texts
  * @param {AbortSignal} signal
  * @param {typeof globalThis.fetch} [fetch]
- * @returns {Promise<(Rating & {text: string})[]>} The rated texts; empty if the server is busy
- *   or fails.
+ * @returns {Promise<(Rating & {text: string})[]>} The rated texts, once a busy server wants to be asked;
+ *   empty if it fails.
  */
 export async function rateAll(texts, signal, fetch = globalThis.fetch) {
-  if (performance.now() < notBeforeMs) return [];
+  const request = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ texts }),
+    signal,
+  };
   try {
-    const response = await fetch(PATH, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ texts }),
-      signal,
-    });
-    if (!response.ok) {
-      notBeforeMs = performance.now() + (retryAfterMs(response) ?? 0);
-      return [];
+    for (;;) {
+      const waitMs = notBeforeMs - performance.now();
+      if (waitMs > PATIENCE_MS) return [];
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      const response = await fetch(PATH, request);
+      if (response.ok) return rated(texts, await response.json());
+      const afterMs = retryAfterMs(response);
+      if (!afterMs) return [];
+      notBeforeMs = performance.now() + afterMs;
     }
-    /** @type {{results: (Rating | {error: ServerError})[]}} */
-    const { results } = await response.json();
-    return results.flatMap((result, i) =>
-      "error" in result ? [] : [{ ...result, text: texts[i] }],
-    );
   } catch {
     return [];
   }
+}
+
+/**
+ * @param {string[]} texts
+ * @param {{results: (Rating | {error: ServerError})[]}} answer
+ */
+function rated(texts, { results }) {
+  return results.flatMap((result, i) => ("error" in result ? [] : [{ ...result, text: texts[i] }]));
 }

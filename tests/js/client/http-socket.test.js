@@ -214,6 +214,25 @@ describe("once it stands", () => {
     assert.deepEqual(closes, [1006]);
   });
 
+  test("a proxy that refuses so many requests refuses the text alone", async () => {
+    for (const [seq, headers, waitMs] of [
+      [1, {}, undefined],
+      [2, { "Retry-After": "2" }, 2_000],
+    ]) {
+      update(Number(seq), "a");
+      newest().replyPage({ status: 429, headers: /** @type {HeadersInit} */ (headers) });
+      await settled();
+      const { error } = said.at(-1);
+      assert.deepEqual(
+        [error.code, error.seq, error.retry_after_ms],
+        ["rate_limited", seq, waitMs],
+      );
+    }
+    update(3, "ab");
+    await reply(RATING);
+    assert.deepEqual([said.at(-1).type, closes], ["prediction", []]);
+  });
+
   test("a page of somebody between is no answer", async () => {
     update(1, "a");
     newest().replyPage();

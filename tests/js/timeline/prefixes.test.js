@@ -36,6 +36,8 @@ describe("the beginnings of a text", () => {
   });
 });
 
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
 describe("rating them", () => {
   const { signal } = new AbortController();
   /** @param {unknown} body @param {ResponseInit} [init] */
@@ -69,14 +71,40 @@ describe("rating them", () => {
     assert.deepEqual(await rateAll(["A"], signal, away), []);
   });
 
-  // The last one: from here on the server is left alone.
-  test("asks a server that is busy no sooner than it says", async () => {
-    let requests = 0;
-    const busy = async () => {
-      requests += 1;
-      return Response.json({ error: {} }, { status: 429, headers: { "Retry-After": "3600" } });
+  /** A server that is busy at first. @param {number} times @param {string} afterS */
+  function busy(times, afterS) {
+    const server = {
+      requests: 0,
+      fetch: async () => {
+        server.requests += 1;
+        return server.requests > times
+          ? Response.json({ results: [{ stars: 9 }] })
+          : Response.json({ error: {} }, { status: 429, headers: { "Retry-After": afterS } });
+      },
     };
-    for (let i = 0; i < 3; i++) assert.deepEqual(await rateAll(["A"], signal, busy), []);
-    assert.equal(requests, 1);
+    return server;
+  }
+
+  test("asks a server that is busy again when it says", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    let now = 1e6;
+    context.mock.method(performance, "now", () => now);
+    const server = busy(1, "9");
+    const rated = rateAll(["A"], signal, server.fetch);
+    await settled();
+    context.mock.timers.tick(8_999);
+    await settled();
+    assert.equal(server.requests, 1);
+    now += 9_000;
+    context.mock.timers.tick(1);
+    assert.deepEqual(await rated, [{ stars: 9, text: "A" }]);
+  });
+
+  // The last one: from here on the server is left alone.
+  test("does not wait for a server that asks for an hour", async (context) => {
+    context.mock.method(performance, "now", () => 2e6);
+    const server = busy(3, "3600");
+    for (let i = 0; i < 3; i++) assert.deepEqual(await rateAll(["A"], signal, server.fetch), []);
+    assert.equal(server.requests, 1);
   });
 });

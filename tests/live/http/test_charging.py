@@ -8,8 +8,12 @@ from django.test import Client
 from live.access.admissions import Admissions
 from live.access.prices import MESSAGE, PAGE
 from live.access.token_buckets import TokenBucket
+from live.http import charging
+from model_core.errors import Overloaded
+from model_core.scheduling.background_jobs import BackgroundJobs
 from tests.classifiers import ControlledClassifier
 
+PAGES = ("/", "/ru/", "/model/", "/about/", "/widget/", "/api/socket")
 DESCRIPTIONS = ("/api/openapi.json", "/api/asyncapi.json")
 
 
@@ -45,6 +49,31 @@ def test_descriptions_and_unknown_paths_of_the_api_are_charged_and_refused_by_an
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
 
 
+def test_a_body_costs_its_bytes_before_anything_is_done_with_them(budget: int) -> None:
+    def ask(size: int) -> int:
+        return Client().post("/api/v1/tokens", b'"' + b"a" * size + b'"', content_type="application/json").status_code
+
+    assert [ask(100 * 1_024), ask(100 * 1_024)] == [400, 429]
+    assert ask(100) == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/api/v1/explain", {"text": "fine"}), ("/api/v1/predict/batch", {"texts": ["fine"] * 8})]
+)
+def test_background_work_that_is_refused_costs_its_message_only(
+    budget: int, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, object]
+) -> None:
+    async def refuse(_: BackgroundJobs, group: str) -> None:
+        raise Overloaded("many wait", 1)
+
+    monkeypatch.setattr(BackgroundJobs, "_enter", refuse)
+    for _ in range(4):
+        assert Client().post(path, body, content_type="application/json").status_code == 503
+    (bucket,) = vars(charging)["admissions"]._buckets.values()
+    assert isinstance(bucket, TokenBucket)
+    assert bucket._tokens == budget - 4 * MESSAGE
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/static/live/css/page.css"])
 def test_health_checks_and_static_files_are_free(budget: int, path: str) -> None:
     for _ in range(budget // MESSAGE + 1):
@@ -53,8 +82,8 @@ def test_health_checks_and_static_files_are_free(budget: int, path: str) -> None
         assert answer.status_code != 429
 
 
-@pytest.mark.parametrize("path", DESCRIPTIONS)
-def test_a_description_is_made_once_and_not_sent_to_who_has_it(
+@pytest.mark.parametrize("path", [*DESCRIPTIONS, *PAGES])
+def test_a_page_or_description_is_made_once_and_not_sent_to_who_has_it(
     fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     first = Client().get(path)
@@ -65,9 +94,15 @@ def test_a_description_is_made_once_and_not_sent_to_who_has_it(
 
     monkeypatch.setattr("live.http.openapi.Api.get_openapi_schema", fail)
     monkeypatch.setattr("live.pages.views.describe", fail)
+    monkeypatch.setattr("live.pages.views.render", fail)
     assert Client().get(path).content == first.content
     again = Client().get(path, headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_each_language_has_pages_of_its_own(fake: ControlledClassifier) -> None:
+    for language, path in (("en", "/about/"), ("ru", "/ru/about/")) * 2:
+        assert f'<html lang="{language}"' in Client().get(path).content.decode()
 
 
 def test_a_description_names_the_host_it_was_asked_of(fake: ControlledClassifier, settings: SimpleNamespace) -> None:

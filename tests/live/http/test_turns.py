@@ -58,6 +58,11 @@ async def test_ratings_and_static_files_do_not_wait() -> None:
     assert await most_at_once(*(RequestFactory().get("/static/live/page.js") for _ in range(REQUESTS))) == REQUESTS
 
 
+async def test_pages_do_not_wait_for_what_waits_for_the_database() -> None:
+    paths = ("/api/v1/model", "/api/v1/usage", "/admin/login/", "/")
+    assert await most_at_once(*(RequestFactory().get(path) for path in paths)) == len(paths)
+
+
 async def test_who_leaves_while_waiting_gives_up_the_turn() -> None:
     begun, end = asyncio.Event(), asyncio.Event()
 

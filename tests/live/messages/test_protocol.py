@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from live.limits import Limits
 from live.messages.client import Ping, TextUpdate, parse_client_message
-from live.messages.protocol import MAX_SEQ, ProtocolError, error_body
+from live.messages.protocol import MAX_SEQ, ProtocolError, error_body, load_json
 
 LIMITS = Limits(max_message_bytes=2_000, max_chars=500)
 
@@ -45,6 +45,19 @@ def test_an_integer_of_5000_digits_is_bad_json() -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_client_message(update(0).replace(" 0", "1" * 5_000), Limits())
     assert caught.value.code == "bad_json"
+
+
+@pytest.mark.parametrize("filler", ["[],", "[[[]]],", "{},", "1,", '"",', '{"a":""},', " ", '"\\\\",', '"\\"",'])
+def test_many_values_are_refused_before_they_are_parsed(filler: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        load_json(f'{{"type":"ping","x":[{filler * 5_000}1]}}')
+    assert caught.value.code == "bad_json"
+
+
+@pytest.mark.parametrize("text", ["[]{},: " * 2_000, '"' * 9_000, "\\" * 9_000, '\\"' * 5_000, "\n" * 9_000])
+def test_what_looks_like_structure_in_a_text_is_text(text: str) -> None:
+    assert load_json(update(1, text))["text"] == text
+    assert load_json(json.dumps({"texts": [text] * 64}, indent=8)) == {"texts": [text] * 64}
 
 
 @pytest.mark.parametrize("frame", ["null", "1", '"text"', "[]", "true", "NaN", "1e999"])

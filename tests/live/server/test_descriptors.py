@@ -17,15 +17,16 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 def test_the_soft_limit_is_raised_to_what_is_promised(limits: dict[str, int]) -> None:
-    assert possible_connections(2_000) == 2_000
-    assert 2_000 < limits["soft"] < limits["hard"] == 4_096
+    websockets, http = possible_connections(2_000)
+    assert (websockets, http) == (2_000, 2_000)
+    assert websockets + http < limits["soft"] < limits["hard"] == 4_096
 
 
-@pytest.mark.parametrize("soft", [4_096, resource.RLIM_INFINITY])
-def test_a_soft_limit_that_is_enough_stays(limits: dict[str, int], soft: int) -> None:
-    limits["soft"] = soft
-    assert possible_connections(2_000) == 2_000
-    assert limits["soft"] == soft
+@pytest.mark.parametrize("enough", [4_096, resource.RLIM_INFINITY])
+def test_limits_that_are_enough_stay(limits: dict[str, int], enough: int) -> None:
+    limits.update(soft=enough, hard=enough)
+    assert possible_connections(2_000) == (2_000, 2_000)
+    assert limits == {"soft": enough, "hard": enough}
 
 
 @pytest.mark.parametrize("hard", [1, 100, 1_024, 2_100])
@@ -33,7 +34,8 @@ def test_fewer_connections_are_promised_where_the_hard_limit_is_low(
     limits: dict[str, int], caplog: pytest.LogCaptureFixture, hard: int
 ) -> None:
     limits.update(soft=min(hard, 512), hard=hard)
-    possible = possible_connections(2_000)
-    assert 1 <= possible <= max(1, hard - min(hard // 2, 256))
+    websockets, http = possible_connections(2_000)
+    assert 1 <= websockets <= max(1, hard - min(hard // 2, 256))
+    assert 1 <= http <= max(1, hard - websockets)
     assert limits == {"soft": hard, "hard": hard}
-    assert f"only {possible} WebSockets are possible, not 2000" in caplog.text
+    assert f"only {websockets} WebSockets are possible, not 2000" in caplog.text

@@ -10,11 +10,11 @@ from twisted.internet.testing import StringTransport
 
 import live.server.daphne  # noqa: F401 - gives Twisted the reactor of asyncio, as in the server
 from live.access.admissions import Admissions
-from live.access.prices import CONNECTION
+from live.access.prices import CONNECTION, MESSAGE
 from live.access.token_buckets import TokenBucket
 from live.server import socket_protocol
 from live.server.socket_protocol import SocketProtocol
-from tests.raw_sockets import HANDSHAKE, TEXT, frame, request
+from tests.raw_sockets import HANDSHAKE, PING, TEXT, frame, request
 
 
 class Server:
@@ -111,6 +111,19 @@ async def test_reading_pauses_while_many_messages_wait_and_goes_on_when_they_are
         await asyncio.sleep(0)
         assert server.queue.qsize() <= waiting
     assert transport.producerState == "producing"
+
+
+async def test_a_client_whose_address_cannot_pay_for_control_frames_is_read_no_further(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, 4 * MESSAGE)))
+    protocol, transport = accepted(server)
+    for _ in range(4):
+        protocol.dataReceived(frame(PING))
+        assert transport.producerState == "producing"
+    protocol.dataReceived(frame(PING))
+    assert transport.producerState == "paused"
+    assert transport.value().count(b"\x8a\x00") == 5
 
 
 async def test_a_silent_client_is_pinged_though_the_clock_is_set_back(

@@ -21,6 +21,7 @@ from live.socket.explaining import Explaining
 from live.socket.session import TypingSession
 from live.watching.sharing import Sharing
 from model_core.cache import EncoderCache
+from model_core.errors import Overloaded
 from model_core.labels import STARS
 from project.asgi import application
 from tests.classifiers import ControlledClassifier
@@ -295,11 +296,33 @@ async def test_an_explanation_costs_its_address_what_it_costs_over_http(
     await communicator.send_json_to({"type": "explain", "seq": 1})
     refusal = (await communicator.receive_json_from())["error"]
     assert (refusal["code"], "seq" in refusal) == ("rate_limited", False)
-    # It cost nothing: 150 of the 700 are left, for 20 went to connecting, 19 to the text and 510 to the first five.
-    for number in range(11):
+    # It cost nothing: 136 of the 700 are left, for 20 went to connecting, 19 to the text and 525 to the first five.
+    for number in range(10):
         await communicator.send_json_to({"type": "ping", "id": str(number)})
-    answers = [(await communicator.receive_json_from())["type"] for _ in range(11)]
-    assert answers == ["pong"] * 10 + ["error"]
+    answers = [(await communicator.receive_json_from())["type"] for _ in range(10)]
+    assert answers == ["pong"] * 9 + ["error"]
+    await communicator.disconnect()
+
+
+async def test_an_explanation_that_is_refused_costs_its_message_only(
+    fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Overloaded("many wait", 1)
+
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_burst": 1_000}
+    monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("live.connections.consumer.admissions", Admissions(lambda _, *rate: TokenBucket(*rate)))
+    monkeypatch.setattr("live.socket.explaining.explain", refuse)
+    communicator = connection()
+    await communicator.connect()
+    await communicator.receive_json_from()
+    await communicator.send_json_to({"type": "text.update", "seq": 1, "text": "A fine film"})
+    assert (await communicator.receive_json_from())["type"] == "prediction"
+    for _ in range(4):
+        await communicator.send_json_to({"type": "explain", "seq": 1})
+        error = (await communicator.receive_json_from())["error"]
+        assert (error["code"], error["seq"]) == ("overloaded", 1)
     await communicator.disconnect()
 
 
@@ -332,6 +355,25 @@ async def test_oversized_messages_spend_the_rate_like_any_other(fake: Controlled
     while outputs[-1]["type"] != "websocket.close":
         outputs.append(await communicator.receive_output(timeout=10))
     assert outputs[-1]["code"] == 4008
+    await communicator.disconnect()
+
+
+@pytest.mark.parametrize(("size", "paid"), [(60, 15), (1_023, 15), (30_000, 15 + 29)])
+async def test_a_message_costs_its_bytes_though_nothing_is_done_with_them(
+    fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch, size: int, paid: int
+) -> None:
+    monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("live.connections.consumer.admissions", mine := Admissions(lambda _, *rate: TokenBucket(*rate)))
+    communicator = connection()
+    await communicator.connect()
+    await communicator.receive_json_from()
+    (bucket,) = mine._buckets.values()
+    assert isinstance(bucket, TokenBucket)
+    before = bucket._tokens
+    frame = '{"type":"ping","ignored":""}'
+    await communicator.send_to(text_data=frame.replace('""', f'"{"a" * (size - len(frame))}"'))
+    assert (await communicator.receive_json_from())["type"] == "pong"
+    assert before - bucket._tokens == paid
     await communicator.disconnect()
 
 

@@ -23,3 +23,14 @@ async def test_a_listener_that_raises_ends_nothing_for_the_others(caplog: pytest
     assert "the listener was told to fail" in caplog.text
     await link.leave("bad", fail)
     await link.leave("good", heard.put_nowait)
+
+
+async def test_a_message_of_another_program_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    link, heard = Link(), asyncio.Queue[Message]()
+    await link.join("good", heard.put_nowait)
+    await link._layer.send(link._channel, {"type": "other", "group": ["no", "name"]})
+    await link.send("good", {"number": 1})
+    async with asyncio.timeout(10):
+        assert (await heard.get())["number"] == 1
+    assert "a message of the channel layer was not understood" in caplog.text
+    await link.leave("good", heard.put_nowait)

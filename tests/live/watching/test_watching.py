@@ -13,6 +13,8 @@ import live.serving.process_engine
 import live.watching.audience
 import live.watching.link
 from live.access.admissions import admissions
+from live.limits import get_limits
+from live.messages.rooms import RoomEnd
 from live.watching.audience import audiences
 from live.watching.room import new_secret, room_id_of, rooms
 from model_core.fake import FakeClassifier
@@ -379,3 +381,52 @@ async def test_an_ended_room_leaves_nothing_behind(connect: Connect) -> None:
             await asyncio.sleep(0)
     assert len(admissions) == 0
     assert live.watching.link.get_link()._listeners == {}
+
+
+class Failing:
+    """A typist or watcher that can be told nothing."""
+
+    def show(self, frame: str) -> None:
+        raise RuntimeError("shown nothing")
+
+    async def show_watchers(self, count: int) -> None:
+        raise RuntimeError("told no number")
+
+    async def room_ended(self, reason: RoomEnd | None) -> None:
+        raise RuntimeError("told no end")
+
+
+async def test_a_watcher_that_fails_keeps_nothing_from_the_others(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    typist = await connect(CLASSIFY_PATH)
+    room = await opened(typist)
+    watchers = [await connect(watch(room))]
+    await until(watchers[0], "room.state")
+    failing = Failing()
+    audience = audiences._audiences[room["room_id"]]
+    audience.watchers.add(failing)
+    watchers.append(await connect(watch(room)))
+    await typed(typist, 1, "fine")
+    for each in watchers:
+        await until(each, "room.state", text="fine", is_fresh=True)
+    await typist.send_json_to({"type": "room.close"})
+    for each in watchers:
+        await until(each, "room.closed", reason="closed")
+    assert "shown nothing" in caplog.text
+
+
+async def test_a_typist_that_fails_keeps_the_room_from_nobody(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = new_secret()
+    room = rooms.open(secret, "192.0.2.1", get_limits())
+    await room.enter(Failing())
+    watcher = await connect(watch(room.id))
+    await until(watcher, "room.state")
+    typist = await connect(CLASSIFY_PATH)
+    await opened(typist, secret=secret)
+    await typed(typist, 1, "fine")
+    await until(watcher, "room.state", text="fine")
+    assert "told no number" in caplog.text
+    assert "told no end" in caplog.text

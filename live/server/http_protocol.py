@@ -1,0 +1,120 @@
+"""HTTP connections as Daphne has them, but no more than there is room for, and without what it fails on."""
+
+from typing import Any, Final
+
+from daphne.http_protocol import HTTPFactory, WebRequest
+from twisted.web.http import HTTPChannel
+
+from live.access.addresses import network_of
+from live.access.admissions import admissions
+from live.access.prices import MESSAGE
+from live.limits import get_limits
+
+_ROOT_PATH: Final = "Daphne-Root-Path"
+_LARGEST_BODIES: Final = 2
+"""A body may be that many times too large to be answered by ``too_large``. Of more, the connection ends at once."""
+
+
+class HttpRequest(WebRequest):
+    """One request, which is a WebSocket's handshake at times."""
+
+    def process(self) -> Any:
+        """Hand the request on. Refuses what Daphne would decode and fail on, before anything was charged."""
+        decoded = (_ROOT_PATH, self.server.proxy_forwarded_address_header)
+        names = (name.encode() for name in decoded if name)
+        values = (value for name in names for value in self.requestHeaders.getRawHeaders(name, ()))
+        if not all(value.isascii() for value in values):
+            self.basic_error(400, b"Bad Request", "Invalid header value")
+            return None
+        channel = self.channel
+        processed = super().process()
+        if self.transport is None:  # Taken over by a WebSocket.
+            channel.factory.channels.leave(channel)
+        return processed
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        """Store a part of the body. Django would refuse a large one only after all of it is on the disk."""
+        super().handleContentChunk(data)
+        if self.content.tell() > _LARGEST_BODIES * get_limits().max_body_bytes:
+            self.channel.transport.abortConnection()
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """Refuse a request that the application does not see. It costs the address as much as others."""
+        address = self.client_addr[0] if self.client_addr else getattr(self.client, "host", "")
+        if admissions.bill(network_of(address), get_limits()).spend(MESSAGE):
+            status, status_text, body = 429, b"Too Many Requests", "Too many requests"
+        super().basic_error(status, status_text, body)
+
+
+class HttpChannel(HTTPChannel):
+    """A connection with one request after another, until it ends or a WebSocket takes it over."""
+
+    requestFactory = HttpRequest  # noqa: N815
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Take a place."""
+        super().connectionMade()
+        self.factory.channels.enter(self)
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Leave the place."""
+        self.factory.channels.leave(self)
+        super().connectionLost(reason)
+
+    @property
+    def network(self) -> str:
+        """The other end: a client, or a proxy."""
+        return network_of(getattr(self.transport.getPeer(), "host", ""))
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the application works on a request, so that the client is not just silent or slow."""
+        return any(request.application_queue is not None for request in self.requests)
+
+
+class Channels:
+    """The HTTP connections of a process, of which the system allows only so many.
+
+    One more ends the oldest of the address that has most, so that others, such as health checks, are always answered.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of: dict[str, dict[HttpChannel, None]] = {}
+        self._count = 0
+
+    def enter(self, channel: HttpChannel) -> None:
+        """Add a connection, and end another if there are too many."""
+        self._of.setdefault(channel.network, {})[channel] = None
+        self._count += 1
+        if self._count > self._most:
+            largest = max(self._of.values(), key=len)
+            # If all are answered, the newest has to go.
+            ended = next((other for other in largest if not other.is_answering), channel)
+            self.leave(ended)
+            ended.transport.abortConnection()
+
+    def leave(self, channel: HttpChannel) -> None:
+        """Remove a connection, if it is there."""
+        others = self._of.get(channel.network, {})
+        if channel in others:
+            del others[channel]
+            self._count -= 1
+        if not others:
+            self._of.pop(channel.network, None)
+
+
+class HttpFactory(HTTPFactory):
+    """Makes the connections of a server."""
+
+    protocol = HttpChannel
+
+    def __init__(self, server: Any) -> None:
+        super().__init__(server)
+        self.channels = Channels(server.max_http_connections)
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        """Make a connection whose requests are ours, where Daphne sets its own."""
+        channel = super().buildProtocol(addr)
+        channel.requestFactory = HttpRequest
+        return channel

@@ -138,8 +138,13 @@ class Crowd:
         )
 
     async def nonsense(self) -> None:
-        """Send 20,000 characters of words of 99 letters five times a second, the longest to tokenise."""
-        await self._send_often(5, lambda number: ((f"q{number:x}" * 99)[:99] + " ") * (_LONGEST_CHARS // 100))
+        """Send 20,000 characters of words of 99 letters five times a second, the longest to tokenise.
+
+        Spaces, line breaks or punctuation are between the words.
+        """
+        await self._send_often(
+            5, lambda number: ((f"q{number:x}" * 99)[:99] + " \n,、"[number % 4]) * (_LONGEST_CHARS // 100)
+        )
 
     async def explain(self) -> None:
         """Ask for explanations of 20,000 characters over HTTP, and again as soon as the server says.

@@ -75,7 +75,7 @@ def _sent(labels: LabelSet, is_english: bool) -> Iterator[tuple[str, dict[str, b
     is_film, has_values = labels.is_film, labels.values is not None
     for name in ("PredictionMessage", "Rating", "RatedText", "RatedAnswer"):
         yield name, {**sent_of_ratings(labels), "legible": is_english}
-    for name in ("ExplanationMessage", "ExplainedAnswer"):
+    for name in ("ExplanationMessage", "Explained", "ExplainedAnswer"):
         yield name, {"expected_stars": is_film, "counted_in": not is_film, "value": not is_film,
                      "label": not has_values}  # fmt: skip
     for name in ("SessionCreated", "Model"):

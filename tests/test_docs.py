@@ -140,7 +140,7 @@ NOT_RUN: Final[Mapping[str, Mapping[str, str]]] = {
     "docs/security.md": {"docker": "needs Docker and a registry"},
     "docs/troubleshooting.md": {
         "openssl": "asks a site on the internet",
-        "proxy_http_version": "lines of a configuration; that of deploy/nginx has them, which the tests of the topology run",
+        "proxy_http_version": "is a part of a configuration of nginx; the tests of the topology run a whole one",
     },
 }
 """Why no test runs a block."""

@@ -64,21 +64,26 @@ export function connect({
     throw new TypeError("give either key or token: one of them is sent");
   }
   const socket = new RatingClient(socketUrl(url), options);
-  socket.addEventListener("prediction", ({ detail: { prediction, elapsedMs } }) =>
-    onPrediction?.(prediction, elapsedMs),
-  );
+  socket.addEventListener("prediction", ({ detail: { prediction, elapsedMs } }) => {
+    isOutageTold = false;
+    onPrediction?.(prediction, elapsedMs);
+  });
   socket.addEventListener("explanation", ({ detail: { explanation, text } }) =>
     onExplanation?.(explanation, text),
   );
   socket.addEventListener("state", ({ detail }) => (onStatus ?? warn)(detail));
   socket.addEventListener("model", ({ detail }) => onModel?.(detail));
   socket.addEventListener("session", ({ detail }) => onSession?.(detail));
-  socket.addEventListener("room", ({ detail }) => onRoom?.(detail));
+  socket.addEventListener("room", ({ detail }) => {
+    isOutageTold = false;
+    onRoom?.(detail);
+  });
   socket.addEventListener("refused", ({ detail }) => {
     refusal = `: ${detail.message}`;
     onError?.(detail);
   });
   socket.addEventListener("fault", ({ detail }) => onError?.(detail));
+  // Until it works again: a server that greets and is lost again still has the same outage.
   let isOutageTold = false;
   // What the server said last.
   let refusal = "";
@@ -90,7 +95,6 @@ export function connect({
    * @param {Status} status
    */
   function warn({ state, attempt, code }) {
-    if (state === "open") isOutageTold = false;
     if (state !== "closed") refusal = "";
     else if (code !== null)
       console.warn(`Starcast: ${url} refuses the connection (${code})${refusal}`);

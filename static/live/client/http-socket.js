@@ -100,6 +100,9 @@ export class HttpSocket {
     this.#underWay = null;
     if (reply === null) return;
     if (reply.error !== undefined) {
+      // A GET has no Origin, so a page may be refused at its first text only.
+      const final = FINAL_CLOSES[reply.error.code];
+      if (final !== undefined) return this.#lost(final);
       this.#say({ type: "error", error: { ...reply.error, seq } });
     } else {
       if (JSON.stringify(reply.classes) !== this.#classes) return this.#modelChanged();

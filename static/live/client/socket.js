@@ -272,7 +272,7 @@ export class RatingSocket extends Events {
   async #openWithToken(getToken) {
     const asking = {};
     this.#asking = asking;
-    this.#expectGreeting();
+    this.#expectWord(SESSION_TIMEOUT_MS);
     try {
       const token = await getToken();
       if (asking !== this.#asking) return;
@@ -308,7 +308,11 @@ export class RatingSocket extends Events {
     socket.onclose = ifPresent((event) => this.#lost(event.code));
     // A close follows every error, but the package `ws` throws an error that has no listener.
     socket.onerror = () => {};
-    this.#expectGreeting();
+    this.#expectWord(SESSION_TIMEOUT_MS);
+    this.#silenceTimer = this.#timers.set(
+      () => this.#setState(this.#state, NO_ANSWER),
+      SILENT_AFTER_MS,
+    );
   }
 
   /** @param {unknown} frame */
@@ -450,14 +454,6 @@ export class RatingSocket extends Events {
   #restartHeartbeat({ heartbeat_interval_ms: idleMs }) {
     this.#clearTimers();
     this.#heartbeatTimer = this.#timers.set(() => this.probe(), idleMs);
-  }
-
-  #expectGreeting() {
-    this.#expectWord(SESSION_TIMEOUT_MS);
-    this.#silenceTimer = this.#timers.set(
-      () => this.#setState(this.#state, NO_ANSWER),
-      SILENT_AFTER_MS,
-    );
   }
 
   /** @param {number} withinMs */

@@ -208,7 +208,10 @@ const OUTDATED = gettext("This page is out of date. Reload it to continue.");
 const GIVEN_UP = Object.freeze({
   4503: gettext("The server requires an API key."),
   4504: gettext("The server does not accept this API key."),
-  4520: gettext("The server does not allow this page: its address differs from Host."),
+  4520: gettext(
+    "The server does not allow this page: it is of another site, or a proxy changes Host.",
+  ),
+  4521: CONNECTION.closed,
 });
 
 /** @param {string} code Why the connection ended for good. @returns {string} */

@@ -10,7 +10,7 @@ const NAME = "starcast.history";
  * @typedef {object} Kept
  * @property {string} text
  * @property {number} [stars] Expected stars.
- * @property {string} [label] The most probable one, of a model that does not rate films.
+ * @property {string} [label] The most probable one. It is shown where there are no stars.
  * @property {number} at Milliseconds since 1970.
  */
 

@@ -46,6 +46,8 @@ class StarcastMeter extends HTMLElement {
   #url = "";
   /** @type {Session | null} */
   #session = null;
+  // Whether the author of the page was told so.
+  #isUnreachable = false;
   #sent = { seq: 0, text: "", isCut: false, chars: 0 };
   #settling = new Settling((headline) => {
     this.#view.showHeadline(headline, this.#sent.isCut ? this.#sent.chars : 0);
@@ -155,6 +157,7 @@ class StarcastMeter extends HTMLElement {
     clearTimeout(this.#quietTimer);
     this.#socket?.close();
     this.#socket = this.#session = null;
+    this.#isUnreachable = false;
     this.#dim();
     this.#settling.clear();
     this.#view.clear();
@@ -193,10 +196,11 @@ class StarcastMeter extends HTMLElement {
     const { state, attempt, code } = status;
     if (state === "open") this.#view.showTrouble("");
     else if (state === "closed") this.#view.showTrouble(givenUp(code ?? ""));
-    else this.#view.showTrouble(CONNECTION.reconnecting);
+    else this.#view.showTrouble(CONNECTION[state]);
     this.dispatchEvent(new CustomEvent("status", { detail: status, bubbles: true }));
-    if (this.#session !== null || state === "closed") return;
+    if (this.#session !== null || this.#isUnreachable || state === "closed") return;
     if (code === NO_ANSWER || attempt === UNREACHABLE_FROM_ATTEMPT) {
+      this.#isUnreachable = true;
       const why = "Is the server there, and does nothing in between block WebSockets?";
       this.#warn("unreachable", `no connection to ${this.#url}. ${why}`);
     }
@@ -267,6 +271,8 @@ function hintAbout(code) {
       return `Add ${location.origin} to the server's setting STARCAST_ORIGINS, or set the attribute "token-url".`;
     case "key_missing":
       return 'Set the attribute "token-url" or "api-key".';
+    case "unknown_path":
+      return 'Leave the path out of the attribute "server".';
     case "key_invalid":
       return "Use a key that the server has not revoked, or a new token for each connection.";
   }

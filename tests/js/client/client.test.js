@@ -21,7 +21,12 @@ beforeEach(() => {
 
 /** @param {Partial<Parameters<typeof connect>[0]>} options */
 function connectHere(options = {}) {
-  const common = { url: "http://host", WebSocket: fake.FakeWebSocket, timers: new FakeTimers() };
+  const common = {
+    url: "http://host",
+    WebSocket: fake.FakeWebSocket,
+    timers: new FakeTimers(),
+    random: () => 0.5,
+  };
   return connect({ ...common, ...options });
 }
 
@@ -62,16 +67,24 @@ test("an outage is one warning, unless the program listens", (context) => {
 test("a silent server is one warning after two seconds, and another in the next outage", (context) => {
   const warn = context.mock.method(console, "warn", () => {});
   const timers = new FakeTimers();
-  connectHere({ timers });
+  const live = connectHere({ timers });
+  live.submit("fine");
   timers.advance(SILENT_AFTER_MS - 1);
   assert.equal(warn.mock.callCount(), 0);
   timers.advance(1);
   assert.equal(warn.mock.callCount(), 1);
+  // Once all tries are silent, and once the server greets and is lost again.
   timers.advance(60_000);
-  assert.equal(warn.mock.callCount(), 1);
+  while (server().isClosed) timers.advance(100);
   server().say(session());
   server().end(1006);
-  timers.advance(500 + SILENT_AFTER_MS);
+  timers.advance(60_000);
+  assert.equal(warn.mock.callCount(), 1);
+  while (server().isClosed) timers.advance(100);
+  server().say(session());
+  server().say(prediction(live.seq));
+  server().end(1006);
+  timers.advance(60_000);
   assert.equal(warn.mock.callCount(), 2);
 });
 

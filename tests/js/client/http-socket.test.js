@@ -182,6 +182,12 @@ describe("once it stands", () => {
     assert.deepEqual([said, closes], [[], [1006]]);
   });
 
+  test("a page of another site is refused for good at its first text", async () => {
+    update(1, "a");
+    await reply(serverError("origin_refused", null, false), { status: 403 });
+    assert.deepEqual([said, closes], [[], [4520]]);
+  });
+
   test("a refusal says when to ask again, by the error or by the header", async (context) => {
     context.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2026, 0, 1) });
     const { error } = serverError("rate_limited", null, true, { retry_after_ms: 250 });

@@ -113,9 +113,11 @@ describe("sentences", () => {
   test("every refusal and every final close has plain words", () => {
     const codes = ["overloaded", "rate_limited", "model_unavailable", "internal", "never_heard_of"];
     for (const code of codes) assert.doesNotMatch(refusal({ code }), /_|undefined/);
-    for (const code of ["4503", "4504", "labels_differ", "4777"]) {
+    for (const code of ["4503", "4504", "4520", "4521", "labels_differ", "4777"]) {
       assert.doesNotMatch(givenUp(code), /_|undefined/);
     }
+    // To load the page again helps with neither.
+    for (const code of ["4520", "4521"]) assert.notEqual(givenUp(code), givenUp("labels_differ"));
   });
 });
 

@@ -84,7 +84,8 @@ class Server(FromEnvironment):
     allowed_hosts: Names = Field(
         default=["localhost", "127.0.0.1", "[::1]"],
         description="List of host names under which the server may be reached; others get status 400. `.example.com` "
-        "allows all subdomains too. Health checks are answered under any name.",
+        "allows all subdomains too. Unless this is set, the host that `serve` listens on is added. Health checks are "
+        "answered under any name.",
     )
     origins: Names = Field(
         default=[],

@@ -73,7 +73,7 @@ def _as_error_object(request: HttpRequest, response: HttpResponse) -> HttpRespon
         or response.get("Content-Type") == "application/json"
     ):
         return response
-    code, message = _BY_STATUS.get(response.status_code, ("bad_request", _bad_request(request)))
+    code, message = _BY_STATUS.get(response.status_code) or ("bad_request", _bad_request(request))
     replacement = error_response(ProtocolError(code, message))
     # Replace the content only, to keep headers such as Allow and those for security.
     response.content = replacement.content
@@ -86,5 +86,7 @@ def _bad_request(request: HttpRequest) -> str:
     try:
         request.get_host()
     except DisallowedHost:
-        return "this server does not know the host name of this URL: add it to STARCAST_ALLOWED_HOSTS"
+        return (
+            "this server does not know the host name: add it to STARCAST_ALLOWED_HOSTS, or let the proxy pass on Host"
+        )
     return "this request cannot be answered"

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from live.http.descriptions import made_once
@@ -95,6 +96,7 @@ def widget(request: HttpRequest) -> HttpResponse:
     return render(request, "live/widget.html", {"address": address, "socket_origin": address.replace("http", "ws", 1)})
 
 
+@csrf_exempt
 @require_safe
 @made_once
 def asyncapi(request: HttpRequest) -> HttpResponse:
@@ -102,6 +104,7 @@ def asyncapi(request: HttpRequest) -> HttpResponse:
     return JsonResponse(_described(request))
 
 
+@csrf_exempt
 @require_safe
 @made_once
 def socket_reference(request: HttpRequest) -> HttpResponse:

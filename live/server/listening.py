@@ -2,14 +2,12 @@
 
 import contextlib
 import errno
-import logging
+import ipaddress
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from daphne.endpoints import build_endpoint_description_strings
-
-logger = logging.getLogger(__name__)
 
 ANYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - what users say for all addresses
 LOOPBACK: Final = ("127.0.0.1", "localhost")
@@ -19,26 +17,36 @@ LOOPBACK: Final = ("127.0.0.1", "localhost")
 _ELSEWHERE: Final = ("192.0.2.1", 9)
 
 
-def endpoints(host: str, port: int) -> Sequence[str]:
-    """Return Twisted's descriptions of where to listen: for loopback over IPv6 too, since that is localhost as well."""
+class Place(NamedTuple):
+    """Where to listen, in Twisted's descriptions, and the host under which this machine reaches it, as URLs have it."""
+
+    endpoints: Sequence[str]
+    name: str
+
+
+def place_of(host: str, port: int) -> Place:
+    """Return where to listen for a host: for loopback over IPv6 too, since that is localhost as well."""
+    if host in ANYWHERE:
+        return Place(_endpoints(host, port), "localhost")
     if host not in LOOPBACK:
-        return _endpoints(host, port)
-    wanted = _endpoints("127.0.0.1", port)
+        return Place(_endpoints(host, port), in_url(host))
+    over_ipv4 = _endpoints("127.0.0.1", port)
     if not port or _obstacle("127.0.0.1", port):
-        return wanted
+        return Place(over_ipv4, "localhost")
     obstacle = _obstacle("::1", port)
     if obstacle is None:
-        return [*wanted, *_endpoints("::1", port)]
-    if obstacle == errno.EADDRINUSE:
-        logger.warning(
-            "another program has port %d over IPv6, and may answer at localhost: open http://127.0.0.1:%d/", port, port
-        )
-    return wanted
+        return Place([*over_ipv4, *_endpoints("::1", port)], "localhost")
+    # At localhost, another program may answer.
+    return Place(over_ipv4, "127.0.0.1" if obstacle == errno.EADDRINUSE else "localhost")
 
 
 def in_url(host: str) -> str:
-    """Return a host as URLs and allowed hosts have it."""
-    return f"[{host}]" if ":" in host else host
+    """Return a host as URLs and allowed hosts have it: an IPv6 address in brackets, and as browsers write it."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def address_in_network() -> str | None:

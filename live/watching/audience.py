@@ -1,6 +1,7 @@
 """An audience: all watchers of one room in this process. They share its newest state and one beat."""
 
 import asyncio
+import json
 import logging
 import re
 import time
@@ -11,7 +12,7 @@ from typing import Final, Protocol
 
 from live.limits import Limits
 from live.messages.protocol import ProtocolError
-from live.messages.rooms import RoomEnd, RoomState
+from live.messages.rooms import RoomEnd
 from live.monitoring.metrics import open_watchers
 from live.watching import BEAT_S, MISSED_S, UNKNOWN_S, audience_group, room_group
 from live.watching.link import LayerAway, Message, get_link, is_joined, reaches_other_processes
@@ -145,8 +146,8 @@ class Audience:
         """Show that the typist cannot be reached. The next message of the room brings the full state."""
         if self._frame is not None and self._number >= 0:
             self._number = -1
-            state = RoomState.model_validate_json(self._frame)
-            self._show(state.model_copy(update={"is_typist_here": False, "is_fresh": False}).encode())
+            # Not validated: the typist's server may be of another version.
+            self._show(json.dumps({**json.loads(self._frame), "is_typist_here": False, "is_fresh": False}))
 
     def _show(self, frame: str) -> None:
         self._frame = frame

@@ -10,7 +10,7 @@ from live.limits import get_limits
 from live.monitoring.logs import log_unhandled
 from live.server.daphne import StarcastServer
 from live.server.descriptors import possible_connections
-from live.server.listening import ANYWHERE, LOOPBACK, address_in_network, endpoints, in_url
+from live.server.listening import ANYWHERE, address_in_network, in_url, place_of
 from live.serving.model_choice import load_at_start
 from live.serving.model_switch import ModelWatch
 from live.serving.process_engine import start_with
@@ -57,6 +57,7 @@ class Command(BaseCommand):
         settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "max_connections": possible.websockets}
         limits = get_limits()
 
+        place = place_of(host, port)
         address = address_in_network() if host in ANYWHERE else None
         if settings.STARCAST_HOSTS_ARE_DEFAULT:
             # To listen for others, and then to turn them away, is not what anybody wants.
@@ -64,10 +65,9 @@ class Command(BaseCommand):
 
         def announce() -> None:
             (_, listening_port), *_rest = server.listening_addresses
-            shown = "localhost" if host in (*LOOPBACK, *ANYWHERE) else in_url(host)
             others = f", and for others in this network http://{address}:{listening_port}/" if address else ""
             self.stdout.write(f"Starcast loaded {serving.title}: {info.backend}, {info.max_tokens} tokens")
-            self.stdout.write(f"Serving http://{shown}:{listening_port}/{others}")
+            self.stdout.write(f"Serving http://{place.name}:{listening_port}/{others}")
             self.stdout.write("Stop with Ctrl-C")
             self.stdout.flush()
 
@@ -77,7 +77,7 @@ class Command(BaseCommand):
             on_serving=announce,
             watchdog_s=settings.STARCAST_WATCHDOG_S,
             application=application,
-            endpoints=endpoints(host, port),
+            endpoints=place.endpoints,
             # No limit: Daphne would close sessions of a day with 1000, after which clients do not reconnect.
             websocket_timeout=-1,
             ping_interval=limits.ping_interval_s,

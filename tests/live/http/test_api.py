@@ -82,7 +82,7 @@ async def test_a_text_among_many_keeps_when_to_come_back(
     assert busy_text["error"]["retry_after_ms"] == 9_000
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "us-ascii"])
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "utf_8", "us-ascii", "ASCII"])
 async def test_json_may_say_that_it_is_utf_8(fake: ControlledClassifier, charset: str) -> None:
     kind = f"application/json; charset={charset}"
     assert (await AsyncClient().post(PATH, data=b'{"text": "fine"}', content_type=kind)).status_code == 200
@@ -118,7 +118,7 @@ async def test_no_model_is_unavailable(no_model: None) -> None:
 
 
 async def test_other_methods_and_paths_get_the_error_object_too(fake: ControlledClassifier) -> None:
-    client = AsyncClient()
+    client = AsyncClient(enforce_csrf_checks=True)
     for response, status, code in (
         (await client.get(PATH), 405, "method_not_allowed"),
         (await client.post("/api/openapi.json"), 405, "method_not_allowed"),

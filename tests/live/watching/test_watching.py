@@ -1,6 +1,7 @@
 """Watching without a server: WebSockets of a typist and of watchers, over the in-memory channel layer."""
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -205,6 +206,18 @@ async def test_a_typist_who_is_gone_for_too_long_has_left(connect: Connect) -> N
     await typist.disconnect()
     assert (await until(watcher, "room.closed"))["reason"] == "left"
     assert await closed(watcher) == 4522
+
+
+async def test_the_state_of_a_server_of_another_version_is_shown_as_away_too(connect: Connect) -> None:
+    typist = await connect(CLASSIFY_PATH)
+    watcher = await connect(watch(await opened(typist)))
+    await typed(typist, 1, "before")
+    state = await until(watcher, "room.state", is_fresh=True)
+    del state["rating"]["label"]
+    [audience] = audiences._audiences.values()
+    audience._show(json.dumps(state))
+    audience._show_away()
+    assert (await until(watcher, "room.state", is_typist_here=False))["text"] == "before"
 
 
 async def test_a_typist_who_comes_back_with_the_secret_goes_on_in_the_room(

@@ -3,19 +3,21 @@
 ``PYTHONPATH=. python deploy/ray/rate_parquet.py INPUT OUTPUT`` starts Ray on this machine, or connects to the cluster
 that RAY_ADDRESS names. Give the same command again to go on with an unfinished run: files that are done are skipped.
 INPUT and OUTPUT are folders, or URLs that pyarrow knows, such as s3://bucket/folder, which all workers must reach.
-Exit status: 0 if all is rated, 1 if some texts are not UTF-8, which have no rating, 2 if the run cannot begin.
+Exit status: 0 if all is rated, 1 if some texts are not UTF-8, which have no rating, 2 if the run had to stop.
 """
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 from pyarrow import fs
+from ray.exceptions import RayError
 
 import model_core
 from model_core.checkpoint import CheckpointConfig
@@ -28,13 +30,15 @@ PACKAGE: Final = Path(model_core.__file__).parent
 DEFAULT_CHECKPOINT: Final = "starcast-electra-6x384"
 VERSION_KEY: Final = b"starcast.model_version"
 """Says in the metadata of an output file which model rated it."""
+UNDECODABLE_KEY: Final = b"starcast.undecodable"
+"""Says there how many of its texts are not UTF-8."""
 
 _ROWS_A_BATCH: Final = 1_024
 _TYPES: Final = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
 
 
 class Stop(Exception):  # noqa: N818 - reads as what it says
-    """The run cannot begin. The message is for users."""
+    """The run has to stop. The message is for users."""
 
 
 class Rater:
@@ -70,6 +74,7 @@ class Rater:
                     writer.write_table(pa.table([*batch.columns, *columns], schema))
                     rows += batch.num_rows
                     undecodable += damaged
+                writer.add_key_value_metadata({UNDECODABLE_KEY: str(undecodable).encode()})
         # Whoever reads the folder, and the next run, sees whole files only.
         filesystem.move(unfinished, path)
         return rows, undecodable
@@ -87,19 +92,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=_positive, default=1, help="CPUs of a worker (default: 1)")
     arguments = parser.parse_args(argv)
     try:
-        todo, done = _plan(arguments, read_folder(PACKAGE / "checkpoints" / arguments.checkpoint))
-    except (Stop, CheckpointError, OSError, pa.ArrowInvalid) as error:
+        plan = _plan(arguments, read_folder(PACKAGE / "checkpoints" / arguments.checkpoint))
+        print(f"{len(plan.todo)} files to rate, {plan.done} are done")
+        rated, undecodable = 0, plan.undecodable
+        for done_now in _rate(plan.todo, arguments) if plan.todo else ():
+            rated += done_now["rows"] - done_now["undecodable"]
+            undecodable += done_now["undecodable"]
+            if done_now["undecodable"]:
+                print(f"{done_now['name']}: {done_now['undecodable']} texts are not UTF-8: no rating", file=sys.stderr)
+    except (Stop, CheckpointError, OSError, pa.ArrowInvalid, RayError) as error:
         print(f"rate_parquet: {error}", file=sys.stderr)
         return 2
-    print(f"{len(todo)} files to rate, {done} are done")
-    rows = undecodable = 0
-    for done_now in _rate(todo, arguments) if todo else ():
-        rows += done_now["rows"]
-        undecodable += done_now["undecodable"]
-        if done_now["undecodable"]:
-            print(f"{done_now['name']}: {done_now['undecodable']} texts are not UTF-8: no rating", file=sys.stderr)
-    print(f"{rows - undecodable} rows rated")
+    print(f"{rated} rows rated")
     return 1 if undecodable else 0
+
+
+class _Plan(NamedTuple):
+    todo: list[str]
+    """Names of the files to rate."""
+    done: int
+    """Number of files that are rated already."""
+    undecodable: int
+    """Number of their texts that are not UTF-8."""
 
 
 def _fields(labels: LabelSet) -> list[tuple[str, pa.DataType]]:
@@ -107,8 +121,8 @@ def _fields(labels: LabelSet) -> list[tuple[str, pa.DataType]]:
     return [(name, _TYPES[kind]) for name, kind in columns_of(labels).items()]
 
 
-def _plan(arguments: argparse.Namespace, config: CheckpointConfig) -> tuple[list[str], int]:
-    """Return the names of the files to rate, and how many are done. Raises Stop, OSError, ArrowInvalid."""
+def _plan(arguments: argparse.Namespace, config: CheckpointConfig) -> _Plan:
+    """Look at all files before any is rated. Raises Stop, OSError, ArrowInvalid."""
     sources = _files(arguments.input)
     if not sources:
         raise Stop(f"no Parquet files in {arguments.input}")
@@ -125,14 +139,17 @@ def _plan(arguments: argparse.Namespace, config: CheckpointConfig) -> tuple[list
     filesystem, folder = fs.FileSystem.from_uri(_uri(arguments.output))
     filesystem.create_dir(folder, recursive=True)
     targets = _files(arguments.output)
+    undecodable = 0
     for target in targets:
-        rated_by = (_schema(arguments.output, target).metadata or {}).get(VERSION_KEY, b"").decode()
+        metadata = _metadata(arguments.output, target)
+        rated_by = metadata.get(VERSION_KEY, b"").decode()
+        undecodable += int(metadata.get(UNDECODABLE_KEY, b"0"))
         if rated_by != config.version:
             raise Stop(
                 f"{target} was rated by model {rated_by or 'unknown'}, not {config.version}: name another OUTPUT"
             )
     todo = [name for name in sources if name not in targets]
-    return todo, len(sources) - len(todo)
+    return _Plan(todo, len(sources) - len(todo), undecodable)
 
 
 def _rate(todo: list[str], arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -164,17 +181,32 @@ def _files(folder: str) -> list[str]:
 
 
 def _schema(folder: str, name: str) -> pa.Schema:
+    with _looked_at(folder, name) as reader:
+        return reader.schema_arrow
+
+
+def _metadata(folder: str, name: str) -> dict[bytes, bytes]:
+    with _looked_at(folder, name) as reader:
+        return reader.metadata.metadata or {}
+
+
+@contextlib.contextmanager
+def _looked_at(folder: str, name: str) -> Iterator[pq.ParquetFile]:
+    """Open a file before the run. Raises Stop if it is damaged, and OSError if it cannot be read."""
     try:
         with _open(_uri(folder), name) as reader:
-            return reader.schema_arrow
-    except pa.ArrowInvalid as error:
+            yield reader
+    except (pa.ArrowInvalid, OSError) as error:
+        # pyarrow raises an OSError without a number for some damage.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise Stop(f"{name}: not Parquet, or damaged: {error}") from error
 
 
 def _open(folder: str, name: str) -> pq.ParquetFile:
     # Not by the URI of the file: names may have characters that mean something there.
     filesystem, path = fs.FileSystem.from_uri(folder)
-    return pq.ParquetFile(filesystem.open_input_file(f"{path}/{name}"))
+    return pq.ParquetFile(filesystem.open_input_file(f"{path}/{name}"), page_checksum_verification=True)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -238,7 +238,10 @@ async def test_what_no_try_can_connect_to_ends_the_client(url: str, proxy: str |
             await client.rate("A fine film")
 
 
-async def test_the_pause_that_a_proxy_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("asked", "kept"), [("7", 7), ("3600", Options().backoff_cap_s), ("soon", 0)])
+async def test_the_pause_that_a_proxy_asks_for_is_kept_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, asked: str, kept: float
+) -> None:
     pauses = []
 
     async def note(pause_s: float) -> None:
@@ -246,7 +249,7 @@ async def test_the_pause_that_a_proxy_asks_for_is_kept(monkeypatch: pytest.Monke
 
     def busy(connection: ServerConnection, _: Request) -> Response:
         response = connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "")
-        response.headers["Retry-After"] = "7"
+        response.headers["Retry-After"] = asked
         return response
 
     monkeypatch.setattr("starcast_client.async_client.sleep", note)
@@ -256,7 +259,7 @@ async def test_the_pause_that_a_proxy_asks_for_is_kept(monkeypatch: pytest.Monke
         async with AsyncClient(url, options=options, proxy=None) as client:
             with pytest.raises(ConnectionFailed, match="HTTP 429"):
                 await client.connected()
-    assert pauses == [7]
+    assert pauses == [kept]
 
 
 def test_a_server_does_not_show_its_key() -> None:

@@ -122,9 +122,11 @@ def test_what_is_rated_anew_in_vain_keeps_the_old_ratings(tmp_path: Path, column
         url = server.url if column == "stars" else "http://localhost:1"
         assert score(url, source, "--output", str(output), "--force") == 2
         assert output.read_bytes() == before
+        # The next run goes on with rating anew.
         source.write_text("id,text\n1,dull\n")
-        assert score(server.url, source, "--output", str(output), "--force") == 0
+        assert score(server.url, source, "--output", str(output)) == 0
     assert texts_of(output) == ["dull"]
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.jsonl"}
 
 
 def test_an_unfinished_run_with_more_rows_than_the_limit_is_not_of_another_file(

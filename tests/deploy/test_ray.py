@@ -135,6 +135,8 @@ def test_odd_names_are_kept_and_a_text_that_is_not_utf_8_stops_nothing(cluster: 
     assert done.returncode == 1, done.stderr
     assert "5 rows rated" in done.stdout
     assert "part 0.parquet: 1 texts" in done.stderr
+    again = run(cluster, source, target)
+    assert (again.returncode, "0 files to rate, 5 are done" in again.stdout) == (1, True), again.stderr
     rated = {path.name: pq.read_table(path).column("stars").is_valid().to_pylist() for path in target.iterdir()}
     assert rated == dict(zip(names, ([True, False], [True, False], [True], [True], [False]), strict=True))
 
@@ -145,7 +147,7 @@ def test_odd_names_are_kept_and_a_text_that_is_not_utf_8_stops_nothing(cluster: 
     [
         ({"text": [5]}, (), "b.parquet: the column 'text' is int64, not text"),
         ({"review": ["fine"]}, (), "b.parquet: needs one column 'text'"),
-        ({"text": ["fine"], "stars": [5]}, (), "b.parquet: has columns named like those of ratings"),
+        ({"text": ["fine"], "stars": [5]}, (), "b.parquet: has columns with the names of rating columns"),
         (None, (), "b.parquet: not Parquet"),
         ({"text": ["fine"]}, ("--threads", "0"), "a whole number from 1"),
     ],

@@ -254,18 +254,25 @@ class AsyncClient:
         slow = asyncio.get_running_loop().call_later(PATIENCE_S, self._note_slow_try)
         try:
             bearer = await self._server.bearer(self._options.connect_timeout_s)
-            async with self._server.connect(self._options.connect_timeout_s, bearer) as connection:
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    connection = await stack.enter_async_context(
+                        self._server.connect(self._options.connect_timeout_s, bearer)
+                    )
+                except OSError:  # A certificate that is not trusted is a ValueError, too.
+                    raise
+                except UNUSABLE as error:
+                    raise ConnectionFailed(f"no connection to {self._server.url}: {error}") from error
                 last_error = await self._serve(connection)
             trouble = str(last_error or trouble)
             refusal = refusal_by_close(connection, last_error)
         except InvalidStatus as error:
             trouble, refusal = explained(error), refusal_by_status(error)
-            self._retry_after_ms = retry_after_ms(error.response.headers) or 0
+            # Of a proxy, which does not know how soon the server is back.
+            asked_ms = retry_after_ms(error.response.headers) or 0
+            self._retry_after_ms = min(asked_ms, int(self._options.backoff_cap_s * 1000))
         except (OSError, InvalidHandshake) as error:
             trouble = explained(error)
-        # After OSError: a certificate that is not trusted is a ValueError too.
-        except UNUSABLE as error:
-            raise ConnectionFailed(f"no connection to {self._server.url}: {error}") from error
         finally:
             slow.cancel()
         if refusal is not None:

@@ -226,7 +226,8 @@ class BulkClient:
                     self._has_warned = False
                     return content
                 self._warn(f"{self._url} is busy ({content}); waiting")
-                pause_s = max(pause_s, (content.retry_after_ms or 0) / 1000)
+                asked_s = (content.retry_after_ms or 0) / 1000
+                pause_s = max(pause_s, min(asked_s, self._patience_left_s()))
             await sleep(pause_s)
 
     async def _try(self, method: str, path: str, body: bytes | None) -> Any:
@@ -282,8 +283,11 @@ class BulkClient:
             raise IncompatibleServer(f"{self._url} has a model with other labels now: start again")
         return rating
 
+    def _patience_left_s(self) -> float:
+        return max(0.0, self._answered_at + self._patience_s - asyncio.get_running_loop().time())
+
     def _has_waited_enough(self) -> bool:
-        return asyncio.get_running_loop().time() - self._answered_at > self._patience_s
+        return not self._patience_left_s()
 
     def _warn(self, message: str) -> None:
         """Log what is wrong, once until the next answer."""

@@ -160,8 +160,11 @@ def is_transient(status: int) -> bool:
 
 
 def retry_after_ms(headers: Mapping[str, str]) -> int | None:
-    """Return the time that ``Retry-After`` asks for, if it is a number of seconds."""
-    seconds = headers.get("Retry-After", "")
+    """Return the time that ``Retry-After`` asks for, if it is one number of seconds."""
+    try:
+        seconds = headers.get("Retry-After", "")
+    except LookupError:  # There are several.
+        return None
     return int(seconds) * 1_000 if seconds.isdecimal() else None
 
 

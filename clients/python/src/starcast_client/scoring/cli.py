@@ -145,9 +145,9 @@ class _Run:
         arguments, output = self._arguments, self._output
         partial = output.with_name(f"{output.name}.partial.jsonl")
         if arguments.force:
-            partial.unlink(missing_ok=True)
+            partial.write_bytes(b"")
         with contextlib.closing(Progress(partial)) as progress:
-            if output.exists() and not progress.rows and not arguments.force:
+            if output.exists() and progress.is_new:
                 self._take_over(source, progress)
             again, model = progress.match(self._rows(source))
             if again or progress.rows < survey.rows:

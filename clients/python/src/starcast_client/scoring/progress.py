@@ -17,18 +17,20 @@ _OWN: Final = {"row", "digest"}
 class Progress:
     """The rows that are done, from the first on. A line that a crash cut off is dropped.
 
-    A row that is rated again has a second line, which counts.
+    A row that is rated again has a second line, which counts. An empty file says that an output is to be rated anew.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.is_new = not path.exists()
+        """Whether no run was interrupted."""
         self._again: dict[int, dict[str, Any]] = {}
         self.rows = 0
         """Number of rows that are done."""
         self.columns: Columns | None = None
         """Those of the records; None as long as there is none."""
         end = 0
-        if path.exists():
+        if not self.is_new:
             with path.open("rb") as lines:
                 for line in lines:
                     if not line.endswith(b"\n"):
@@ -57,9 +59,9 @@ class Progress:
         self._note(line)
 
     def close(self) -> None:
-        """Close the file; it can be continued later. An empty one goes."""
+        """Close the file; it can be continued later. An empty one goes if it was not there before."""
         self._file.close()
-        if self.rows == 0:
+        if self.rows == 0 and self.is_new:
             self._path.unlink(missing_ok=True)
 
     def remove(self) -> None:

@@ -31,7 +31,7 @@ class Limits:
         le=MAX_CHARS,
         description="Unicode code points of a text. A longer one gets `text_too_long`.",
     )
-    # A fast typist of a long text makes 15 texts a second of 40 units.
+    # A fast typist of the longest text makes 15 texts a second of up to 60 units.
     work_per_s: int = Field(
         default=1_200,
         ge=1,

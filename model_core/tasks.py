@@ -1,6 +1,7 @@
 """Tasks with an owner: they are referenced until they end, and their errors are logged."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import Context
@@ -47,7 +48,10 @@ async def in_thread(function: Callable[..., _Result], *args: object) -> _Result:
     try:
         return await asyncio.shield(running)
     finally:
-        await asyncio.wait([running])
+        # Whoever is impatient may cancel it again.
+        while not running.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
 
 
 async def settle(works: Iterable[Awaitable[object]], failure: str) -> None:

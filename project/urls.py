@@ -14,6 +14,7 @@ from live.socket.consumer import ClassifyConsumer, UnknownPathConsumer
 from live.watching.consumer import WatchConsumer
 
 handler400 = "live.pages.views.bad_request"
+handler404 = "live.pages.views.not_found"
 
 words = JavaScriptCatalog.as_view(packages=["live"])
 

@@ -10,7 +10,7 @@ MESSAGE: Final = 15
 
 So one address, which has ``address_factor`` shares, cannot keep the loop busy with messages that ask for nothing.
 """
-BYTES_PER_UNIT: Final = 1_024
+BYTES_PER_UNIT: Final = 4_096
 """Bytes of a message or a body that are received and parsed for one unit, on top of ``MESSAGE``."""
 CONNECTION: Final = 20
 """One new WebSocket."""

@@ -1,6 +1,5 @@
 """The HTTP API, with the same model, limits, fields, errors and keys as the WebSocket."""
 
-import codecs
 import contextlib
 import json
 import logging
@@ -58,15 +57,7 @@ from model_core.work import units_of_chars
 logger = logging.getLogger(__name__)
 
 _NO_BODY: Final = ("GET", "HEAD")
-_CHARSETS: Final = ("utf-8", "ascii")
-"""As Python names them."""
-
-
-def _is_utf8(charset: str) -> bool:
-    try:
-        return codecs.lookup(charset).name in _CHARSETS
-    except (LookupError, ValueError):
-        return False
+_CHARSETS: Final = ("utf-8", "utf8", "utf_8", "us-ascii", "ascii")
 
 
 class _JsonParser(Parser):
@@ -142,7 +133,7 @@ async def _admit(request: HttpRequest) -> _Call:
     if request.method not in _NO_BODY:
         if request.content_type not in ("application/json", ""):
             raise ProtocolError("unsupported_media_type", "send application/json")
-        if not _is_utf8((request.content_params or {}).get("charset", "utf-8")):
+        if (request.content_params or {}).get("charset", "utf-8").lower() not in _CHARSETS:
             raise ProtocolError("unsupported_media_type", "send JSON in UTF-8")
         if not request.body:
             raise ProtocolError("bad_json", "not JSON: the body is empty")

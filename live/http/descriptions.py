@@ -33,9 +33,12 @@ def made_once(view: View) -> View:
             made = view(request)
             if made.status_code != 200:
                 return made
+            kept = made.content, made["Content-Type"]
             if len(_kept) >= _MOST_KEPT:
                 _kept.clear()
-            _kept[address] = kept = made.content, made["Content-Type"]
+            # The view may have seen another model, if it was switched meanwhile.
+            if get_served_info() == address[-1]:
+                _kept[address] = kept
         content, content_type = kept
         return HttpResponse(content, content_type=content_type)
 

@@ -6,12 +6,13 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
+from django.views.defaults import page_not_found
 
 from live.http.descriptions import made_once
 from live.limits import get_limits
@@ -122,3 +123,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def _described(request: HttpRequest) -> dict[str, Any]:
     site = request.get_host(), request.is_secure(), settings.STARCAST_REQUIRE_KEY
     return describe(*site, get_limits(), get_served_info())
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that there is no such page. The API's answer gets its error object later, so no page is made for it."""
+    return HttpResponseNotFound() if request.path_info.startswith("/api/") else page_not_found(request, exception)

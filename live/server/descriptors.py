@@ -26,7 +26,8 @@ def possible_connections(wanted: int) -> Possible:
     descriptors could not even answer its health checks.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 2 * wanted + _RESERVED
+    # A request may have its body in a file.
+    needed = 3 * wanted + _RESERVED
     files = min(limit for limit in (needed, hard) if limit != resource.RLIM_INFINITY)
     if soft != resource.RLIM_INFINITY and soft < files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
@@ -39,4 +40,4 @@ def possible_connections(wanted: int) -> Possible:
             wanted,
             files,
         )
-    return Possible(websockets, max(1, files - websockets - min(_RESERVED, others // 2)))
+    return Possible(websockets, max(1, (files - websockets - min(_RESERVED, others // 2)) // 2))

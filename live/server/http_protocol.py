@@ -1,5 +1,6 @@
 """HTTP connections as Daphne has them, but no more than there is room for, and without what it fails on."""
 
+import re
 from typing import Any, Final
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -15,6 +16,19 @@ _LARGEST_BODIES: Final = 2
 """A body may be that many times too large to be answered by ``too_large``. Of more, the connection ends at once."""
 
 
+_CHARSET: Final = re.compile(rb'charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
+_CHARSETS: Final = (b"utf-8", b"utf8", b"utf_8", b"us-ascii", b"ascii")
+
+
+def _with_known_charset(content_type: bytes) -> bytes:
+    """Replace a charset that no client of ours sends. Python keeps the name of each that it is asked for, for ever."""
+    named = _CHARSET.findall(content_type)
+    # With a star, names are encoded.
+    if b"*" not in content_type and all(name.lower() in _CHARSETS for name in named):
+        return content_type
+    return content_type.partition(b";")[0] + b"; charset=unknown"
+
+
 class HttpRequest(WebRequest):
     """One request, which is a WebSocket's handshake at times."""
 
@@ -26,6 +40,8 @@ class HttpRequest(WebRequest):
         if not all(value.isascii() for value in values):
             self.basic_error(400, b"Bad Request", "Invalid header value")
             return None
+        kinds = self.requestHeaders.getRawHeaders(b"content-type", ())
+        self.requestHeaders.setRawHeaders(b"content-type", map(_with_known_charset, kinds))
         channel = self.channel
         processed = super().process()
         if self.transport is None:  # Taken over by a WebSocket.
@@ -40,10 +56,16 @@ class HttpRequest(WebRequest):
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """Refuse a request that the application does not see. It costs the address as much as others."""
-        address = self.client_addr[0] if self.client_addr else getattr(self.client, "host", "")
-        if admissions.bill(network_of(address), get_limits()).spend(MESSAGE):
+        if admissions.bill(self._network(), get_limits()).spend(MESSAGE):
             status, status_text, body = 429, b"Too Many Requests", "Too many requests"
         super().basic_error(status, status_text, body)
+
+    def _network(self) -> str:
+        """Return the address by which limits count. Daphne may not have read it yet."""
+        header = self.server.proxy_forwarded_address_header
+        claimed = self.requestHeaders.getRawHeaders(header.encode(), [b""])[0] if header else b""
+        first = claimed.split(b",")[0].strip()
+        return network_of(first.decode() if first and first.isascii() else getattr(self.client, "host", ""))
 
 
 class HttpChannel(HTTPChannel):
@@ -89,8 +111,8 @@ class Channels:
         self._count += 1
         if self._count > self._most:
             largest = max(self._of.values(), key=len)
-            # If all are answered, the newest has to go.
-            ended = next((other for other in largest if not other.is_answering), channel)
+            # If all are answered, its newest has to go.
+            ended = next((other for other in largest if not other.is_answering), None) or next(reversed(largest))
             self.leave(ended)
             ended.transport.abortConnection()
 

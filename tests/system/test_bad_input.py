@@ -170,6 +170,7 @@ async def test_ten_thousand_messages_at_once_are_refused_while_another_typist_is
     assert process.memory_info().rss - before < 40_000_000
 
 
+@pytest.mark.long
 async def test_coming_and_going_leaves_nothing_behind(data_dir: Path) -> None:
     with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_WORK_BURST="100000") as server:
         process = psutil.Process(server.process.pid)

@@ -94,6 +94,7 @@ def server(data_dir: Path) -> Iterator[RunningServer]:
         yield server
 
 
+@pytest.mark.long
 async def test_anything_may_be_sent_and_nothing_is_left_behind(server: RunningServer) -> None:
     process = psutil.Process(server.process.pid)
     # What Python and its allocator keep once they have seen everything is no leak.

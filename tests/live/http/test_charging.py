@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from live.access.admissions import Admissions
-from live.access.prices import MESSAGE, PAGE
+from live.access.prices import BYTES_PER_UNIT, MESSAGE, PAGE
 from live.access.token_buckets import TokenBucket
 from live.http import charging
 from model_core.errors import Overloaded
@@ -53,7 +53,7 @@ def test_a_body_costs_its_bytes_before_anything_is_done_with_them(budget: int) -
     def ask(size: int) -> int:
         return Client().post("/api/v1/tokens", b'"' + b"a" * size + b'"', content_type="application/json").status_code
 
-    assert [ask(100 * 1_024), ask(100 * 1_024)] == [400, 429]
+    assert [ask(100 * BYTES_PER_UNIT), ask(100 * BYTES_PER_UNIT)] == [400, 429]
     assert ask(100) == 400
 
 

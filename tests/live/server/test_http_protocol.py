@@ -71,6 +71,12 @@ async def test_where_all_are_being_answered_the_newest_is_ended(factory: HttpFac
     assert open_ones([connected(factory, asks=True) for _ in range(3)] + [connected(factory)]) == [0, 1, 2]
 
 
+async def test_who_has_all_places_makes_room_for_others_whatever_it_asked(factory: HttpFactory) -> None:
+    greedy = [connected(factory, asks=True) for _ in range(3)]
+    assert not connected(factory, "192.0.2.2").disconnecting
+    assert open_ones(greedy) == [0, 1]
+
+
 async def test_who_has_left_takes_no_place(factory: HttpFactory) -> None:
     for _ in range(5):
         channel: HttpChannel = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
@@ -91,6 +97,38 @@ async def test_what_daphne_cannot_decode_is_refused_and_charged(name: bytes, mon
         answers.append(transport.value()[:12])
     assert answers == [b"HTTP/1.1 400", b"HTTP/1.1 400", b"HTTP/1.1 429"]
     assert not server.asked
+
+
+async def test_behind_a_proxy_the_client_is_charged_for_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, MESSAGE)))
+    answers = []
+    for client in (b"192.0.2.1", b"192.0.2.1", b"192.0.2.2"):
+        channel, transport = HttpFactory(Server("X-Real-IP")).buildProtocol(None), StringTransport()
+        channel.makeConnection(transport)
+        channel.dataReceived(request({b"Host": b"localhost", b"X-Real-IP": client, b"Daphne-Root-Path": b"caf\xe9"}))
+        answers.append(transport.value()[:12])
+    assert answers == [b"HTTP/1.1 400", b"HTTP/1.1 429", b"HTTP/1.1 400"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "handed_on"),
+    [
+        ("application/json", "application/json"),
+        ('application/json; charset="UTF-8"', 'application/json; charset="UTF-8"'),
+        ("multipart/form-data; boundary=charset", "multipart/form-data; boundary=charset"),
+        ("text/plain; charset=klingon", "text/plain; charset=unknown"),
+        ("text/plain; charset=utf-8; charset=klingon", "text/plain; charset=unknown"),
+        ("text/plain; charset*=UTF-8''klingon", "text/plain; charset=unknown"),
+        ("text/plain; x*=klingon''%41", "text/plain; charset=unknown"),
+    ],
+)
+async def test_no_unknown_charset_comes_to_python_which_would_remember_it(sent: str, handed_on: str) -> None:
+    server = Server()
+    channel, transport = HttpFactory(server).buildProtocol(None), StringTransport()
+    channel.makeConnection(transport)
+    channel.dataReceived(request({b"Host": b"localhost", b"Content-Type": sent.encode()}))
+    [scope] = server.asked
+    assert dict(scope["headers"])[b"content-type"] == handed_on.encode()
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])

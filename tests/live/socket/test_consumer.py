@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 import live.serving.process_engine
 from live.access.admissions import Admissions, admissions
+from live.access.prices import BYTES_PER_UNIT, MESSAGE
 from live.access.token_buckets import TokenBucket
 from live.connections.idle import IdleTimer
 from live.connections.open_sockets import live_sockets
@@ -358,7 +359,9 @@ async def test_oversized_messages_spend_the_rate_like_any_other(fake: Controlled
     await communicator.disconnect()
 
 
-@pytest.mark.parametrize(("size", "paid"), [(60, 15), (1_023, 15), (30_000, 15 + 29)])
+@pytest.mark.parametrize(
+    ("size", "paid"), [(60, MESSAGE), (BYTES_PER_UNIT - 1, MESSAGE), (30_000, MESSAGE + 30_000 // BYTES_PER_UNIT)]
+)
 async def test_a_message_costs_its_bytes_though_nothing_is_done_with_them(
     fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch, size: int, paid: int
 ) -> None:

@@ -60,6 +60,7 @@ def test_the_table_is_markdown_with_accuracies_in_percent() -> None:
     assert row == "| plain | 51.2 | 93.0 | 1.050 | 1.300 | 33.3 | 1.700 |"
 
 
+@pytest.mark.long
 def test_variants_are_trained_once_and_averaged(
     archive: Path, initial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,7 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         path("model/", gzip_page(views.model), name="model"),
         path("about/", gzip_page(views.about), name="about"),
         path("widget/", gzip_page(views.widget), name="widget"),
-        path("messages.js", gzip_page(conditional_page(Words.as_view())), name="messages"),
+        path("messages.js", gzip_page(conditional_page(Words.as_view(packages=["live"]))), name="messages"),
         prefix_default_language=False,
     ),
 ]

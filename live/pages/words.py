@@ -20,8 +20,6 @@ globalThis.django = {{
 class Words(JavaScriptCatalog):
     """Django's catalog without what no script here uses, such as formats of dates: a third of the bytes."""
 
-    packages = ("live",)
-
     def render_to_response(self, context: dict[str, Any], **_: Any) -> HttpResponse:
         """Return the script that ``i18n.js`` reads."""
         words = json.dumps(context["catalog"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))

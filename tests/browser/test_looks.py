@@ -166,9 +166,11 @@ def test_bars_stand_as_high_as_their_share_of_the_axis_on_a_flat_foot(page: Page
     expect(meter.locator(".percent")).to_have_text("36%")
 
 
+# The longest words, and words with a button beside them.
+@pytest.mark.parametrize("code", [4520, 1012])
 @pytest.mark.parametrize("language", ["/", "/ru/"])
 def test_what_is_wrong_with_the_connection_takes_the_place_of_the_badge_and_moves_nothing(
-    page: Page, fake_server: RunningServer, language: str
+    page: Page, fake_server: RunningServer, language: str, code: int
 ) -> None:
     server = ServerByHand(page)
     page.goto(fake_server.http + language)
@@ -177,8 +179,12 @@ def test_what_is_wrong_with_the_connection_takes_the_place_of_the_badge_and_move
     expect(badge).to_be_visible()
     height = "document.getElementById('rating').offsetHeight"
     before = tops(page, height, WIDTHS)
-    # It has the longest words.
-    server.close(4520)
+    # The button comes beside the badge.
+    press_pause(page)
+    assert tops(page, height, WIDTHS) == before
+    page.context.set_offline(True)
+    page.route_web_socket(SOCKET, lambda _: None)
+    server.close(code)
     expect(alert).to_be_visible()
     expect(badge).to_be_hidden()
     assert tops(page, height, WIDTHS) == before

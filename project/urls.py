@@ -5,18 +5,16 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import conditional_page
-from django.views.i18n import JavaScriptCatalog
 
 from live.http.api import api, openapi
 from live.http.upgrade import upgrade_required
 from live.pages import views
+from live.pages.words import Words
 from live.socket.consumer import ClassifyConsumer, UnknownPathConsumer
 from live.watching.consumer import WatchConsumer
 
 handler400 = "live.pages.views.bad_request"
 handler404 = "live.pages.views.not_found"
-
-words = JavaScriptCatalog.as_view(packages=["live"])
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("ws/<path:rest>", upgrade_required, name="upgrade-required"),
@@ -36,7 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         path("model/", gzip_page(views.model), name="model"),
         path("about/", gzip_page(views.about), name="about"),
         path("widget/", gzip_page(views.widget), name="widget"),
-        path("messages.js", gzip_page(conditional_page(words)), name="messages"),
+        path("messages.js", gzip_page(conditional_page(Words.as_view(packages=["live"]))), name="messages"),
         prefix_default_language=False,
     ),
 ]

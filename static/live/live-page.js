@@ -25,8 +25,8 @@
  *   down and `data-strength` 1 to 4, both absent without an effect
  * - `#room[data-state]`: `closed`, `open`, `lost` (no connection); `#room-link`, `#room-watchers`
  * - `#feedback input[value="9"]`, `#feedback-send`, `#feedback-note`
- * - `#copy-link`; in `#more`: `#pause` (`data-paused` true or false), `#answer-time` (from sending to showing),
- *   `#save-json`, `#save-csv`; `#history-on`, `#history-list`, `#history-clear`
+ * - `#pause` (`data-paused` true or false), in `#more` until its first use, then beside the badge
+ * - `#copy-link`; in `#more`: `#answer-time` (from sending to showing), `#save-json`, `#save-csv`; `#history-on`, `#history-list`, `#history-clear`
  * - `#note` (limits and refusals), `#status` (role=status)
  * - `button[data-example]`, `#restore` (the text before an example)
  * - `body[data-words]`: the model that title, placeholder and examples are of: `film`, or name and version

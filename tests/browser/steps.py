@@ -24,7 +24,7 @@ def expect_fresh(page: Page) -> None:
 
 
 def press_pause(page: Page) -> None:
-    """Pause the bars, or resume: the button is under "More"."""
+    """Pause the bars, or resume: until its first use the button is under "More"."""
     if not page.locator("#pause").is_visible():
         page.locator("#more summary").click()
     page.locator("#pause").click()

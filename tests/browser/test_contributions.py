@@ -169,6 +169,17 @@ def test_from_the_question_on_it_says_that_words_are_worked_out_and_also_if_they
     expect(panel.locator(".hint")).to_be_visible()
 
 
+def test_a_lost_connection_ends_the_wait_for_words(page: Page, fake_server: RunningServer) -> None:
+    server = ServerByHand(page)
+    page.goto(fake_server.http)
+    panel = page.locator("#contributions")
+    page.locator("#review").fill("A fine film")
+    server.answer(server.wait_for(page, "A fine film"), 9)
+    expect(panel).to_have_attribute("data-state", "asked")
+    server.close(4503)
+    expect(panel).to_have_attribute("data-state", "waiting")
+
+
 def test_what_was_too_long_to_be_sent_is_marked_as_not_read_too(page: Page, fake_server: RunningServer) -> None:
     server = ServerByHand(page)
     page.goto(fake_server.http)

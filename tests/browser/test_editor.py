@@ -143,6 +143,11 @@ def test_paused_bars_keep_still_and_then_catch_up(page: Page, fake_server: Runni
     rate(page, "A fine film")
     before = shown(page)
     press_pause(page)
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "stale")
+    # The way back stays in sight.
+    expect(page.locator("#pause")).to_be_focused()
+    page.locator("#more summary").click()
+    expect(page.locator("#pause")).to_be_visible()
     seen = len(shown_seqs(page))
     page.locator("#review").press("End")
     type_review(page, " after all")

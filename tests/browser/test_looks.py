@@ -1,13 +1,14 @@
 """The look of the page: only the bars move, all text is readable, and an empty page has its words."""
 
+import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.server_by_hand import SOCKET, VERDICTS, ServerByHand
+from tests.browser.server_by_hand import GREETING, SOCKET, VERDICTS, ServerByHand
 from tests.browser.steps import expect_fresh, press_pause, rate
 from tools.servers import RunningServer
 
@@ -165,9 +166,11 @@ def test_bars_stand_as_high_as_their_share_of_the_axis_on_a_flat_foot(page: Page
     expect(meter.locator(".percent")).to_have_text("36%")
 
 
+# The longest words, and words with a button beside them.
+@pytest.mark.parametrize("code", [4520, 1012])
 @pytest.mark.parametrize("language", ["/", "/ru/"])
 def test_what_is_wrong_with_the_connection_takes_the_place_of_the_badge_and_moves_nothing(
-    page: Page, fake_server: RunningServer, language: str
+    page: Page, fake_server: RunningServer, language: str, code: int
 ) -> None:
     server = ServerByHand(page)
     page.goto(fake_server.http + language)
@@ -176,11 +179,39 @@ def test_what_is_wrong_with_the_connection_takes_the_place_of_the_badge_and_move
     expect(badge).to_be_visible()
     height = "document.getElementById('rating').offsetHeight"
     before = tops(page, height, WIDTHS)
-    # It has the longest words.
-    server.close(4503)
+    # The button comes beside the badge.
+    press_pause(page)
+    assert tops(page, height, WIDTHS) == before
+    page.context.set_offline(True)
+    page.route_web_socket(SOCKET, lambda _: None)
+    server.close(code)
     expect(alert).to_be_visible()
     expect(badge).to_be_hidden()
     assert tops(page, height, WIDTHS) == before
+
+
+@pytest.mark.parametrize("language", ["", "/ru"])
+def test_a_watcher_without_a_connection_is_not_told_to_type_and_keeps_the_pause(
+    page: Page, fake_server: RunningServer, language: str
+) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def serve(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        if len(sockets) == 1:
+            socket.send(json.dumps(GREETING))
+
+    page.route_web_socket(re.compile("/ws/v1/watch/"), serve)
+    page.goto(f"{fake_server.http}{language}/watch/{'A' * 22}/")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "open")
+    height = "document.getElementById('rating').offsetHeight"
+    before = tops(page, height, WIDTHS)
+    page.context.set_offline(True)
+    sockets[0].close(code=1012)
+    expect(page.locator("#alert")).to_have_text({"": "Reconnecting", "/ru": "Ждём связи"}[language])
+    assert tops(page, height, WIDTHS) == before
+    page.locator("#pause").click()
+    expect(page.locator("#pause")).to_have_attribute("data-paused", "true")
 
 
 def test_on_a_phone_the_curve_comes_before_what_one_shares(page: Page, fake_server: RunningServer) -> None:

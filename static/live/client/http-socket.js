@@ -36,6 +36,8 @@ export class HttpSocket {
   #underWay = null;
   /** @type {{seq: number, text: string, rating: object} | null} */
   #answered = null;
+  /** @type {number | null} The text to explain, which may not be answered yet. */
+  #toExplain = null;
   #isFinal = false;
   #skipped = 0;
   // The labels that were told of.
@@ -86,6 +88,7 @@ export class HttpSocket {
   /** @param {{seq: number, text: string}} message */
   #update({ seq, text }) {
     this.#explaining.abort();
+    this.#toExplain = null;
     if (this.#waiting !== null) this.#skipped += 1;
     this.#waiting = { seq, text };
     this.#work();
@@ -109,6 +112,7 @@ export class HttpSocket {
       this.#answered = { seq, text, rating: reply };
       this.#predict(this.#skipped);
       this.#skipped = 0;
+      if (this.#toExplain === seq) this.#explain(seq);
     }
     this.#work();
   }
@@ -138,6 +142,7 @@ export class HttpSocket {
   /** @param {number} seq */
   async #explain(seq) {
     this.#explaining.abort();
+    this.#toExplain = seq;
     if (this.#answered?.seq !== seq) return;
     this.#explaining = new AbortController();
     const { signal } = this.#explaining;

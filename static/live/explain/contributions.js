@@ -42,11 +42,14 @@ export function attachContributions(page) {
   function ask() {
     timer = undefined;
     if (editor.text === "") panel.style.minHeight = "";
-    if (panel.dataset.state === "waiting" && freshness(page) === "fresh") {
+    const canAsk = socket.state === "open" && freshness(page) === "fresh";
+    if (canAsk && panel.dataset.state === "waiting") {
       showState("asked", WORKING_OUT_WORDS);
       socket.explain({ partial: true });
     }
   }
+
+  const isAsked = () => ["asked", "partial"].includes(String(panel.dataset.state));
 
   /** @param {Explanation} explanation @param {string} text */
   function show(explanation, text) {
@@ -85,10 +88,12 @@ export function attachContributions(page) {
   socket.addEventListener("sent", ({ detail: { text, isCut, chars } }) => {
     unsent = isCut ? [{ begin: chars, end: [...text].length }] : [];
   });
+  socket.addEventListener("state", ({ detail: { state } }) => {
+    if (state !== "open" && isAsked()) drop();
+  });
   socket.addEventListener("refused", ({ detail: { retry_after_ms: retryAfterMs } }) => {
     // The connection asks again by itself if it is told when.
-    const isAsked = panel.dataset.state === "asked" || panel.dataset.state === "partial";
-    if (isAsked && socket.isSettled && !retryAfterMs) showState("refused", NO_WORDS);
+    if (isAsked() && socket.isSettled && !retryAfterMs) showState("refused", NO_WORDS);
   });
   socket.addEventListener("explanation", ({ detail }) => show(detail.explanation, detail.text));
   timer = setTimeout(ask, IDLE_MS);

@@ -208,9 +208,7 @@ const OUTDATED = gettext("This page is out of date. Reload it to continue.");
 const GIVEN_UP = Object.freeze({
   4503: gettext("The server requires an API key."),
   4504: gettext("The server does not accept this API key."),
-  4520: gettext(
-    "The server does not allow this page: it is of another site, or a proxy changes Host.",
-  ),
+  4520: gettext("The server refuses this page: another site, or a proxy changes Host."),
   4521: CONNECTION.closed,
 });
 

@@ -129,6 +129,9 @@ export function attachRating({ display }) {
   display.addEventListener("pause", () => {
     pause.dataset.paused = String(display.isPaused);
     pause.textContent = display.isPaused ? RESUME_BARS : PAUSE_BARS;
+    // Whoever pauses once needs a way back in sight, also where "More" is closed.
+    byId("freshness").after(pause);
+    pause.focus();
   });
   pause.addEventListener("click", () => display.togglePause());
   return view;

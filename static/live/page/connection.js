@@ -15,8 +15,9 @@ const ROOM_ENDED = "4522";
  * @param {object} page
  * @param {RatingSocket} page.socket
  * @param {() => boolean} [page.isOver] Whether the page has stopped looking for its room.
+ * @param {string} [page.lost] What to say to those who cannot type while the connection is lost.
  */
-export function attachConnection({ socket, isOver = () => false }) {
+export function attachConnection({ socket, isOver = () => false, lost }) {
   /** @type {Status} */
   let status = { state: socket.state, attempt: 0, code: null };
 
@@ -27,8 +28,8 @@ export function attachConnection({ socket, isOver = () => false }) {
     byId("retry").hidden = state === "closed";
     if (state === "open" || code === ROOM_ENDED) say("alert", "");
     else if (state === "closed") say("alert", givenUp(code ?? ""));
-    else if (!navigator.onLine) say("alert", OFFLINE);
-    else if (attempt >= LOST_FROM_ATTEMPT) say("alert", CONNECTION_LOST);
+    else if (!navigator.onLine) say("alert", lost ?? OFFLINE);
+    else if (attempt >= LOST_FROM_ATTEMPT) say("alert", lost ?? CONNECTION_LOST);
   }
 
   socket.addEventListener("state", ({ detail }) => {

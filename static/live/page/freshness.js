@@ -62,7 +62,7 @@ export function attachFreshness(page) {
   function show() {
     const state = freshness(page);
     const words = wordsOf(page);
-    byId("freshness").dataset.state = state;
+    byId("freshness").dataset.state = display.isPaused && state !== "past" ? "stale" : state;
     clearTimeout(wordsTimer);
     wordsTimer = setTimeout(
       () => say("freshness-words", words),

@@ -52,7 +52,12 @@ export async function rateAll(texts, signal, fetch = globalThis.fetch) {
     for (;;) {
       const waitMs = notBeforeMs - performance.now();
       if (waitMs > PATIENCE_MS) return [];
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (waitMs > 0) {
+        await new Promise((resolve) => {
+          setTimeout(resolve, waitMs);
+          signal.onabort = resolve;
+        });
+      }
       const response = await fetch(PATH, request);
       if (response.ok) return rated(texts, await response.json());
       const afterMs = retryAfterMs(response);

@@ -114,16 +114,15 @@ export function attachTimeline(page) {
     // Not needed for most texts, which are typed from the first word on.
     if (!/\S\s+\S/.test(only.text)) return;
     leading = new AbortController();
+    const { signal } = leading;
     const { prefixesOf, rateAll } = await import("./prefixes.js");
     const texts = prefixesOf(only.text, page.session?.limits.max_chars);
-    if (texts.length === 0) return;
+    if (texts.length === 0 || signal.aborted) return;
     isLeading = true;
     toNow();
-    const { signal } = leading;
-    const { labels } = display;
     const ratings = await rateAll(texts, signal);
+    if (signal.aborted) return;
     isLeading = false;
-    if (display.labels !== labels) return;
     const before = ratings.map((rating, i) => ({
       ...display.rated(rating, rating.text),
       atMs: only.atMs - LEAD_STEP_MS * (ratings.length - i),
@@ -135,10 +134,15 @@ export function attachTimeline(page) {
     page.linkedText = null;
   }
 
+  function stop() {
+    leading.abort();
+    isLeading = false;
+    replay.stop();
+  }
+
   display.addEventListener("labels", () => {
     // What another model said cannot be drawn on one axis with this one.
-    leading.abort();
-    replay.stop();
+    stop();
     recording.clear();
     draw();
   });
@@ -152,9 +156,8 @@ export function attachTimeline(page) {
   });
   editor.addEventListener("text", () => {
     clearTimeout(leadTimer);
-    leading.abort();
-    replay.stop();
-    if (display.past !== null) toNow();
+    stop();
+    toNow();
   });
   slider.addEventListener("input", () => {
     const index = Number(slider.value);

@@ -154,6 +154,6 @@ watched.addEventListener("answer", () => dim(false));
 attachAnnouncer({ editor: watched, display: watched });
 attachTimeline({ editor: watched, display: watched });
 
-attachConnection({ socket, isOver: () => isOver });
+attachConnection({ socket, isOver: () => isOver, lost: CONNECTION.reconnecting });
 showFreshness();
 socket.start();

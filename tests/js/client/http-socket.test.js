@@ -157,6 +157,30 @@ describe("once it stands", () => {
     assert.deepEqual(said.at(-1), { ...EXPLAINED, type: "explanation", seq: 1 });
   });
 
+  test("an explanation of a text that is not rated yet follows its rating", async () => {
+    update(1, "a");
+    update(2, "ab");
+    send({ type: "explain", seq: 2 });
+    await reply(RATING);
+    assert.deepEqual(newest().body, { text: "ab" });
+    await reply(RATING);
+    assert.match(newest().url, /explain$/);
+    await reply(EXPLAINED);
+    assert.deepEqual(said.at(-1), { ...EXPLAINED, type: "explanation", seq: 2 });
+  });
+
+  test("a newer text ends the wait for an explanation too", async () => {
+    update(1, "a");
+    send({ type: "explain", seq: 1 });
+    update(2, "ab");
+    await reply(RATING);
+    await reply(RATING);
+    assert.deepEqual(
+      requests.map(({ url }) => url.split("/").at(-1)),
+      ["model", "predict", "predict"],
+    );
+  });
+
   test("a newer text ends the explanation", async () => {
     update(1, "a");
     await reply(RATING);

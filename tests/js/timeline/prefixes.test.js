@@ -100,6 +100,21 @@ describe("rating them", () => {
     assert.deepEqual(await rated, [{ stars: 9, text: "A" }]);
   });
 
+  test("waits no longer once nobody needs it", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    context.mock.method(performance, "now", () => 1.5e6);
+    const leaving = new AbortController();
+    const server = busy(1, "9");
+    const rated = rateAll(["A"], leaving.signal, (_, init) => {
+      init?.signal?.throwIfAborted();
+      return server.fetch();
+    });
+    await settled();
+    leaving.abort();
+    assert.deepEqual(await rated, []);
+    assert.equal(server.requests, 1);
+  });
+
   // The last one: from here on the server is left alone.
   test("does not wait for a server that asks for an hour", async (context) => {
     context.mock.method(performance, "now", () => 2e6);

@@ -219,11 +219,25 @@ def test_the_docs_give_the_same_snippet_and_policy() -> None:
     assert "script-src https://stars.example; connect-src wss://stars.example" in docs
 
 
-@pytest.mark.parametrize("path", ["/", "/ru/", "/model/", "/messages.js", "/ru/messages.js"])
+@pytest.mark.parametrize("path", ["/", "/ru/", "/model/", "/ru/messages.js"])
 def test_pages_and_words_are_compressed(path: str) -> None:
     response = Client().get(path, headers={"accept-encoding": "gzip"})
     assert response["Content-Encoding"] == "gzip"
     assert len(response.content) < len(Client().get(path).content) / 2
+
+
+def test_the_scripts_get_all_their_words_in_the_language_of_the_page() -> None:
+    script = Client().get("/ru/messages.js").content.decode()
+    words = json.loads(script[script.index("{", 1) : script.index(";\n")])
+    with (REPOSITORY / "live/locale/ru/LC_MESSAGES/djangojs.po").open("rb") as file:
+        for message in read_po(file):
+            if not message.id:
+                continue
+            first, forms = (
+                (message.id[0], list(message.string)) if message.pluralizable else (message.id, message.string)
+            )
+            assert words[first] == forms
+    assert "const words = {};" in Client().get("/messages.js").content.decode()
 
 
 def test_words_that_a_browser_has_are_not_sent_again() -> None:

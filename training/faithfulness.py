@@ -243,7 +243,6 @@ def main(argv: list[str] | None = None) -> int:
     except (CheckpointError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    # Other reviews than those on which the method was chosen.
     chosen = random.Random(_SEED).sample(reviews, min(options.texts, len(reviews)))
     found = judge_all(classifier, chosen, options.rows, Lexicon.load(), options.chars)
     model = {"name": classifier.info.name, "version": classifier.info.version}

@@ -106,15 +106,16 @@ async def judge(engine: Engine, text: str, method: str, lexicon: Lexicon) -> dic
             if part.stands_out:
                 signs.append(part.weight * lexicon.polarity[word] > 0)
     drawn = sorted((part for part in found if part.stands_out), key=lambda part: -abs(part.weight))
-    drawn_stops = [known[part.begin, part.end] in lexicon.stop_words for part in drawn]
+    drawn_words = [known[part.begin, part.end] for part in drawn]
+    drawn_stops = [word for word in drawn_words if word in lexicon.stop_words]
     same, others = ({(part.begin, part.end) for part in parts} for parts in (drawn, _moved_back(after_opening)))
     return {
         "words": len(found),
         "stop_words": [sum(stops), len(stops)],
         "opinion_words": [sum(opinions), len(opinions)],
         "signs": [sum(signs), len(signs)],
-        "drawn": [sum(drawn_stops), len(drawn_stops)],
-        "first": drawn_stops[:1],
+        "drawn": [len(drawn_stops), len(drawn_words)],
+        "first": [word for word in drawn_words[:1] if word in lexicon.stop_words],
         "same": len(same & others) / len(same | others) if same | others else 1.0,
         "moved": await _moved(engine, text, found),
     }
@@ -181,6 +182,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "texts": len(rows),
         "stop_words_over_opinion_words": round(_ratio([noise, signal]), 3),
         "stop_word_first_percent": round(100 * float(np.mean([any(row["first"]) for row in rows])), 1),
+        "stop_words_first": sorted(word for row in rows for word in row["first"]),
         "stop_words_drawn_percent": round(share("drawn"), 1),
         "sign_right_percent": round(share("signs"), 1),
         "nothing_drawn_percent": round(100 * float(np.mean([not row["drawn"][1] for row in rows])), 1),

@@ -18,3 +18,8 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, _IPV6_PREFIX), strict=False))
+
+
+def client_network(claimed: str, peer: object) -> str:
+    """Return the network of a client by what a trusted proxy says, the first of a list; else by the other end."""
+    return network_of(claimed.split(",")[0].strip() or getattr(peer, "host", ""))

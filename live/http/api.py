@@ -46,7 +46,7 @@ from live.messages.http import (
     ReferenceUsage,
     model_reply,
 )
-from live.messages.protocol import ErrorReply, ProtocolError, beyond_rate, check_length, load_json
+from live.messages.protocol import CHARSETS, ErrorReply, ProtocolError, beyond_rate, check_length, load_json
 from live.messages.tokens import TokenReply, TokenRequest
 from live.messages.validation import in_words
 from live.serving.process_engine import get_engine
@@ -57,7 +57,6 @@ from model_core.work import units_of_chars
 logger = logging.getLogger(__name__)
 
 _NO_BODY: Final = ("GET", "HEAD")
-_CHARSETS: Final = ("utf-8", "utf8", "utf_8", "us-ascii", "ascii")
 
 
 class _JsonParser(Parser):
@@ -133,7 +132,7 @@ async def _admit(request: HttpRequest) -> _Call:
     if request.method not in _NO_BODY:
         if request.content_type not in ("application/json", ""):
             raise ProtocolError("unsupported_media_type", "send application/json")
-        if (request.content_params or {}).get("charset", "utf-8").lower() not in _CHARSETS:
+        if (request.content_params or {}).get("charset", "utf-8").lower() not in CHARSETS:
             raise ProtocolError("unsupported_media_type", "send JSON in UTF-8")
         if not request.body:
             raise ProtocolError("bad_json", "not JSON: the body is empty")

@@ -25,6 +25,8 @@ from model_core.tokenization.segmentation import Unit
 SUBPROTOCOL: Final = "starcast.v1"
 MAX_SEQ: Final = 2**53 - 1
 """The largest integer that every JSON reader represents exactly."""
+CHARSETS: Final = ("utf-8", "utf8", "utf_8", "us-ascii", "ascii")
+"""Names of the charset of JSON, in lower case."""
 _MOST_OUTSIDE_STRINGS: Final = 2_048
 """Characters outside of strings in a message. 64 texts with deep indentation have a thousand.
 

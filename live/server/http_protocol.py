@@ -6,10 +6,11 @@ from typing import Any, Final
 from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.web.http import HTTPChannel
 
-from live.access.addresses import network_of
+from live.access.addresses import client_network, network_of
 from live.access.admissions import admissions
 from live.access.prices import MESSAGE
 from live.limits import get_limits
+from live.messages.protocol import CHARSETS
 
 _ROOT_PATH: Final = "Daphne-Root-Path"
 _LARGEST_BODIES: Final = 2
@@ -17,14 +18,13 @@ _LARGEST_BODIES: Final = 2
 
 
 _CHARSET: Final = re.compile(rb'charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
-_CHARSETS: Final = (b"utf-8", b"utf8", b"utf_8", b"us-ascii", b"ascii")
 
 
 def _with_known_charset(content_type: bytes) -> bytes:
     """Replace a charset that no client of ours sends. Python keeps the name of each that it is asked for, for ever."""
     named = _CHARSET.findall(content_type)
     # With a star, names are encoded.
-    if b"*" not in content_type and all(name.lower() in _CHARSETS for name in named):
+    if b"*" not in content_type and all(name.decode("latin-1").lower() in CHARSETS for name in named):
         return content_type
     return content_type.partition(b";")[0] + b"; charset=unknown"
 
@@ -64,8 +64,7 @@ class HttpRequest(WebRequest):
         """Return the address by which limits count. Daphne may not have read it yet."""
         header = self.server.proxy_forwarded_address_header
         claimed = self.requestHeaders.getRawHeaders(header.encode(), [b""])[0] if header else b""
-        first = claimed.split(b",")[0].strip()
-        return network_of(first.decode() if first and first.isascii() else getattr(self.client, "host", ""))
+        return client_network(claimed.decode() if claimed.isascii() else "", self.client)
 
 
 class HttpChannel(HTTPChannel):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
 
-from live.access.addresses import network_of
+from live.access.addresses import client_network
 from live.access.admissions import admissions
 from live.access.prices import CONNECTION, MESSAGE
 from live.access.token_buckets import TokenBucket, spend_all
@@ -108,8 +108,8 @@ class SocketProtocol(WebSocketProtocol):
     def _client_network(self) -> str:
         """Return the address by which limits count, as the application does."""
         header = self.factory.server_class.proxy_forwarded_address_header
-        claimed = getattr(self, "http_headers", {}).get(header.lower()) if header else None
-        return network_of(claimed.split(",")[0].strip() if claimed else getattr(self.transport.getPeer(), "host", ""))
+        claimed = getattr(self, "http_headers", {}).get(header.lower(), "") if header else ""
+        return client_network(claimed, self.transport.getPeer())
 
     # Reading
 

@@ -63,6 +63,10 @@ export function connect({
   if (options.key !== undefined && options.token !== undefined) {
     throw new TypeError("give either key or token: one of them is sent");
   }
+  // Until it works again: a server that greets and is lost again still has the same outage.
+  let isOutageTold = false;
+  // What the server said last.
+  let refusal = "";
   const socket = new RatingClient(socketUrl(url), options);
   socket.addEventListener("prediction", ({ detail: { prediction, elapsedMs } }) => {
     isOutageTold = false;
@@ -83,10 +87,6 @@ export function connect({
     onError?.(detail);
   });
   socket.addEventListener("fault", ({ detail }) => onError?.(detail));
-  // Until it works again: a server that greets and is lost again still has the same outage.
-  let isOutageTold = false;
-  // What the server said last.
-  let refusal = "";
   socket.start();
   return socket;
 

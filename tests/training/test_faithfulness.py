@@ -27,7 +27,7 @@ async def test_a_model_that_counts_words_is_explained_without_fault(method: str)
     assert row["opinion_words"] == [pytest.approx(1.5 * GOOD), 2]
     assert row["signs"] == [2, 2]
     assert row["drawn"] == [0, 2]
-    assert row["first"] == [False]
+    assert row["first"] == []
     assert row["same"] == 1
     for way in ("deleted", "that"):
         strongest, _ = row["moved"][way]["1"]
@@ -37,7 +37,7 @@ async def test_a_model_that_counts_words_is_explained_without_fault(method: str)
 
 async def test_a_stop_word_that_moves_the_stars_and_a_wrong_sign_are_found() -> None:
     row = await judged(TEXT, classifier=Counting({"of": 3.0, "bad": 1.0}))
-    assert row["first"] == [True]
+    assert row["first"] == ["of"]
     assert row["drawn"] == [1, 3]
     assert row["signs"] == [1, 2]
 
@@ -60,7 +60,7 @@ async def test_the_figures_are_means_over_texts_and_shares_over_words() -> None:
     rows = [await judged(TEXT), await judged(TEXT, classifier=Counting({"of": 3.0, "bad": 1.0}))]
     figures = summary(rows)
     assert figures["texts"] == 2
-    assert figures["stop_word_first_percent"] == 50
+    assert (figures["stop_word_first_percent"], figures["stop_words_first"]) == (50, ["of"])
     assert figures["stop_words_drawn_percent"] == 20
     assert figures["sign_right_percent"] == 75
     assert figures["moved"]["that"][1][0] > figures["moved"]["that"][1][1]

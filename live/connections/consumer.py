@@ -259,11 +259,15 @@ class AdmittedConsumer(SocketConsumer):
         await self.close(CLOSE_GOING_AWAY)
 
     async def end(self) -> None:
-        """Clean up."""
+        """Clean up, and refer to nothing that refers to this.
+
+        Such circles would wait for the garbage collector, and after many connections it would hold up keys.
+        """
         key_watch.remove(self._on_key_revoked)
         live_sockets.discard(self)
         if self._idle is not None:
             self._idle.stop()
+            self._idle = None
         if self._admission is not None:
             admissions.leave(self._admission)
             self._admission = None

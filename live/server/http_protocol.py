@@ -55,6 +55,7 @@ class HttpRequest(WebRequest):
         super().process()
         if self.transport is None:  # Taken over by a WebSocket.
             channel.factory.channels.leave(channel)
+            channel.requests.clear()  # They refer to each other.
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Store a part of the body. Django would refuse a large one only after all of it is on the disk."""

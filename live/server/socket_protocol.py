@@ -109,6 +109,11 @@ class SocketProtocol(WebSocketProtocol):
         if self._opened:
             note_close(self.closedByMe or self.failedByMe, self.localCloseCode if self.closedByMe else code)
 
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Leave no circle of references, which would wait for the garbage collector and hold up keys then."""
+        super().connectionLost(reason)
+        del self.is_closed
+
     def _client_network(self) -> str:
         """Return the address by which limits count, as the application does."""
         header = self.factory.server_class.proxy_forwarded_address_header

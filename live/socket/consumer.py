@@ -131,6 +131,7 @@ class ClassifyConsumer(AdmittedConsumer):
         if self._session is not None:
             self._sharing.leave()
             await self._session.close()
+            del self._session, self._sharing
 
     async def _answer(self, message: Answer) -> None:
         await self.tell(message)

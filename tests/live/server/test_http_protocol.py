@@ -1,6 +1,7 @@
 """HTTP connections as the server sees them, over transports in memory."""
 
 import asyncio
+import weakref
 from typing import Any
 
 import pytest
@@ -197,3 +198,15 @@ async def test_a_body_without_end_ends_its_connection(factory: HttpFactory, is_c
         sent += len(part)
         assert sent < 3 * get_limits().max_body_bytes
     channel.connectionLost(None)
+
+
+async def test_what_a_websocket_took_over_is_freed_without_the_garbage_collector(
+    factory: HttpFactory, no_collector: None
+) -> None:
+    channel, transport = open_channel(factory)
+    channel.dataReceived(request(HANDSHAKE))
+    await asyncio.sleep(0)
+    assert isinstance(transport.protocol, SocketProtocol)
+    gone = weakref.ref(channel)
+    del channel
+    assert gone() is None

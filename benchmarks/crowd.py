@@ -35,6 +35,7 @@ CONNECTIONS: Final[dict[str, int]] = {
     "explain": 41,
     "get": 20,
     "bodies": 10,
+    "connects": 20,
     "messages": 20,
     "pings": 20,
     "fragments": 20,
@@ -167,6 +168,20 @@ class Crowd:
         lists = '{"text":"a","x":[' + "[[]]," * (_LARGE_BODY // 5) + "1]}"
         for body in itertools.cycle((lists, json.dumps({"text": "a" * _LARGE_BODY}))):
             await self._request("POST", "/api/v1/predict", body)
+
+    async def connects(self) -> None:
+        """Connect, leave as soon as the server has greeted, and connect again."""
+        while True:
+            sent_s = time.perf_counter()
+            async with self._connection() as socket:
+                message = json.loads(await socket.recv())
+            if (error := message.get("error")) is None:
+                self.answers += 1
+                self.answered_after.record(time.perf_counter() - sent_s)
+            else:
+                self.refusals[error["code"]] += 1
+                self.refused_after.record(time.perf_counter() - sent_s)
+                await asyncio.sleep(error.get("retry_after_ms", 0) / 1000)
 
     async def messages(self) -> None:
         """Send 4 MB of small messages at once, as fast as they are read, and reconnect after each close."""

@@ -63,5 +63,11 @@ async def settle(works: Iterable[Awaitable[object]], failure: str) -> None:
 
 def _ended(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
+    try:
+        error = task.exception()
+    except asyncio.CancelledError:
+        # Having raised it, the task forgets it. Its frames refer to the task's owner, who refers to the task: such a
+        # circle would wait for the garbage collector.
+        return
+    if error is not None:
         logger.error("a task failed", exc_info=error)

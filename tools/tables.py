@@ -68,7 +68,7 @@ def prices() -> None:
             ("a new WebSocket", str(CONNECTION)),
             ("an explanation", str(EXPLANATION)),
             ("a stored feedback, besides its rating", str(FEEDBACK)),
-            ("a text in an open room, or its explanation, for each watcher", str(WATCHED)),
+            ("a text, a flush or an explanation in an open room, or to take it over, for each watcher", str(WATCHED)),
             ("a page, or any other request but for static files and health checks", str(PAGE)),
         ),
     )

@@ -21,7 +21,7 @@ FEEDBACK: Final = 300
 PAGE: Final = 50
 """One page that people read, or any other request outside the API. Static files are free."""
 WATCHED: Final = 3
-"""One text, or its explanation, that is sent to one watcher."""
+"""What one message of a typist sends to one watcher: a text and its rating, an explanation, or a room taken over."""
 
 
 def units_of_bytes(count: int) -> int:

@@ -201,10 +201,10 @@ class AdmittedConsumer(SocketConsumer):
         frame: str | None,
         parse: Callable[[str | None, Limits], _Message],
         price: Callable[[_Message], int] = lambda _: 0,
-    ) -> _Message:
+    ) -> tuple[_Message, int]:
         """Parse a message, and charge for it and for the ``price`` of what it asks for, in units of work.
 
-        Raises ProtocolError if it is invalid, which costs too, or too much.
+        Returns the message and that price. Raises ProtocolError if it is invalid, which costs too, or too much.
         """
         if self._idle is not None:
             self._idle.heard()
@@ -214,10 +214,11 @@ class AdmittedConsumer(SocketConsumer):
             self._charge(frame)
             raise
         self._malformed = 0
-        if wait_s := self._charge(frame, price(message)):
+        units = price(message)
+        if wait_s := self._charge(frame, units):
             seq = message.seq if isinstance(message, TextUpdate) else None
             raise beyond_rate("too many messages; slow down", wait_s, seq)
-        return message
+        return message, units
 
     def _charge(self, frame: str | None, units: int = 0) -> float:
         """Charge for one message, and for ``units`` of what it asks for. None is a binary one."""
@@ -258,11 +259,15 @@ class AdmittedConsumer(SocketConsumer):
         await self.close(CLOSE_GOING_AWAY)
 
     async def end(self) -> None:
-        """Clean up."""
+        """Clean up, and refer to nothing that refers to this.
+
+        Such circles would wait for the garbage collector, and after many connections it would hold up keys.
+        """
         key_watch.remove(self._on_key_revoked)
         live_sockets.discard(self)
         if self._idle is not None:
             self._idle.stop()
+            self._idle = None
         if self._admission is not None:
             admissions.leave(self._admission)
             self._admission = None

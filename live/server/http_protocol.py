@@ -11,6 +11,7 @@ from live.access.admissions import admissions
 from live.access.prices import MESSAGE
 from live.limits import get_limits
 from live.messages.protocol import CHARSETS
+from live.server.start_turns import StartTurns
 
 _ROOT_PATH: Final = "Daphne-Root-Path"
 _LARGEST_BODIES: Final = 2
@@ -32,21 +33,29 @@ def _with_known_charset(content_type: bytes) -> bytes:
 class HttpRequest(WebRequest):
     """One request, which is a WebSocket's handshake at times."""
 
-    def process(self) -> Any:
+    def process(self) -> None:
+        """Wait for a turn, and read nothing more of the client until then."""
+        self.transport.pauseProducing()
+        self.channel.factory.turns.enter(self._network(), self._start)
+
+    def _start(self) -> None:
         """Hand the request on. Refuses what Daphne would decode and fail on, before anything was charged."""
+        if self.channel is None:  # The client has left.
+            return
+        self.transport.resumeProducing()
         decoded = (_ROOT_PATH, self.server.proxy_forwarded_address_header)
         names = (name.encode() for name in decoded if name)
         values = (value for name in names for value in self.requestHeaders.getRawHeaders(name, ()))
         if not all(value.isascii() for value in values):
             self.basic_error(400, b"Bad Request", "Invalid header value")
-            return None
+            return
         kinds = self.requestHeaders.getRawHeaders(b"content-type", ())
         self.requestHeaders.setRawHeaders(b"content-type", map(_with_known_charset, kinds))
         channel = self.channel
-        processed = super().process()
+        super().process()
         if self.transport is None:  # Taken over by a WebSocket.
             channel.factory.channels.leave(channel)
-        return processed
+            channel.requests.clear()  # They refer to each other.
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Store a part of the body. Django would refuse a large one only after all of it is on the disk."""
@@ -133,6 +142,7 @@ class HttpFactory(HTTPFactory):
     def __init__(self, server: Any) -> None:
         super().__init__(server)
         self.channels = Channels(server.max_http_connections)
+        self.turns = StartTurns()
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         """Make a connection whose requests are ours, where Daphne sets its own."""

@@ -7,6 +7,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final
 
+import autobahn.websocket.protocol
 from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
 
@@ -19,6 +20,9 @@ from live.messages.errors import CLOSE_GOING_AWAY, FOLLOWING_CLOSE
 from live.messages.protocol import ProtocolError, beyond_rate, error_body
 from live.messages.server import ErrorMessage
 from live.monitoring.metrics import WEBSOCKET_ERRORS, note_close
+
+# autobahn lays out all its options at each connection, for a line of its log that is never written.
+autobahn.websocket.protocol.pformat = repr
 
 _READ_BYTES: Final = 4_096
 """Bytes read from one connection per turn. Twisted's 64 KiB would process a thousand flood messages in a row."""
@@ -104,6 +108,11 @@ class SocketProtocol(WebSocketProtocol):
             super().onClose(wasClean, code, reason)
         if self._opened:
             note_close(self.closedByMe or self.failedByMe, self.localCloseCode if self.closedByMe else code)
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Leave no circle of references, which would wait for the garbage collector and hold up keys then."""
+        super().connectionLost(reason)
+        del self.is_closed
 
     def _client_network(self) -> str:
         """Return the address by which limits count, as the application does."""

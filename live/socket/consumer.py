@@ -35,6 +35,7 @@ from live.messages.server import (
     UsageReport,
 )
 from live.socket.session import TypingSession
+from live.watching.room import rooms
 from live.watching.sharing import Sharing
 
 logger = logging.getLogger(__name__)
@@ -68,13 +69,13 @@ class ClassifyConsumer(AdmittedConsumer):
         if session is None or self.closed:
             return
         try:
-            message = self.take(text_data, parse_client_message, lambda message: self._price(message, session))
+            message, price = self.take(text_data, parse_client_message, lambda message: self._price(message, session))
         except ProtocolError as error:
             session.refuse(error.seq)
             await self.answer_error(error)
             return
         try:
-            await self._do(message, session)
+            await self._do(message, session, price)
         except ProtocolError as error:
             await self.answer_error(error)
 
@@ -83,11 +84,13 @@ class ClassifyConsumer(AdmittedConsumer):
         match message:
             case Explain(seq=seq) if session.is_new_to_explain(seq):
                 return EXPLANATION + WATCHED * self._sharing.watchers
-            case TextUpdate():
+            case TextUpdate() | Flush():
                 return WATCHED * self._sharing.watchers
+            case RoomOpen(secret=secret):
+                return WATCHED * rooms.watchers_of(secret)
         return 0
 
-    async def _do(self, message: ClientMessage, session: TypingSession) -> None:
+    async def _do(self, message: ClientMessage, session: TypingSession, paid: int) -> None:
         match message:
             case TextUpdate():
                 session.update(message)
@@ -96,7 +99,7 @@ class ClassifyConsumer(AdmittedConsumer):
             case Flush():
                 await session.flush()
             case Explain(seq=seq, partial=partial):
-                session.explain(seq, partial=partial)
+                session.explain(seq, paid, partial=partial)
             case SessionUpdate(session=options):
                 session.choose(options)
                 await self.tell(SessionUpdated(session=session.options))
@@ -128,6 +131,7 @@ class ClassifyConsumer(AdmittedConsumer):
         if self._session is not None:
             self._sharing.leave()
             await self._session.close()
+            del self._session, self._sharing
 
     async def _answer(self, message: Answer) -> None:
         await self.tell(message)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from live.access.prices import EXPLANATION
 from live.messages.protocol import ProtocolError, error_body, explained_fields, from_engine_error
 from live.messages.server import ErrorMessage, ExplanationMessage
 from model_core.engine import Engine
@@ -30,13 +29,16 @@ class Explaining:
         """Number of the text that is being explained, or None."""
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, seq: int, text: str, *, partial: bool = False) -> None:
-        """Start to explain the text ``seq``, unless it is being explained already. ``partial``: send what is known."""
+    def start(self, seq: int, text: str, paid: int = 0, *, partial: bool = False) -> None:
+        """Start to explain the text ``seq``, unless it is being explained already.
+
+        ``paid``: units to give back if the engine refuses it. ``partial``: also send what is known so far.
+        """
         if seq == self.seq:
             return
         self.drop()
         self.seq = seq
-        self._task = spawn(self._explain(seq, text, partial=partial))
+        self._task = spawn(self._explain(seq, text, paid, partial=partial))
 
     def drop(self) -> None:
         """Cancel the explanation; its place in the engine is free at once."""
@@ -49,7 +51,7 @@ class Explaining:
         self.seq = None
         await stop(self._task)
 
-    async def _explain(self, seq: int, text: str, *, partial: bool) -> None:
+    async def _explain(self, seq: int, text: str, paid: int, *, partial: bool) -> None:
         async def tell(known: Explanation) -> None:
             await self._send(ExplanationMessage(seq=seq, partial=True, **explained_fields(known)))
 
@@ -59,7 +61,7 @@ class Explaining:
             message = ExplanationMessage(seq=seq, **explained_fields(explanation))
         except EngineError as error:
             if isinstance(error, Overloaded):
-                self._give_back(EXPLANATION)
+                self._give_back(paid)
             message = ErrorMessage(error=error_body(from_engine_error(error, seq)))
         except Exception:
             logger.exception("explaining a text failed")

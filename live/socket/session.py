@@ -74,6 +74,7 @@ class TypingSession:
         self._skipped = 0
         self._final_seq: int | None = None
         self._explain_seq: int | None = None
+        self._explain_paid = 0
         self._explain_partial = False
         self._explaining = Explaining(engine, send, self._asker, give_back)
         self._cache = EncoderCache()
@@ -143,19 +144,21 @@ class TypingSession:
         is_held = seq == self._newest_seq and any(update.seq == seq for update in held)
         return is_held and seq not in (self._explain_seq, self._explaining.seq)
 
-    def explain(self, seq: int, *, partial: bool = False) -> None:
+    def explain(self, seq: int, paid: int = 0, *, partial: bool = False) -> None:
         """Explain the text ``seq`` once it is rated; do nothing if it is no longer the newest.
 
-        ``partial``: also send what is known so far.
+        ``paid``: units to give back if the engine refuses it. ``partial``: also send what is known so far.
 
         Raises ProtocolError if there is no such text, or it was cancelled or answered by an error.
         """
         if seq < self._newest_seq:
             return
         if any(update.seq == seq for update in self._unanswered):
+            if seq != self._explain_seq:  # Who asks again pays nothing.
+                self._explain_paid = paid
             self._explain_seq, self._explain_partial = seq, partial
         elif self._answered is not None and self._answered.update.seq == seq:
-            self._explaining.start(seq, self._answered.update.text, partial=partial)
+            self._explaining.start(seq, self._answered.update.text, paid, partial=partial)
         else:
             raise ProtocolError("bad_request", "there is no rated text with this seq to explain", "seq", seq)
 
@@ -209,7 +212,9 @@ class TypingSession:
                 keystroke_seconds.observe(time.perf_counter() - rated.since)
             if self._explain_seq == rated.update.seq and isinstance(message, PredictionMessage):
                 self._explain_seq = None
-                self._explaining.start(rated.update.seq, rated.update.text, partial=self._explain_partial)
+                self._explaining.start(
+                    rated.update.seq, rated.update.text, self._explain_paid, partial=self._explain_partial
+                )
 
     def _on_other_model(self) -> None:
         if self._engine.info.labels != self._told_labels and not self._finishing:

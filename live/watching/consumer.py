@@ -46,7 +46,8 @@ class WatchConsumer(AdmittedConsumer):
         if self.closed:
             return
         try:
-            match self.take(text_data, parse_watcher_message):
+            message, _ = self.take(text_data, parse_watcher_message)
+            match message:
                 case Ping(id=ping_id):
                     await self.tell(Pong(id=ping_id))
                 case Close():

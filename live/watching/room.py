@@ -208,6 +208,11 @@ class Rooms:
     def __contains__(self, room_id: str) -> bool:
         return room_id in self._rooms
 
+    def watchers_of(self, secret: str | None) -> int:
+        """How many watch the room of this secret; 0 if there is no such room here."""
+        room = self._rooms.get(room_id_of(secret)) if secret else None
+        return 0 if room is None else room.watchers
+
     def open(self, secret: str, address: str, limits: Limits) -> Room:
         """Return the room of this secret; create it if needed. Raises ProtocolError if there are too many rooms."""
         room_id = room_id_of(secret)

@@ -1,5 +1,6 @@
 """Fixtures of tests that serve real, tiny checkpoints."""
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,15 @@ def begun_in_english() -> Iterator[None]:
 def nothing_warned_of() -> None:
     """Each test gets the warnings that a process logs only once."""
     warn_once.cache_clear()
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only what nothing refers to is freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import threading
+import weakref
 from contextvars import Context, ContextVar
 
 import pytest
@@ -33,6 +34,27 @@ async def test_an_exception_that_ends_a_task_is_logged(caplog: pytest.LogCapture
     await asyncio.wait([spawn(fail())])
     await asyncio.sleep(0)
     assert "told to fail" in caplog.text
+
+
+async def test_the_owner_of_a_stopped_task_is_freed_without_the_garbage_collector() -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.task = spawn(self.wait())
+
+        async def wait(self) -> None:
+            await asyncio.sleep(60)
+
+    gc.disable()
+    try:
+        owner = Owner()
+        await asyncio.sleep(0)
+        await stop(owner.task)
+        gone = weakref.ref(owner)
+        del owner
+        await asyncio.sleep(0)
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_task_that_is_stopped_has_ended_and_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,9 +1,11 @@
 """HTTP connections as the server sees them, over transports in memory."""
 
 import asyncio
+import weakref
 from typing import Any
 
 import pytest
+from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransport
 
@@ -14,7 +16,8 @@ from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
 from live.server import http_protocol
 from live.server.http_protocol import HttpChannel, HttpFactory
-from tests.raw_sockets import request
+from live.server.socket_protocol import SocketProtocol
+from tests.raw_sockets import HANDSHAKE, request
 
 
 class Server:
@@ -28,6 +31,8 @@ class Server:
     def __init__(self, client_address_header: str | None = None) -> None:
         self.proxy_forwarded_address_header = client_address_header
         self.asked: list[dict[str, Any]] = []
+        self.ws_factory = WebSocketFactory(self)
+        self.ws_factory.protocol = SocketProtocol
 
     def create_application(self, _: object, scope: dict[str, Any]) -> asyncio.Queue[object]:
         self.asked.append(scope)
@@ -39,14 +44,28 @@ class Server:
     protocol_connected = protocol_disconnected = log_action = ignore
 
 
-def connected(factory: HttpFactory, address: str = "192.0.2.1", *, asks: bool = False) -> StringTransport:
-    """Connect, and ask for something that is never answered."""
+def open_channel(factory: HttpFactory, address: str = "192.0.2.1") -> tuple[HttpChannel, StringTransport]:
     peer = IPv4Address("TCP", address, 1)
     channel, transport = factory.buildProtocol(peer), StringTransport(peerAddress=peer)
     channel.makeConnection(transport)
+    return channel, transport
+
+
+async def connected(factory: HttpFactory, address: str = "192.0.2.1", *, asks: bool = False) -> StringTransport:
+    """Connect, and ask for something that is never answered."""
+    channel, transport = open_channel(factory, address)
     if asks:
         channel.dataReceived(request({b"Host": b"localhost"}))
+        await asyncio.sleep(0)
     return transport
+
+
+async def answer_to(factory: HttpFactory, headers: dict[bytes, bytes]) -> bytes:
+    """Connect, send a request, and return the beginning of what comes back in its turn."""
+    channel, transport = open_channel(factory)
+    channel.dataReceived(request({b"Host": b"localhost", **headers}))
+    await asyncio.sleep(0)
+    return bytes(transport.value()[:12])
 
 
 def open_ones(transports: list[StringTransport]) -> list[int]:
@@ -61,52 +80,90 @@ async def factory() -> HttpFactory:
 async def test_one_connection_too_many_ends_the_oldest_idle_one_of_the_address_that_has_most(
     factory: HttpFactory,
 ) -> None:
-    other = connected(factory, "192.0.2.2")
-    greedy = [connected(factory, asks=number == 0) for number in range(5)]
+    other = await connected(factory, "192.0.2.2")
+    greedy = [await connected(factory, asks=number == 0) for number in range(5)]
     assert not other.disconnecting
     assert open_ones(greedy) == [0, 4]
 
 
 async def test_where_all_are_being_answered_the_newest_is_ended(factory: HttpFactory) -> None:
-    assert open_ones([connected(factory, asks=True) for _ in range(3)] + [connected(factory)]) == [0, 1, 2]
+    assert open_ones([await connected(factory, asks=number < 3) for number in range(4)]) == [0, 1, 2]
 
 
 async def test_who_has_all_places_makes_room_for_others_whatever_it_asked(factory: HttpFactory) -> None:
-    greedy = [connected(factory, asks=True) for _ in range(3)]
-    assert not connected(factory, "192.0.2.2").disconnecting
+    greedy = [await connected(factory, asks=True) for _ in range(3)]
+    assert not (await connected(factory, "192.0.2.2")).disconnecting
     assert open_ones(greedy) == [0, 1]
 
 
 async def test_who_has_left_takes_no_place(factory: HttpFactory) -> None:
     for _ in range(5):
-        channel: HttpChannel = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
-        channel.makeConnection(StringTransport())
+        channel, _ = open_channel(factory)
         channel.connectionLost(None)
-    assert open_ones([connected(factory) for _ in range(4)]) == [1, 2, 3]
+    assert open_ones([await connected(factory) for _ in range(4)]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("headers", [{b"Host": b"localhost"}, HANDSHAKE], ids=["requests", "handshakes"])
+async def test_of_many_that_come_at_once_each_turn_of_the_loop_starts_one(headers: dict[bytes, bytes]) -> None:
+    server = Server()
+    server.max_http_connections = 20
+    factory = HttpFactory(server)
+    for channel in [open_channel(factory)[0] for _ in range(20)]:
+        channel.dataReceived(request(headers))
+    started = []
+    for _ in range(21):
+        started.append(len(server.asked))
+        await asyncio.sleep(0)
+    assert started == list(range(21))
+
+
+async def test_of_many_requests_of_one_connection_each_turn_of_the_loop_refuses_one(factory: HttpFactory) -> None:
+    channel, transport = open_channel(factory)
+    channel.dataReceived(request({b"Host": b"localhost", b"Daphne-Root-Path": b"caf\xe9"}) * 5)
+    refused = []
+    for _ in range(6):
+        refused.append(transport.value().count(b"HTTP/1.1 400"))
+        await asyncio.sleep(0)
+    assert refused == list(range(6))
+
+
+async def test_addresses_take_turns_to_start(factory: HttpFactory) -> None:
+    addresses = ["192.0.2.1"] * 2 + ["192.0.2.2"]
+    for channel in [open_channel(factory, address)[0] for address in addresses]:
+        channel.dataReceived(request({b"Host": b"localhost"}))
+    for _ in addresses:
+        await asyncio.sleep(0)
+    asked = [scope["client"][0] for scope in factory.server.asked]
+    assert asked == ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
+
+
+async def test_who_leaves_before_its_turn_is_not_started_and_delays_no_other(factory: HttpFactory) -> None:
+    (first, _), (second, transport) = open_channel(factory), open_channel(factory, "192.0.2.2")
+    for channel in (first, second):
+        channel.dataReceived(request(HANDSHAKE))
+    assert transport.producerState == "paused"
+    first.connectionLost(None)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    [scope] = factory.server.asked
+    assert scope["client"][0] == "192.0.2.2"
 
 
 @pytest.mark.parametrize("name", [b"Daphne-Root-Path", b"X-Real-IP"])
 async def test_what_daphne_cannot_decode_is_refused_and_charged(name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, 2 * MESSAGE)))
     server = Server("X-Real-IP")
-    answers = []
-    for upgrade in ({}, {b"Upgrade": b"websocket"}, {}):
-        channel, transport = HttpFactory(server).buildProtocol(None), StringTransport()
-        channel.makeConnection(transport)
-        channel.dataReceived(request({b"Host": b"localhost", name: b"caf\xe9", **upgrade}))
-        answers.append(transport.value()[:12])
+    upgrades: list[dict[bytes, bytes]] = [{}, {b"Upgrade": b"websocket"}, {}]
+    answers = [await answer_to(HttpFactory(server), {name: b"caf\xe9", **upgrade}) for upgrade in upgrades]
     assert answers == [b"HTTP/1.1 400", b"HTTP/1.1 400", b"HTTP/1.1 429"]
     assert not server.asked
 
 
 async def test_behind_a_proxy_the_client_is_charged_for_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, MESSAGE)))
-    answers = []
-    for client in (b"192.0.2.1", b"192.0.2.1", b"192.0.2.2"):
-        channel, transport = HttpFactory(Server("X-Real-IP")).buildProtocol(None), StringTransport()
-        channel.makeConnection(transport)
-        channel.dataReceived(request({b"Host": b"localhost", b"X-Real-IP": client, b"Daphne-Root-Path": b"caf\xe9"}))
-        answers.append(transport.value()[:12])
+    factory = HttpFactory(Server("X-Real-IP"))
+    clients = (b"192.0.2.1", b"192.0.2.1", b"192.0.2.2")
+    answers = [await answer_to(factory, {b"X-Real-IP": client, b"Daphne-Root-Path": b"caf\xe9"}) for client in clients]
     assert answers == [b"HTTP/1.1 400", b"HTTP/1.1 429", b"HTTP/1.1 400"]
 
 
@@ -124,17 +181,14 @@ async def test_behind_a_proxy_the_client_is_charged_for_what_is_refused(monkeypa
 )
 async def test_no_unknown_charset_comes_to_python_which_would_remember_it(sent: str, handed_on: str) -> None:
     server = Server()
-    channel, transport = HttpFactory(server).buildProtocol(None), StringTransport()
-    channel.makeConnection(transport)
-    channel.dataReceived(request({b"Host": b"localhost", b"Content-Type": sent.encode()}))
+    await answer_to(HttpFactory(server), {b"Content-Type": sent.encode()})
     [scope] = server.asked
     assert dict(scope["headers"])[b"content-type"] == handed_on.encode()
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
 async def test_a_body_without_end_ends_its_connection(factory: HttpFactory, is_chunked: bool) -> None:
-    channel, transport = factory.buildProtocol(None), StringTransport()
-    channel.makeConnection(transport)
+    channel, transport = open_channel(factory)
     part = b"a" * 2**16
     length = {b"Transfer-Encoding": b"chunked"} if is_chunked else {b"Content-Length": b"1000000000"}
     channel.dataReceived(request({b"Host": b"localhost", **length}, b"/api/v1/predict", b"POST"))
@@ -144,3 +198,15 @@ async def test_a_body_without_end_ends_its_connection(factory: HttpFactory, is_c
         sent += len(part)
         assert sent < 3 * get_limits().max_body_bytes
     channel.connectionLost(None)
+
+
+async def test_what_a_websocket_took_over_is_freed_without_the_garbage_collector(
+    factory: HttpFactory, no_collector: None
+) -> None:
+    channel, transport = open_channel(factory)
+    channel.dataReceived(request(HANDSHAKE))
+    await asyncio.sleep(0)
+    assert isinstance(transport.protocol, SocketProtocol)
+    gone = weakref.ref(channel)
+    del channel
+    assert gone() is None

@@ -16,8 +16,10 @@ from live.server.memory import keep_trimming, resident_bytes
 @pytest.fixture(autouse=True)
 def unfrozen() -> Iterator[None]:
     """The garbage of other tests is collected as usual."""
+    thresholds = gc.get_threshold()
     yield
     gc.unfreeze()
+    gc.set_threshold(*thresholds)
 
 
 async def test_memory_is_given_back_after_it_has_grown_and_not_at_other_times(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +60,17 @@ async def test_memory_is_given_back_after_it_has_grown_and_not_at_other_times(mo
 async def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
     await asyncio.wait_for(keep_trimming(), timeout=5)
+
+
+async def test_what_was_loaded_is_left_out_and_garbage_is_collected_before_it_piles_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
+    before = gc.get_threshold()
+    await asyncio.wait_for(keep_trimming(), timeout=5)
+    assert gc.get_freeze_count() > 10_000
+    assert gc.get_threshold()[:2] == before[:2]
+    assert gc.get_threshold()[2] < before[2]
 
 
 def test_the_memory_of_this_process_is_some_megabytes() -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+import weakref
 from typing import Any
 
 import pytest
 from daphne.ws_protocol import WebSocketFactory
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 import live.server.daphne  # noqa: F401 - gives Twisted the reactor of asyncio, as in the server
 from live.access.admissions import Admissions
@@ -138,3 +141,12 @@ async def test_a_silent_client_is_pinged_though_the_clock_is_set_back(
     monkeypatch.setattr(time, "monotonic", lambda: now + 21)
     protocol.check_timeouts()
     assert transport.value()[0] == 0x89
+
+
+async def test_a_closed_connection_is_freed_without_the_garbage_collector(server: Server, no_collector: None) -> None:
+    protocol, transport = accepted(server)
+    protocol.connectionLost(Failure(ConnectionDone()))
+    transport.unregisterProducer()  # As a transport of Twisted does.
+    gone = weakref.ref(protocol)
+    del protocol
+    assert gone() is None

@@ -435,3 +435,14 @@ async def test_the_consumer_needs_no_channel_layer(fake: ControlledClassifier, s
     await communicator.send_json_to({"type": "text.update", "seq": 1, "text": "on"})
     assert (await communicator.receive_json_from())["seq"] == 1
     await communicator.disconnect()
+
+
+async def test_a_typist_that_left_is_freed_without_the_garbage_collector(
+    socket: WebsocketCommunicator, no_collector: None
+) -> None:
+    await socket.send_json_to({"type": "text.update", "seq": 1, "text": "fine"})
+    await socket.send_json_to({"type": "explain", "seq": 1})
+    assert (await socket.receive_json_from())["type"] == "prediction"
+    assert (await socket.receive_json_from())["type"] == "explanation"
+    await socket.disconnect()
+    assert not any(isinstance(found, ClassifyConsumer) for found in gc.get_objects())

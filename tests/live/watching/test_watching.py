@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from pytest_django.fixtures import Settings
 import live.serving.process_engine
 import live.watching.audience
 import live.watching.link
-from live.access.admissions import admissions
+from live.access.admissions import Admissions, admissions
+from live.access.prices import EXPLANATION, MESSAGE, WATCHED
+from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
 from live.messages.rooms import RoomEnd
 from live.watching.audience import audiences
 from live.watching.room import new_secret, room_id_of, rooms
+from model_core.errors import Overloaded
 from model_core.fake import FakeClassifier
 from project.asgi import application
 from tests.communicators import WebsocketCommunicator
@@ -443,3 +447,74 @@ async def test_a_typist_that_fails_keeps_the_room_from_nobody(
     await until(watcher, "room.state", text="fine")
     assert "told no number" in caplog.text
     assert "told no end" in caplog.text
+
+
+class Till(TokenBucket):
+    """A bucket that knows what was paid."""
+
+    paid = 0
+
+    def take(self, tokens: int = 1) -> bool:
+        self.paid += tokens
+        return super().take(tokens)
+
+    def give_back(self, tokens: int) -> None:
+        self.paid -= tokens
+        super().give_back(tokens)
+
+
+@pytest.fixture
+def till(monkeypatch: pytest.MonkeyPatch) -> Till:
+    """What all connections of a test pay into."""
+    shared = Till(1, 100_000)
+    monkeypatch.setattr("live.connections.consumer.admissions", Admissions(lambda *_: shared))
+    return shared
+
+
+async def test_what_a_message_sends_to_watchers_is_charged_for_each_of_them(connect: Connect, till: Till) -> None:
+    async def prices(watchers: int) -> list[int]:
+        typist = await connect(CLASSIFY_PATH)
+        room = await opened(typist)
+        for _ in range(watchers):
+            await connect(watch(room))
+        await until(typist, "room.watchers", count=watchers)
+        paid = [till.paid]
+        for message, answer in (
+            ({"type": "text.update", "seq": 1, "text": "fine"}, "prediction"),
+            ({"type": "flush", "seq": 1}, "prediction"),
+            ({"type": "explain", "seq": 1}, "explanation"),
+            ({"type": "room.open", "secret": room["secret"]}, "room.opened"),
+            ({"type": "ping"}, "pong"),
+        ):
+            await typist.send_json_to(message)
+            await until(typist, answer)
+            paid.append(till.paid)
+        return [after - before for before, after in pairwise(paid)]
+
+    alone, watched = await prices(0), await prices(3)
+    assert [more - less for less, more in zip(alone, watched, strict=True)] == [3 * WATCHED] * 4 + [0]
+
+
+async def test_an_explanation_that_is_refused_costs_nothing_for_watchers(
+    connect: Connect, till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Overloaded("many wait", 1)
+
+    monkeypatch.setattr("live.socket.explaining.explain", refuse)
+    typist = await connect(CLASSIFY_PATH)
+    room = await opened(typist)
+    await connect(watch(room))
+    await until(typist, "room.watchers", count=1)
+    await typed(typist, 1, "fine")
+    paid = till.paid
+    await typist.send_json_to({"type": "explain", "seq": 1})
+    assert (await until(typist, "error"))["error"]["code"] == "overloaded"
+    assert till.paid == paid + MESSAGE
+    # Asked for before it is rated, and asked for twice.
+    for message in ({"type": "text.update", "seq": 2, "text": "fine"}, *[{"type": "explain", "seq": 2}] * 2):
+        await typist.send_json_to(message)
+    assert (await until(typist, "error"))["error"]["code"] == "overloaded"
+    await typist.send_json_to({"type": "ping"})
+    await until(typist, "pong")
+    assert till.paid < paid + 5 * MESSAGE + WATCHED + EXPLANATION

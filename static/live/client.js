@@ -36,8 +36,8 @@ export { RatingSocket, TokenError } from "./client/socket.js";
  */
 
 const NO_WEBSOCKET =
-  "this JavaScript runtime has no WebSocket. In Node.js 20, run `npm install ws`, and pass its class: " +
-  'import { WebSocket } from "ws"; connect({ url, WebSocket })';
+  "this JavaScript runtime has no WebSocket. In Node.js 20, run `npm install ws` beside `starcast-client`, or pass the " +
+  'class of another package: import { WebSocket } from "undici"; connect({ url, WebSocket })';
 
 /**
  * Connects to a Starcast server, and stays connected until `close`.

@@ -84,6 +84,13 @@ async def test_an_error_of_one_text_is_that_of_this_text_alone() -> None:
     assert results[1].code == "text_too_long"
 
 
+async def test_a_text_that_no_request_holds_is_an_error_of_this_text_alone(server: ScriptedServer) -> None:
+    results = await rate(server, ["fine", "x" * 3 * LIMITS["max_body_bytes"], "good"])
+    assert [isinstance(result, Rating) for result in results] == [True, False, True]
+    assert str(results[1]) == "text_too_long: a text may have 20000 characters, not 3145728"
+    assert sorted(server.texts) == ["fine", "good"]
+
+
 @pytest.mark.parametrize(
     "busy",
     [(429, error("rate_limited", True, 5)), (503, error("overloaded", True)), (502, b"<html>"), (429, b"<html>")],

@@ -250,7 +250,9 @@ async def test_a_server_that_is_not_there_is_said_while_it_is_waited_for(
         await waiting
 
 
-async def test_one_text_in_place_of_several_is_refused(server: ScriptedServer) -> None:
+async def test_one_text_in_place_of_several_and_what_is_no_text_are_refused(server: ScriptedServer) -> None:
+    with pytest.raises(TypeError, match="a text is a string, not None"):
+        await rate(server, ["fine", None])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="put one into a list"):
         await rate(server, "a film")  # type: ignore[arg-type]
 

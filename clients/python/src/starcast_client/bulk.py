@@ -32,6 +32,7 @@ from starcast_client.messages import (
     Label,
     Rating,
     as_unicode,
+    check_text,
     error_info,
     labels_of,
     rating_fields,
@@ -139,7 +140,7 @@ class BulkClient:
         """Yield a rating of each text in order, or the error of one that the server does not rate.
 
         Takes about 1,000 texts from ``texts`` ahead of what it has yielded. Raises ConnectionFailed, Refused,
-        IncompatibleServer; TypeError for one text in place of several.
+        IncompatibleServer; TypeError for one text in place of several, and for what is no text.
         """
         if isinstance(texts, str):
             raise TypeError("rate_many takes several texts: put one into a list")
@@ -189,7 +190,11 @@ class BulkClient:
                     await sleep(pause_s)
 
     def _refusal(self, text: str) -> ErrorInfo | None:
-        """Return the error of a text that is too long for the server, which may not read the whole request."""
+        """Return the error of a text that is too long for the server, which may not read the whole request.
+
+        Raises TypeError.
+        """
+        check_text(text)
         most_chars = self._limits.get("max_chars")
         if most_chars is None or len(text) <= most_chars:
             return None

@@ -17,6 +17,11 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     try:
         execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # Nobody reads on, as after `head`. Flushing at exit would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(2)
     except ImproperlyConfigured as error:  # It names the variable, and a traceback would bury that.
         sys.exit(f"error: {error}")
     except (OperationalError, ProgrammingError) as error:  # Most often, nobody has migrated yet.

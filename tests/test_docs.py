@@ -37,6 +37,7 @@ from tools.topology.services import wait_until
 HERE: Final = "tests/test_docs.py::"
 CLIENT: Final = "tests/clients/test_docs.py::"
 PACKAGE: Final = "tests/js/test_package.py::"
+INSTALLING: Final = "tests/system/test_installing.py::"
 WIDGET: Final = "tests/browser/test_widget.py::"
 TWO_MODELS: Final = "tests/system/topology/test_two_models.py::"
 TRAINING: Final = "tests/training/test_printed_commands.py::"
@@ -58,7 +59,7 @@ RUN_BY: Final[Mapping[str, Mapping[str, str]]] = {
         '{"type": "text.update"': HERE + "test_the_shell_example_of_the_api_page_runs",
     },
     "docs/clients.md": {
-        "pip install": "tests/system/test_python_package.py::test_the_wheel_holds_every_module_and_its_licence",
+        "pip install": INSTALLING + "test_the_python_client_is_installed_as_printed_and_rates",
         "import asyncio": CLIENT + "test_each_python_example_prints_a_rating",
         "from starcast_client import Client": CLIENT + "test_each_python_example_prints_a_rating",
         "starcast live": CLIENT + "test_the_command_for_a_terminal_runs_as_printed",
@@ -66,7 +67,7 @@ RUN_BY: Final[Mapping[str, Mapping[str, str]]] = {
         "starcast-conformance": CLIENT + "test_the_command_that_holds_a_server_to_the_protocol_runs_as_printed",
     },
     "clients/python/README.md": {
-        "pip install": "tests/system/test_python_package.py::test_the_wheel_holds_every_module_and_its_licence",
+        "pip install": INSTALLING + "test_the_python_client_is_installed_as_printed_and_rates",
         "from starcast_client import Client": CLIENT + "test_each_python_example_prints_a_rating",
     },
     "clients/js/README.md": {"import": PACKAGE + "test_the_example_of_the_package_runs_as_printed"},
@@ -76,11 +77,9 @@ RUN_BY: Final[Mapping[str, Mapping[str, str]]] = {
         "<textarea": PACKAGE + "test_the_page_example_runs_as_printed",
         'import { connect } from "starcast-client";\n\nconst [review': PACKAGE
         + "test_the_node_example_runs_as_printed",
-        'import { connect } from "starcast-client";\nimport': PACKAGE
-        + "test_in_node_20_the_websocket_of_a_package_serves",
         'import { connect } from "starcast-client";\n\nconst live': PACKAGE
         + "test_the_example_that_goes_text_by_text_prints_each_rating_and_ends",
-        "npm install": PACKAGE + "test_the_package_holds_the_modules_of_the_page_and_their_types",
+        "npm install": INSTALLING + "test_the_npm_package_is_packed_and_installed_as_printed_and_rates",
         "import { connect, utf16Spans }": PACKAGE + "test_the_example_with_spans_prints_each_part_of_the_text_and_ends",
         'import { connect } from "starcast-client";\n\nconst [room': PACKAGE
         + "test_the_example_that_watches_runs_as_printed",

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,13 +70,15 @@ def _csv(*lines: str) -> str:
     return "".join(f"{line}\r\n" for line in ("id,text", *lines))
 
 
-def _workbook(*rows: list[Any], title: str = "Sheet") -> bytes:
+def _workbook(*rows: list[Any], title: str = "Sheet", more: str | None = None) -> bytes:
     workbook = openpyxl.Workbook()
     sheet = workbook.active
     assert sheet is not None
     sheet.title = title
     for row in rows:
         sheet.append(row)
+    if more is not None:
+        workbook.create_sheet(more)
     content = io.BytesIO()
     workbook.save(content)
     return content.getvalue()
@@ -138,6 +141,12 @@ ODD_FILES: Final = [
             error="leave out --encoding", options=("--encoding", "cp1252")),
     OddFile("NUL characters far inside", "nul.txt", b"fine " * 1_000 + b"\nd\0u\0l\0l\0\n", ["fine " * 1_000, None]),
     OddFile("Windows-1252, plain text", "ansi.txt", "fine\ntrès\n".encode("cp1252"), error="line 2: not utf-8"),
+    OddFile("UTF-8 with a mark, and Windows-1252 after it", "both.csv", b"\xef\xbb\xbftext\ntr\xe8s\n",
+            error="line 2: not utf-8 (byte 0xe8), as its mark says"),
+    OddFile("UTF-16 with a mark, cut off inside a letter", "odd.txt", "fine".encode("utf-16")[:-1],
+            error="line 1: not utf-16"),
+    OddFile("UTF-16 without a mark, with `--encoding utf-16`", "big.txt", "fine\n".encode("utf-16-be"),
+            error="use --encoding utf-16-le or utf-16-be", options=("--encoding", "utf-16")),
     OddFile("UTF-8 cut off inside a letter", "cut.txt", "fine\ntrè".encode()[:-1], error="line 2: not utf-8"),
     OddFile("line ends of old Macs (CR)", "mac.csv", _UTF8.replace(b"\r\n", b"\r"), TEXTS),
     OddFile("line ends of Unix (LF), none at the end", "unix.csv", _UTF8.replace(b"\r\n", b"\n")[:-1], TEXTS),
@@ -176,6 +185,10 @@ ODD_FILES: Final = [
     OddFile("gzip", "reviews.csv.gz", gzip.compress(_UTF8, mtime=0), TEXTS),
     OddFile("gzip under another name", "reviews.csv", gzip.compress(_UTF8, mtime=0), TEXTS),
     OddFile("gzip cut off", "cut.csv.gz", gzip.compress(_UTF8, mtime=0)[:-9], error="its compression is damaged"),
+    OddFile("gzip twice", "twice.csv.gz", gzip.compress(gzip.compress(_UTF8, mtime=0), mtime=0),
+            error="compressed twice"),
+    OddFile("gzip in two parts", "parts.csv.gz", gzip.compress(_UTF8[:9], mtime=0) + gzip.compress(_UTF8[9:], mtime=0),
+            TEXTS),
     OddFile("bzip2", "reviews.jsonl.bz2", bz2.compress(_JSONL.encode()), TEXTS),
     OddFile("xz", "reviews.txt.xz", lzma.compress("\n".join(TEXTS).encode()), TEXTS),
     OddFile("zstd", "reviews.csv.zst", b"\x28\xb5\x2f\xfd" + bytes(20), error="format of files that end in .zst"),
@@ -185,12 +198,15 @@ ODD_FILES: Final = [
     OddFile("a web page called `.csv`", "login.csv", b"\n<!DOCTYPE html>\n<title>Log in</title>\n", error="a web page"),
     OddFile("JSONL with a line that is no JSON, and a blank one", "reviews.jsonl",
             b'{"text": "fine"}\n{oops\n\n"dull"\n', ["fine", None, "dull"]),
+    OddFile("JSONL cut off inside its last line", "cut.jsonl", b'{"text": "fine"}\n{"text": "du', ["fine", None]),
     OddFile("JSONL with one field twice, NaN, and a number as text", "strange.jsonl",
             b'{"text": "a", "text": "b"}\n{"text": "c", "n": NaN}\n{"text": 5}\n', [None, None, None]),
     OddFile("JSONL with half an emoji, which is read as U+FFFD", "half.jsonl", b'"fine \\ud83d"\n', ["fine \ud83d"]),
     OddFile("a JSON array", "reviews.json", json.dumps([{"text": text} for text in TEXTS]).encode(), TEXTS),
     OddFile("a JSON object", "object.json", b'{"reviews": []}', error="no JSON array"),
     OddFile("a JSON array called `.jsonl`", "array.jsonl", b'["fine"]\n', error="use --format json"),
+    OddFile("a JSON array with one field twice", "twice.json", b'[{"text": "a", "text": "b"}]',
+            error="the field 'text' stands twice"),
     OddFile("JSON lines called `.json`", "lines.json", _JSONL.encode(), error="use --format jsonl"),
     OddFile("Parquet", "reviews.parquet", _parquet({"id": [1, 2], "text": TEXTS}), TEXTS),
     OddFile("Parquet with nulls", "nulls.parquet", _parquet({"text": ["fine", None]}), ["fine", ""]),
@@ -201,6 +217,8 @@ ODD_FILES: Final = [
             _parquet({"text": TEXTS, "at": pa.array([[1], None], pa.list_(pa.timestamp("ns")))}), TEXTS),
     OddFile("Parquet whose texts are bytes, one of them not UTF-8", "bytes.parquet",
             _parquet({"text": [b"fine", b"tr\xe8s"]}), ["fine", None]),
+    OddFile("Parquet with a list in place of each text", "lists.parquet", _parquet({"text": [["fine"], ["dull"]]}),
+            [None, None]),
     OddFile("Parquet with two columns of one name", "twice.parquet",
             _parquet([("text", ["a"]), ("text", ["b"])]), error="two columns have the name 'text'"),
     OddFile("Parquet damaged inside", "hole.parquet",
@@ -220,6 +238,12 @@ ODD_FILES: Final = [
             ["", "fine"]),
     OddFile("a workbook with numbers, empty cells and empty rows", "mixed.xlsx",
             _workbook(["id", "text"], [1, 10], [2, None], [None, None], [3, "fine"]), [None, "", "fine"]),
+    OddFile("a workbook with line ends of Excel inside cells, which it writes as `_x000D_`", "ends.xlsx",
+            _workbook(["text"], ["Fine,_x000D_\nand long"], ["_x005F_x000D_"]), ["Fine,\r\nand long", "_x000D_"]),
+    OddFile("a workbook whose texts are not on the first sheet", "second.xlsx",
+            _workbook(["notes"], title="Notes", more="Reviews"), error="the sheets are 'Notes', 'Reviews'"),
+    OddFile("a workbook with numbers, dates and truths beside the texts", "kinds.xlsx",
+            _workbook(["id", "text", "at", "seen"], [1.5, "fine", datetime(2026, 1, 2), True]), ["fine"]),
     OddFile("`--sheet` that is not there", "sheet.xlsx", _workbook(["text"], ["fine"], title="Reviews"),
             error="it has Reviews", options=("--sheet", "Ratings")),
     OddFile("old Excel, or with a password, called `.xlsx`", "old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(64),

@@ -144,7 +144,8 @@ async def _admit(request: HttpRequest) -> _Call:
 
 
 api = Api(
-    title="Starcast",
+    # Generators name their client after it, and `starcast-client` is ours.
+    title="Starcast HTTP API",
     version="1.0.0",  # of the API, not of Starcast
     urls_namespace="api",
     docs=Console(),

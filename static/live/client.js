@@ -36,8 +36,8 @@ export { RatingSocket, TokenError } from "./client/socket.js";
  */
 
 const NO_WEBSOCKET =
-  "this JavaScript runtime has no WebSocket. In Node.js 20, run `npm install ws`, and pass its class: " +
-  'import { WebSocket } from "ws"; connect({ url, WebSocket })';
+  "this JavaScript runtime has no WebSocket. In Node.js 20, run `npm install ws` beside `starcast-client`, or pass the " +
+  'class of another package: import { WebSocket } from "undici"; connect({ url, WebSocket })';
 
 /**
  * Connects to a Starcast server, and stays connected until `close`.
@@ -65,8 +65,8 @@ export function connect({
   }
   // Until it works again: a server that greets and is lost again still has the same outage.
   let isOutageTold = false;
-  // What the server said last.
-  let refusal = "";
+  // What the server, or the function `token`, said since the state changed.
+  let reason = "";
   const socket = new RatingClient(socketUrl(url), options);
   socket.addEventListener("prediction", ({ detail: { prediction, elapsedMs } }) => {
     isOutageTold = false;
@@ -83,10 +83,13 @@ export function connect({
     onRoom?.(detail);
   });
   socket.addEventListener("refused", ({ detail }) => {
-    refusal = `: ${detail.message}`;
+    reason = `: ${detail.message}`;
     onError?.(detail);
   });
-  socket.addEventListener("fault", ({ detail }) => onError?.(detail));
+  socket.addEventListener("fault", ({ detail }) => {
+    reason = `: ${detail.message}`;
+    onError?.(detail);
+  });
   socket.start();
   return socket;
 
@@ -95,12 +98,15 @@ export function connect({
    * @param {Status} status
    */
   function warn({ state, attempt, code }) {
-    if (state !== "closed") refusal = "";
-    else if (code !== null)
-      console.warn(`Starcast: ${url} refuses the connection (${code})${refusal}`);
+    if (state === "closed") {
+      if (code !== null) console.warn(`Starcast: ${url} refuses the connection (${code})${reason}`);
+      return;
+    }
     const isOutage = code === NO_ANSWER || (state === "reconnecting" && attempt >= 2);
-    if (!isOutage || isOutageTold) return;
-    isOutageTold = true;
-    console.warn(`Starcast: no connection to ${url}; trying again`);
+    if (isOutage && !isOutageTold) {
+      isOutageTold = true;
+      console.warn(`Starcast: no connection to ${url}${reason}; trying again`);
+    }
+    reason = "";
   }
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starcast_client import (
@@ -220,6 +221,16 @@ async def test_a_text_beyond_the_named_limits_is_not_sent(text: str, code: str) 
             await client.rate(text)
         await client.rate("A fine film")
         assert len(server.visits[0].heard) == 1
+
+
+@pytest.mark.parametrize("missing", [None, 5, b"fine"])
+async def test_what_is_no_text_is_an_error_at_once_and_ends_nothing(missing: Any) -> None:
+    async with fake_server(works) as server, client_of(server) as client:
+        with pytest.raises(TypeError, match="a text is a string, not"):
+            client.update(missing)
+        with pytest.raises(TypeError, match="a text is a string, not"):
+            await client.rate(missing)
+        assert (await client.rate("A fine film")).text == "A fine film"
 
 
 async def test_half_an_emoji_is_sent_as_the_server_would_read_it() -> None:

@@ -84,6 +84,13 @@ async def test_an_error_of_one_text_is_that_of_this_text_alone() -> None:
     assert results[1].code == "text_too_long"
 
 
+async def test_a_text_that_no_request_holds_is_an_error_of_this_text_alone(server: ScriptedServer) -> None:
+    results = await rate(server, ["fine", "x" * 3 * LIMITS["max_body_bytes"], "good"])
+    assert [isinstance(result, Rating) for result in results] == [True, False, True]
+    assert str(results[1]) == "text_too_long: a text may have 20000 characters, not 3145728"
+    assert sorted(server.texts) == ["fine", "good"]
+
+
 @pytest.mark.parametrize(
     "busy",
     [(429, error("rate_limited", True, 5)), (503, error("overloaded", True)), (502, b"<html>"), (429, b"<html>")],
@@ -243,7 +250,9 @@ async def test_a_server_that_is_not_there_is_said_while_it_is_waited_for(
         await waiting
 
 
-async def test_one_text_in_place_of_several_is_refused(server: ScriptedServer) -> None:
+async def test_one_text_in_place_of_several_and_what_is_no_text_are_refused(server: ScriptedServer) -> None:
+    with pytest.raises(TypeError, match="a text is a string, not None"):
+        await rate(server, ["fine", None])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="put one into a list"):
         await rate(server, "a film")  # type: ignore[arg-type]
 

@@ -66,6 +66,7 @@ def test_columns_of_parquet_keep_their_types(server: ScriptedServer, tmp_path: P
             "at": pa.array([1_000_000_001, None], pa.timestamp("ns")),
             "day": pa.array([day, day]),
             "price": pa.array([decimal.Decimal("1.50"), None], pa.decimal128(5, 2)),
+            "lasts": pa.array([90_000, None], pa.duration("ms")),
             "tags": pa.array([["a", "b"], []]),
             "kind": pa.array(["x", "y"]).dictionary_encode(),
         }
@@ -75,7 +76,7 @@ def test_columns_of_parquet_keep_their_types(server: ScriptedServer, tmp_path: P
     assert pq.read_table(output).select(table.column_names).equals(table)
     assert score(server.url, source, "--output", str(tmp_path / "out.jsonl")) == 0
     first = read(tmp_path / "out.jsonl")[0]
-    assert (first["day"], first["price"], first["tags"]) == ("2026-11-01", "1.50", ["a", "b"])
+    assert [first[name] for name in ("day", "price", "lasts", "tags")] == ["2026-11-01", "1.50", "90000 ms", ["a", "b"]]
 
 
 def test_fields_that_only_some_rows_have_become_columns_of_all(server: ScriptedServer, tmp_path: Path) -> None:
@@ -222,6 +223,36 @@ def test_a_reader_that_leaves_ends_the_run_in_silence(fake_server: RunningServer
     _, errors = process.communicate(b"fine\n" * 5, timeout=60)
     assert process.returncode == 2
     assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("- <&-", "standard input is closed"),
+        ("in.csv --output - >&-", "standard output is closed"),
+        ("in.csv --output - >/dev/full", "standard output: No space left on device"),
+        ("in.csv --output - >>in.csv", "standard output is the file that is rated"),
+        ("- --format csv --output in.csv --force <in.csv", "in.csv is the file that is rated"),
+        ("in.csv --output /dev/null --output-format csv", "use - for standard output"),
+        ("in.csv --output out.csv; ulimit -f 1", "out.csv: File too large; run it again to go on with out.csv"),
+        ("in.csv --output out.csv 2>&-", ""),
+    ],
+)
+def test_streams_that_are_closed_or_full_or_the_input_itself(
+    server: ScriptedServer, tmp_path: Path, arguments: str, words: str
+) -> None:
+    content = "text\n" + "fine\n" * 20
+    (tmp_path / "in.csv").write_text(content)
+    options, _, before = arguments.partition("; ")
+    command = f"{before or ':'}; exec {sys.executable} -m starcast_client.cli score --url {server.url} {options}"
+    finished = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True,
+                              check=False, timeout=120)  # fmt: skip
+    assert finished.returncode == (2 if words else 0)
+    assert words in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert finished.stdout == ""
+    assert (tmp_path / "in.csv").read_text() == content
+    assert (tmp_path / "out.csv").exists() == (not words)
 
 
 def test_a_named_pipe_is_read_once(server: ScriptedServer, tmp_path: Path) -> None:

@@ -44,7 +44,6 @@ live.submit(5);
 // @ts-expect-error: there is no connection without an address
 connect({});
 """
-TRY_TO_CONNECT = 'try { connect({ url: "http://localhost" }) } catch (error) { console.log(error.message) }'
 
 
 def run(*command: str, cwd: Path) -> str:
@@ -104,28 +103,63 @@ def test_the_node_example_runs_as_printed(project: Path, fake_server: RunningSer
     assert re.fullmatch(r"\d+\.\d stars\n", rated)
 
 
-@pytest.mark.parametrize("package", ["ws", "undici"])
-def test_in_node_20_the_websocket_of_a_package_serves(
-    project: Path, fake_server: RunningServer, tmp_path: Path, package: str
-) -> None:
+@pytest.fixture
+def node_20(project: Path, tmp_path: Path) -> Path:
+    """A project whose example runs without a WebSocket of Node's own."""
     shutil.copytree(project, tmp_path, dirs_exist_ok=True)
-    shutil.copytree(REPOSITORY / "tests" / "js" / "node_modules" / package, tmp_path / "node_modules" / package)
-    example = examples("js")[1].replace("http://localhost:8000", fake_server.http).replace('"ws"', f'"{package}"')
-    (tmp_path / "rate.mjs").write_text(example)
-    assert re.fullmatch(r"\d+ stars\n", run(require_program("node"), "rate.mjs", cwd=tmp_path))
+    (tmp_path / "rate.mjs").write_text(examples("js")[0])
+    (tmp_path / "node20.mjs").write_text("delete globalThis.WebSocket;")
+    return tmp_path
 
 
-def test_without_a_websocket_the_error_names_the_package_to_install(project: Path) -> None:
-    (project / "none.mjs").write_text(
-        f"delete globalThis.WebSocket; import('starcast-client').then(({{ connect }}) => {{ {TRY_TO_CONNECT} }});"
-    )
-    assert "npm install ws" in run(require_program("node"), "none.mjs", cwd=project)
+def install(package: str, folder: Path) -> None:
+    shutil.copytree(REPOSITORY / "tests" / "js" / "node_modules" / package, folder / "node_modules" / package)
+
+
+def rate_in_node_20(folder: Path, url: str) -> "subprocess.CompletedProcess[str]":
+    command = [require_program("node"), "--import", "./node20.mjs", "rate.mjs", "A wonderful film.", url]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+
+
+def test_in_node_20_the_package_ws_is_found_where_it_is_installed(node_20: Path, fake_server: RunningServer) -> None:
+    install("ws", node_20)
+    rated = rate_in_node_20(node_20, fake_server.http)
+    assert re.fullmatch(r"\d+\.\d stars\n", rated.stdout), rated.stderr
+
+
+def test_in_node_20_the_class_of_another_package_can_be_passed(node_20: Path, fake_server: RunningServer) -> None:
+    install("undici", node_20)
+    program = node_20 / "rate.mjs"
+    example = program.read_text().replace("connect({ url })", "connect({ url, WebSocket })")
+    program.write_text(f'import {{ WebSocket }} from "undici";\n{example}')
+    rated = rate_in_node_20(node_20, fake_server.http)
+    assert re.fullmatch(r"\d+\.\d stars\n", rated.stdout), rated.stderr
+
+
+def test_in_node_20_without_a_package_one_error_says_what_to_install(node_20: Path) -> None:
+    failed = rate_in_node_20(node_20, "http://localhost:1")
+    (error,) = re.findall(r"^\w*Error: .*", failed.stderr, re.MULTILINE)
+    assert "npm install ws" in error
+
+
+def test_in_node_20_a_damaged_package_says_so_itself(node_20: Path) -> None:
+    (node_20 / "node_modules" / "ws").mkdir()
+    (node_20 / "node_modules" / "ws" / "index.js").write_text('throw new Error("damaged");')
+    assert "Error: damaged" in rate_in_node_20(node_20, "http://localhost:1").stderr
+
+
+def test_a_bundle_for_browsers_has_nothing_of_node(project: Path) -> None:
+    package = project / "node_modules" / "starcast-client"
+    entries = json.loads((package / "package.json").read_text())["exports"]["."]
+    assert entries.keys() - {"types"} == {"node", "default"}
+    assert entries["default"] == "./dist/client.js"
+    assert not any("node:" in module.read_text() for module in (package / "dist").rglob("*.js"))
 
 
 def test_the_example_that_goes_text_by_text_prints_each_rating_and_ends(
     project: Path, fake_server: RunningServer
 ) -> None:
-    (project / "texts.mjs").write_text(examples("js")[2].replace("http://localhost:8000", fake_server.http))
+    (project / "texts.mjs").write_text(examples("js")[1].replace("http://localhost:8000", fake_server.http))
     rated = run(*node_22(), "texts.mjs", cwd=project)
     assert re.fullmatch(r"\d+ stars: A wonderful film.\n\d+ stars: A waste of two hours.\n", rated)
 
@@ -133,7 +167,7 @@ def test_the_example_that_goes_text_by_text_prints_each_rating_and_ends(
 def test_the_example_with_spans_prints_each_part_of_the_text_and_ends(
     project: Path, fake_server: RunningServer
 ) -> None:
-    (project / "spans.mjs").write_text(examples("js")[3].replace("http://localhost:8000", fake_server.http))
+    (project / "spans.mjs").write_text(examples("js")[2].replace("http://localhost:8000", fake_server.http))
     lines = run(*node_22(), "spans.mjs", cwd=project).splitlines(keepends=True)
     parts = [line.rpartition(" ") for line in lines]
     assert all(re.fullmatch(r"-?\d+\.\d\d\n", weight) for _, _, weight in parts)

@@ -20,9 +20,9 @@ MODULES = REPOSITORY / "tests" / "js" / "node_modules"
 
 PYTHON = """
 import sys
-from starcast_http import Client
-from starcast_http.api.ratings import explain, predict, predict_batch
-from starcast_http.models import ErrorReply, ExplainRequest, PredictMany, PredictOne
+from starcast_http_api_client import Client
+from starcast_http_api_client.api.ratings import explain, predict, predict_batch
+from starcast_http_api_client.models import ErrorReply, ExplainRequest, PredictMany, PredictOne
 
 client = Client(sys.argv[1])
 rating = predict.sync(client=client, body=PredictOne("A fine film."))
@@ -88,7 +88,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 def test_a_python_client_is_made_whole_and_rates(fake_server: RunningServer, document: Path, tmp_path: Path) -> None:
     if not (BIN / "openapi-python-client").exists():
         missing("openapi-python-client is not installed: make .venv/openapi/installed")
-    command = ("generate", "--path", document, "--meta", "none", "--output-path", tmp_path / "starcast_http")
+    command = ("generate", "--path", document, "--meta", "none")
     said = run(BIN / "openapi-python-client", *command, "--fail-on-warning", cwd=tmp_path)
     assert "WARNING" not in said
     (tmp_path / "rate.py").write_text(PYTHON)

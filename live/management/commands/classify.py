@@ -28,6 +28,8 @@ class Command(BaseCommand):
         """Rate in batches and print each batch at once. Raises CommandError if there is no model, or no text."""
         if stdin == bool(texts):
             raise CommandError('give either texts or --stdin, such as: manage.py classify "A fine film."')
+        if stdin and sys.stdin is None:
+            raise CommandError("standard input is closed")
         source = _lines(sys.stdin.buffer) if stdin else _arguments(texts)
         try:
             classifier = load_at_start().classifier
@@ -35,7 +37,15 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         for batch in _batches(source):
             for prediction in classifier.classify(batch):
-                self.stdout.write(Rating(**rating_fields(prediction)).model_dump_json(exclude_none=True))
+                self._print(Rating(**rating_fields(prediction)).model_dump_json(exclude_none=True))
+
+    def _print(self, line: str) -> None:
+        try:
+            self.stdout.write(line)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CommandError(f"standard output: {error.strerror}") from error
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:

@@ -101,6 +101,21 @@ test("a final refusal is one warning with the reason, unless the program listens
   assert.ok(String(warn.mock.calls[0]?.arguments[0]).includes(message));
 });
 
+test("an outage for want of a token names the reason", async (context) => {
+  const warn = context.mock.method(console, "warn", () => {});
+  const timers = new FakeTimers();
+  const token = () => {
+    throw new Error("the shop is closed");
+  };
+  connectHere({ timers, token });
+  for (let tries = 0; tries < 3; tries += 1) {
+    await new Promise(setImmediate);
+    timers.advance(15_000);
+  }
+  assert.equal(warn.mock.callCount(), 1);
+  assert.match(String(warn.mock.calls[0]?.arguments[0]), /no connection .*the shop is closed/);
+});
+
 test("where there is no WebSocket it says what to do", () => {
   const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
   Reflect.deleteProperty(globalThis, "WebSocket");

@@ -1,13 +1,20 @@
 """``manage.py classify``."""
 
+import errno
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from model_core.fake import FakeClassifier
+from tools.servers import REPOSITORY
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +69,50 @@ def test_stdin_that_is_not_utf_8_is_refused_by_its_line(
 def test_a_text_that_the_shell_could_not_decode_is_refused() -> None:
     with pytest.raises(CommandError, match="not UTF-8"):
         classify("tr\udce8s")
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_closed_input_and_full_output_are_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match="standard output: No space left"):
+        call_command("classify", "fine", stdout=Full())
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(CommandError, match="standard input is closed"):
+        classify("--stdin")
+
+
+def leave(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdin.write(b"fine\n" * 64)
+    process.stdin.flush()
+
+
+def interrupt(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("end", "status"), [(leave, 2), (interrupt, 130)])
+def test_a_reader_that_leaves_and_ctrl_c_end_it_in_silence(
+    end: Callable[["subprocess.Popen[bytes]"], None], status: int
+) -> None:
+    environment = {**os.environ, "STARCAST_BACKEND": "fake", "STARCAST_SECRET_KEY": "x" * 60}
+    command = [sys.executable, "manage.py", "classify", "--stdin"]
+    with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b"fine\n" * 2_000)
+        process.stdin.flush()
+        assert process.stdout.readline().startswith(b"{")
+        end(process)
+        assert process.wait(60) == status
+        assert b"Traceback" not in process.stderr.read()
 
 
 @pytest.mark.parametrize("arguments", [(), ("text", "--stdin")])

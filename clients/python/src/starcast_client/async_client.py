@@ -37,7 +37,7 @@ from starcast_client.connecting import (
 from starcast_client.conversation import Conversation
 from starcast_client.errors import ClientClosed, ConnectionFailed, StarcastError, Superseded, TextRefused
 from starcast_client.line import Line, Request, Want
-from starcast_client.messages import Closing, ErrorInfo, Explanation, LiveRating, Rating, Session
+from starcast_client.messages import Closing, ErrorInfo, Explanation, LiveRating, Rating, Session, check_text
 
 _Result = TypeVar("_Result")
 _logger: Final = logging.getLogger("starcast_client")
@@ -124,8 +124,9 @@ class AsyncClient:
     def update(self, text: str) -> None:
         """Set the whole text so far, and return at once. Replaces an earlier text that was not sent yet.
 
-        Raises the error that ended the client, if it has ended.
+        Raises the error that ended the client, if it has ended; TypeError for what is no text.
         """
+        check_text(text)
         self._check_usable()
         self._line.typed(text)
 
@@ -166,8 +167,9 @@ class AsyncClient:
         """Rate this text, whatever is typed meanwhile.
 
         Raises TextRefused, ConnectionFailed if no server answers for ``outage_timeout_s``, and the error that ended the
-        client.
+        client; TypeError for what is no text.
         """
+        check_text(text)
         self._check_usable()
         rating: LiveRating = await self._unless_out(self._line.ask(text, Want.RATING))
         return rating

@@ -32,6 +32,7 @@ from starcast_client.messages import (
     Label,
     Rating,
     as_unicode,
+    check_text,
     error_info,
     labels_of,
     rating_fields,
@@ -139,7 +140,7 @@ class BulkClient:
         """Yield a rating of each text in order, or the error of one that the server does not rate.
 
         Takes about 1,000 texts from ``texts`` ahead of what it has yielded. Raises ConnectionFailed, Refused,
-        IncompatibleServer; TypeError for one text in place of several.
+        IncompatibleServer; TypeError for one text in place of several, and for what is no text.
         """
         if isinstance(texts, str):
             raise TypeError("rate_many takes several texts: put one into a list")
@@ -156,8 +157,9 @@ class BulkClient:
             self._windows.discard(windows.popleft())
 
     async def _rate_window(self, window: Sequence[str]) -> list[Result]:
-        results: list[Result | None] = [None] * len(window)
-        tasks = [asyncio.create_task(self._rate_batch(window, batch, results)) for batch in self._batches(window)]
+        results: list[Result | None] = [self._refusal(text) for text in window]
+        batches = self._batches(window, [place for place, refusal in enumerate(results) if refusal is None])
+        tasks = [asyncio.create_task(self._rate_batch(window, batch, results)) for batch in batches]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -187,13 +189,25 @@ class BulkClient:
                 if batch:
                     await sleep(pause_s)
 
-    def _batches(self, window: Sequence[str]) -> Iterable[Sequence[int]]:
+    def _refusal(self, text: str) -> ErrorInfo | None:
+        """Return the error of a text that is too long for the server, which may not read the whole request.
+
+        Raises TypeError.
+        """
+        check_text(text)
+        most_chars = self._limits.get("max_chars")
+        if most_chars is None or len(text) <= most_chars:
+            return None
+        message = f"a text may have {most_chars} characters, not {len(text)}"
+        return ErrorInfo("text_too_long", retryable=False, message=message, param="text")
+
+    def _batches(self, window: Sequence[str], places: Sequence[int]) -> Iterable[Sequence[int]]:
         """Yield the places of the texts that go into one request, shortest first."""
         most_texts = self._limits.get("max_texts", 1)
         most_bytes = self._limits.get("max_body_bytes", 65_536) // 2
         batch: list[int] = []
         size = 0
-        for place in sorted(range(len(window)), key=lambda place: len(window[place])):
+        for place in sorted(places, key=lambda place: len(window[place])):
             bytes_ = len(json.dumps(as_unicode(window[place]), ensure_ascii=False).encode()) + _JSON_BYTES_A_TEXT
             if batch and (len(batch) == most_texts or size + bytes_ > most_bytes):
                 yield batch

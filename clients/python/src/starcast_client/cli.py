@@ -5,6 +5,7 @@ import os
 import ssl as tls
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from starcast_client import __version__
 from starcast_client.connecting import blind_context, socket_url, tls_context
@@ -17,7 +18,8 @@ def until_nobody_reads(run: Callable[[], int]) -> int:
     """Run a command. A closed output pipe is not an error."""
     try:
         status = run()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         # Otherwise flushing at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -27,6 +29,9 @@ def until_nobody_reads(run: Callable[[], int]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status."""
+    if sys.stderr is None:
+        # Otherwise a file would get its number, and warnings would go to standard output.
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until the program ends
     parser = argparse.ArgumentParser(prog="starcast", description="Star ratings of a film review as it is typed.")
     parser.add_argument("--version", action="version", version=f"starcast {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)

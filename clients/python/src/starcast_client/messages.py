@@ -319,6 +319,12 @@ def encode(kind: str, **content: object) -> str:
     return json.dumps({"type": kind, **content}, ensure_ascii=False)
 
 
+def check_text(text: object) -> None:
+    """Raise TypeError for what is no text, such as a missing one."""
+    if not isinstance(text, str):
+        raise TypeError(f"a text is a string, not {text!r}")
+
+
 def as_unicode(text: str) -> str:
     """Replace each lone surrogate by U+FFFD, as the server does: UTF-8 cannot encode them."""
     return _LONE_SURROGATE.sub("\ufffd", text)

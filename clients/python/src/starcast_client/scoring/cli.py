@@ -7,10 +7,12 @@ import contextlib
 import itertools
 import logging
 import math
+import os
+import stat
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from starcast_client.bulk import BulkClient
 from starcast_client.errors import StarcastError
@@ -71,8 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     again = f"; run it again to go on with {output}" if output != STDOUT else ""
     try:
         format_ = output_format(output, arguments.output_format)
-        if output.exists() and arguments.file.exists() and output.samefile(arguments.file):
-            raise UnreadableFile(f"{output} is the file that is rated: name another --output")
+        _check_streams(arguments.file, output)
         with contextlib.ExitStack() as stack:
             if output != STDOUT:
                 # The lock would make this folder.
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _stopped(str(error))
+        return _stopped(f"{error}" if error.filename else f"{_name(output)}: {error.strerror}{again}")
     except KeyboardInterrupt:
         _stopped(f"interrupted{again}")
         return 130
@@ -123,8 +124,7 @@ class _Run:
             else:
                 self._write(source, survey, counts)
         without = f", {counts.empty} without a text" if counts.empty else ""
-        name = "standard output" if self._output == STDOUT else self._output
-        print(f"{survey.rows} rows, {counts.errors} with an error{without}, in {name}", file=sys.stderr)
+        print(f"{survey.rows} rows, {counts.errors} with an error{without}, in {_name(self._output)}", file=sys.stderr)
         return 1 if counts.errors else 0
 
     def _rows(self, source: Source) -> Iterator[Row]:
@@ -265,6 +265,29 @@ class _Warnings(logging.Handler):
         if record.created - self._said_at.get(message, -math.inf) > self._SAME_WITHIN_S:
             self._said_at[message] = record.created
             tqdm.write(f"starcast score: {message}", file=sys.stderr)
+
+
+def _check_streams(file: Path, output: Path) -> None:
+    """Raise UnreadableFile where what is rated would be overwritten, or nobody would get the ratings."""
+    if output == STDOUT and sys.stdout is None:
+        raise UnreadableFile("standard output is closed: name an --output")
+    source, target = _status(file, sys.stdin), _status(output, sys.stdout)
+    if source and target and stat.S_ISREG(source.st_mode) and os.path.samestat(source, target):
+        raise UnreadableFile(f"{_name(output)} is the file that is rated: name another --output")
+
+
+def _status(path: Path, stream: IO[str] | None) -> os.stat_result | None:
+    """Return what the system knows of a file, or of the stream in its place; None if there is none."""
+    try:
+        if path != STDIN:
+            return path.stat()
+        return None if stream is None else os.fstat(stream.fileno())
+    except OSError:
+        return None
+
+
+def _name(output: Path) -> str:
+    return "standard output" if output == STDOUT else str(output)
 
 
 def _default_output(file: Path) -> Path:

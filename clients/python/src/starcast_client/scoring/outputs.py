@@ -71,6 +71,8 @@ def output_format(path: Path, wanted: OutputFormat | None) -> OutputFormat:
     """Return the format of an output by its name. Raises UnreadableFile."""
     if path.name == "" or path.is_dir():
         raise UnreadableFile(f"{str(path)!r} is a folder: name a file for the output")
+    if path.exists() and not path.is_file():
+        raise UnreadableFile(f"{path} is no file: use - for standard output")
     found = wanted or (_FORMAT_OF_SUFFIX.get(suffix_of(path)) if str(path) != "-" else "jsonl")
     if found is None:
         raise UnreadableFile(f"{path.name}: an output ends in {', '.join(_FORMAT_OF_SUFFIX)}; or use --output-format")
@@ -196,6 +198,8 @@ def _as_text(value: Any) -> str:
     """Write bytes, or a date or a number of Excel or Arrow. Arrow's may have nanoseconds, which Python's have not."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
+    if hasattr(value, "type") and str(value.type).startswith("duration"):
+        return f"{value.value} {value.type.unit}"
     return str(value.cast("string").as_py() if hasattr(value, "cast") else value)
 
 

@@ -3,6 +3,7 @@
 import bz2
 import codecs
 import contextlib
+import errno
 import gzip
 import lzma
 import os
@@ -44,6 +45,7 @@ _COMPRESSED: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
 }
 _COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz")
 _OTHERS: Final = {
+    **dict.fromkeys(_COMPRESSED, "compressed twice: unpack it first"),
     b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it first",
     b"PAR1": "Parquet: name it .parquet, or use --format parquet",
     b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or use --format xlsx",
@@ -82,6 +84,8 @@ class Source:
     encoding: str = "utf-8"
     delimiter: str | None = None
     """Of CSV and TSV, as the user says. None: as the file says."""
+    is_marked: bool = False
+    """Whether the encoding is that of a mark at its begin."""
 
     @contextlib.contextmanager
     def open_text(self) -> Iterator[IO[str]]:
@@ -94,7 +98,8 @@ class Source:
 
     def _undecodable(self) -> UnreadableFile:
         """Name the first place that cannot be decoded: decoding in blocks has passed it by."""
-        decoder = codecs.getincrementaldecoder(self.encoding)()
+        encoding = self.encoding.removesuffix("-sig")
+        decoder = codecs.getincrementaldecoder(encoding)()
         line, place = 1, ""
         with self.path.open("rb") as file:
             while True:
@@ -104,17 +109,20 @@ class Source:
                     line += decoder.decode(chunk, final=not chunk).count("\n")
                 except UnicodeDecodeError as error:
                     whole = before + chunk
-                    line += whole[: error.start].decode(self.encoding, "replace").count("\n")
+                    line += whole[: error.start].decode(encoding, "replace").count("\n")
                     place = f" (byte {whole[error.start]:#04x})"
                     break
                 except UnicodeError:
                     break
                 if not chunk:
                     break
-        return UnreadableFile(
-            f"{self.name}, line {line}: not {self.encoding}{place}; use --encoding to name the right one, "
-            "for instance cp1252"
-        )
+        if self.is_marked:
+            hint = ", as its mark says; the file is damaged, or put together from several"
+        elif encoding in ("utf-16", "utf-32"):
+            hint = f": it begins with no mark; use --encoding {encoding}-le or {encoding}-be"
+        else:
+            hint = "; use --encoding to name the right one, for instance cp1252"
+        return UnreadableFile(f"{self.name}, line {line}: not {encoding}{place}{hint}")
 
 
 @contextlib.contextmanager
@@ -127,8 +135,10 @@ def open_source(
     """
     if path.is_dir():
         raise UnreadableFile(f"{path} is a folder: give a file, one at a time")
-    format_ = format_ or _format_by_name(path)
+    format_, is_marked = format_ or _format_by_name(path), False
     with contextlib.ExitStack() as stack:
+        if path == STDIN and sys.stdin is None:
+            raise UnreadableFile("standard input is closed: give a file, or write to it")
         opened = sys.stdin.buffer if path == STDIN else stack.enter_context(path.open("rb"))
         regular = path != STDIN and path.is_file()
         readable = opened if regular else stack.enter_context(_copy(opened, path.name))
@@ -141,20 +151,21 @@ def open_source(
                 regular = False
         _refuse_others(head, format_, path.name)
         if format_ not in _ITS_OWN:
-            encoding = _encoding_of(head, encoding, path.name)
+            encoding, is_marked = _encoding_of(head, encoding, path.name)
         yield Source(
             path if regular else Path(readable.name),
             "standard input" if path == STDIN else path.name,
             format_,
             encoding or "utf-8",
             delimiter,
+            is_marked,
         )
 
 
 def suffix_of(path: Path) -> str:
     """Return the suffix that names the format, without that of a compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSION_SUFFIXES:
+    while suffixes and suffixes[-1] in _COMPRESSION_SUFFIXES:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
 
@@ -180,8 +191,8 @@ def _refuse_others(head: bytes, format_: Format, name: str) -> None:
         raise UnreadableFile(f"{name}: this is a web page: save its text, or its table as .csv")
 
 
-def _encoding_of(head: bytes, encoding: str | None, name: str) -> str:
-    """Return the encoding of a text by its mark, or as the user says. Raises UnreadableFile."""
+def _encoding_of(head: bytes, encoding: str | None, name: str) -> tuple[str, bool]:
+    """Return the encoding of a text by its mark, or as the user says, and whether it has one. Raises UnreadableFile."""
     marked = next((marked for mark, marked in _MARKS if head.startswith(mark)), None)
     if encoding is not None:
         encoding = codecs.lookup(encoding).name
@@ -189,12 +200,12 @@ def _encoding_of(head: bytes, encoding: str | None, name: str) -> str:
         if not encoding.startswith(family):
             raise UnreadableFile(f"{name}: begins with the mark of {family}: leave out --encoding {encoding}")
         # Its mark is none of its letters.
-        return marked or encoding
+        return marked or encoding, marked is not None
     if marked is None and b"\0" in head:
         raise UnreadableFile(
             f"{name}: holds NUL bytes: it is no text, or UTF-16 without a mark, which --encoding utf-16-le reads"
         )
-    return marked or "utf-8"
+    return marked or "utf-8", marked is not None
 
 
 @contextlib.contextmanager
@@ -205,14 +216,14 @@ def _copy(stream: IO[bytes], name: str) -> Iterator[Any]:
         with os.fdopen(handle, "w+b") as copy:
             try:
                 shutil.copyfileobj(stream, copy)
+                copy.flush()
             except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
                 if isinstance(error, OSError) and error.errno is not None:
-                    raise
+                    # The one that is full, or cannot be read.
+                    raise OSError(error.errno, error.strerror, path if error.errno == errno.ENOSPC else name) from error
                 raise UnreadableFile(f"{name}: its compression is damaged ({error}); is it whole?") from error
-            copy.seek(0)
             # The handle has a number for a name.
             with Path(path).open("rb") as again:
-                copy.flush()
                 yield again
     finally:
         Path(path).unlink(missing_ok=True)

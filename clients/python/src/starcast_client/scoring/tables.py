@@ -134,7 +134,7 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
 
     # Opened here, for the library goes by the ending of a name.
     with source.path.open("rb") as file, _damage_of_workbook(source), contextlib.ExitStack() as stack:
-        sheets = []
+        sheets, others = [], ""
         # The library reads either the saved values of formulas or the formulas.
         for data_only in (True, False):
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=data_only)
@@ -142,6 +142,8 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
             named = {sheet.title: sheet for sheet in workbook.worksheets}
             if reading.sheet is not None and reading.sheet not in named:
                 raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(named)}")
+            if len(named) > 1:
+                others = f"; the sheets are {', '.join(map(repr, named))}: use --sheet to name another"
             sheets.append(named[reading.sheet] if reading.sheet is not None else workbook.worksheets[0])
             # Some programs write a wrong size of the sheet, and all beyond it would be left out.
             sheets[-1].reset_dimensions()
@@ -152,7 +154,8 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
             if not names:
                 # Formatting makes a sheet wider than its content.
                 width = max(place for place, cell in enumerate(cells, 1) if cell is not None)
-                names = _header(["" if cell is None else str(cell) for cell in cells[:width]], source, reading)
+                header = ["" if cell is None else str(cell) for cell in cells[:width]]
+                names = _header(header, source, reading, others)
                 place_of_text = names.index(reading.column)
             elif any(cell is not None for cell in cells[len(names) :]):
                 yield Row(dict(zip(names, cells, strict=False)), problem="it has cells to the right of the header")
@@ -166,13 +169,16 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
                 else:
                     yield _row(values, reading)
         if not names:
-            raise UnreadableFile(f"{source.name}: the sheet {sheets[0].title!r} is empty")
+            raise UnreadableFile(f"{source.name}: the sheet {sheets[0].title!r} is empty{others}")
 
 
 def _cells_of(saved: Any, formulas: Any) -> Iterator[tuple[list[Any], frozenset[int]]]:
     """Yield the values of each row, and the places of formulas without a saved value, which stand there themselves."""
+    from openpyxl.utils.escape import unescape
+
     for values, written in zip(saved.iter_rows(), formulas.iter_rows(), strict=True):
-        cells = [cell.value for cell in values]
+        # Excel writes a CR, and other characters that XML does not have, as _x000D_.
+        cells = [unescape(cell.value) if isinstance(cell.value, str) else cell.value for cell in values]
         unsaved = []
         for place, (value, formula) in enumerate(zip(values, written, strict=True)):
             # A text that was saved may be empty.
@@ -205,14 +211,13 @@ _READERS: Final[dict[Format, Callable[[Source, Reading], Iterator[Row]]]] = {
 
 
 def missing_column(
-    source: Source, reading: Reading, names: Sequence[str], problem: str | None = None
+    source: Source, reading: Reading, names: Sequence[str], problem: str | None = None, hint: str = ""
 ) -> UnreadableFile:
     """Return the error for a file without the column of the text, of whose rows perhaps none can be read."""
     if problem is not None and not names:
         hint = "; if the file is one JSON array, use --format json" if source.format == "jsonl" else ""
         return UnreadableFile(f"{source.name}: no row can be read: {problem}{hint}")
     others = ", ".join(repr(name) for name in names) or "none"
-    hint = ""
     for delimiter in (";", "\t", "|", ","):
         if source.format in ("csv", "tsv") and len(names) == 1 and reading.column in names[0].split(delimiter):
             hint = f"; its cells seem to be separated by {delimiter!r}: use --delimiter {delimiter!r}"
@@ -221,13 +226,13 @@ def missing_column(
     )
 
 
-def _header(names: Sequence[str], source: Source, reading: Reading) -> Sequence[str]:
+def _header(names: Sequence[str], source: Source, reading: Reading, hint: str = "") -> Sequence[str]:
     for name in names:
         if names.count(name) > 1:
             what = f"the name {name!r}; rename one" if name else "no name; name them, or delete them"
             raise UnreadableFile(f"{source.name}: two columns have {what}")
     if reading.column not in names:
-        raise missing_column(source, reading, names)
+        raise missing_column(source, reading, names, hint=hint)
     return names
 
 
@@ -261,7 +266,9 @@ def _load(text: str) -> Any:
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a field stands twice in one object")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {twice!r} stands twice in one object")
     return content
 
 

@@ -321,6 +321,24 @@ def test_the_wave_of_the_legend_and_the_words_that_weigh_most_touch_nothing(
         assert words["x"] - (title["x"] + title["width"]) >= 12
 
 
+@pytest.mark.parametrize("size", [(640, 400), (667, 375), (480, 320)])
+def test_on_a_phone_on_its_side_the_bars_leave_half_of_the_window_to_the_text(
+    page: Page, fake_server: RunningServer, size: tuple[int, int]
+) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    server = ServerByHand(page)
+    page.goto(fake_server.http + "/ru/")
+    places = {}
+    for name, changed in VERDICTS:
+        page.locator("#review").fill(name)
+        server.answer(server.wait_for(page, name), 10, **changed)
+        expect(page.locator("html")).to_have_attribute("data-shown-seq", str(len(places) + 2))
+        places[name] = page.evaluate(f"[{CHART_TOP}, document.getElementById('rating').offsetHeight]")
+        assert places[name][1] < 0.55 * size[1]
+    assert len({tuple(place) for place in places.values()}) == 1
+    assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+
+
 def test_in_forced_colours_the_marks_lie_above_the_ground_of_the_letters(
     page: Page, fake_server: RunningServer
 ) -> None:

@@ -328,7 +328,7 @@ def test_on_a_phone_on_its_side_the_bars_leave_half_of_the_window_to_the_text(
     page.set_viewport_size({"width": size[0], "height": size[1]})
     server = ServerByHand(page)
     page.goto(fake_server.http + "/ru/")
-    places = {}
+    places: dict[str, list[float]] = {}
     for name, changed in VERDICTS:
         page.locator("#review").fill(name)
         server.answer(server.wait_for(page, name), 10, **changed)

@@ -28,19 +28,11 @@ _WIDGET_MAX_AGE_S = 300
 _NOT_SEARCHED = ("/watch/", "/ru/watch/", "/admin/", "/api/v1/")
 
 
-def _words_of_model() -> dict[str, Any]:
-    """Return what the page says of a model that does not rate films."""
-    info = get_served_info()
-    if info is None or info.labels.is_film:
-        return {"is_film": True}
-    return {"is_film": False, "words": info.page, "model_name": f"{info.name} {info.version}"}
-
-
 @require_safe
 @made_once
 def page(request: HttpRequest) -> HttpResponse:
     """Show the live page, with the words of the model if it has some."""
-    return render(request, "live/page.html", {"labels": STARS, **_words_of_model()})
+    return render(request, "live/page.html", {"labels": STARS})
 
 
 @require_safe
@@ -57,7 +49,7 @@ def watch(request: HttpRequest, room_id: str) -> HttpResponse:
     # The view has a thread of its own, so nobody else waits for Redis.
     may_find = async_to_sync(audiences.may_find)(room_id, get_limits())
     status = HTTPStatus.OK if may_find else HTTPStatus.NOT_FOUND
-    return render(request, "live/watch.html", {"labels": STARS, **_words_of_model()}, status=status)
+    return render(request, "live/watch.html", {"labels": STARS}, status=status)
 
 
 @require_safe

@@ -13,7 +13,8 @@
  *   half a second; `data-past` true: an earlier moment is shown
  * - `#expected` ("8.4", or "–" without a number), `#verdict` ("Positive 97%"), `#interval`; they settle after the bars
  * - `#connection[data-state]`: `connecting`, `open`, `reconnecting`, `closed`; `data-transport` `websocket` or `http`.
- *   It holds the badge, and in its place `#alert` (role=alert) while the connection is lost
+ *   It holds the badge, and in its place `#alert` (role=alert) while the connection is lost; `data-in-sight` false:
+ *   it is scrolled away, and `#alert` is at the edge of the window
  * - `#freshness[data-state]`, the badge: `fresh`: the bars are for the visible text; `prior`: the same, but there is no
  *   number; `stale`: an answer is under way, or the bars are paused; `offline`: the bars are for an older
  *   text and there is no connection; `past`: an earlier moment is shown. The state changes at once, its words

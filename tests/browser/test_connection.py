@@ -13,6 +13,11 @@ from tests.browser.server_by_hand import SOCKET, ServerByHand
 from tests.browser.steps import bars, expect_fresh, rate, shown_seqs, type_review
 from tools.servers import RunningServer, start_server
 
+IS_ON_TOP = """element => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return element.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
+
 
 def test_answers_that_come_out_of_order_never_show(page: Page, fake_server: RunningServer) -> None:
     server = ServerByHand(page)
@@ -121,3 +126,63 @@ def test_without_a_network_it_says_so_and_comes_back_with_it(page: Page, data_di
         expect_fresh(page)
         expect(banner).to_be_empty()
         assert page.locator("#review").input_value() == "typed before and after"
+
+
+# A tall field on a desktop, a phone, and a zoom of 400 %, at which the panel does not stick.
+@pytest.mark.parametrize(("width", "height", "language"), [(1280, 800, "/"), (360, 740, "/"), (320, 256, "/ru/")])
+def test_who_types_at_the_end_of_a_long_text_sees_that_the_connection_is_lost_and_nothing_moves(
+    page: Page, fake_server: RunningServer, width: int, height: int, language: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(fake_server.http + language)
+    field, alert, retry = (page.locator(f"#{each}") for each in ("review", "alert", "retry"))
+    rate(page, "A long text, and longer.\n" * 60)
+    field.evaluate("field => { field.style.height = '1600px'; }")
+    field.press("Control+End")
+    type_review(page, "The end")
+    expect(page.locator("#connection")).to_have_attribute("data-in-sight", "true" if width == 360 else "false")
+    places = [field.bounding_box(), page.evaluate("[scrollX, scrollY]")]
+    page.context.set_offline(True)
+    expect(alert).not_to_be_empty(timeout=30_000)
+    expect(alert).to_be_in_viewport(ratio=1)
+    expect(retry).to_be_in_viewport(ratio=1)
+    assert [field.bounding_box(), page.evaluate("[scrollX, scrollY]")] == places
+    words = alert.inner_text()
+    assert page.get_by_text(words).filter(visible=True).count() == 1
+    expect(page.locator("#freshness")).to_be_hidden()
+    for each in (alert, retry):
+        assert each.evaluate(IS_ON_TOP), words
+    box = page.locator(".banner").bounding_box()
+    assert box is not None
+    # Most of the window is left to the text.
+    assert box["height"] < height / 4
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    type_review(page, ", or not")
+    assert field.input_value().endswith("The end, or not")
+    page.locator("#connection").evaluate("place => place.scrollIntoView({ block: 'center' })")
+    expect(page.locator("#connection")).to_have_attribute("data-in-sight", "true")
+    expect(alert).to_be_in_viewport(ratio=1)
+    badge = page.locator("#connection").bounding_box()
+    banner = page.locator(".banner").bounding_box()
+    assert badge is not None
+    assert banner is not None
+    assert abs(banner["y"] + banner["height"] / 2 - badge["y"] - badge["height"] / 2) < 2
+
+
+def test_http_carries_on_where_websockets_are_blocked_after_its_script_could_not_be_loaded(
+    page: Page, fake_server: RunningServer
+) -> None:
+    scripts: list[str] = []
+    page.on("request", lambda request: scripts.append(request.url) if "http-socket" in request.url else None)
+    with proxy_to(fake_server.port) as proxy:
+        proxy.blocks_websockets = False
+        page.goto(proxy.http)
+        rate(page, "A film that is rated the short way round")
+        assert scripts == [], "few need it"
+        page.context.set_offline(True)
+        expect(page.locator("#alert")).not_to_be_empty(timeout=30_000)
+        assert scripts != []
+        proxy.blocks_websockets = True
+        page.context.set_offline(False)
+        rate(page, "A film that is rated the long way round")
+        expect(page.locator("#connection")).to_have_attribute("data-transport", "http")

@@ -101,6 +101,14 @@ def test_a_draft_is_there_after_a_reload_and_in_the_other_language_until_it_is_e
     expect(page.locator("#review")).to_have_value("")
 
 
+def test_a_draft_is_kept_as_soon_as_the_page_is_out_of_sight(page: Page, fake_server: RunningServer) -> None:
+    page.goto(fake_server.http)
+    page.locator("#review").fill("A warm and funny film")
+    # A phone may end a page in the background, and then there is no other event.
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert page.evaluate("Object.values(sessionStorage)") == ["A warm and funny film"]
+
+
 def test_a_link_opens_into_a_replay(page: Page, fake_server: RunningServer) -> None:
     page.emulate_media(reduced_motion="no-preference")
     page.add_init_script(

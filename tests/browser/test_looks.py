@@ -200,14 +200,17 @@ def test_a_watcher_without_a_connection_is_not_told_to_type_and_keeps_the_pause(
         sockets.append(socket)
         if len(sockets) == 1:
             socket.send(json.dumps(GREETING))
+            socket.send(json.dumps({"type": "room.state", "text": "", "is_fresh": False, "is_typist_here": True}))
 
     page.route_web_socket(re.compile("/ws/v1/watch/"), serve)
     page.goto(f"{fake_server.http}{language}/watch/{'A' * 22}/")
     expect(page.locator("#connection")).to_have_attribute("data-state", "open")
+    expect(page.locator("#typist")).to_have_attribute("data-state", "here")
     height = "document.getElementById('rating').offsetHeight"
     before = tops(page, height, WIDTHS)
     page.context.set_offline(True)
     sockets[0].close(code=1012)
+    expect(page.locator("#typist")).to_have_attribute("data-state", "looking")
     expect(page.locator("#alert")).to_have_text({"": "Reconnecting", "/ru": "Ждём связи"}[language])
     assert tops(page, height, WIDTHS) == before
     page.locator("#pause").click()
@@ -316,6 +319,42 @@ def test_the_wave_of_the_legend_and_the_words_that_weigh_most_touch_nothing(
         assert title is not None
         assert words is not None
         assert words["x"] - (title["x"] + title["width"]) >= 12
+
+
+@pytest.mark.parametrize("size", [(640, 400), (667, 375), (480, 320)])
+def test_on_a_phone_on_its_side_the_bars_leave_half_of_the_window_to_the_text(
+    page: Page, fake_server: RunningServer, size: tuple[int, int]
+) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    server = ServerByHand(page)
+    page.goto(fake_server.http + "/ru/")
+    places: dict[str, list[float]] = {}
+    for name, changed in VERDICTS:
+        page.locator("#review").fill(name)
+        server.answer(server.wait_for(page, name), 10, **changed)
+        expect(page.locator("html")).to_have_attribute("data-shown-seq", str(len(places) + 2))
+        places[name] = page.evaluate(f"[{CHART_TOP}, document.getElementById('rating').offsetHeight]")
+        assert places[name][1] < 0.55 * size[1]
+    assert len({tuple(place) for place in places.values()}) == 1
+    assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+
+
+def test_in_forced_colours_the_marks_lie_above_the_ground_of_the_letters(
+    page: Page, fake_server: RunningServer
+) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto(fake_server.http)
+    page.locator("#review").fill("A warm and funny film, and so on.")
+    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown", timeout=20_000)
+    field, marked = page.locator("#review"), page.locator("#marked")
+    level = "element => Number(getComputedStyle(element).zIndex) || 0"
+    assert marked.evaluate(level) > field.evaluate(level)
+    # They take no click from the field.
+    box = field.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 30, box["y"] + 20)
+    page.keyboard.type("X")
+    assert "X" in field.input_value()
 
 
 def test_on_paper_text_and_bars_are_whole_and_nothing_is_to_be_pressed(page: Page, fake_server: RunningServer) -> None:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,13 @@ from django.core.management import call_command
 from django.test import AsyncClient
 
 import live.http.feedback
+import live.pages.views
 import live.serving.process_engine
 from live.admin.feedback_export import files
 from live.http.feedback_room import FeedbackRoom
 from live.models import Feedback
 from live.serving.process_engine import reset, start_with, switch_to
+from live.watching.audience import audiences
 from model_core.checkpoint import read_config, write_config
 from model_core.fake import FakeClassifier
 from model_core.labels import LabelSet
@@ -23,7 +27,7 @@ from model_core.loading import load_classifier
 from project.asgi import application
 from tests.communicators import WebsocketCommunicator
 from tests.conftest import CLASSIFY_PATH
-from tests.labelled import LABEL_SETS, MANY, ORDINAL, VALUED, labelled, serving
+from tests.labelled import LABEL_SETS, MANY, ORDINAL, PAGE, VALUED, labelled, serving
 from tests.tiny import tiny_config
 
 TEXT = "It was a long way, and not a bad one."
@@ -207,3 +211,21 @@ def test_the_fake_backend_takes_the_labels_of_the_checkpoint(tmp_path: Path) -> 
     assert classifier.info.labels == VALUED
     (prediction,) = classifier.classify(["Ein Text"])
     assert prediction.legible is None
+
+
+@pytest.mark.parametrize("path", ["/", "/about/", "/model/", "/widget/", f"/watch/{'A' * 22}/"])
+async def test_pages_of_a_model_that_rates_no_films_do_not_speak_of_them(
+    labels: LabelSet, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_config(tmp_path, tiny_config(labels=labels, prior=(1 / len(labels),) * len(labels), page=PAGE), {})
+    monkeypatch.setattr(live.pages.views, "served_folder", lambda: tmp_path)
+    # As in the first seconds of a server, when a page of a room is shown whether it is there or not.
+    monkeypatch.setattr(audiences, "_began", time.monotonic())
+    page = (await AsyncClient().get(path)).content.decode()
+    head = page.partition("</head>")[0]
+    # The rest of the page for writing has the bars of films, for a model that may come.
+    assert not re.search("film|star rating", page if path == "/about/" else head)
+    shown = dict(re.findall(r'property="og:([\w:]+)" content="([^"]+)"', head))
+    assert shown["image"] == "http://testserver/static/live/icon-512.png"
+    assert (shown["image:width"], shown["image:height"], shown["image:alt"]) == ("512", "512", "Starcast")
+    assert '<meta name="twitter:card" content="summary">' in head

@@ -1,6 +1,5 @@
 /** A WebSocket that falls back to HTTP while WebSockets are blocked, and returns to WebSocket as soon as it can. */
 
-import { HttpSocket } from "./http-socket.js";
 import { browserTimers } from "./pacer.js";
 
 /**
@@ -12,6 +11,48 @@ import { browserTimers } from "./pacer.js";
 export const WORD_WITHIN_MS = 3_000;
 export const RETRY_FIRST_MS = 2_000;
 export const RETRY_CAP_MS = 30_000;
+const ABNORMAL_CLOSE = 1006;
+
+/**
+ * An `HttpSocket` whose module is loaded when one is needed, as few ever are.
+ * @implements {Socket}
+ */
+class LoadedHttpSocket {
+  /** @type {((event: any) => void) | null} */
+  onmessage = null;
+  /** @type {((event: any) => void) | null} */
+  onclose = null;
+  /** @type {((event: any) => void) | null} */
+  onerror = null;
+
+  /** @type {Socket | null} */
+  #socket = null;
+  #isClosed = false;
+
+  /** @param {string} url */
+  constructor(url) {
+    this.#open(url).catch(() => this.onclose?.({ code: ABNORMAL_CLOSE }));
+  }
+
+  /** @param {string} url */
+  async #open(url) {
+    const { HttpSocket } = await import("./http-socket.js");
+    if (this.#isClosed) return;
+    this.#socket = new HttpSocket(url);
+    this.#socket.onmessage = (event) => this.onmessage?.(event);
+    this.#socket.onclose = (event) => this.onclose?.(event);
+  }
+
+  /** @param {string} frame */
+  send(frame) {
+    this.#socket?.send(frame);
+  }
+
+  close() {
+    this.#isClosed = true;
+    this.#socket?.close();
+  }
+}
 
 /**
  * The first transport that sends its greeting is used. If the WebSocket's greeting comes later, it takes over: the user
@@ -52,12 +93,12 @@ export class FallbackSocket {
     protocols,
     {
       WebSocket = globalThis.WebSocket,
-      HttpSocket: Http = HttpSocket,
+      HttpSocket = LoadedHttpSocket,
       timers = browserTimers,
     } = {},
   ) {
     this.#openDirect = () => new WebSocket(url, protocols);
-    this.#openHttp = () => new Http(url);
+    this.#openHttp = () => new HttpSocket(url);
     this.#timers = timers;
     this.#timer = timers.set(() => this.#tryHttp(), WORD_WITHIN_MS);
     this.#tryDirect();

@@ -1,10 +1,10 @@
 /**
  * Draws ratings: the meters, the headline, of films with ten stars, and the table. A button pauses them. The template has
- * the meters of film ratings; those of other labels are made here.
+ * the meters of film ratings; `label-bars.js`, which makes those of other labels, is loaded where a model has such.
  */
 
 import { LABELS } from "../client/protocol.js";
-import { byId, element, say } from "../lib/dom.js";
+import { byId, say } from "../lib/dom.js";
 import { hasNumber } from "../lib/headline.js";
 import { formatNumber } from "../lib/i18n.js";
 import { FILM } from "../lib/labels.js";
@@ -12,7 +12,6 @@ import { axisTop, fillTransform } from "../lib/rating.js";
 import {
   headlineWords,
   LABEL,
-  labelMeterWords,
   meterWords,
   numberOf,
   PAUSE_BARS,
@@ -21,7 +20,6 @@ import {
   RESUME_BARS,
   STARS,
 } from "../lib/strings.js";
-import { drawLabelBars } from "./label-bars.js";
 
 /**
  * @import { Rating } from "../client/protocol.js"
@@ -43,8 +41,10 @@ export class RatingView {
   #invitation = [this.#verdict.textContent, this.#interval.textContent];
   #fade = ["fade-from", "fade-middle", "fade-to"].map((id) => byId(id));
   #films = LABELS.map(rowOf);
-  /** @type {ReturnType<typeof labelRows> | null} Those of other labels than the film ratings. */
-  #others = null;
+  /** @type {((probabilities: readonly number[]) => void) | null} Shows those of other labels than the film ratings. */
+  #showOthers = null;
+  /** @type {readonly number[]} */
+  #shown = [];
   #labels = FILM;
   #top = 0;
 
@@ -59,14 +59,27 @@ export class RatingView {
     byId("label-numbers").hidden = isFilm;
     byId("film-numbers").hidden = !isFilm;
     say("numbers-of", isFilm ? STARS : LABEL);
-    this.#others = isFilm ? null : labelRows(labels);
+    this.#showOthers = null;
+    if (!isFilm) this.#drawOthers();
+  }
+
+  async #drawOthers() {
+    const labels = this.#labels;
+    // If it cannot be loaded, the next rating tries again.
+    const module = await import("./label-bars.js").catch(() => null);
+    // The model may have changed again.
+    if (module === null || this.#showOthers !== null || labels !== this.#labels) return;
+    this.#showOthers = module.drawLabelRows(labels);
+    if (this.#shown.length === labels.names.length) this.#showOthers(this.#shown);
   }
 
   /** @param {Rating} rating */
   showBars({ probabilities }) {
     if (probabilities.length !== this.#labels.names.length) return;
-    if (this.#others !== null) {
-      for (const [i, show] of this.#others.entries()) show(probabilities[i]);
+    this.#shown = probabilities;
+    if (!this.#labels.isFilm) {
+      if (this.#showOthers === null) this.#drawOthers();
+      else this.#showOthers(probabilities);
       return;
     }
     this.#scaleTo(axisTop(probabilities, this.#top));
@@ -135,27 +148,6 @@ export function attachRating({ display }) {
   });
   pause.addEventListener("click", () => display.togglePause());
   return view;
-}
-
-/** @param {Labels} labels @returns {((share: number) => void)[]} What shows a probability, for each label. */
-function labelRows(labels) {
-  const bars = drawLabelBars(byId("label-chart"), labels);
-  const cells = labels.names.map(() => element("td", "", NOTHING));
-  const rows = labels.names.map((name, i) => {
-    const row = document.createElement("tr");
-    const head = element("th", "", name);
-    head.setAttribute("scope", "row");
-    row.append(head, cells[i]);
-    return row;
-  });
-  byId("label-numbers").replaceChildren(...rows);
-  return bars.map(({ name, meter, fill }, i) => (share) => {
-    meter.dataset.probability = String(share);
-    meter.setAttribute("aria-valuenow", percentNumber(share));
-    meter.setAttribute("aria-valuetext", labelMeterWords(name, share));
-    fill(share);
-    cells[i].textContent = `${formatNumber(100 * share, 1, 1)}%`;
-  });
 }
 
 /** @param {number} stars */

@@ -8,6 +8,9 @@ import { answerTime, CONNECTION_LOST, givenUp, OFFLINE } from "../lib/strings.js
 // One failed attempt may be a restart of the server; after the second, the connection counts as lost.
 const LOST_FROM_ATTEMPT = 2;
 
+// Share of the place of the badge; less of it cannot be read.
+const IN_SIGHT = 0.9;
+
 // The watch page itself shows when a room has ended.
 const ROOM_ENDED = "4522";
 
@@ -31,6 +34,15 @@ export function attachConnection({ socket, isOver = () => false, lost }) {
     else if (!navigator.onLine) say("alert", lost ?? OFFLINE);
     else if (attempt >= LOST_FROM_ATTEMPT) say("alert", lost ?? CONNECTION_LOST);
   }
+
+  // Who types where the panel is scrolled away must see what is wrong, too.
+  new IntersectionObserver(
+    (entries) => {
+      const share = entries.at(-1)?.intersectionRatio ?? 1;
+      byId("connection").dataset.inSight = String(share >= IN_SIGHT);
+    },
+    { threshold: IN_SIGHT },
+  ).observe(byId("connection"));
 
   socket.addEventListener("state", ({ detail }) => {
     status = detail;

@@ -9,7 +9,10 @@ export function attachDraft({ editor }) {
   const draft = read();
   // The browser may have restored a newer text by itself.
   if (editor.text === "" && draft !== "") editor.restore(draft);
-  window.addEventListener("pagehide", () => write(editor.text));
+  const keep = () => write(editor.text);
+  window.addEventListener("pagehide", keep);
+  // A phone may end a page in the background without a word.
+  document.addEventListener("visibilitychange", keep);
 }
 
 function read() {

@@ -1,7 +1,8 @@
 /** Bars for labels that are no film ratings: columns for a short scale, else rows in the order of the model. */
 
-import { element } from "../lib/dom.js";
-import { moreLabels, percentText } from "../lib/strings.js";
+import { byId, element } from "../lib/dom.js";
+import { formatNumber } from "../lib/i18n.js";
+import { labelMeterWords, moreLabels, percentNumber, percentText } from "../lib/strings.js";
 
 /** @import { Labels } from "../lib/labels.js" */
 
@@ -22,12 +23,39 @@ function areColumns({ isOrdered, names }) {
 }
 
 /**
- * Replaces the bars of a chart.
+ * Replaces the bars and the rows of the table.
+ * @param {Labels} labels
+ * @returns {(probabilities: readonly number[]) => void} Shows probabilities, one for each label.
+ */
+export function drawLabelRows(labels) {
+  const bars = drawLabelBars(byId("label-chart"), labels);
+  const cells = labels.names.map(() => element("td", "", "–"));
+  const rows = labels.names.map((name, i) => {
+    const row = document.createElement("tr");
+    const head = element("th", "", name);
+    head.setAttribute("scope", "row");
+    row.append(head, cells[i]);
+    return row;
+  });
+  byId("label-numbers").replaceChildren(...rows);
+  return (probabilities) => {
+    for (const [i, { name, meter, fill }] of bars.entries()) {
+      const share = probabilities[i];
+      meter.dataset.probability = String(share);
+      meter.setAttribute("aria-valuenow", percentNumber(share));
+      meter.setAttribute("aria-valuetext", labelMeterWords(name, share));
+      fill(share);
+      cells[i].textContent = `${formatNumber(100 * share, 1, 1)}%`;
+    }
+  };
+}
+
+/**
  * @param {HTMLElement} chart
  * @param {Labels} labels
  * @returns {LabelBar[]} In the order of the labels.
  */
-export function drawLabelBars(chart, labels) {
+function drawLabelBars(chart, labels) {
   const isColumns = areColumns(labels);
   const bars = labels.names.map((name, i) => barOf(name, i, labels, isColumns));
   chart.dataset.layout = isColumns ? "columns" : "rows";

@@ -58,6 +58,14 @@ function showTypist(state) {
   tell("typist-words", TYPIST[state]);
 }
 
+/** Nobody can tell without a connection. The alert has announced it, so this does not. */
+function lookForTypist() {
+  const typist = byId("typist");
+  if (typist.dataset.state !== "here") return;
+  typist.dataset.state = "looking";
+  say("typist-words", TYPIST.looking);
+}
+
 function show() {
   showText();
   say("note", readNote(watched.rating));
@@ -135,7 +143,10 @@ socket.addEventListener("refused", ({ detail: { code } }) => {
   if (code === "room_full") showTypist("full");
 });
 socket.addEventListener("state", ({ detail: { state, code } }) => {
-  if (state !== "open") lostAtMs ??= performance.now();
+  if (state !== "open") {
+    lostAtMs ??= performance.now();
+    lookForTypist();
+  }
   if (state === "closed" && code === ROOM_ENDED && !isOver) roomIsNotThere();
   showFreshness();
 });

@@ -1,7 +1,7 @@
 """Run all benchmarks, then print their tables: ``python -m benchmarks``.
 
-``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …``. NAME is forward, layers, runtimes, typists,
-overload, idle, page, report, or one of soak and bulk, which take long and only run when named.
+``python -m benchmarks NAME …`` is ``python -m benchmarks.NAME …``. NAME is forward, layers, explanations,
+runtimes, typists, overload, idle, page, report, or one of soak and bulk, which take long and only run when named.
 """
 
 import argparse
@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bulk, forward, idle, layers, overload, page, report, runtimes, soak, typists
+from benchmarks import bulk, explanations, forward, idle, layers, overload, page, report, runtimes, soak, typists
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, default_gradio_python
 
 NAMES: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "forward": forward.main,
     "layers": layers.main,
+    "explanations": explanations.main,
     "runtimes": runtimes.main,
     "typists": typists.main,
     "overload": overload.main,
@@ -43,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
     for name, arguments in (
         ("forward", common),
         ("layers", common),
+        ("explanations", common),
         ("runtimes", common),
         ("typists", [*common, *gradio]),
         ("typists", [*common, *gradio, "--find-limit"]),

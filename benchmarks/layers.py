@@ -21,7 +21,7 @@ from websockets.typing import Subprotocol
 from benchmarks.forward import growing_texts
 from benchmarks.inference.floor import cached_backend
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
-from benchmarks.peers.registry import running_starcast
+from benchmarks.peers.registry import UNLIMITED_WORK, running_starcast
 from benchmarks.servers import ServerError
 from model_core.cache import EncoderCache
 from model_core.checkpoint import TOKENIZER_FILE, read_config
@@ -31,8 +31,6 @@ from model_core.tokenizer import TextTokenizer
 
 PROGRAM: Final = "benchmarks.layers"
 LENGTHS: Final = (64, 512)
-_UNLIMITED: Final = {"STARCAST_WORK_PER_S": "1000000000", "STARCAST_WORK_BURST": "1000000000"}
-"""Here a key follows the answer to the last one, faster than anybody types."""
 
 LAYERS: Final[Mapping[str, Callable[[Mapping[str, float]], float]]] = {
     "the model's pass over what is new": lambda ms: ms["pass"],
@@ -125,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = begin(PROGRAM, argv)
     log = options.output / "logs" / "layers.log"
     try:
-        with running_starcast(options.checkpoint, options.threads, log, settings=_UNLIMITED) as server:
+        with running_starcast(options.checkpoint, options.threads, log, settings=UNLIMITED_WORK) as server:
             found = asyncio.run(measure(server.port, options.checkpoint, options.threads, options.keys, options.seed))
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -80,6 +80,25 @@ def layers_tables(figures: Figures) -> Iterator[str]:
     )
 
 
+def explanations_tables(figures: Figures) -> Iterator[str]:
+    """Yield the time from asking for an explanation to its parts."""
+    lengths = figures["lengths"]
+    yield f"Milliseconds from asking for an explanation to its parts, median (largest) of {lengths[0]['texts']} texts:"
+    yield table(
+        ["part", *(f"{each['words']} words" for each in lengths)],
+        (
+            [
+                part,
+                *(
+                    f"{_number(each['parts'][part]['median_ms'], 0)} ({_number(each['parts'][part]['max_ms'], 0)})"
+                    for each in lengths
+                ),
+            ]
+            for part in lengths[0]["parts"]
+        ),
+    )
+
+
 def runtimes_tables(figures: Figures) -> Iterator[str]:
     """Yield cost and accuracy of other runtimes and precisions."""
     lengths, differences = figures["lengths"], figures["differences"]
@@ -204,6 +223,7 @@ TABLES: Final[Mapping[str, Callable[[Figures], Iterator[str]]]] = {
     "limits": limits_tables,
     "forward": forward_tables,
     "layers": layers_tables,
+    "explanations": explanations_tables,
     "runtimes": runtimes_tables,
     "overload": overload_tables,
     "idle": idle_tables,

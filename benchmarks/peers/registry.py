@@ -14,6 +14,8 @@ from benchmarks.peers.socket import connect_socket
 from benchmarks.servers import Server, python, running
 
 _UNLIMITED = "1000000"
+UNLIMITED_WORK: Final = {"STARCAST_WORK_PER_S": "1000000000", "STARCAST_WORK_BURST": "1000000000"}
+"""Settings for one connection that asks again as soon as it is answered, which is faster than anybody types."""
 
 
 def starcast_environment(launch: Launch) -> dict[str, str]:

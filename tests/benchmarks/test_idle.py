@@ -40,5 +40,16 @@ def test_a_name_runs_that_benchmark_and_none_runs_all(monkeypatch: pytest.Monkey
     called.clear()
     assert benchmarks.__main__.main(["--output", "here"]) == 0
     names = [name for name, _ in called]
-    assert names == ["forward", "layers", "runtimes", "typists", "typists", "overload", "idle", "page", "report"]
+    assert names == [
+        "forward",
+        "layers",
+        "explanations",
+        "runtimes",
+        "typists",
+        "typists",
+        "overload",
+        "idle",
+        "page",
+        "report",
+    ]
     assert all("here" in arguments for _, arguments in called)

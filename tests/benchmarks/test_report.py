@@ -70,6 +70,12 @@ FIGURES: dict[str, dict[str, Any]] = {
         "lengths": [{"tokens": 64}, {"tokens": 512}],
         "layers_us": {"the engine's queue": [321.4, 300.0], "a key": [6_021.7, 9_500.0]},
     },
+    "explanations": {
+        **ABOUT,
+        "lengths": [
+            {"words": 60, "texts": 20, "parts": {"all words": {"median_ms": 214.4, "max_ms": 1_301.2}}},
+        ],
+    },
     "overload": {
         **ABOUT,
         "typists": 8,

@@ -30,7 +30,7 @@ from training.models.baseline import TfidfClassifier, fit_tfidf
 from training.models.encoder import rate_texts
 from training.models.initial import load_initial
 from training.teacher import SETTINGS_FILE, load_teacher
-from training.trainer.device import computes_in_bf16, pick_device
+from training.trainer.device import computes_in_bf16, keep_freed_memory, pick_device
 from training.trainer.soft_labels import (
     KINDS,
     PART_TEXTS,
@@ -136,6 +136,7 @@ def main(argv: list[str] | None = None) -> int:
         ]
         left = [(path, names) for path, names in todo if not path.exists()]
         if left:
+            keep_freed_memory()
             rate = rater(options.teacher, library, options.validation_share)
             for path, names in tqdm(left, initial=len(todo) - len(left), total=len(todo), desc="rate", unit="part"):
                 write_soft_labels(path, SoftLabels(names, rate(names)), library)

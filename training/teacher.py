@@ -33,7 +33,7 @@ from training.models.mpnet import unpack
 from training.texts.beginnings import first_tokens, spread
 from training.texts.spans import Span, sentences
 from training.trainer.batches import batches_alike, prefix_chars
-from training.trainer.device import computes_in_bf16, pick_device
+from training.trainer.device import computes_in_bf16, keep_freed_memory, pick_device
 from training.trainer.loop import Figures, TrainingRun
 from training.trainer.run import begin_run, describe_run
 
@@ -64,6 +64,8 @@ class Teacher:
         self.steps = config.steps
         self._sentences = [sentences(review.text) for review in train]
         self._labels = torch.tensor([review.label for review in train])
+        self._encoded: dict[Span, list[int]] = {}
+        """Token ids of the texts of an epoch."""
 
     def epoch(self, number: int) -> list[list[Span]]:
         """Return the batches of one epoch; deterministic in (seed, number)."""
@@ -77,7 +79,8 @@ class Teacher:
         cut = [index for index, found in enumerate(self._sentences) if found]
         drawn = rng.choices(cut, k=round(config.sentence_share * len(train))) if cut else []
         spans += [Span(index, *rng.choice(self._sentences[index])) for index in drawn]
-        return batches_alike(spans, lambda span: span.chars, config.batch_size, rng)
+        self._encoded = {span: self.encoder.encode(self._text(span)) for span in spans}
+        return batches_alike(spans, lambda span: len(self._encoded[span]), config.batch_size, rng)
 
     def batches(self, first_step: int) -> Iterator[list[Span]]:
         """The batches of all epochs from this step on."""
@@ -98,7 +101,7 @@ class Teacher:
         total = tokens = 0.0
         for part in np.array_split(np.arange(len(batch)), min(self._config.accumulate, len(batch))):
             spans = [batch[index] for index in part]
-            encoded = [self.encoder.encode(self._text(span)) for span in spans]
+            encoded = [self._encoded[span] for span in spans]
             ids, mask = (tensor.to(self._device) for tensor in collate(encoded, self.encoder.pad_id))
             labels = self._labels[[span.review for span in spans]].to(self._device)
             with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
@@ -211,6 +214,7 @@ def _train(options: argparse.Namespace) -> None:
         validation={"reviews": len(validation), "sha256": fingerprint(validation)},
     )
     begin_run(options.run, described, _FREE_TO_CHANGE)
+    keep_freed_memory()
     teacher = Teacher(config, train, validation)
     folder = TrainingRun(options.run, teacher, config, average=config.average).finish(teacher.save)
     if folder is not None:

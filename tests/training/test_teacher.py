@@ -1,4 +1,5 @@
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -168,6 +169,18 @@ def test_an_epoch_has_whole_reviews_beginnings_and_sentences(mpnet: Path) -> Non
     assert whole <= set(spans)
     assert sum(span.offset > 0 for span in spans) > 0
     assert teacher.epoch(0) == teacher.epoch(0) != teacher.epoch(1)
+
+
+def test_a_batch_has_texts_of_a_similar_number_of_tokens(mpnet: Path) -> None:
+    # One long word is one token: the number of characters says little.
+    reviews = [
+        replace(review, text="film " * (1 + 5 * index % 19) + index * 7 % 11 * "wonderful" + " .")
+        for index, review in enumerate(TRAIN)
+    ]
+    teacher = Teacher(config(mpnet, prefix_share=0, sentence_share=0), reviews, [])
+    lengths = [[len(teacher.encoder.encode(reviews[span.review].text)) for span in batch] for batch in teacher.epoch(0)]
+    ranges = sorted((min(batch), max(batch)) for batch in lengths)
+    assert all(longest <= shortest for (_, longest), (shortest, _) in itertools.pairwise(ranges))
 
 
 def test_batches_go_on_from_any_step(mpnet: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 from tests.training.teachers import tiny_mpnet
 from training.models import mpnet
@@ -43,6 +44,39 @@ def test_gradients_are_the_same_too() -> None:
     assert gradients[0].keys() == gradients[1].keys()
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], gradient, atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_low_precision_changes_little() -> None:
+    model = tiny_mpnet()
+    fuse(model)
+    ids = torch.randint(4, 40, (3, 24))
+    mask = torch.ones_like(ids)
+    mask[1, 10:] = 0
+    results = []
+    for low in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
+            logits = model(input_ids=ids, attention_mask=mask).logits
+        logits.float().square().sum().backward()
+        weights = model.mpnet.encoder.layer[0].intermediate.dense.weight
+        assert weights.grad.dtype == torch.float32
+        results.append((logits.float(), weights.grad))
+    (logits, gradient), (low_logits, low_gradient) = results
+    torch.testing.assert_close(low_logits, logits, atol=0.05 * float(logits.detach().std()), rtol=0.05)
+    assert functional.cosine_similarity(low_gradient.flatten(), gradient.flatten(), 0) > 0.99
+
+
+def test_no_graph_is_kept_below_the_lowest_trained_layer() -> None:
+    model = tiny_mpnet()
+    fuse(model)
+    for part in (model.mpnet.embeddings, model.mpnet.encoder.relative_attention_bias, model.mpnet.encoder.layer[0]):
+        part.requires_grad_(False)
+    graphs = []
+    for layer in model.mpnet.encoder.layer:
+        layer.output.dropout.register_forward_hook(lambda *arguments: graphs.append(arguments[-1].requires_grad))
+    ids = torch.randint(4, 40, (3, 24))
+    model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    assert graphs == [False, True, True]
 
 
 def pieces() -> list[bytes]:

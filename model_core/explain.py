@@ -12,18 +12,20 @@ training.faithfulness`` compares both.
 
 import asyncio
 import statistics
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from model_core.cache import EncoderCache
+from model_core.checkpoint import ENGLISH
 from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
 from model_core.engine import Engine
 from model_core.errors import ModelUnavailable
 from model_core.filler import Filler, Part, parts_of, words_of
 from model_core.tasks import in_thread
 from model_core.ticket import Asker
-from model_core.tokenization.segmentation import Unit, join, sentences, words
+from model_core.tokenization.function_words import is_function_word, is_negation
+from model_core.tokenization.segmentation import Span, Unit, join, sentences, words
 from model_core.tokenizer import LocatedTokens
 
 METHOD: Final = "filler"
@@ -52,6 +54,9 @@ _RANGE: Final = 9.0
 _LEAST_OF_STRONGEST: Final = 0.25
 _NEAR: Final = 0.7
 """Words from this share of the floor on are asked with the second filler."""
+
+_NEGATED: Final = 4
+"""Words after a negation, the first of which that is no function word is joined with it."""
 
 _AT_ONCE: Final = 8
 """Variants of a text that wait for the model: enough for a batch."""
@@ -249,6 +254,8 @@ class _Explaining:
         self._sentences: dict[Part, float] = {}
         self._words: dict[Part, _Weight] = {}
         self._asked_twice: set[Part] = set()
+        self._phrases: dict[Part, _Weight] = {}
+        """Negations with what they turn, which take the place of their words."""
 
     async def run(self, progress: Progress | None) -> Explanation:
         self._value = await self._variants.begin(self._text, self._whole)
@@ -267,6 +274,7 @@ class _Explaining:
             await self._ask_twice()
             if progress is not None and len(self._words) < len(chosen):
                 await progress(self._so_far())
+        await self._join()
         return self._so_far()
 
     def _choose(self, alone: Mapping[Part, float]) -> list[Part]:
@@ -283,17 +291,48 @@ class _Explaining:
     async def _ask_twice(self) -> None:
         """Ask for the words near or above the floor with the other filler, which may lower the floor."""
         while again := self._near_floor():
-            left_out = await self._left_out(again, self._other)
-            alone = await self._other.alone(again)
-            for word, *weight in zip(again, left_out, alone, strict=True):
-                self._words[word] = self._words[word].weaker(_Weight(*weight))
+            for word, weight in zip(again, await self._weigh(again, self._other), strict=True):
+                self._words[word] = self._words[word].weaker(weight)
             self._asked_twice.update(again)
 
+    async def _join(self) -> None:
+        """Weigh negations that stand out with the word that they turn: "not good" says something, "not" does not."""
+        if phrases := self._negated():
+            by_filler = [await self._weigh(phrases, bare) for bare in (self._filler, self._other)]
+            self._phrases = {part: one.weaker(other) for part, one, other in zip(phrases, *by_filler, strict=True)}
+
+    def _negated(self) -> list[Part]:
+        words, floor = self._read.words, self._floor()
+        ends = [part.span.end for part in self._read.sentences]
+        phrases: list[Part] = []
+        for at, word in enumerate(words):
+            weight = self._words.get(word)
+            if weight is None or abs(weight.mean) < floor or not self._is(is_negation, word):
+                continue
+            end = next(end for end in ends if end >= word.span.end)
+            sentence = [part for part in words[at + 1 : at + 1 + _NEGATED] if part.span.end <= end]
+            size = next((rank for rank, part in enumerate(sentence, 2) if not self._is(is_function_word, part)), 0)
+            if size and not (phrases and word.span.begin < phrases[-1].span.end):
+                phrases.append(_phrase(words[at : at + size]))
+        return phrases
+
+    def _is(self, kind: Callable[[str], bool], part: Part) -> bool:
+        span = part.span
+        is_word = span.unit == "word" and self._variants.model.language == ENGLISH
+        return is_word and kind(self._text[span.begin : span.end])
+
+    def _floor(self) -> float:
+        return floor_of((weight.mean for weight in self._words.values()), self._variants.aim.span)
+
     def _near_floor(self) -> list[Part]:
-        near = _NEAR * floor_of((weight.mean for weight in self._words.values()), self._variants.aim.span)
+        near = _NEAR * self._floor()
         return [
             word for word, weight in self._words.items() if word not in self._asked_twice and abs(weight.mean) >= near
         ]
+
+    async def _weigh(self, parts: Sequence[Part], bare: "_Bare") -> list[_Weight]:
+        left_out = await self._left_out(parts, bare)
+        return list(map(_Weight, left_out, await bare.alone(parts)))
 
     async def _left_out(self, parts: Sequence[Part], bare: "_Bare") -> list[float]:
         """Return what each part adds to all others."""
@@ -302,8 +341,11 @@ class _Explaining:
 
     def _so_far(self) -> Explanation:
         aim = self._variants.aim
-        found = _contributions(self._sentences, aim.span)
-        found += _contributions({word: weight.mean for word, weight in self._words.items()}, aim.span)
+        inside = {index for phrase in self._phrases for index in phrase.tokens}
+        weights = {word: weight.mean for word, weight in self._words.items() if word.tokens[0] not in inside}
+        weights |= {phrase: weight.mean for phrase, weight in self._phrases.items()}
+        silent = {word for word in weights if self._is(is_function_word, word)}
+        found = _contributions(self._sentences, aim.span) + _contributions(weights, aim.span, silent)
         found.sort(key=lambda part: (part.begin, -part.end, part.unit != "sentence"))
         all_words = len(self._words) == len(self._read.words)
         return Explanation(
@@ -353,9 +395,21 @@ class _Bare:
         return min(len(self._ids), (part.tokens[-1] // self._block + 1) * self._block)
 
 
-def _contributions(weights: Mapping[Part, float], span: float) -> list[Contribution]:
+def _phrase(words: Sequence[Part]) -> Part:
+    span = Span(words[0].span.begin, words[-1].span.end, "phrase")
+    return Part(span, tuple(index for word in words for index in word.tokens))
+
+
+def _contributions(weights: Mapping[Part, float], span: float, silent: Collection[Part] = ()) -> list[Contribution]:
+    """Return each part with its weight. Those in ``silent`` do not stand out."""
     floor = floor_of(weights.values(), span)
     return [
-        Contribution(part.span.begin, part.span.end, weight, part.span.unit, stands_out=abs(weight) >= floor)
+        Contribution(
+            part.span.begin,
+            part.span.end,
+            weight,
+            part.span.unit,
+            stands_out=abs(weight) >= floor and part not in silent,
+        )
         for part, weight in weights.items()
     ]

@@ -20,6 +20,13 @@ class StateThresholds:
     """
 
     legible: float = Field(default=0.5, ge=0, le=1, description="`unreadable` if less of the text is legible.")
+    clearly_legible: float = Field(
+        default=0.96,
+        ge=0,
+        le=1,
+        description="`no_opinion` if less of the text is legible, whatever its rating. By default, words must "
+        "speak for English: those that speak neither for nor against it give 0.95.",
+    )
     information: float = Field(
         default=0.15,
         ge=0,
@@ -66,6 +73,8 @@ def state_of(
         return "no_opinion"
     if legible is not None and legible < thresholds.legible:
         return "unreadable"
+    if legible is not None and legible < thresholds.clearly_legible:
+        return "no_opinion"
     if information(probabilities, prior) < thresholds.information:
         return "no_opinion"
     if labels.first_positive is None:

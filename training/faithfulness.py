@@ -5,9 +5,9 @@
 interrupted run goes on where it was.
 
 Stop-words are those of scikit-learn, opinion words those of VADER's lexicon (Hutto & Gilbert 2014), which are then no
-stop-words; opinion words within three words after a negation are left out, since their sign is unclear. Words are
-removed as in DeYoung et al. 2020 (ERASER, comprehensiveness), in stars, by two ways: deleted, and replaced by "that",
-which no explanation uses.
+stop-words; opinion words within three words after a negation are left out, since their sign is unclear. A phrase counts
+as a stop-word if all its words are, else as the first of its opinion words. Words are removed as in DeYoung et al. 2020
+(ERASER, comprehensiveness), in stars, by two ways: deleted, and replaced by "that", which no explanation uses.
 """
 
 import argparse
@@ -90,32 +90,37 @@ async def judge(engine: Engine, text: str, method: str, lexicon: Lexicon) -> dic
     """Explain one text, and return what is right and wrong about its words."""
     explanation = await METHODS[method](engine, text)
     after_opening = await METHODS[method](engine, OPENING + text)
-    found = [part for part in explanation.contributions if part.unit == "word"]
+    found = [part for part in explanation.contributions if part.unit != "sentence"]
     spans = words(text)
     written = [text[span.begin : span.end].lower().replace("’", "'") for span in spans]
-    known = dict(zip(((span.begin, span.end) for span in spans), written, strict=True))
-    negated = {(spans[at].begin, spans[at].end) for at in lexicon.negated(written) if at < len(spans)}
+    negated = lexicon.negated(written)
+
+    def words_in(part: Contribution) -> list[int]:
+        return [at for at, span in enumerate(spans) if part.begin <= span.begin < part.end]
+
+    def is_stop(part: Contribution) -> bool:
+        return all(written[at] in lexicon.stop_words for at in words_in(part))
+
     stops, opinions, signs = [], [], []
     for part in found:
-        place = part.begin, part.end
-        word = known[place]
-        if word in lexicon.stop_words:
+        polarities = [lexicon.polarity.get(written[at], 0.0) for at in words_in(part) if at not in negated]
+        polarity = next(filter(None, polarities), 0.0)
+        if is_stop(part):
             stops.append(abs(part.weight))
-        elif word in lexicon.polarity and place not in negated:
+        elif polarity:
             opinions.append(abs(part.weight))
             if part.stands_out:
-                signs.append(part.weight * lexicon.polarity[word] > 0)
+                signs.append(part.weight * polarity > 0)
     drawn = sorted((part for part in found if part.stands_out), key=lambda part: -abs(part.weight))
-    drawn_words = [known[part.begin, part.end] for part in drawn]
-    drawn_stops = [word for word in drawn_words if word in lexicon.stop_words]
+    first = [text[part.begin : part.end].lower() for part in drawn[:1] if is_stop(part)]
     same, others = ({(part.begin, part.end) for part in parts} for parts in (drawn, _moved_back(after_opening)))
     return {
         "words": len(found),
         "stop_words": [sum(stops), len(stops)],
         "opinion_words": [sum(opinions), len(opinions)],
         "signs": [sum(signs), len(signs)],
-        "drawn": [len(drawn_stops), len(drawn_words)],
-        "first": [word for word in drawn_words[:1] if word in lexicon.stop_words],
+        "drawn": [sum(map(is_stop, drawn)), len(drawn)],
+        "first": first,
         "same": len(same & others) / len(same | others) if same | others else 1.0,
         "moved": await _moved(engine, text, found),
     }
@@ -124,7 +129,7 @@ async def judge(engine: Engine, text: str, method: str, lexicon: Lexicon) -> dic
 def _moved_back(explanation: Explanation) -> Iterable[Contribution]:
     shift = len(OPENING)
     for part in explanation.contributions:
-        if part.stands_out and part.unit == "word" and part.begin >= shift:
+        if part.stands_out and part.unit != "sentence" and part.begin >= shift:
             yield Contribution(part.begin - shift, part.end - shift, part.weight, part.unit, part.stands_out)
 
 
@@ -138,7 +143,7 @@ async def _moved(engine: Engine, text: str, found: Sequence[Contribution]) -> di
     located, special = classifier.locate(text), classifier.locate("").input_ids
     [that] = [token for token in classifier.locate(_REMOVED_WITH).input_ids if token not in special]
     filler = Filler(that, classifier.fillers[0])
-    parts = {(part.span.begin, part.span.end): part for part in parts_of(words(text), located)}
+    text_words = parts_of(words(text), located)
     begun = EncoderCache()
 
     async def stars(variant: Input) -> float:
@@ -151,8 +156,9 @@ async def _moved(engine: Engine, text: str, found: Sequence[Contribution]) -> di
         return rest
 
     def replaced(removed: Sequence[Contribution]) -> tuple[int, ...]:
-        read = [parts[place] for part in removed if (place := (part.begin, part.end)) in parts]
-        return filler.fill(located.input_ids, {at for part in read for at in part.tokens})
+        places = [(part.begin, part.end) for part in removed]
+        read = [word for word in text_words if any(begin <= word.span.begin < end for begin, end in places)]
+        return filler.fill(located.input_ids, {at for word in read for at in word.tokens})
 
     await engine.classify(text, begun, background=True)
     whole, rng = await stars(text), random.Random(_SEED)
@@ -236,6 +242,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
     parser.add_argument("--texts", type=int, default=100, help="validation reviews to explain (%(default)s)")
     parser.add_argument("--chars", type=int, default=MAX_CHARS, help="of each review, from its beginning (%(default)s)")
+    parser.add_argument("--choose", action="store_true", help="take other reviews than those that judge")
     parser.add_argument("--rows", type=Path, required=True, help="file for a line per review, to go on with later")
     add_validation_argument(parser)
     options = parser.parse_args(argv)
@@ -246,6 +253,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     chosen = random.Random(_SEED).sample(reviews, min(options.texts, len(reviews)))
+    if options.choose:
+        others = [review for review in reviews if review not in chosen]
+        chosen = random.Random(_SEED).sample(others, min(options.texts, len(others)))
     found = judge_all(classifier, chosen, options.rows, Lexicon.load(), options.chars)
     model = {"name": classifier.info.name, "version": classifier.info.version}
     print(json.dumps({"model": model, **{method: summary(rows) for method, rows in found.items()}}))

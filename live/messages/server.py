@@ -36,6 +36,7 @@ class States(BaseModel):
     """Thresholds between the states of a prediction."""
 
     legible: float = _threshold("legible")
+    clearly_legible: float = _threshold("clearly_legible")
     information: float = _threshold("information")
     either_way: float = _threshold("either_way")
     says: float = _threshold("says")

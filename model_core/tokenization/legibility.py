@@ -30,7 +30,9 @@ OF_CODE: Final = -1.5
 """Evidence of each place that looks like code, such as ``f(``, ``x.y`` or ``{``."""
 
 FEW_WORDS: Final = 3
-"""With fewer words, a text is illegible only in another script, or without any known piece."""
+"""With fewer words, a text is illegible only in another script, as code, or without any known piece."""
+_KINDS_OF_CODE: Final = 4
+"""Different places that look like code, which a few words have only if they are code without spaces."""
 _HEAD_PIECES: Final = 32
 _TAIL_PIECES: Final = 64
 _HEAD_CHARS: Final = 200
@@ -97,16 +99,17 @@ class Legibility:
         elif unknown == len(pieces):
             return 0.0
         table = self._table
-        if len(text.split(None, FEW_WORDS)) < FEW_WORDS:
+        # For a long text the words are enough.
+        short = text if len(text) <= _SHORT_CHARS else ""
+        code = _CODE.findall(short)
+        if len(text.split(None, FEW_WORDS)) < FEW_WORDS and len(set(code)) < _KINDS_OF_CODE:
             others = sum(table.other_script[piece] for piece in pieces)
             # Of another script, some letters have a piece and others are unknown.
             return 0.0 if others and 2 * (others + pieces.count(self._unknown)) > len(pieces) else 1.0
         score = PRIOR + self._evidence(pieces)
-        # For a long text the words are enough.
-        short = text if len(text) <= _SHORT_CHARS else ""
         if not any(table.letters[piece] for piece in pieces):
             return 1.0 if _RATING.search(short) or not _MOODS.isdisjoint(short) else 0.0
-        score += OF_A_RATING * (_RATING.search(short) is not None) + OF_CODE * len(_CODE.findall(short))
+        score += OF_A_RATING * (_RATING.search(short) is not None) + OF_CODE * len(code)
         return round(_sigmoid(score), 4)
 
     def _evidence(self, pieces: tuple[int, ...]) -> float:

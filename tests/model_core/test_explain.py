@@ -114,6 +114,36 @@ async def test_each_word_and_each_sentence_weighs_what_it_adds_in_stars() -> Non
     assert explanation.all_words
 
 
+async def test_function_words_never_stand_out_whatever_they_move() -> None:
+    text = "Dull, but it's a good film"
+    classifier = Counting({"but": 3.0, "it": 3.0, "good": 2.0})
+    explanation = await explanation_of(text, classifier)
+    assert weights_of(text, explanation)["but"] == pytest.approx(3 * GOOD)
+    assert drawn_of(text, explanation) == ["good"]
+    classifier.info = dataclasses.replace(FAKE_INFO, language="de")
+    assert drawn_of(text, await explanation_of(text, classifier)) == ["but", "it's", "good"]
+
+
+async def test_a_negation_that_stands_out_is_weighed_with_the_word_that_it_turns() -> None:
+    class Negating(Counting):
+        """ "not" lowers the stars, and no "good" after it raises them."""
+
+        def _rate(self, words: Sequence[str]) -> Prediction:
+            return super()._rate(words[: words.index("not") + 1] if "not" in words else words)
+
+    text = "A film that is not a very good one"
+    explanation = await explanation_of(text, Negating({"not": -4.0}))
+    assert weights_of(text, explanation, "phrase") == {"not a very good": pytest.approx(4 * BAD)}
+    assert weights_of(text, explanation).keys() == {"A", "film", "that", "is", "one"}
+
+
+async def test_a_negation_with_nothing_after_it_stays_a_word() -> None:
+    text = "We saw it, but she could not. It is good"
+    explanation = await explanation_of(text, Counting({"not": -4.0}))
+    assert drawn_of(text, explanation) == ["not", "good"]
+    assert weights_of(text, explanation, "phrase") == {}
+
+
 async def test_a_weak_word_next_to_a_strong_one_does_not_stand_out() -> None:
     text = "A splendid film of some interest"
     explanation = await explanation_of(text, Counting({"splendid": 5.0, "interest": 0.5}))

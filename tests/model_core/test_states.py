@@ -25,6 +25,11 @@ def test_what_cannot_be_read_is_unreadable_however_sure_the_model_is() -> None:
     assert state_of(two_sided(1.0), PRIOR, DEFAULT_STATES, legible=0.49) == "unreadable"
 
 
+def test_what_is_not_clearly_legible_has_no_opinion_however_sure_the_model_is() -> None:
+    assert state_of(two_sided(1.0), PRIOR, DEFAULT_STATES, legible=0.95) == "no_opinion"
+    assert state_of(two_sided(1.0), PRIOR, DEFAULT_STATES, legible=0.96) == "says"
+
+
 def test_where_it_is_not_known_how_legible_a_text_is_it_counts_as_read() -> None:
     assert state_of(two_sided(1.0), PRIOR, DEFAULT_STATES, legible=None) == "says"
 
@@ -40,13 +45,20 @@ def test_information_grows_from_nothing_to_the_logarithm_of_the_labels() -> None
 
 
 def test_thresholds_may_be_set_otherwise() -> None:
-    strict = StateThresholds(legible=0.9, information=3.0, either_way=0.7, says=0.95)
+    strict = StateThresholds(legible=0.9, clearly_legible=0.9, information=3.0, either_way=0.7, says=0.95)
     assert state_of(two_sided(1.0), PRIOR, strict, legible=0.8) == "unreadable"
     assert state_of(two_sided(1.0), PRIOR, strict, legible=1.0) == "no_opinion"
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"legible": 1.1}, {"information": -0.1}, {"either_way": 0.4}, {"either_way": 0.9, "says": 0.8}]
+    "wrong",
+    [
+        {"legible": 1.1},
+        {"clearly_legible": -0.1},
+        {"information": -0.1},
+        {"either_way": 0.4},
+        {"either_way": 0.9, "says": 0.8},
+    ],
 )
 def test_thresholds_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):

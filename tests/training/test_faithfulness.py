@@ -8,7 +8,9 @@ from model_core.engine import Engine
 from tests.model_core.test_explain import BAD, GOOD, Counting
 from training.faithfulness import METHODS, Lexicon, judge, main, summary
 
-LEXICON = Lexicon(frozenset({"a", "the", "and", "of"}), {"good": 2.0, "bad": -2.0, "fun": 1.0}, frozenset({"not"}))
+LEXICON = Lexicon(
+    frozenset({"a", "the", "and", "of", "cast"}), {"good": 2.0, "bad": -2.0, "fun": 1.0}, frozenset({"not"})
+)
 TEXT = "A good plot and a bad cast of the small sort"
 
 
@@ -23,7 +25,7 @@ async def judged(text: str, method: str = "filler", classifier: Counting | None 
 async def test_a_model_that_counts_words_is_explained_without_fault(method: str) -> None:
     row = await judged(TEXT, method)
     assert row["words"] == 11
-    assert row["stop_words"] == [pytest.approx(0), 5]
+    assert row["stop_words"] == [pytest.approx(0), 6]
     assert row["opinion_words"] == [pytest.approx(1.5 * GOOD), 2]
     assert row["signs"] == [2, 2]
     assert row["drawn"] == [0, 2]
@@ -36,8 +38,8 @@ async def test_a_model_that_counts_words_is_explained_without_fault(method: str)
 
 
 async def test_a_stop_word_that_moves_the_stars_and_a_wrong_sign_are_found() -> None:
-    row = await judged(TEXT, classifier=Counting({"of": 3.0, "bad": 1.0}))
-    assert row["first"] == ["of"]
+    row = await judged(TEXT, classifier=Counting({"cast": 3.0, "bad": 1.0}))
+    assert row["first"] == ["cast"]
     assert row["drawn"] == [1, 3]
     assert row["signs"] == [1, 2]
 
@@ -57,10 +59,10 @@ async def test_a_text_of_which_nothing_is_drawn_counts_as_such() -> None:
 
 
 async def test_the_figures_are_means_over_texts_and_shares_over_words() -> None:
-    rows = [await judged(TEXT), await judged(TEXT, classifier=Counting({"of": 3.0, "bad": 1.0}))]
+    rows = [await judged(TEXT), await judged(TEXT, classifier=Counting({"cast": 3.0, "bad": 1.0}))]
     figures = summary(rows)
     assert figures["texts"] == 2
-    assert (figures["stop_word_first_percent"], figures["stop_words_first"]) == (50, ["of"])
+    assert (figures["stop_word_first_percent"], figures["stop_words_first"]) == (50, ["cast"])
     assert figures["stop_words_drawn_percent"] == 20
     assert figures["sign_right_percent"] == 75
     assert figures["moved"]["that"][1][0] > figures["moved"]["that"][1][1]

@@ -9,6 +9,7 @@
  *
  * @typedef {object} States Thresholds between the states of a rating.
  * @property {number} legible `unreadable` below.
+ * @property {number} [clearly_legible] `no_opinion` below, whatever the rating; an older server has none.
  * @property {number} information `no_opinion` below, in nats.
  * @property {number} either_way `either_way` up to this probability of the likelier side.
  * @property {number} says `says` from this probability of the likelier side.

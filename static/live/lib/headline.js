@@ -70,6 +70,7 @@ export function headlineOf(rating, text, { prior, states, labels = FILM } = {}, 
   if (legible < limit(states.legible, 1, before.state === "unreadable")) {
     return { ...none, state: "unreadable" };
   }
+  if (legible < (states.clearly_legible ?? 0)) return { ...none, state: "no_opinion" };
   if (prior !== undefined && prior.length === rating.probabilities.length) {
     const told = information(rating.probabilities, prior);
     if (told < limit(states.information, 0, hasNumber(before))) {

@@ -126,7 +126,13 @@ describe("what comes in", () => {
   });
 
   test("a greeting whose thresholds are no numbers throws", () => {
-    const states = { legible: 0.5, information: 0.15, either_way: 0.6, says: 0.8 };
+    const states = {
+      legible: 0.5,
+      clearly_legible: 0.96,
+      information: 0.15,
+      either_way: 0.6,
+      says: 0.8,
+    };
     const greeting = session({ states });
     assert.deepEqual(parse(JSON.stringify(greeting)), greeting);
     const wrong = session({ states: { ...states, says: "0.8" } });

@@ -14,7 +14,13 @@ import { FakeTimers, PRIOR, prediction } from "../fakes.js";
 /** @import { Rating } from "../../../static/live/client/protocol.js" */
 /** @import { Headline, Scale } from "../../../static/live/lib/headline.js" */
 
-const STATES = { legible: 0.5, information: 0.15, either_way: 0.6, says: 0.8 };
+const STATES = {
+  legible: 0.5,
+  clearly_legible: 0.96,
+  information: 0.15,
+  either_way: 0.6,
+  says: 0.8,
+};
 const SCALE = { prior: PRIOR, states: STATES };
 /** A rating far from the prior. @param {number} positive @param {Partial<Rating>} [changes] */
 const rated = (positive, changes) => prediction(1, { positive, ...changes });
@@ -48,6 +54,15 @@ describe("the state of one rating", () => {
 
   test("what cannot be read comes before all else", () => {
     assert.equal(headlineOf(rated(0.99, { legible: 0.4 }), "text", SCALE).state, "unreadable");
+  });
+
+  test("what is not clearly legible has no opinion, where the server says what is", () => {
+    const unclear = rated(0.99, { legible: 0.9 });
+    assert.equal(headlineOf(unclear, "text", SCALE).state, "no_opinion");
+    const before = headlineOf(rated(0.99), "text", SCALE);
+    assert.equal(headlineOf(unclear, "text", SCALE, before).state, "no_opinion");
+    const states = { ...STATES, clearly_legible: undefined };
+    assert.equal(headlineOf(unclear, "text", { ...SCALE, states }).state, "says");
   });
 
   test("an answer next to the prior has no opinion, where the prior is known", () => {
@@ -116,10 +131,10 @@ describe("a state is left at half the distance at which it is entered", () => {
   test("unreadable is left only once three quarters can be read", () => {
     const unreadable = headlineOf(rated(0.9, { legible: 0.4 }), "text", SCALE);
     const half = rated(0.9, { legible: 0.6 });
-    assert.equal(headlineOf(half, "text", SCALE).state, "says");
+    assert.equal(headlineOf(half, "text", SCALE).state, "no_opinion");
     assert.equal(headlineOf(half, "text", SCALE, unreadable).state, "unreadable");
     const most = rated(0.9, { legible: 0.8 });
-    assert.equal(headlineOf(most, "text", SCALE, unreadable).state, "says");
+    assert.equal(headlineOf(most, "text", SCALE, unreadable).state, "no_opinion");
   });
 });
 

@@ -3,20 +3,26 @@ from collections.abc import Sequence
 import pytest
 
 from model_core.cache import Caches
+from model_core.checkpoint import TOKENIZER_FILE, read_config
 from model_core.classifier import Input, Prediction
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.labels import CLASS_OF_STARS, NUM_LABELS
+from model_core.loading import load_classifier
+from model_core.states import DEFAULT_STATES
 from model_core.tokenizer import TextTokenizer
 from tests.factories import separable_reviews
 from tests.tiny import tiny_tokenizer
+from tools.servers import REPOSITORY
+from training.evaluate import DEFAULT_CHECKPOINT
 from training.evaluation.short_texts import (
+    ILLEGIBLE_WORDS,
     judge_legibility,
     judge_no_opinion,
     judge_openings,
     judge_sentences,
     judge_stated_ratings,
 )
-from training.sets import read_kinds, read_lines
+from training.sets import of_length, read_kinds, read_lines
 
 
 class Sure(FakeClassifier):
@@ -79,3 +85,14 @@ def test_legibility_is_judged_at_the_threshold_of_the_checkpoint() -> None:
     assert (strict["found"], lax["found"]) == (1, 0)
     assert strict["wrongly_flagged"]["whole reviews"] == 1
     assert set(lax["wrongly_flagged"].values()) == {0.0}
+
+
+def test_no_illegible_text_gets_a_verdict_of_the_shipped_model() -> None:
+    folder = REPOSITORY / DEFAULT_CHECKPOINT
+    tokenizer = TextTokenizer.from_config(folder / TOKENIZER_FILE, read_config(folder)[0])
+    kinds = read_kinds("illegible").values()
+    texts = [text for lines in kinds for words in ILLEGIBLE_WORDS for text in of_length(lines, words)]
+    texts += [text for lines in kinds for text in lines]
+    read = [text for text in texts if (tokenizer.encode(text).legible or 0) >= DEFAULT_STATES.legible]
+    ratings = load_classifier(folder, threads=1).classify(read)
+    assert [text for text, rating in zip(read, ratings, strict=True) if rating.state in ("leans", "says")] == []

@@ -44,6 +44,8 @@ class States:
 
     legible: float | None = None
     """``unreadable`` below."""
+    clearly_legible: float | None = None
+    """``no_opinion`` below, whatever the rating."""
     information: float | None = None
     """``no_opinion`` below: the Kullback-Leibler divergence of the probabilities from the prior, in nats."""
     either_way: float | None = None

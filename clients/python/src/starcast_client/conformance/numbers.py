@@ -121,11 +121,12 @@ def _states_of(answer: Message, greeting: Message) -> set[str]:
         prior, shares, limits = greeting["prior"], answer["probabilities"], greeting["states"]
         information = sum(p * math.log(p / q) for p, q in zip(shares, prior, strict=True) if p > 0 and q > 0)
         lead, likelier = (number + slack for number in _lead(answer))
+        legible = answer.get("legible", 1) + slack
         if answer["is_prior"]:
             found.add("no_opinion")
-        elif answer.get("legible", 1) + slack < limits["legible"]:
+        elif legible < limits["legible"]:
             found.add("unreadable")
-        elif information + slack < limits["information"]:
+        elif legible < limits.get("clearly_legible", 0) or information + slack < limits["information"]:
             found.add("no_opinion")
         elif lead <= limits["either_way"]:
             found.add("either_way")

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -96,6 +96,15 @@ def interrupt(process: "subprocess.Popen[bytes]") -> None:
     process.send_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let processes take SIGINT, which those that a shell has in the background ignore, and pass that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("end", "status"), [(leave, 2), (interrupt, 130)])
 def test_a_reader_that_leaves_and_ctrl_c_end_it_in_silence(
     end: Callable[["subprocess.Popen[bytes]"], None], status: int

@@ -105,8 +105,9 @@ page.socket.addEventListener(
   ({ detail }) => {
     setTimeout(async () => {
       if (page.editor.text !== "" || document.visibilityState !== "visible") return;
-      const { attachGhost } = await import("./page/ghost.js");
-      attachGhost(page, detail, view);
+      // Without it, nothing types itself.
+      const ghost = await import("./page/ghost.js").catch(() => null);
+      ghost?.attachGhost(page, detail, view);
     }, GHOST_AFTER_MS);
   },
   { once: true },

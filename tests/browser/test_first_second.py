@@ -123,6 +123,18 @@ def test_a_link_opens_into_a_replay(page: Page, fake_server: RunningServer) -> N
     expect_fresh(page)
 
 
+def test_without_its_module_nothing_types_itself_and_a_link_says_what_is_wrong(
+    page: Page, fake_server: RunningServer
+) -> None:
+    for name in ("ghost", "link-fragment"):
+        page.route(f"**/{name}.*.js", lambda route: route.abort("connectionrefused"))
+    with page.expect_event("requestfailed", lambda request: "/ghost." in request.url):
+        open_untouched(page, fake_server.http)
+    # The fixture fails the test if there is an error that nobody has caught.
+    page.evaluate("location.hash = '#text=Fine%2E'")
+    expect(page.get_by_role("status")).to_contain_text("The connection is lost")
+
+
 def test_a_rating_of_another_text_is_dimmed_after_a_while_and_one_of_the_past_tinted(
     page: Page, fake_server: RunningServer
 ) -> None:

@@ -33,10 +33,14 @@ def commands_of(page: str) -> list[str]:
 def made(command: str) -> list[str]:
     """What make would do, line by line."""
     before, _, arguments = command.partition("make ")
+    # Who runs the tests by make may have given it variables, such as arguments of pytest.
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES")
+    }
     dry = subprocess.run(
         [require_program("make"), "--dry-run", *shlex.split(arguments)],
         cwd=REPOSITORY,
-        env={**os.environ, **dict(each.split("=", 1) for each in shlex.split(before))},
+        env={**environment, **dict(each.split("=", 1) for each in shlex.split(before))},
         capture_output=True,
         text=True,
         check=False,

@@ -69,8 +69,9 @@ export function attachSharing(page, recording) {
   onClick("copy-link", shareLink);
   onClick("save-json", () => save("json"));
   onClick("save-csv", () => save("csv"));
-  window.addEventListener("hashchange", openLink);
-  openLink();
+  const open = () => openLink().catch(() => messageLine.say(CONNECTION_LOST));
+  window.addEventListener("hashchange", open);
+  open();
 }
 
 /**

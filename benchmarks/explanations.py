@@ -6,19 +6,16 @@
 import argparse
 import asyncio
 import itertools
-import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
-
 from benchmarks.load.texts import read_texts
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
+from benchmarks.peers.asking import Asking, asking
 from benchmarks.peers.registry import UNLIMITED_WORK, running_starcast
 from benchmarks.servers import ServerError
 
@@ -36,11 +33,11 @@ def texts_of(reviews: Sequence[str], words: int) -> Iterator[str]:
             yield " ".join(text)
 
 
-async def explain(socket: ClientConnection, seq: int, text: str) -> dict[str, float]:
+async def explain(server: Asking, seq: int, text: str) -> dict[str, float]:
     """Return the milliseconds from asking to each of ``PARTS``. Raises ServerError."""
-    await _receive(socket, {"type": "text.update", "seq": seq, "text": text}, "prediction")
+    await server.ask({"type": "text.update", "seq": seq, "text": text}, "prediction")
     asked_s = time.perf_counter()
-    message = await _receive(socket, {"type": "explain", "seq": seq, "partial": True}, "explanation")
+    message = await server.ask({"type": "explain", "seq": seq, "partial": True}, "explanation")
     found: dict[str, float] = {}
     while True:
         now_ms = (time.perf_counter() - asked_s) * 1000
@@ -49,28 +46,17 @@ async def explain(socket: ClientConnection, seq: int, text: str) -> dict[str, fl
             found.setdefault("strongest words", now_ms)
         if not message.get("partial"):
             return {part: found.setdefault(part, now_ms) for part in PARTS}
-        message = await _receive(socket, None, "explanation")
-
-
-async def _receive(socket: ClientConnection, asked: Mapping[str, Any] | None, kind: str) -> dict[str, Any]:
-    if asked is not None:
-        await socket.send(json.dumps(asked))
-    answer: dict[str, Any] = json.loads(await socket.recv())
-    if answer["type"] != kind:
-        raise ServerError(f"the server answered {answer}")
-    return answer
+        message = await server.receive("explanation")
 
 
 async def measure(port: int, reviews: Sequence[str], texts: int) -> list[dict[str, Any]]:
     """Return for each length the median and the largest milliseconds of each of ``PARTS``. Raises ServerError."""
-    url = f"ws://127.0.0.1:{port}/ws/v1/classify/"
     seqs = itertools.count(1)
     found = []
-    async with connect(url, subprotocols=[Subprotocol("starcast.v1")], compression=None, proxy=None) as socket:
-        await socket.recv()  # The greeting.
+    async with asking(port) as server:
         for words in LENGTHS:
             chosen = list(itertools.islice(texts_of(reviews, words), texts))
-            times = [await explain(socket, next(seqs), text) for text in chosen]
+            times = [await explain(server, next(seqs), text) for text in chosen]
             figures = {
                 part: {
                     "median_ms": round(statistics.median(each[part] for each in times), 1),

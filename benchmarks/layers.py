@@ -6,7 +6,6 @@
 import argparse
 import asyncio
 import itertools
-import json
 import random
 import statistics
 import sys
@@ -15,12 +14,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
-
 from benchmarks.forward import growing_texts
 from benchmarks.inference.floor import cached_backend
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
+from benchmarks.peers.asking import Asking, asking
 from benchmarks.peers.registry import UNLIMITED_WORK, running_starcast
 from benchmarks.servers import ServerError
 from model_core.cache import EncoderCache
@@ -46,11 +43,11 @@ LAYERS: Final[Mapping[str, Callable[[Mapping[str, float]], float]]] = {
 class Ways:
     """The ways of a key, each with a model and a memory of its own."""
 
-    def __init__(self, socket: ClientConnection, checkpoint: Path, threads: int) -> None:
+    def __init__(self, server: Asking, checkpoint: Path, threads: int) -> None:
         config, _ = read_config(checkpoint)
         self.tokenizer = TextTokenizer.from_config(checkpoint / TOKENIZER_FILE, config)
         self.engine = Engine(load_classifier(checkpoint, "onnx", threads))
-        self._socket = socket
+        self._server = server
         self._seqs = itertools.count(1)
         self._classifier = load_classifier(checkpoint, "onnx", threads)
         self._backend = cached_backend(checkpoint, threads)
@@ -61,17 +58,12 @@ class Ways:
         tokens = self.tokenizer.encode(text).input_ids
         key = {"type": "text.update", "seq": next(self._seqs), "text": text}
         return {
-            "key": await _timed(self._ask(key, "prediction")),
-            "ping": await _timed(self._ask({"type": "ping"}, "pong")),
+            "key": await _timed(self._server.ask(key, "prediction")),
+            "ping": await _timed(self._server.ask({"type": "ping"}, "pong")),
             "engine": await _timed(self.engine.classify(text, self._caches[0])),
             "classifier": _timed_call(lambda: self._classifier.classify([text], [self._caches[1]])),
             "pass": _timed_call(lambda: self._backend.logits([tokens], [self._caches[2]])),
         }
-
-    async def _ask(self, message: dict[str, Any], answer: str) -> None:
-        await self._socket.send(json.dumps(message))
-        if (received := json.loads(await self._socket.recv()))["type"] != answer:
-            raise ServerError(f"the server answered {received}")
 
 
 async def _timed(work: Awaitable[object]) -> float:
@@ -89,11 +81,9 @@ def _timed_call(work: Callable[[], object]) -> float:
 async def measure(port: int, checkpoint: Path, threads: int, keys: int, seed: int) -> list[dict[str, Any]]:
     """Return the median milliseconds of each way for each length. Raises ServerError."""
     rng = random.Random(seed)  # noqa: S311 - chance, not secrecy
-    url = f"ws://127.0.0.1:{port}/ws/v1/classify/"
     found = []
-    async with connect(url, subprotocols=[Subprotocol("starcast.v1")], compression=None, proxy=None) as socket:
-        await socket.recv()  # The greeting.
-        ways = Ways(socket, checkpoint, threads)
+    async with asking(port) as server:
+        ways = Ways(server, checkpoint, threads)
         for length in LENGTHS:
             times: list[dict[str, float]] = []
             while len(times) < keys:

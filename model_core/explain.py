@@ -25,7 +25,7 @@ from model_core.filler import Filler, Part, parts_of, words_of
 from model_core.tasks import in_thread
 from model_core.ticket import Asker
 from model_core.tokenization.function_words import is_function_word, is_negation
-from model_core.tokenization.segmentation import Span, Unit, join, sentences, words
+from model_core.tokenization.segmentation import Unit, join, sentences, words
 from model_core.tokenizer import LocatedTokens
 
 METHOD: Final = "filler"
@@ -396,7 +396,7 @@ class _Bare:
 
 
 def _phrase(words: Sequence[Part]) -> Part:
-    span = Span(words[0].span.begin, words[-1].span.end, "phrase")
+    [span] = join([word.span for word in words], 1, "phrase")
     return Part(span, tuple(index for word in words for index in word.tokens))
 
 

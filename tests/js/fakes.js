@@ -49,6 +49,14 @@ export class FakeTimers {
 }
 
 export const PRIOR = Object.freeze([0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2]);
+/** The thresholds that a server sends unless its model has others. */
+export const STATES = Object.freeze({
+  legible: 0.5,
+  clearly_legible: 0.96,
+  information: 0.15,
+  either_way: 0.6,
+  says: 0.8,
+});
 export const LIMITS = Object.freeze({ max_message_bytes: 65_536, max_chars: 20_000 });
 
 /** @param {Record<string, unknown>} changes @returns {Session} */

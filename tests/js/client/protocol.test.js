@@ -14,7 +14,7 @@ import {
   socketUrl,
   textUpdate,
 } from "../../../static/live/client/protocol.js";
-import { explanation, LIMITS, prediction, serverError, session } from "../fakes.js";
+import { explanation, LIMITS, prediction, STATES, serverError, session } from "../fakes.js";
 
 /** @param {string} text */
 const bytesOf = (text) => new TextEncoder().encode(text).length;
@@ -126,16 +126,9 @@ describe("what comes in", () => {
   });
 
   test("a greeting whose thresholds are no numbers throws", () => {
-    const states = {
-      legible: 0.5,
-      clearly_legible: 0.96,
-      information: 0.15,
-      either_way: 0.6,
-      says: 0.8,
-    };
-    const greeting = session({ states });
+    const greeting = session({ states: STATES });
     assert.deepEqual(parse(JSON.stringify(greeting)), greeting);
-    const wrong = session({ states: { ...states, says: "0.8" } });
+    const wrong = session({ states: { ...STATES, says: "0.8" } });
     assert.throws(() => parse(JSON.stringify(wrong)), ProtocolError);
   });
 

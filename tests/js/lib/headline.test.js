@@ -9,18 +9,11 @@ import {
   PAUSE_MS,
   Settling,
 } from "../../../static/live/lib/headline.js";
-import { FakeTimers, PRIOR, prediction } from "../fakes.js";
+import { FakeTimers, PRIOR, prediction, STATES } from "../fakes.js";
 
 /** @import { Rating } from "../../../static/live/client/protocol.js" */
 /** @import { Headline, Scale } from "../../../static/live/lib/headline.js" */
 
-const STATES = {
-  legible: 0.5,
-  clearly_legible: 0.96,
-  information: 0.15,
-  either_way: 0.6,
-  says: 0.8,
-};
 const SCALE = { prior: PRIOR, states: STATES };
 /** A rating far from the prior. @param {number} positive @param {Partial<Rating>} [changes] */
 const rated = (positive, changes) => prediction(1, { positive, ...changes });

@@ -5,14 +5,8 @@ import { headlineOf, NOTHING } from "../../../static/live/lib/headline.js";
 import { FILM, labelsOf } from "../../../static/live/lib/labels.js";
 import { headlineWords, numberOf } from "../../../static/live/lib/strings.js";
 import { axisOf, curve } from "../../../static/live/timeline/curve.js";
+import { STATES } from "../fakes.js";
 
-const STATES = {
-  legible: 0.5,
-  clearly_legible: 0.96,
-  information: 0.15,
-  either_way: 0.6,
-  says: 0.8,
-};
 const KINDS = labelsOf({
   task: "nominal",
   classes: ["who", "where", "when"].map((name) => ({ name })),

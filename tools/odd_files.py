@@ -242,7 +242,7 @@ ODD_FILES: Final = [
             _workbook(["text"], ["Fine,_x000D_\nand long"], ["_x005F_x000D_"]), ["Fine,\r\nand long", "_x000D_"]),
     OddFile("a workbook whose texts are not on the first sheet", "second.xlsx",
             _workbook(["notes"], title="Notes", more="Reviews"), error="the sheets are 'Notes', 'Reviews'"),
-    OddFile("a workbook with numbers, dates and truths beside the texts", "kinds.xlsx",
+    OddFile("a workbook with numbers, dates and booleans beside the texts", "kinds.xlsx",
             _workbook(["id", "text", "at", "seen"], [1.5, "fine", datetime(2026, 1, 2), True]), ["fine"]),
     OddFile("`--sheet` that is not there", "sheet.xlsx", _workbook(["text"], ["fine"], title="Reviews"),
             error="it has Reviews", options=("--sheet", "Ratings")),

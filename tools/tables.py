@@ -68,7 +68,7 @@ def prices() -> None:
             ("a new WebSocket", str(CONNECTION)),
             ("an explanation", str(EXPLANATION)),
             ("a stored feedback, besides its rating", str(FEEDBACK)),
-            ("a text, a flush or an explanation in an open room, or to take it over, for each watcher", str(WATCHED)),
+            ("for each watcher of a room: a text, a flush, an explanation, or taking the room over", str(WATCHED)),
             ("a page, or any other request but for static files and health checks", str(PAGE)),
         ),
     )

@@ -61,7 +61,7 @@ const UNREADABLE = gettext("Cannot read this");
 /** @param {Headline} headline @returns {[verdict: string, why: string]} Two lines: the verdict, and what it rests on. */
 export function headlineWords({ state, side, rating, text, labels }) {
   if (state === "nothing" || rating === null) return [START_TYPING, ""];
-  if (state === "no_opinion") return [NO_OPINION, gettext("Nothing decides the rating yet.")];
+  if (state === "no_opinion") return [NO_OPINION, gettext("Not enough for a rating.")];
   if (state === "unreadable") {
     // Without letters it is of no language.
     const isOfALanguage = /\p{L}/u.test(text);

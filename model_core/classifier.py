@@ -1,8 +1,8 @@
 """Text to rating in three steps: tokenise, forward, decode."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,7 @@ from model_core.checkpoint import ENGLISH, Page
 from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.states import DEFAULT_STATES, State, StateThresholds, state_of
 from model_core.tokenizer import Encoding, LocatedTokens, TextTokenizer
-from model_core.work import Size
-
-Input: TypeAlias = str | tuple[int, ...]
-"""A text of any content; or tokens of the model, as in ``LocatedTokens.input_ids``, to be rated as they are."""
+from model_core.work import LONG_TOKENS, Size
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,53 @@ class Prediction:
         return self.labels.values
 
 
+class Variant(NamedTuple):
+    """A text that is like another but for some tokens."""
+
+    input_ids: tuple[int, ...]
+    """Rated as they are, as in ``LocatedTokens.input_ids``."""
+    same: int
+    """How many of the first tokens are those of the other text."""
+
+
+@dataclass(slots=True, eq=False)
+class Variants:
+    """Variants of one text, and what the model has made of them so far.
+
+    Rated as texts of their own, each would copy the states of the begin that they share, and leave cores idle.
+    """
+
+    texts: Sequence[Variant]
+    begun: EncoderCache
+    """Of the text. It is only read; no other text may be rated with it meanwhile."""
+    under_way: dict[int, EncoderCache] = field(default_factory=dict)
+    """Caches of long variants that are read in steps, by their index."""
+    logits: dict[int, FloatArray] = field(default_factory=dict)
+    """Logits [labels] of those that were read to the end, by their index."""
+    predictions: list[Prediction] = field(default_factory=list)
+    """Of all, in their order, once all were read."""
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return sum(len(variant.input_ids) for variant in self.texts)
+
+    @property
+    def left(self) -> list[int]:
+        """Indices of those that were not read to the end."""
+        return [index for index in range(len(self.texts)) if index not in self.logits]
+
+    @property
+    def size(self) -> Size:
+        """About how many tokens have to be encoded."""
+        known = len(self.begun.input_ids)
+        return Size(sum(len(variant.input_ids) - min(variant.same, known) for variant in self.texts))
+
+
+Input: TypeAlias = str | tuple[int, ...] | Variants
+"""A text of any content; tokens of the model, as in ``LocatedTokens.input_ids``, to be rated as they are; or variants,
+whose predictions are put into them, and of which the last one is returned."""
+
+
 class Backend(Protocol):
     """Something that computes the forward pass."""
 
@@ -106,6 +150,13 @@ class Backend(Protocol):
         """Encode up to ``tokens`` more tokens of a text into its cache, ahead of ``logits``. Return whether any were.
 
         False means that ``logits`` has to encode the rest. A backend without caches always returns False.
+        """
+        ...
+
+    def advance_variants(self, variants: Variants, tokens: int) -> bool:
+        """Read variants that are left for about ``tokens`` tokens on each core. Return whether any were read.
+
+        False means that ``logits`` has to read them. A backend without caches always returns False.
         """
         ...
 
@@ -196,6 +247,8 @@ class TextClassifier:
 
     def measure(self, text: Input, cache: EncoderCache) -> Size:
         """Tokenise what is left of a text, and return how many tokens the model has to read."""
+        if isinstance(text, Variants):
+            return text.size
         input_ids = self._encode(text, cache).input_ids
         if cache.recall(input_ids) is not None:
             return Size(0)
@@ -207,6 +260,8 @@ class TextClassifier:
 
         What one caller wrote changes neither the answer nor the time of another: only a caller's own cache remembers.
         """
+        if len(texts) == 1 and isinstance(texts[0], Variants):
+            return [self._classify_variants(texts[0])]
         caches = caches or [None] * len(texts)
         encodings = [self._encode(text, cache) for text, cache in zip(texts, caches, strict=True)]
         known = [
@@ -229,11 +284,31 @@ class TextClassifier:
 
     def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
         """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read."""
+        if isinstance(text, Variants):
+            return self._advance_variants(text, tokens)
         encoding = self._encode(text, cache)
         return cache.recall(encoding.input_ids) is None and self._backend.advance(encoding.input_ids, cache, tokens)
 
+    def _advance_variants(self, variants: Variants, tokens: int) -> bool:
+        left = variants.left
+        if left and not self._backend.advance_variants(variants, tokens):
+            [variants.logits[left[0]]] = self._backend.logits([variants.texts[left[0]].input_ids])
+        return bool(left)
+
+    def _classify_variants(self, variants: Variants) -> Prediction:
+        while self._advance_variants(variants, LONG_TOKENS):
+            pass
+        encodings = (self._tokenizer.encoding_of(variant.input_ids) for variant in variants.texts)
+        variants.predictions = [
+            self._decode(one, variants.logits[index]) if one.tokens else prior_of(self.info)
+            for index, one in enumerate(encodings)
+        ]
+        return variants.predictions[-1]
+
     def _encode(self, text: Input, cache: EncoderCache | None) -> Encoding:
-        if not isinstance(text, str):
+        if isinstance(text, Variants):
+            raise TypeError("variants are rated one after another")
+        if isinstance(text, tuple):
             return self._tokenizer.encoding_of(text)
         if cache is None:
             return self._tokenizer.encode(text)

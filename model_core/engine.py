@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from weakref import WeakSet
 
 from model_core.cache import EncoderCache
-from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
+from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier, Variants
 from model_core.errors import BeyondRate, EngineError, ModelUnavailable
 from model_core.options import EngineOptions
 from model_core.scheduling.background_jobs import BackgroundJobs
@@ -105,11 +105,13 @@ class Engine:
             return await self.submit(text, cache, asker)
         ticket = Ticket(text, cache or EncoderCache(), asker or Asker(), deadline=None, background=True)
         self._measure(ticket)
+        # Of variants, a small step waits at a time.
+        weight = 1 if isinstance(text, Variants) else ticket.units
         try:
             # The deadline includes the time in the queue.
             async with (
                 asyncio.timeout(self._options.background_deadline_ms / 1000),
-                self._background.through(ticket.units),
+                self._background.through(weight),
             ):
                 return await self._enter(ticket)
         except TimeoutError as error:

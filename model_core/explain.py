@@ -12,13 +12,13 @@ training.faithfulness`` compares both.
 
 import asyncio
 import statistics
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from model_core.cache import EncoderCache
 from model_core.checkpoint import ENGLISH
-from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
+from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier, Variant, Variants
 from model_core.engine import Engine
 from model_core.errors import ModelUnavailable
 from model_core.filler import Filler, Part, parts_of, words_of
@@ -33,16 +33,16 @@ ExplainedIn = Literal["stars", "values", "probability"]
 """What weights are counted in."""
 WITHIN_S: Final = 30.0
 """Seconds. Background work has no limit of its own."""
-MAX_SENTENCES: Final = 24
+MAX_SENTENCES: Final = 12
 MAX_PHRASES: Final = 32
 """Words of a model that cannot read a text block by block are joined into at most this many phrases."""
 FIRST_WORDS: Final = 8
 """Words, the likeliest to be strongest, that are weighed before the others."""
 
 ALL_LEFT_OUT: Final = 40
-"""In texts of up to this many words, each is left out of the others."""
-_SOME_LEFT_OUT: Final = ((250, 3, 24), (4096, 2, 16))
-"""Longer texts: up to this many words, the words of the last blocks, and the strongest alone: how many of each."""
+"""In texts of up to this many words that are weighed, each is left out of the others."""
+_SOME_LEFT_OUT: Final = ((120, 3, 20), (4096, 2, 12))
+"""Up to this many words: those of the last blocks, and the strongest alone: how many of each."""
 
 _LEAST: Final = 0.10
 """Stars. int8 noise is about 0.06. Other values and probabilities have the same share of their range."""
@@ -55,16 +55,15 @@ _LEAST_OF_STRONGEST: Final = 0.25
 _NEAR: Final = 0.7
 """Words from this share of the floor on are asked with the second filler."""
 
+_AROUND: Final = 3
+"""Filler on both sides of a word alone."""
 _NEGATED: Final = 4
 """Words after a negation, the first of which that is no function word is joined with it."""
-
-_AT_ONCE: Final = 8
-"""Variants of a text that wait for the model: enough for a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What the characters ``begin`` to ``end`` (exclusive) add to the explained value."""
+    """What the characters ``begin`` to ``end`` (exclusive) add to the explained value; 0 for function words."""
 
     begin: int
     end: int
@@ -157,6 +156,13 @@ class _Read:
     sentences: Sequence[Part]
     words: Sequence[Part]
 
+    @property
+    def special(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The tokens before and after those of any text."""
+        ids, places = self.located.input_ids, self.located.places
+        written = [index for index, (begin, end) in enumerate(places) if begin < end]
+        return ids[: written[0]], ids[written[-1] + 1 :]
+
 
 def _read(classifier: ServedClassifier, text: str) -> _Read:
     located = classifier.locate(text)
@@ -200,7 +206,7 @@ def floor_of(weights: Iterable[float], span: float = _RANGE) -> float:
 
 
 class _Variants:
-    """Rates variants of one text by one model, a few at a time."""
+    """Rates one text and its variants by one model."""
 
     def __init__(self, engine: Engine, asker: Asker, value: Callable[[Prediction], float] | None) -> None:
         self._engine = engine
@@ -209,7 +215,6 @@ class _Variants:
         self.aim = Aim(value or _expected_stars)
         """Settled by ``begin``."""
         self.model = engine.info
-        self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def begin(self, text: str, cache: EncoderCache) -> float:
         """Rate the whole text, by which it is known what is explained."""
@@ -221,22 +226,18 @@ class _Variants:
     async def rate(self, text: Input, cache: EncoderCache) -> float:
         return self.aim.value(await self._predict(text, cache))
 
+    async def rate_each(self, texts: Iterable[Variant], begun: EncoderCache) -> list[float]:
+        """Rate variants of the text whose cache is ``begun``."""
+        variants = Variants(list(texts), begun)
+        if variants.texts:
+            await self._predict(variants, EncoderCache())
+        return [self.aim.value(prediction) for prediction in variants.predictions]
+
     async def _predict(self, text: Input, cache: EncoderCache) -> Prediction:
-        async with self._room:
-            answer = await self._engine.classify(text, cache, self._asker, background=True)
+        answer = await self._engine.classify(text, cache, self._asker, background=True)
         if answer.model != self.model:
             raise ModelUnavailable("the model was replaced during the explanation; ask again")
         return answer.prediction
-
-    async def rate_each(self, texts: Iterable[Input], begun: EncoderCache) -> list[float]:
-        """Rate texts whose begin may be in the cache ``begun``, which no text under way may use."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                ratings = [group.create_task(self.rate(text, begun.fork())) for text in texts]
-        except BaseExceptionGroup as failed:
-            # The others were cancelled, so there is one.
-            raise failed.exceptions[0] from None
-        return [rating.result() for rating in ratings]
 
 
 class _Explaining:
@@ -250,8 +251,10 @@ class _Explaining:
         self._whole = EncoderCache()
         self._value = 0.0
         comma, the = classifier.fillers
-        self._filler, self._other = (_Bare(variants, read, Filler(*pair)) for pair in ((comma, the), (the, comma)))
+        self._filler, self._other = Filler(comma, the), Filler(the, comma)
         self._sentences: dict[Part, float] = {}
+        self._weighed: Sequence[Part] = ()
+        """The words that are weighed: all but function words."""
         self._words: dict[Part, _Weight] = {}
         self._asked_twice: set[Part] = set()
         self._phrases: dict[Part, _Weight] = {}
@@ -259,14 +262,14 @@ class _Explaining:
 
     async def run(self, progress: Progress | None) -> Explanation:
         self._value = await self._variants.begin(self._text, self._whole)
-        words = self._read.words
-        if not words:
+        if not self._read.words:
             return self._so_far()
+        words = self._weighed = [word for word in self._read.words if not self._is(is_function_word, word)]
         left_out = await self._left_out(self._read.sentences, self._filler)
         self._sentences = dict(zip(self._read.sentences, left_out, strict=True))
-        if progress is not None:
+        if progress is not None and words:
             await progress(self._so_far())
-        alone = dict(zip(words, await self._filler.alone(words), strict=True))
+        alone = dict(zip(words, await self._alone(words, self._filler), strict=True))
         chosen = self._choose(alone)
         for chunk in (chosen[:FIRST_WORDS], chosen[FIRST_WORDS:]):
             left_out = await self._left_out(chunk, self._filler)
@@ -298,7 +301,7 @@ class _Explaining:
     async def _join(self) -> None:
         """Weigh negations that stand out with the word that they turn: "not good" says something, "not" does not."""
         if phrases := self._negated():
-            by_filler = [await self._weigh(phrases, bare) for bare in (self._filler, self._other)]
+            by_filler = [await self._weigh(phrases, filler) for filler in (self._filler, self._other)]
             self._phrases = {part: one.weaker(other) for part, one, other in zip(phrases, *by_filler, strict=True)}
 
     def _negated(self) -> list[Part]:
@@ -330,24 +333,43 @@ class _Explaining:
             word for word, weight in self._words.items() if word not in self._asked_twice and abs(weight.mean) >= near
         ]
 
-    async def _weigh(self, parts: Sequence[Part], bare: "_Bare") -> list[_Weight]:
-        left_out = await self._left_out(parts, bare)
-        return list(map(_Weight, left_out, await bare.alone(parts)))
+    async def _weigh(self, parts: Sequence[Part], filler: Filler) -> list[_Weight]:
+        left_out = await self._left_out(parts, filler)
+        return list(map(_Weight, left_out, await self._alone(parts, filler)))
 
-    async def _left_out(self, parts: Sequence[Part], bare: "_Bare") -> list[float]:
+    async def _left_out(self, parts: Sequence[Part], filler: Filler) -> list[float]:
         """Return what each part adds to all others."""
-        filled = (bare.filler.fill(self._ids, part.tokens) for part in parts)
+        filled = (Variant(filler.fill(self._ids, part.tokens), part.tokens[0]) for part in parts)
         return [self._value - value for value in await self._variants.rate_each(filled, self._whole)]
+
+    async def _alone(self, parts: Sequence[Part], filler: Filler) -> list[float]:
+        """Return what each part adds where nothing else is said, between some filler."""
+        start, end = self._read.special
+        around = (filler.token,) * _AROUND
+
+        def between(tokens: tuple[int, ...]) -> Variant:
+            return Variant((*start, *around, *tokens, *around, *end), 0)
+
+        said = [tuple(self._ids[index] for index in part.tokens) for part in parts]
+        filled = [filler.fill(tokens, range(len(tokens))) for tokens in said]
+        # What comes again is asked for once.
+        texts = list(dict.fromkeys([*said, *filled]))
+        values = dict(zip(texts, await self._variants.rate_each(map(between, texts), EncoderCache()), strict=True))
+        return [values[tokens] - values[nothing] for tokens, nothing in zip(said, filled, strict=True)]
 
     def _so_far(self) -> Explanation:
         aim = self._variants.aim
         inside = {index for phrase in self._phrases for index in phrase.tokens}
         weights = {word: weight.mean for word, weight in self._words.items() if word.tokens[0] not in inside}
         weights |= {phrase: weight.mean for phrase, weight in self._phrases.items()}
-        silent = {word for word in weights if self._is(is_function_word, word)}
-        found = _contributions(self._sentences, aim.span) + _contributions(weights, aim.span, silent)
+        found = _contributions(self._sentences, aim.span) + _contributions(weights, aim.span)
+        all_words = len(self._words) == len(self._weighed)
+        if all_words:
+            silent = (
+                word.span for word in self._read.words if word not in self._words and word.tokens[0] not in inside
+            )
+            found += [Contribution(span.begin, span.end, 0.0, span.unit, stands_out=False) for span in silent]
         found.sort(key=lambda part: (part.begin, -part.end, part.unit != "sentence"))
-        all_words = len(self._words) == len(self._read.words)
         return Explanation(
             self._value,
             tuple(found),
@@ -359,57 +381,14 @@ class _Explaining:
         )
 
 
-class _Bare:
-    """A text of which only the punctuation is left, and what single words add to it."""
-
-    def __init__(self, variants: _Variants, read: _Read, filler: Filler) -> None:
-        self.filler = filler
-        self._variants = variants
-        self._full = read.located.input_ids
-        self._block = read.located.block or len(self._full)
-        self._ids = filler.fill(self._full, {index for word in read.words for index in word.tokens})
-        self._cache: EncoderCache | None = None
-        self._values: dict[int, float] = {}
-        """Of the first tokens of the bare text, by how many."""
-
-    async def alone(self, parts: Sequence[Part]) -> list[float]:
-        """Return what each part adds, at the end of its block, if no other word says anything."""
-        if self._cache is None:
-            self._cache = EncoderCache()
-            await self._variants.rate(self._ids, self._cache)
-        ends = [self._end(part) for part in parts]
-        new = sorted(set(ends) - self._values.keys())
-        values = await self._variants.rate_each(
-            [*(self._ids[:end] for end in new), *map(self._only, parts)], self._cache
-        )
-        self._values |= zip(new, values, strict=False)
-        return [rated - self._values[end] for end, rated in zip(ends, values[len(new) :], strict=True)]
-
-    def _only(self, part: Part) -> tuple[int, ...]:
-        ids = list(self._ids)
-        for index in part.tokens:
-            ids[index] = self._full[index]
-        return tuple(ids[: self._end(part)])
-
-    def _end(self, part: Part) -> int:
-        return min(len(self._ids), (part.tokens[-1] // self._block + 1) * self._block)
-
-
 def _phrase(words: Sequence[Part]) -> Part:
     [span] = join([word.span for word in words], 1, "phrase")
     return Part(span, tuple(index for word in words for index in word.tokens))
 
 
-def _contributions(weights: Mapping[Part, float], span: float, silent: Collection[Part] = ()) -> list[Contribution]:
-    """Return each part with its weight. Those in ``silent`` do not stand out."""
+def _contributions(weights: Mapping[Part, float], span: float) -> list[Contribution]:
     floor = floor_of(weights.values(), span)
     return [
-        Contribution(
-            part.span.begin,
-            part.span.end,
-            weight,
-            part.span.unit,
-            stands_out=abs(weight) >= floor and part not in silent,
-        )
+        Contribution(part.span.begin, part.span.end, weight, part.span.unit, stands_out=abs(weight) >= floor)
         for part, weight in weights.items()
     ]

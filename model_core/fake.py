@@ -9,7 +9,7 @@ import numpy as np
 
 from model_core.cache import Caches, EncoderCache
 from model_core.checkpoint import ENGLISH, Page
-from model_core.classifier import Input, ModelInfo, Prediction, prediction_of, prior_of, softmax
+from model_core.classifier import Input, ModelInfo, Prediction, Variants, prediction_of, prior_of, softmax
 from model_core.labels import FILM_RATINGS, LabelSet
 from model_core.text import clean, clean_text
 from model_core.tokenization.pieces import Pieces
@@ -62,6 +62,8 @@ class FakeClassifier:
 
     def measure(self, text: Input, cache: EncoderCache) -> Size:
         """Return how many words are not in the cache."""
+        if isinstance(text, Variants):
+            return text.size
         if isinstance(text, str):
             pieces = self._read(text, cache)
             pieces.tokenise(tokens_of)
@@ -92,8 +94,13 @@ class FakeClassifier:
 
     def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         """Rate texts; results in the order of the texts."""
-        plain = (clean_text(text) if isinstance(text, str) else " ".join(map(str, text)) for text in texts)
-        return [_rate(text, self.info) for text in plain]
+        return [self._classify(text) for text in texts]
+
+    def _classify(self, text: Input) -> Prediction:
+        if isinstance(text, Variants):
+            text.predictions = self.classify([variant.input_ids for variant in text.texts])
+            return text.predictions[-1]
+        return _rate(clean_text(text) if isinstance(text, str) else " ".join(map(str, text)), self.info)
 
     def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
         """Leave all to ``classify``."""

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from model_core.cache import EncoderCache
-from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier
+from model_core.classifier import Input, ModelInfo, Prediction, ServedClassifier, Variants
 from model_core.errors import BeyondRate, EngineError, ModelUnavailable
-from model_core.work import Size, units_of_chars, units_of_tokens
+from model_core.work import LONG_TOKENS, Size, units_of_chars, units_of_tokens
 
 logger = logging.getLogger(__name__)
 
 TOO_LATE: Final = "the model did not answer in time"
 _BEYOND_RATE: Final = "too much work for this connection, address or key; slow down"
 
-LONG_TOKENS: Final = 128
-"""A text with more tokens to encode is read in steps."""
 MOST_CHARS_AT_ONCE: Final = 2_000
 """Characters that are tokenised when a text is submitted, which takes up to 1 ms. More take steps of their own."""
 
@@ -129,7 +127,8 @@ class Ticket:
         """Note what the model has to read, now that the text is tokenised, and charge for it. Raises BeyondRate."""
         self._charge(size.units)
         self.chars, self.tokens, self.cached = 0, size.new, size.cached
-        self.is_long = size.new > LONG_TOKENS
+        # Variants make a batch of their own.
+        self.is_long = size.new > LONG_TOKENS or isinstance(self.text, Variants)
         self.is_taken = False
 
     def advanced(self, tokens: int) -> None:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+LONG_TOKENS: Final = 128
+"""A text with more tokens to encode is read in steps."""
 CHARS_PER_UNIT: Final = 32
 """Characters that are tokenised for one unit. The slowest texts take as long; usual ones take a quarter of it."""
 CACHED_PER_UNIT: Final = 32

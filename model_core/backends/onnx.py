@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 
 from model_core.cache import Caches, EncoderCache, FloatArray
+from model_core.classifier import Variants
 from model_core.errors import CheckpointError, one_line
 from model_core.labels import FILM_RATINGS
 
@@ -47,6 +48,10 @@ class OnnxBackend:
         return np.concatenate(rows)
 
     def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
+        """Leave all to ``logits``."""
+        return False
+
+    def advance_variants(self, variants: Variants, tokens: int) -> bool:
         """Leave all to ``logits``."""
         return False
 

@@ -10,6 +10,7 @@ from transformers import ElectraForSequenceClassification
 from model_core.backends.attention import rate
 from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.checkpoint import CheckpointConfig
+from model_core.classifier import Variants
 from model_core.errors import CheckpointError, one_line
 
 
@@ -43,6 +44,10 @@ class TorchBackend:
         return np.asarray(logits.float().cpu().numpy())
 
     def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
+        """Leave all to ``logits``."""
+        return False
+
+    def advance_variants(self, variants: Variants, tokens: int) -> bool:
         """Leave all to ``logits``."""
         return False
 

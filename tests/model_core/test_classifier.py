@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from model_core.cache import Caches, EncoderCache, FloatArray
-from model_core.classifier import ModelInfo, Prediction, TextClassifier, softmax
+from model_core.classifier import ModelInfo, Prediction, TextClassifier, Variant, Variants, softmax
 from model_core.tokenization.pieces import Pieces
 from model_core.tokenizer import Encoding, TextTokenizer
 from tests.tiny import TINY_PRIOR
@@ -35,6 +35,9 @@ class StubBackend:
     def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
         self.advanced.append((input_ids, tokens))
         return True
+
+    def advance_variants(self, variants: Variants, tokens: int) -> bool:
+        return False
 
     def cached(self, input_ids: tuple[int, ...], cache: EncoderCache) -> int:
         return 0
@@ -179,3 +182,17 @@ def test_the_tokens_of_a_text_that_is_read_ahead_are_made_once(
         classifier.classify(["good"])
     classifier.classify(["the film was bad"], [cache])
     assert encoded.count("the film was bad") == 1
+
+
+def test_variants_are_rated_one_by_one_where_the_backend_keeps_nothing(tokenizer: TextTokenizer) -> None:
+    backend = StubBackend()
+    classifier = TextClassifier(INFO, tokenizer, backend)
+    ids = [(2, 7, 9), (2, 3), (2, 5, 5, 5)]
+    variants = Variants([Variant(each, 1) for each in ids], EncoderCache())
+    assert classifier.measure(variants, EncoderCache()).new == 9
+    assert classifier.advance(variants, EncoderCache(), 64)
+    assert backend.asked == ids[:1]
+    [last] = classifier.classify([variants])
+    assert variants.predictions == classifier.classify(ids)
+    assert last == variants.predictions[-1]
+    assert not classifier.advance(variants, EncoderCache(), 64)

@@ -14,8 +14,8 @@ from model_core.engine import Engine
 from model_core.errors import EngineError, ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO, FakeClassifier
 from model_core.options import EngineOptions
-from model_core.ticket import LONG_TOKENS, Answer
-from model_core.work import Size
+from model_core.ticket import Answer
+from model_core.work import LONG_TOKENS, Size
 from tests.classifiers import ControlledClassifier
 from tests.model_core.engines import PATIENCE_S, HeldClassifier, MakeEngine, outcomes, start, start_busy
 
@@ -172,7 +172,7 @@ async def test_a_text_that_waits_is_replaced_by_a_newer_one_in_the_same_turn(
     held.open.set()
     answers = [await ticket for ticket in tickets.values()]
     await outcomes(first)
-    assert [sorted(batch) for batch in held.batches] == [["first"], ["a and more", "b", "c"]]
+    assert [sorted(map(str, batch)) for batch in held.batches] == [["first"], ["a and more", "b", "c"]]
     assert [answer.prediction for answer in answers] == FakeClassifier().classify(["a and more", "b", "c"])
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from model_core.cache import Caches, EncoderCache
-from model_core.classifier import Input, Prediction
+from model_core.classifier import Input, Prediction, Variant, Variants
 from model_core.errors import ModelUnavailable
-from model_core.fake import tokens_of
+from model_core.fake import FakeClassifier, tokens_of
 from model_core.ticket import Answer
 from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
 
@@ -23,7 +23,7 @@ class StepwiseFake(HeldClassifier):
         self.open.set()
 
     def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
-        self.read.append(f"{tokens} of {text[0]}")
+        self.read.append(f"{tokens} of {str(text)[0]}")
         if self._fails:
             raise RuntimeError("the fake classifier was told to fail in a step")
         self._reached.put([text])
@@ -32,8 +32,24 @@ class StepwiseFake(HeldClassifier):
         return True
 
     def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
-        self.read += [f"rating of {text[0]}" for text in texts]
+        self.read += [f"rating of {str(text)[0]}" for text in texts]
         return super().classify(texts, caches)
+
+
+async def test_a_key_goes_between_the_steps_of_variants_and_waits_for_no_other_background_work(
+    make_engine: MakeEngine,
+) -> None:
+    stepwise = StepwiseFake()
+    stepwise.open.clear()
+    engine = make_engine(stepwise)
+    variants = Variants([Variant((number,) * 100, 0) for number in range(4)], EncoderCache())
+    task = asyncio.create_task(engine.classify(variants, background=True))
+    await stepwise.reached()
+    [key] = await start(engine, "key")
+    stepwise.open.set()
+    await outcomes(task, key)
+    assert stepwise.read[:3] == ["64 of V", "rating of k", "16 of V"]
+    assert variants.predictions == FakeClassifier().classify([variant.input_ids for variant in variants.texts])
 
 
 async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngine) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_core.cache import Caches
-from model_core.classifier import Input, Prediction
+from model_core.classifier import Input, Prediction, Variants
 from model_core.engine import Engine
 from model_core.errors import EngineError, ModelUnavailable
 from model_core.explain import FIRST_WORDS, MAX_PHRASES, Explanation, explain, floor_of
@@ -60,10 +60,13 @@ class Counting(ControlledClassifier):
         )
 
     def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
-        super().classify(texts, caches)
+        known = super().classify(texts, caches)
+        if any(isinstance(text, Variants) for text in texts):
+            return known
         return [self._rate(self.words_of(text)) for text in texts]
 
     def words_of(self, text: Input) -> list[str]:
+        assert not isinstance(text, Variants)
         if isinstance(text, str):
             return _TOKEN.findall(text)[: FAKE_INFO.max_tokens]
         words = {number: word for word, number in self.vocabulary.items()}
@@ -114,12 +117,13 @@ async def test_each_word_and_each_sentence_weighs_what_it_adds_in_stars() -> Non
     assert explanation.all_words
 
 
-async def test_function_words_never_stand_out_whatever_they_move() -> None:
+async def test_function_words_are_not_weighed_whatever_they_move() -> None:
     text = "Dull, but it's a good film"
     classifier = Counting({"but": 3.0, "it": 3.0, "good": 2.0})
     explanation = await explanation_of(text, classifier)
-    assert weights_of(text, explanation)["but"] == pytest.approx(3 * GOOD)
+    assert weights_of(text, explanation)["but"] == 0
     assert drawn_of(text, explanation) == ["good"]
+    assert explanation.all_words
     classifier.info = dataclasses.replace(FAKE_INFO, language="de")
     assert drawn_of(text, await explanation_of(text, classifier)) == ["but", "it's", "good"]
 
@@ -139,7 +143,7 @@ async def test_a_negation_that_stands_out_is_weighed_with_the_word_that_it_turns
 
 async def test_a_negation_with_nothing_after_it_stays_a_word() -> None:
     text = "We saw it, but she could not. It is good"
-    explanation = await explanation_of(text, Counting({"not": -4.0}))
+    explanation = await explanation_of(text, Counting({"not": -4.0, "good": 2.0}))
     assert drawn_of(text, explanation) == ["not", "good"]
     assert weights_of(text, explanation, "phrase") == {}
 
@@ -169,25 +173,22 @@ async def test_where_no_single_word_is_missed_each_is_weighed_by_what_it_says_al
 async def test_a_word_that_is_a_filler_itself_is_replaced_by_the_other() -> None:
     text = "good the good"
     classifier = Counting({"the": 2.0})
+    classifier.info = dataclasses.replace(FAKE_INFO, language="de")
     explanation = await explanation_of(text, classifier)
     assert weights_of(text, explanation)["the"] == pytest.approx(2 * GOOD)
 
 
-async def test_only_words_are_replaced_and_every_token_keeps_its_place() -> None:
+async def test_only_words_are_replaced_and_every_token_keeps_its_place_or_a_word_is_alone_between_filler() -> None:
     text = "So good; (a film)!"
     classifier = Counting()
     await explanation_of(text, classifier)
-    whole, *variants = [classifier.words_of(text) for batch in classifier.batches for text in batch]
-    for variant in variants:
-        changed = [
-            (old, new)
-            for old, new in zip(whole, variant, strict=False)
-            if old != new and old in ("So", "good", "a", "film")
-        ]
-        rest = [(old, new) for old, new in zip(whole, variant, strict=False) if (old, new) not in changed]
-        assert all(new in (",", "the") for _, new in changed)
-        assert all(old == new for old, new in rest)
-    assert {len(variant) for variant in variants} <= {4, 7}
+    whole, *variants = [" ".join(classifier.words_of(text)) for batch in classifier.batches for text in batch]
+    assert whole == "So good ; ( a film )!"
+    assert set(variants) == {
+        ", , ; ( , , )!", "So , ; ( a film )!", "So the ; ( a film )!", "So good ; ( a , )!",
+        ", , , good , , ,", "the the the good the the the", ", , , film , , ,", ", , , , , , ,",
+        "the the the the the the the",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", " \n", "...", "— ?!"])
@@ -204,7 +205,7 @@ async def test_one_word_is_a_sentence_too() -> None:
 
 
 async def test_contributions_come_in_the_order_of_the_text_each_sentence_before_its_words() -> None:
-    explanation = await explanation_of("Good one. Bad two.")
+    explanation = await explanation_of("Good day. Bad two.")
     assert [(part.begin, part.unit) for part in explanation.contributions] == [
         (0, "sentence"), (0, "word"), (5, "word"), (10, "sentence"), (10, "word"), (14, "word"),
     ]  # fmt: skip
@@ -228,6 +229,7 @@ async def test_a_word_of_many_tokens_is_replaced_as_a_whole() -> None:
             return ord(","), ord("-")
 
         def words_of(self, text: Input) -> list[str]:
+            assert not isinstance(text, Variants)
             spelled = text.replace(" ", "") if isinstance(text, str) else "".join(map(chr, text))
             return ["good"] * spelled.count("wonderful")
 
@@ -271,7 +273,7 @@ async def test_sentences_are_told_first_then_the_words_that_say_most_alone() -> 
     async def tell(explanation: Explanation) -> None:
         told.append(explanation)
 
-    text = "We saw it on a day in May with all of the others. A good film."
+    text = "We saw it on a hot day in March with all of the old gang in Rome. A good film."
     engine = Engine(Counting())
     whole = await explain(engine, text, progress=tell)
     await engine.close()

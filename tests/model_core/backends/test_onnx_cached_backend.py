@@ -12,7 +12,7 @@ from model_core.backends.onnx import OnnxBackend
 from model_core.backends.onnx_cached import CachedOnnxBackend
 from model_core.cache import EncoderCache, FloatArray
 from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, ONNX_STEPS_FILE, read_config
-from model_core.classifier import TextClassifier
+from model_core.classifier import TextClassifier, Variant, Variants
 from model_core.fake import FAKE_INFO
 from model_core.tokenizer import TextTokenizer
 from tests.factories import in_float, tiny_model, weights_of, write_tuned
@@ -247,3 +247,56 @@ def test_a_step_forgets_what_was_typed_otherwise_before(backend: CachedOnnxBacke
     assert backend.advance(changed, cache, BLOCK)
     assert cache.input_ids == changed[: 8 + BLOCK]
     np.testing.assert_allclose(backend.logits([changed], [cache]), plain.logits([changed]), atol=ROUNDING)
+
+
+def variants_of(backend: CachedOnnxBackend, cached: int) -> Variants:
+    """A text of which the first ``cached`` tokens are cached, with one token or several changed, or cut."""
+    text, begun = (2, *IDS), EncoderCache()
+    backend.logits([text[:cached]], [begun])
+    changed = [Variant((*text[:at], 7, *text[at + 1 :]), at) for at in range(1, len(text), 3)]
+    cut = [Variant(text[:end], end) for end in (1, 4, 21)]
+    return Variants([*changed, *cut, Variant((2, 9, 9), 1)], begun)
+
+
+@pytest.mark.parametrize("cached", [1, 30, 56])
+@pytest.mark.parametrize("steps", [False, True])
+def test_variants_are_rated_like_texts_of_their_own_and_leave_the_cache_as_it_was(
+    folder: Path, cached: int, steps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_core.backends.onnx_cached._VARIANT_TOKENS", 2 * BLOCK)
+    backend = in_steps(folder, step=2 * BLOCK)
+    if not steps:
+        backend._steps = None
+    variants = variants_of(backend, cached)
+    before = variants.begun.input_ids, variants.begun.states.copy(), variants.begun.logits.copy()
+    passes = 0
+    while backend.advance_variants(variants, 3 * BLOCK):
+        passes += 1
+    assert variants.left == []
+    assert variants.under_way == {}
+    each = np.stack([variants.logits[index] for index in range(len(variants.texts))])
+    alone = np.concatenate([backend.logits([ids]) for ids, _ in variants.texts])
+    np.testing.assert_allclose(each, alone, atol=ROUNDING)
+    assert passes > 1
+    for now, then in zip((variants.begun.input_ids, variants.begun.states, variants.begun.logits), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_variants_have_the_same_numbers_to_the_last_bit_in_steps_of_any_size(folder: Path) -> None:
+    found = []
+    for threads, tokens in ((1, 1), (2, 5), (2, 16), (1, 1000)):
+        backend = in_steps(folder, step=2 * BLOCK, threads=threads)
+        variants = variants_of(backend, 30)
+        while backend.advance_variants(variants, tokens):
+            pass
+        found.append(np.stack([variants.logits[index] for index in range(len(variants.texts))]))
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+
+
+def test_variants_of_a_text_whose_cache_was_emptied_are_read_from_their_begin(backend: CachedOnnxBackend) -> None:
+    variants = variants_of(backend, 30)
+    variants.begun.clear()
+    while backend.advance_variants(variants, 16):
+        pass
+    np.testing.assert_allclose(variants.logits[3], backend.logits([variants.texts[3].input_ids])[0], atol=ROUNDING)

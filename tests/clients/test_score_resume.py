@@ -40,7 +40,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     busy = Busy(TEXTS[5])
     with scripted_server(busy) as server:
         assert score(server.url, source, "--output", str(output)) == 2
-        assert f"row 5: overloaded: as the test wants; run it again to go on with {output}" in capsys.readouterr().err
+        assert f"row 6: overloaded: as the test wants; run it again to go on with {output}" in capsys.readouterr().err
         assert not output.exists()
         partial = output.with_name(f"{name}.partial.jsonl")
         assert len(read(partial)) == 5

@@ -17,6 +17,7 @@ from typing import IO, Final
 from starcast_client.bulk import BulkClient
 from starcast_client.errors import StarcastError
 from starcast_client.messages import as_unicode
+from starcast_client.plurals import counted
 from starcast_client.scoring import outputs
 from starcast_client.scoring.outputs import OUTPUT_FORMATS, OutputFormat, Survey, output_format
 from starcast_client.scoring.progress import Progress, digest_of
@@ -123,8 +124,9 @@ class _Run:
                 asyncio.run(self._print(source, survey, counts))
             else:
                 self._write(source, survey, counts)
-        without = f", {counts.empty} without a text" if counts.empty else ""
-        print(f"{survey.rows} rows, {counts.errors} with an error{without}, in {_name(self._output)}", file=sys.stderr)
+        without = f", {counts.empty:,} without a text" if counts.empty else ""
+        rows = counted(survey.rows, "row")
+        print(f"{rows}, {counts.errors:,} with an error{without}, in {_name(self._output)}", file=sys.stderr)
         return 1 if counts.errors else 0
 
     def _rows(self, source: Source) -> Iterator[Row]:
@@ -177,7 +179,7 @@ class _Run:
                     text = as_unicode(row.text)
                     if row.problem is None and as_unicode(before.text) not in (text, outputs.guarded(text)):
                         raise UnreadableFile(
-                            f"{name} has ratings of another file: its row {number} has another text; "
+                            f"{name} has ratings of another file: its row {number + 1} has another text; "
                             "use --force to overwrite it, or name another --output"
                         )
                     progress.append(number, row, record)

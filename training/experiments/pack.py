@@ -23,6 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model_core.errors import one_line
+from model_core.plurals import counted
 from model_core.text import clean_text
 from training.config import ConfigError
 from training.data import DataError, add_data_argument, add_validation_argument, load_split, read_unlabelled
@@ -132,7 +133,7 @@ class SequencePlan:
         self._sequences = len(packed.tokens) // self._width - 1
         if self._sequences < self._batch:
             raise ConfigError(
-                f"{len(packed.tokens)} tokens are too few for a batch of {self._batch} x {self._width} tokens"
+                f"{counted(len(packed.tokens), 'token')}, too few for a batch of {self._batch} x {self._width} tokens"
             )
         self._cls = special_ids(packed.tokenizer)["[CLS]"]
         self._epoch, self._starts = -1, np.empty(0, dtype=np.int64)
@@ -216,7 +217,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     size = options.output.stat().st_size / 2**20
-    print(f"{options.output}: {len(packed.ends)} documents, {len(packed.tokens)} tokens, {size:.1f} MiB")
+    documents, tokens = counted(len(packed.ends), "document"), counted(len(packed.tokens), "token")
+    print(f"{options.output}: {documents}, {tokens}, {size:.1f} MiB")
     return 0
 
 

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoding", type=_encoding, help="encoding of FILE (default: by its mark, or UTF-8)")
     parser.add_argument("--delimiter", type=_delimiter, help="separator of cells (default: comma; tab in .tsv)")
     parser.add_argument("--no-quotes", action="store_true", help="quotes in CSV or TSV are ordinary characters")
-    parser.add_argument("--sheet", help="sheet of an Excel workbook (default: the first)")
+    parser.add_argument("--sheet", help="sheet of an Excel workbook (default: the first shown)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="rate only the first N rows")
     parser.add_argument("--prefix", default="", help="put this before the names of the added columns")
     parser.add_argument("--requests", type=_positive, default=2, metavar="N", help="requests at a time (default: 2)")
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _stopped(f"{error}" if error.filename else f"{_name(output)}: {error.strerror}{again}")
+        return _stopped(f"{error.filename or _name(output)}: {error.strerror}{'' if error.filename else again}")
     except KeyboardInterrupt:
         _stopped(f"interrupted{again}")
         return 130
@@ -313,8 +313,9 @@ def _delimiter(value: str) -> str:
 
 def _encoding(value: str) -> str:
     try:
-        "".encode(value)
-    except LookupError:
+        # What is no encoding of a file, such as idna, cannot do this.
+        b"\xff".decode(value, "replace")
+    except (LookupError, UnicodeError):
         raise argparse.ArgumentTypeError(f"{value!r} is no encoding of text; for instance cp1252 or utf-16") from None
     return codecs.lookup(value).name
 

@@ -15,6 +15,7 @@ from starcast_client.scoring.sources import Format, Source, UnreadableFile
 
 _DELIMITERS: Final[dict[str, str]] = {"csv": ",", "tsv": "\t"}
 _JSON_SPACE: Final = " \t\n\r"
+_NO_TEXTS: Final = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 _SEPARATOR: Final = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
 
 
@@ -49,6 +50,10 @@ def read_rows(source: Source, reading: Reading) -> Iterator[Row]:
 def _read_lines(source: Source, reading: Reading) -> Iterator[Row]:
     with source.open_text() as lines:
         for number, line in enumerate(lines, 1):
+            if number == 1 and source.is_assumed and (way := _table_of(line, reading.column)):
+                raise UnreadableFile(
+                    f"{source.name}: line 1 looks like another format: use {way}, or --format text to rate each line"
+                )
             yield _row({reading.column: line.rstrip("\r\n")}, reading, f"line {number}")
 
 
@@ -74,6 +79,8 @@ def _read_csv(source: Source, reading: Reading) -> Iterator[Row]:
             except StopIteration:
                 break
             except csv.Error as error:
+                if not names and (other := _other_delimiter(source, reading)):
+                    raise UnreadableFile(f"{source.name}: its cells {_separated(other)}") from error
                 raise UnreadableFile(
                     f"{source.name}, line {line}: a quote is not closed, or not doubled inside a text ({error}); "
                     "if quotes are ordinary characters in this file, use --no-quotes"
@@ -154,7 +161,8 @@ def _read_workbook(source: Source, reading: Reading) -> Iterator[Row]:
                 raise UnreadableFile(f"{source.name}: no sheet {reading.sheet!r}; it has {', '.join(named)}")
             if len(named) > 1:
                 others = f"; the sheets are {', '.join(map(repr, named))}: use --sheet to name another"
-            sheets.append(named[reading.sheet] if reading.sheet is not None else workbook.worksheets[0])
+            shown = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+            sheets.append(named[reading.sheet] if reading.sheet is not None else (shown or workbook.worksheets)[0])
             # Some programs write a wrong size of the sheet, and all beyond it would be left out.
             sheets[-1].reset_dimensions()
         names: Sequence[str] = ()
@@ -228,15 +236,46 @@ def missing_column(
 ) -> UnreadableFile:
     """Return the error for a file without the column of the text, of whose rows perhaps none can be read."""
     if problem is not None and not names:
-        hint = "; if the file is one JSON array, use --format json" if source.format == "jsonl" else ""
+        hint = ""
+        if source.format == "jsonl":
+            hint = "; use --format json if the file is one JSON array, or --format csv if it is a table"
         return UnreadableFile(f"{source.name}: no row can be read: {problem}{hint}")
     others = ", ".join(repr(name) for name in names) or "none"
-    for delimiter in (";", "\t", "|", ","):
-        if source.format in ("csv", "tsv") and len(names) == 1 and reading.column in names[0].split(delimiter):
-            hint = f"; its cells seem to be separated by {delimiter!r}: use --delimiter {delimiter!r}"
+    if source.format in ("csv", "tsv"):
+        if names and names[0].startswith(("{", "[")):
+            hint = "; it seems to be JSON: use --format jsonl, or --format json for an array"
+        elif len(names) == 1 and (delimiter := _delimiter_in(names[0], reading.column)):
+            hint = f"; its cells {_separated(delimiter)}"
     return UnreadableFile(
         f"{source.name}: no column {reading.column!r}, but {others}; use --column to name the column of the texts{hint}"
     )
+
+
+def _delimiter_in(header: str, column: str) -> str | None:
+    """Return what separates the cells of a header, if one of them is the column."""
+    for delimiter in (";", "\t", "|", ","):
+        cells = [cell.strip().strip('"') for cell in header.split(delimiter)]
+        if len(cells) > 1 and column in cells:
+            return delimiter
+    return None
+
+
+def _other_delimiter(source: Source, reading: Reading) -> str | None:
+    with source.open_text() as lines:
+        return _delimiter_in(lines.readline(), reading.column)
+
+
+def _separated(delimiter: str) -> str:
+    return f"seem to be separated by {delimiter!r}: use --delimiter {delimiter!r}"
+
+
+def _table_of(line: str, column: str) -> str | None:
+    """Return the options for the table that has this first line, and None where it is a text."""
+    if line.lstrip("\t [").startswith("{") and f'"{column}"' in line:
+        return "--format json" if line.lstrip().startswith("[") else "--format jsonl"
+    delimiter = _delimiter_in(line.rstrip("\r\n"), column)
+    formats = {None: None, "\t": "--format tsv", ",": "--format csv"}
+    return formats.get(delimiter, f"--format csv --delimiter {delimiter!r}")
 
 
 def _header(names: Sequence[str], source: Source, reading: Reading, hint: str = "") -> Sequence[str]:
@@ -260,7 +299,8 @@ def _row(values: Mapping[str, Any], reading: Reading, place: str) -> Row:
         return Row(values, problem=problem) if "\0" in text else Row(values, text)
     if text is None and reading.column in values:
         return Row(values)
-    what = f"{reading.column!r} is {type(text).__name__}, not text" if text is not None else f"no {reading.column!r}"
+    kind = _NO_TEXTS.get(type(text)) or getattr(text, "type", type(text).__name__)
+    what = f"{reading.column!r} is {kind}, not text" if text is not None else f"no {reading.column!r}"
     return Row(values, problem=f"{place}: {what}")
 
 

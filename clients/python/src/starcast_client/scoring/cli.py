@@ -169,27 +169,35 @@ class _Run:
     def _take_over(self, source: Source, progress: Progress) -> None:
         """Continue a finished output: its input may have more rows now, or some have an error that may pass."""
         name = self._output.name
+        prefix, rated = self._arguments.prefix, self._written_rows()
+        try:
+            for number, (row, before) in enumerate(zip(self._rows(source), rated, strict=False)):
+                columns = progress.columns or Columns.of(_added(before.values, prefix))
+                record = columns.parse(before.values, prefix)
+                text = as_unicode(row.text)
+                if row.problem is None and as_unicode(before.text) not in (text, outputs.guarded(text)):
+                    raise UnreadableFile(
+                        f"{name} has ratings of another file: its row {number + 1} has another text; "
+                        "use --force to overwrite it, or name another --output"
+                    )
+                progress.append(number, row, record)
+            if next(rated, None) is not None:
+                raise UnreadableFile(f"{name} has more rows than {source.name}; use --force to overwrite it")
+        except UnreadableFile:
+            progress.remove()
+            raise
+        except (KeyError, ValueError, TypeError) as error:
+            progress.remove()
+            raise UnreadableFile(f"{name} holds something else; use --force to overwrite it") from error
+
+    def _written_rows(self) -> Iterator[Row]:
+        """Yield the rows of the output that is there. Raises ValueError where it is none."""
+        reading = Reading(outputs.name_of(self._arguments.column, self._format))
         try:
             with open_source(self._output, self._format) as written:
-                prefix = self._arguments.prefix
-                rated = read_rows(written, Reading(outputs.name_of(self._arguments.column, self._format)))
-                for number, (row, before) in enumerate(zip(self._rows(source), rated, strict=False)):
-                    columns = progress.columns or Columns.of(_added(before.values, prefix))
-                    record = columns.parse(before.values, prefix)
-                    text = as_unicode(row.text)
-                    if row.problem is None and as_unicode(before.text) not in (text, outputs.guarded(text)):
-                        raise UnreadableFile(
-                            f"{name} has ratings of another file: its row {number + 1} has another text; "
-                            "use --force to overwrite it, or name another --output"
-                        )
-                    progress.append(number, row, record)
-                if next(rated, None) is not None:
-                    raise UnreadableFile(f"{name} has more rows than {source.name}; use --force to overwrite it")
-        except (KeyError, ValueError, TypeError, UnreadableFile) as error:
-            progress.remove()
-            if isinstance(error, UnreadableFile):
-                raise
-            raise UnreadableFile(f"{name} holds something else; use --force to overwrite it") from error
+                yield from read_rows(written, reading)
+        except UnreadableFile as error:
+            raise ValueError(str(error)) from error
 
     async def _rate(
         self, source: Source, survey: Survey, progress: Progress, again: list[tuple[int, Row]], model: str | None

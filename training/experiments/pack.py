@@ -133,7 +133,7 @@ class SequencePlan:
         self._sequences = len(packed.tokens) // self._width - 1
         if self._sequences < self._batch:
             raise ConfigError(
-                f"{counted(len(packed.tokens), 'token')}, too few for a batch of {self._batch} x {self._width} tokens"
+                f"{len(packed.tokens)} tokens are too few for a batch of {self._batch} x {self._width} tokens"
             )
         self._cls = special_ids(packed.tokenizer)["[CLS]"]
         self._epoch, self._starts = -1, np.empty(0, dtype=np.int64)

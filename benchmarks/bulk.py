@@ -18,6 +18,7 @@ from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_
 from benchmarks.peers.registry import running_starcast
 from benchmarks.servers import ServerError, python
 from model_core.loading import load_classifier
+from model_core.plurals import counted
 from training.data import DataError, add_data_argument, load_split
 from training.evaluate import predict
 from training.texts.beginnings import spread
@@ -79,8 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "hours_a_million": round(scored / len(texts) * 1_000_000 / 3_600, 1),
     }
     print(
-        f"{len(texts)} reviews: {figures['score_s']} s by starcast score, {figures['alone_s']} s by the model alone, "
-        f"{figures['ratio']} times; a million take {figures['hours_a_million']} hours"
+        f"{counted(len(texts), 'review')}: {figures['score_s']} s by starcast score, "
+        f"{figures['alone_s']} s by the model alone, {figures['ratio']} times; "
+        f"a million take {figures['hours_a_million']} hours"
     )
     write_json(options.output, "bulk.json", {**about, **figures})
     return 0

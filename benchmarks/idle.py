@@ -16,6 +16,7 @@ from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_
 from benchmarks.peers.collectable import COLLECTED
 from benchmarks.peers.registry import PEERS, running_starcast
 from benchmarks.servers import Server, ServerError, python
+from model_core.plurals import counted
 
 PROGRAM: Final = "benchmarks.idle"
 
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(
-        f"{figures['connections']} connections: {figures['rss_before_mib']} MiB before, "
+        f"{counted(figures['connections'], 'connection')}: {figures['rss_before_mib']} MiB before, "
         f"{figures['rss_after_mib']} MiB after, {figures['kib_per_connection']} KiB each"
     )
     write_json(options.output, "idle.json", {**about, **figures})

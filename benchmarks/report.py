@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from model_core.plurals import counted
+
 Figures = Mapping[str, Any]
 
 _NONE: Final = "–"
@@ -46,8 +48,8 @@ def about(figures: Figures) -> str:
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     given = "".join(f" {name}={value}" for name, value in figures.get("environment", {}).items())
     return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
-        f"{named}.\n\n```\n{f'{given.strip()} ' if given else ''}{figures['command']}\n```"
+        f"{machine['processor']}, {counted(machine['cores'], 'core')}, {machine['memory_gib']} GiB, "
+        f"{machine['system']}; {named}.\n\n```\n{f'{given.strip()} ' if given else ''}{figures['command']}\n```"
     )
 
 

@@ -31,6 +31,7 @@ from benchmarks.machine import (
 from benchmarks.peers.base import Launch
 from benchmarks.peers.registry import PEERS
 from benchmarks.servers import ServerError, running
+from model_core.plurals import counted
 
 PROGRAM: Final = "benchmarks.typists"
 FLOOR: Final = "floor"
@@ -175,7 +176,7 @@ def _search(bench: Bench, options: argparse.Namespace, content: Record) -> None:
                 continue
             runs: list[Record] = []
             limit = find_limit(partial(bench.bears, name, kind, runs), options.most_typists)
-            print(f"{name:9} {kind:5} bears {limit} typists", flush=True)
+            print(f"{name:9} {kind:5} bears {counted(limit, 'typist')}", flush=True)
             content["limits"].append({"peer": name, "kind": kind, "typists": limit, "runs": runs})
             write_json(options.output, "limits.json", content)
 

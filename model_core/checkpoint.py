@@ -139,7 +139,7 @@ def read_config(folder: Path, films_only: bool = False) -> tuple[CheckpointConfi
     films = names in _FILM_NAMES and starcast.get("task", FILM_RATINGS.task) == FILM_RATINGS.task
     if films_only and not films:
         raise CheckpointError(
-            f"{folder} has {len(names) or 'no'} labels {list(names.values())}, where the {len(FILM_RATINGS)} ratings "
+            f"{folder} has the labels {list(names.values())}, where the {len(FILM_RATINGS)} ratings "
             f"{list(FILM_RATINGS.names)} are needed: fine-tune it by python -m training.finetune --init {folder}"
         )
     positions = raw.get("max_position_embeddings", 512)

@@ -123,6 +123,14 @@ _UTF8: Final = _PLAIN.encode()
 _WORKBOOK: Final = _workbook(["id", "text"], [1, TEXTS[0]], [2, TEXTS[1]])
 _NOT_UTF8: Final = pa.array([b"fine", b"tr\xe8s"], pa.binary()).view(pa.string())
 
+
+def _after_a_hidden_sheet(content: bytes) -> bytes:
+    workbook, changed = openpyxl.load_workbook(io.BytesIO(content)), io.BytesIO()
+    workbook.create_sheet("Notes", 0).sheet_state = "hidden"
+    workbook.save(changed)
+    return changed.getvalue()
+
+
 ODD_FILES: Final = [
     OddFile("UTF-8 with a mark (Excel)", "bom.csv", _PLAIN.encode("utf-8-sig"), TEXTS),
     OddFile("the same with `--encoding utf-8`", "bom.csv", _PLAIN.encode("utf-8-sig"), TEXTS,
@@ -153,6 +161,8 @@ ODD_FILES: Final = [
     OddFile("semicolons (Excel in Europe)", "european.csv", _UTF8.replace(b",", b";"), error="use --delimiter ';'"),
     OddFile("the same with `--delimiter ';'`", "european.csv", _UTF8.replace(b",", b";"), TEXTS,
             options=("--delimiter", ";")),
+    OddFile("semicolons, with all cells quoted", "quoted.csv", b'"id";"text"\r\n"1";"fine"\r\n',
+            error="use --delimiter ';'"),
     OddFile("semicolons, with a first line that says so to Excel", "sep.csv",
             b"sep=;\r\n" + _UTF8.replace(b",", b";"), TEXTS),
     OddFile("commas, with `--delimiter ,`, and the same first line", "wrong.csv", b"sep=;\r\n" + _UTF8, TEXTS,
@@ -192,21 +202,39 @@ ODD_FILES: Final = [
     OddFile("bzip2", "reviews.jsonl.bz2", bz2.compress(_JSONL.encode()), TEXTS),
     OddFile("xz", "reviews.txt.xz", lzma.compress("\n".join(TEXTS).encode()), TEXTS),
     OddFile("zstd", "reviews.csv.zst", b"\x28\xb5\x2f\xfd" + bytes(20), error="format of files that end in .zst"),
-    OddFile("a zip archive called `.csv`", "zip.csv", _zip("reviews.csv", _UTF8), error="a zip archive"),
+    OddFile("a zip archive called `.csv`", "zip.csv", _zip("reviews.csv", _UTF8),
+            error="a zip archive or an office document"),
     OddFile("a tar archive called `.csv.gz`", "tar.csv.gz", gzip.compress(_tar("a.csv", _UTF8), mtime=0),
             error="a tar archive"),
-    OddFile("a web page called `.csv`", "login.csv", b"\n<!DOCTYPE html>\n<title>Log in</title>\n", error="a web page"),
+    OddFile("JSON lines called `.csv`", "lines.csv", _JSONL.encode(), error="it seems to be JSON"),
+    OddFile("a table called `.txt`", "table.txt", _PLAIN.encode(), error="line 1 looks like another format"),
+    OddFile("the same with `--format text`", "table.txt", b"id,text\n1,fine\n", ["id,text", "1,fine"],
+            options=("--format", "text")),
+    OddFile("tabs in a `.txt` (Excel: Text)", "tabs.txt", _PLAIN.replace(",", "\t").encode(), error="use --format tsv"),
+    OddFile("JSON lines called `.txt`", "lines.txt", _JSONL.encode(), error="use --format jsonl"),
+    OddFile("a table of a web page called `.csv`", "export.csv", b"<table><tr><td>text</td></tr></table>",
+            error="a web page or XML"),
+    OddFile("a web page called `.csv`", "login.csv", b"\n<!DOCTYPE html>\n<title>Log in</title>\n",
+            error="a web page or XML"),
     OddFile("JSONL with a line that is no JSON, and a blank one", "reviews.jsonl",
             b'{"text": "fine"}\n{oops\n\n"dull"\n', ["fine", None, "dull"]),
     OddFile("JSONL cut off inside its last line", "cut.jsonl", b'{"text": "fine"}\n{"text": "du', ["fine", None]),
     OddFile("JSONL with one field twice, NaN, and a number as text", "strange.jsonl",
             b'{"text": "a", "text": "b"}\n{"text": "c", "n": NaN}\n{"text": 5}\n', [None, None, None]),
     OddFile("JSONL with half an emoji, which is read as U+FFFD", "half.jsonl", b'"fine \\ud83d"\n', ["fine \ud83d"]),
+    OddFile("CSV called `.jsonl`", "table.jsonl", _PLAIN.encode(), error="--format csv if it is a table"),
     OddFile("a JSON array", "reviews.json", json.dumps([{"text": text} for text in TEXTS]).encode(), TEXTS),
     OddFile("a JSON object", "object.json", b'{"reviews": []}', error="no JSON array"),
     OddFile("a JSON array called `.jsonl`", "array.jsonl", b'["fine"]\n', error="use --format json"),
-    OddFile("a JSON array with one field twice", "twice.json", b'[{"text": "a", "text": "b"}]',
-            error="the field 'text' stands twice"),
+    OddFile("a JSON array with one field twice, NaN, and a number as text", "twice.json",
+            b'[{"text": "fine"},\n{"text": "a", "text": "b"}, {"text": "c", "n": NaN}, {"text": 5}]',
+            ["fine", None, None, None]),
+    OddFile("a JSON array of nothing that can be rated", "numbers.json", b'[\n 1,\n 2]',
+            error="element 1 (line 2): neither an object nor a string"),
+    OddFile("a JSON array cut off", "cut.json", b'[{"text": "fine"},\n {"te', error="not JSON after 1 element"),
+    OddFile("a JSON array with a comma too many", "comma.json", b'["fine",\n "dull",\n]\n',
+            error="not JSON after 2 elements"),
+    OddFile("a JSON array, and more after it", "more.json", b'["fine"]\n["dull"]\n', error="Extra data: line 2"),
     OddFile("JSON lines called `.json`", "lines.json", _JSONL.encode(), error="use --format jsonl"),
     OddFile("Parquet", "reviews.parquet", _parquet({"id": [1, 2], "text": TEXTS}), TEXTS),
     OddFile("Parquet with nulls", "nulls.parquet", _parquet({"text": ["fine", None]}), ["fine", ""]),
@@ -219,6 +247,8 @@ ODD_FILES: Final = [
             _parquet({"text": [b"fine", b"tr\xe8s"]}), ["fine", None]),
     OddFile("Parquet with a list in place of each text", "lists.parquet", _parquet({"text": [["fine"], ["dull"]]}),
             [None, None]),
+    OddFile("Parquet with times in place of the texts", "when.parquet",
+            _parquet({"text": [datetime(2026, 1, 2), None]}), [None, ""]),
     OddFile("Parquet with two columns of one name", "twice.parquet",
             _parquet([("text", ["a"]), ("text", ["b"])]), error="two columns have the name 'text'"),
     OddFile("Parquet damaged inside", "hole.parquet",
@@ -240,6 +270,7 @@ ODD_FILES: Final = [
             _workbook(["id", "text"], [1, 10], [2, None], [None, None], [3, "fine"]), [None, "", "fine"]),
     OddFile("a workbook with line ends of Excel inside cells, which it writes as `_x000D_`", "ends.xlsx",
             _workbook(["text"], ["Fine,_x000D_\nand long"], ["_x005F_x000D_"]), ["Fine,\r\nand long", "_x000D_"]),
+    OddFile("a workbook whose first sheet is hidden", "hidden.xlsx", _after_a_hidden_sheet(_WORKBOOK), TEXTS),
     OddFile("a workbook whose texts are not on the first sheet", "second.xlsx",
             _workbook(["notes"], title="Notes", more="Reviews"), error="the sheets are 'Notes', 'Reviews'"),
     OddFile("a workbook with numbers, dates and booleans beside the texts", "kinds.xlsx",

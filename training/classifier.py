@@ -25,6 +25,7 @@ import numpy as np
 
 from model_core.checkpoint import CONFIG_FILE, ENGLISH, Page, read_config, write_config
 from model_core.errors import CheckpointError
+from model_core.plurals import counted
 from training import evaluate
 from training.calibrate import calibrate
 from training.card import renew
@@ -182,7 +183,8 @@ A text classifier with {len(labels)} labels, {order}. Written by `python -m trai
 | --- | --- |
 {rows}
 
-{len(texts.train):,} texts for training, {len(texts.validation):,} for validation. SHA-256 of the texts for training:
+{counted(len(texts.train), "text")} for training, {len(texts.validation):,} for validation.
+SHA-256 of the texts for training:
 `{fingerprint(texts.train)}`, for validation: `{fingerprint(texts.validation)}`.
 
 ## Limits
@@ -247,8 +249,8 @@ def _train(options: argparse.Namespace) -> int:
     config = config_from_arguments(options, FinetuneConfig, recipe(number, init))
     texts = read_texts(options.data, config.validation_share)
     labels = labels_of(texts.train)
-    print(f"{len(labels)} labels, {len(texts.train):,} texts for training, {len(texts.validation):,} for validation, "
-          f"{len(texts.judged):,} to evaluate ({texts.split})")  # fmt: skip
+    print(f"{len(labels)} labels, {counted(len(texts.train), 'text')} for training, "
+          f"{len(texts.validation):,} for validation, {len(texts.judged):,} to evaluate ({texts.split})")  # fmt: skip
     print(f"TF-IDF with logistic regression: {baseline_accuracy(texts):.1%} of them right", flush=True)
     checkpoint = finetune_on(options.data, config, run)
     if checkpoint is None:

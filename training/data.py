@@ -23,6 +23,7 @@ from typing import Final, Literal
 from tqdm import tqdm
 
 from model_core.labels import CLASS_OF_STARS, FILM_RATINGS, STARS, LabelSet
+from model_core.plurals import counted
 from training.datasets.folders import (
     LEFT_OUT_FILE,
     Imported,
@@ -264,7 +265,7 @@ def _download(url: str, partial: Path, have: int, size: int) -> None:
                     progress.update(file.write(chunk))
             if response.length:
                 # http.client does not report a connection that ended early. Keep the partial file and report it.
-                raise ConnectionError(f"the connection ended {response.length} bytes early")
+                raise ConnectionError(f"the connection ended {counted(response.length, 'byte')} early")
     except (OSError, http.client.HTTPException) as error:
         raise DataError(f"cannot fetch {url}: {error}. The partial file is kept; run again to resume") from error
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from model_core.checkpoint import WEIGHTS_FILE, read_config, sha256_of
 from model_core.errors import CheckpointError
+from model_core.plurals import counted
 from model_core.tokenizer import TextTokenizer
 from training.data import DataError, add_data_argument, add_validation_argument, in_validation
 from training.errors import TrainingError
@@ -143,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     except (CheckpointError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{options.output}: {len(todo)} files")
+    print(f"{options.output}: {counted(len(todo), 'file')}")
     return 0
 
 

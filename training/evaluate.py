@@ -25,6 +25,7 @@ from model_core.classifier import Classifier
 from model_core.errors import CheckpointError
 from model_core.labels import FILM_RATINGS
 from model_core.loading import load_classifier
+from model_core.plurals import counted
 from model_core.tokenizer import TextTokenizer
 from training.config import FinetuneConfig
 from training.data import (
@@ -211,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     result |= {
         "backend": options.backend,
         "command": shlex.join(["python", "-m", "training.evaluate", *(sys.argv[1:] if argv is None else argv)]),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}",
     }
     if options.output is not None:
         options.output.write_text(tidy_json(result), encoding="utf-8")

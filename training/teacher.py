@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model_core.checkpoint import TOKENIZER_FILE
+from model_core.plurals import counted
 from training.config import ConfigError, TeacherConfig, add_config_arguments, config_from_arguments, make_config
 from training.data import Review, add_data_argument, fingerprint, load_split
 from training.errors import TrainingError
@@ -173,7 +174,7 @@ def parameter_groups(model: torch.nn.Module, config: TeacherConfig) -> list[dict
     numbers = {name: number for name, _ in model.named_parameters() if (number := _layer_number(name)) is not None}
     layers = 1 + max(numbers.values(), default=-1)
     if config.frozen_layers > layers:
-        raise ConfigError(f"frozen_layers is {config.frozen_layers}, but the encoder has {layers} layers")
+        raise ConfigError(f"frozen_layers is {config.frozen_layers}, but the encoder has {counted(layers, 'layer')}")
     inside = f"{getattr(model, 'base_model_prefix', '')}."
     groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():

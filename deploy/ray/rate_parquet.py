@@ -25,6 +25,7 @@ from model_core.columns import columns_of, rate_column
 from model_core.errors import CheckpointError
 from model_core.labels import LabelSet
 from model_core.loading import load_classifier, read_folder
+from model_core.plurals import counted
 
 PACKAGE: Final = Path(model_core.__file__).parent
 DEFAULT_CHECKPOINT: Final = "starcast-electra-6x384"
@@ -93,17 +94,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         plan = _plan(arguments, read_folder(PACKAGE / "checkpoints" / arguments.checkpoint))
-        print(f"{len(plan.todo)} files to rate, {plan.done} are done")
+        print(f"{counted(len(plan.todo), 'file')} to rate, {plan.done} done")
         rated, undecodable = 0, plan.undecodable
         for done_now in _rate(plan.todo, arguments) if plan.todo else ():
             rated += done_now["rows"] - done_now["undecodable"]
             undecodable += done_now["undecodable"]
             if done_now["undecodable"]:
-                print(f"{done_now['name']}: {done_now['undecodable']} texts are not UTF-8: no rating", file=sys.stderr)
+                unrated = counted(done_now["undecodable"], "text")
+                print(f"{done_now['name']}: no rating of {unrated}: not UTF-8", file=sys.stderr)
     except (Stop, CheckpointError, OSError, pa.ArrowInvalid, RayError) as error:
         print(f"rate_parquet: {error}", file=sys.stderr)
         return 2
-    print(f"{rated} rows rated")
+    print(f"{counted(rated, 'row')} rated")
     return 1 if undecodable else 0
 
 

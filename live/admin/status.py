@@ -20,6 +20,7 @@ from live.monitoring.metrics import REGISTRY, sample
 from live.serving.model_choice import newest_choice
 from live.serving.process_engine import get_serving
 from model_core.errors import CheckpointError
+from model_core.plurals import counted
 
 Rows = Mapping[str, Any]
 
@@ -84,7 +85,7 @@ def _feedback() -> Rows:
     return {
         "Texts kept": f"{rows:,} of at most {limits.max_feedback:,}",
         "Size of the texts": f"{size / 10**6:.1f} of at most {limits.max_feedback_mb:,} MB",
-        "Kept for": f"{limits.feedback_days} days" if limits.feedback_days else "ever",
+        "Kept for": counted(limits.feedback_days, "day") if limits.feedback_days else "ever",
     }
 
 

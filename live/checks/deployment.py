@@ -54,8 +54,9 @@ def _check_threads() -> list[CheckMessage]:
     available, threads = cores(), settings.STARCAST_MODEL_THREADS
     if threads <= max(1, available):
         return []
+    plural = "s" * (available != 1)
     hint = f"Set STARCAST_MODEL_THREADS to {max(1, int(available))}: more threads than cores slow the model down."
-    return [Warning(f"The model uses {threads} threads on {available:g} cores.", hint=hint, id="starcast.W004")]
+    return [Warning(f"The model uses {threads} threads on {available:g} core{plural}.", hint=hint, id="starcast.W004")]
 
 
 def _check_memory() -> list[CheckMessage]:

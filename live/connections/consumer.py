@@ -279,4 +279,4 @@ class AdmittedConsumer(SocketConsumer):
         await self.refuse(ProtocolError("key_invalid", "this key was revoked"))
 
     async def _leave_idle(self) -> None:
-        await self.refuse(ProtocolError("idle", f"the client sent nothing for {self.limits.idle_timeout_s} seconds"))
+        await self.refuse(ProtocolError("idle", f"the client sent nothing for {self.limits.idle_timeout_s} s"))

@@ -51,6 +51,7 @@ from live.messages.tokens import TokenReply, TokenRequest
 from live.messages.validation import in_words
 from live.serving.process_engine import get_engine
 from model_core.errors import CheckpointError
+from model_core.plurals import counted
 from model_core.ticket import Asker
 from model_core.work import units_of_chars
 
@@ -306,7 +307,7 @@ def _on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 @api.exception_handler(RequestDataTooBig)
 def _on_too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return error_response(ProtocolError("too_large", f"a body may have at most {get_limits().max_body_bytes} bytes"))
+    return error_response(ProtocolError("too_large", f"a body may have {counted(get_limits().max_body_bytes, 'byte')}"))
 
 
 @api.exception_handler(Http404)

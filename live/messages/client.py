@@ -9,6 +9,7 @@ from live.limits import Limits
 from live.messages.protocol import MAX_SEQ, ClientMessageBase, ProtocolError, Seq, Text, check_length, load_json
 from live.messages.rooms import RoomClose, RoomOpen
 from live.messages.validation import in_words
+from model_core.plurals import counted
 
 MAX_INTERVAL_MS: Final = 60_000
 
@@ -137,7 +138,7 @@ def _parse(frame: str | None, limits: Limits, messages: TypeAdapter[_Message], t
     if len(frame) > limits.max_message_bytes or (
         4 * len(frame) > limits.max_message_bytes and len(frame.encode()) > limits.max_message_bytes
     ):
-        raise ProtocolError("too_large", f"a message may have {limits.max_message_bytes} bytes")
+        raise ProtocolError("too_large", f"a message may have {counted(limits.max_message_bytes, 'byte')}")
     content = load_json(frame)
     if not isinstance(content, dict):
         raise ProtocolError("bad_request", "a message is a JSON object")

@@ -18,6 +18,7 @@ from model_core.classifier import Prediction
 from model_core.errors import BeyondRate, ComeBack, EngineError, ModelUnavailable, Overloaded
 from model_core.explain import METHOD, Explanation
 from model_core.labels import FILM_RATINGS, LabelSet, Task
+from model_core.plurals import counted
 from model_core.states import State
 from model_core.text import replace_surrogates
 from model_core.tokenization.segmentation import Unit
@@ -236,7 +237,10 @@ def check_length(text: str, limits: Limits, seq: int | None = None) -> None:
     """Raise ProtocolError if the text has too many characters."""
     if len(text) > limits.max_chars:
         raise ProtocolError(
-            "text_too_long", f"a text may have {limits.max_chars} characters, not {len(text)}", param="text", seq=seq
+            "text_too_long",
+            f"a text may have {counted(limits.max_chars, 'character')}, not {len(text):,}",
+            param="text",
+            seq=seq,
         )
 
 

@@ -262,7 +262,7 @@ class ErrorMessage(ServerMessage):
                     "type": "error",
                     "error": {
                         "code": "text_too_long",
-                        "message": "a text may have 20000 characters, not 20001",
+                        "message": "a text may have 20,000 characters, not 20,001",
                         "param": "text",
                         "seq": 17,
                         "retryable": False,

@@ -234,7 +234,7 @@ class SocketProtocol(WebSocketProtocol):
 
     def _drop_slow_reader(self) -> None:
         # Queued behind the unread data: a client that resumes reading sees them, others just lose the connection.
-        self._end(ProtocolError("slow_reader", f"nothing was read for {self.slow_reader_s:g} seconds"))
+        self._end(ProtocolError("slow_reader", f"nothing was read for {self.slow_reader_s:g} s"))
 
     def _end(self, error: ProtocolError) -> None:
         """Send an error and close. autobahn drops a client that does not answer the close within a second."""

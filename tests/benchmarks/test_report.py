@@ -181,7 +181,7 @@ def test_the_figures_are_in_the_tables(folder: Path) -> None:
         "| /about/ | phone | 9.0 | 5 | 150 | – | – | – | – | – | – | 0 | 0.000 |",
     ):
         assert row in written
-    assert "Z80, 1 cores" in written
+    assert "Z80, 1 core," in written
     assert "STARCAST_CACHE_MB=64 python -m benchmarks" in written
 
 

@@ -118,6 +118,7 @@ def test_two_words_that_tell_get_their_number(page: Page, real_server: RunningSe
     rate(page, "The")
     expect(page.locator("#verdict")).to_have_text("No opinion yet")
     expect(page.locator("#freshness-words")).to_have_text("Live")
+    expect(page.locator("#moment-text")).to_have_text("The curve starts with the first rating.")
 
 
 def test_the_example_of_a_middling_review_is_rated_as_its_button_says(page: Page, real_server: RunningServer) -> None:

@@ -87,7 +87,7 @@ async def test_an_error_of_one_text_is_that_of_this_text_alone() -> None:
 async def test_a_text_that_no_request_holds_is_an_error_of_this_text_alone(server: ScriptedServer) -> None:
     results = await rate(server, ["fine", "x" * 3 * LIMITS["max_body_bytes"], "good"])
     assert [isinstance(result, Rating) for result in results] == [True, False, True]
-    assert str(results[1]) == "text_too_long: a text may have 20000 characters, not 3145728"
+    assert str(results[1]) == "text_too_long: a text may have 20,000 characters, not 3,145,728"
     assert sorted(server.texts) == ["fine", "good"]
 
 

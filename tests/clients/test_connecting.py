@@ -120,7 +120,7 @@ async def test_tries_grow_apart_at_random_up_to_a_cap(monkeypatch: pytest.Monkey
     monkeypatch.setattr("random.uniform", note)
     options = Options(backoff_first_s=0.5, backoff_cap_s=3, max_connect_attempts=6)
     async with AsyncClient("ws://localhost:1", options=options, proxy=None) as client:
-        with pytest.raises(ConnectionFailed, match="in 6 tries"):
+        with pytest.raises(ConnectionFailed, match="in 6 attempts"):
             await client.connected()
     assert bounds == [0.5, 1, 2, 3, 3]
 

@@ -99,7 +99,13 @@ def test_rows_without_a_text_get_no_rating_and_bad_rows_an_error(
     assert score(server.url, source, "--output", str(output)) == 1
     rows = read(output)
     assert [row["stars"] is not None for row in rows] == [True, False, False, False, True]
-    assert [row["error"] for row in rows] == [None, None, "bad_row: line 4 has 3 cells, and the header 2", None, None]
+    assert [row["error"] for row in rows] == [
+        None,
+        None,
+        "bad_row: line 4: it has 3 cells, and the header 2",
+        None,
+        None,
+    ]
     assert server.texts == ["fine", "dull"]
     assert "5 rows, 1 with an error, 2 without a text" in capsys.readouterr().err
 
@@ -311,7 +317,8 @@ def test_what_cannot_be_done_is_said_before_a_text_is_sent(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--encoding", "rot13"], ["--encoding", "nope"], ["--delimiter", "ab"], ["--limit", "0"]]
+    "arguments",
+    [["--encoding", "rot13"], ["--encoding", "idna"], ["--encoding", "nope"], ["--delimiter", "ab"], ["--limit", "0"]],
 )
 def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_:

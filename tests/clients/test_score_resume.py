@@ -40,7 +40,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     busy = Busy(TEXTS[5])
     with scripted_server(busy) as server:
         assert score(server.url, source, "--output", str(output)) == 2
-        assert f"row 5: overloaded: as the test wants; run it again to go on with {output}" in capsys.readouterr().err
+        assert f"row 6: overloaded: as the test wants; run it again to go on with {output}" in capsys.readouterr().err
         assert not output.exists()
         partial = output.with_name(f"{name}.partial.jsonl")
         assert len(read(partial)) == 5
@@ -170,15 +170,28 @@ def test_ratings_of_another_model_are_mixed_only_where_one_asks_for_it(
     assert [row["model_version"] for row in read(output)][2:4] == ["of last year", "0"]
 
 
-@pytest.mark.parametrize("content", ['{"other": 1}\n', '{"text": "fine"}\n', "{oops\n"])
-def test_a_file_of_something_else_is_not_written_over(tmp_path: Path, content: str) -> None:
-    source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("out.jsonl", '{"other": 1}\n'),
+        ("out.jsonl", '{"text": "fine"}\n'),
+        ("out.jsonl", "{oops\n"),
+        ("out.csv", "notes of mine\n"),
+        ("out.csv", ""),
+        ("out.parquet", "notes of mine\n"),
+    ],
+)
+def test_a_file_of_something_else_is_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str
+) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / name
     write(source, TEXTS)
     output.write_text(content)
     with scripted_server() as server:
         assert score(server.url, source, "--output", str(output)) == 2
+        assert f"{name} holds something else; use --force to overwrite it" in capsys.readouterr().err
         assert output.read_text() == content
-        assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "out.jsonl"}
+        assert {path.name for path in tmp_path.iterdir()} == {"in.txt", name}
         assert not server.requests
 
 

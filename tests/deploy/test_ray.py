@@ -117,7 +117,7 @@ def test_a_run_goes_on_with_the_files_that_are_not_done(cluster: dict[str, str],
     (target / "part-3.parquet.unfinished").write_bytes(b"of a run that was killed")
     before = {path.name: path.stat().st_mtime_ns for path in target.glob("*.parquet")}
     printed = rate(cluster, source, target)
-    assert "1 files to rate, 3 are done" in printed
+    assert "1 file to rate, 3 done" in printed
     assert "4 rows rated" in printed
     assert rows(target) == whole
     assert {name: (target / name).stat().st_mtime_ns for name in before} == before
@@ -134,9 +134,9 @@ def test_odd_names_are_kept_and_a_text_that_is_not_utf_8_stops_nothing(cluster: 
     done = run(cluster, source, target)
     assert done.returncode == 1, done.stderr
     assert "5 rows rated" in done.stdout
-    assert "part 0.parquet: 1 texts" in done.stderr
+    assert "part 0.parquet: no rating of 1 text:" in done.stderr
     again = run(cluster, source, target)
-    assert (again.returncode, "0 files to rate, 5 are done" in again.stdout) == (1, True), again.stderr
+    assert (again.returncode, "0 files to rate, 5 done" in again.stdout) == (1, True), again.stderr
     rated = {path.name: pq.read_table(path).column("stars").is_valid().to_pylist() for path in target.iterdir()}
     assert rated == dict(zip(names, ([True, False], [True, False], [True], [True], [False]), strict=True))
 

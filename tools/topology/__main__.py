@@ -13,6 +13,7 @@ from typing import Final
 
 from starcast_client.conformance.cli import main as hold_to_protocol
 
+from model_core.plurals import counted
 from tools.topology.events import Event, frozen, killed, upgraded, without_postgres, without_redis
 from tools.topology.services import NotInstalledError
 from tools.topology.site import Site, running_site
@@ -43,8 +44,9 @@ async def go_through_faults(site: Site, typists: int) -> int:
         lost = sum(not each.is_answered for each in typed)
         any_lost |= lost > 0
         print(
-            f"{what}: {typists} typists, {sum(each.reconnections > 0 for each in typed)} reconnected, "
-            f"longest pause {pauses[-1]:.2f} s, median {pauses[len(pauses) // 2]:.2f} s, {lost} newest texts lost",
+            f"{what}: {counted(typists, 'typist')}, {sum(each.reconnections > 0 for each in typed)} reconnected, "
+            f"longest pause {pauses[-1]:.2f} s, median {pauses[len(pauses) // 2]:.2f} s, "
+            f"{counted(lost, 'newest text')} lost",
             flush=True,
         )
     return 1 if any_lost else 0
@@ -65,7 +67,7 @@ def main() -> int:
     options = parser.parse_args()
     # Shut everything down as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"Starting PostgreSQL, Redis, {options.replicas} servers and nginx ...", flush=True)
+    print(f"Starting PostgreSQL, Redis, {counted(options.replicas, 'server')} and nginx ...", flush=True)
     try:
         with running_site(options.replicas, STARCAST_BACKEND=options.backend, STARCAST_ADDRESS_FACTOR="1000") as site:
             if options.faults:

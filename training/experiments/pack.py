@@ -23,6 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model_core.errors import one_line
+from model_core.plurals import counted
 from model_core.text import clean_text
 from training.config import ConfigError
 from training.data import DataError, add_data_argument, add_validation_argument, load_split, read_unlabelled
@@ -216,7 +217,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     size = options.output.stat().st_size / 2**20
-    print(f"{options.output}: {len(packed.ends)} documents, {len(packed.tokens)} tokens, {size:.1f} MiB")
+    documents, tokens = counted(len(packed.ends), "document"), counted(len(packed.tokens), "token")
+    print(f"{options.output}: {documents}, {tokens}, {size:.1f} MiB")
     return 0
 
 

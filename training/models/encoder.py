@@ -67,7 +67,7 @@ def load_encoder(init: str, hidden_dropout: float = 0.0, attention_dropout: floa
         prefix = f"{model.base_model_prefix}."
         fresh = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
         if lost := [name for name in fresh if name.startswith(prefix) and ".pooler." not in name]:
-            raise InitError(f"the encoder of {init!r} is incomplete: {len(lost)} weights such as {lost[0]} are missing")
+            raise InitError(f"the encoder of {init!r} is incomplete: weights such as {lost[0]} are missing")
         if isinstance(model, MPNetForSequenceClassification):
             fuse(model)
         if (Path(init) / TOKENIZER_FILE).is_file():

@@ -53,7 +53,7 @@ def load_initial(
         # The encoder must be complete.
         fresh = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
         if lost := [name for name in fresh if not name.startswith("classifier.")]:
-            raise InitError(f"{init!r} is not an ELECTRA checkpoint: {len(lost)} weights such as {lost[0]} do not fit")
+            raise InitError(f"{init!r} is not an ELECTRA checkpoint: it has no weights, or others, for {lost[0]}")
         if Path(init).is_dir() and (Path(init) / TOKENIZER_FILE).is_file():
             return model.float(), Tokenizer.from_file(str(Path(init) / TOKENIZER_FILE))
         return model.float(), AutoTokenizer.from_pretrained(init, use_fast=True).backend_tokenizer

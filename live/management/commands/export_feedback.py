@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from live.admin.feedback_export import write_folder
 from live.models import Feedback
+from model_core.plurals import counted
 
 
 class Command(BaseCommand):
@@ -32,4 +33,4 @@ class Command(BaseCommand):
             count = write_folder(feedback.iterator(), output)
         except OSError as error:
             raise CommandError(f"cannot write {output}: {error.strerror}") from error
-        self.stdout.write(f"{output}: {count} texts")
+        self.stdout.write(f"{output}: {counted(count, 'text')}")

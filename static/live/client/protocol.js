@@ -131,13 +131,22 @@ export class ProtocolError extends Error {}
  * @throws {TypeError} If the address is not an http or ws URL.
  */
 export function socketUrl(address) {
-  const url = new URL(address);
   // "localhost:8000" is a URL too: its scheme is "localhost".
-  if (!/^(http|ws)s?:$/.test(url.protocol))
+  const url = parsed(address);
+  if (!url || !/^(http|ws)s?:$/.test(url.protocol))
     throw new TypeError(`not an http or ws URL: ${address}`);
   url.protocol = url.protocol.replace("http", "ws");
   if (url.pathname === "/") url.pathname = SOCKET_PATH;
   return url.href;
+}
+
+/** @param {string | URL} address @returns {URL | null} */
+function parsed(address) {
+  try {
+    return new URL(address);
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -46,7 +46,7 @@ export function drawExplanation(explanation, text) {
   const spans = utf16Spans(text, explanation.spans);
   const unread = utf16Spans(text, explanation.unread ?? []);
   const textOf = explanation.counted_in === "probability" ? shareText : weightText;
-  byId("extremes").replaceChildren(...drawExtremes(extremes(spans), text, textOf));
+  byId("extremes").replaceChildren(...drawExtremes(extremes(spans, text), text, textOf));
   say("about-words", aboutWords(explanation));
   byId("legend-unread").hidden = unread.length === 0;
   const panel = byId("contributions");

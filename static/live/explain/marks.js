@@ -66,18 +66,36 @@ export function strengths(spans, least = LEAST_SCALE) {
 
 /**
  * @param {readonly Span[]} spans
- * @returns {{up: Span[], down: Span[], sentences: Span[]}} The words that raise and lower the stars most, and the sentences that move them most, strongest first. A lone sentence is the text.
+ * @param {string} text
+ * @returns {{up: Span[], down: Span[], sentences: Span[]}} The words that raise and lower the stars most, and the sentences that move them most, strongest first. Of what the text repeats, the strongest place. A lone sentence is the text.
  */
-export function extremes(spans) {
+export function extremes(spans, text) {
   const telling = spans
     .filter(({ weight }) => weight !== 0)
     .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+  /** @param {Span[]} parts */
+  const strongest = (parts) => onceEach(parts, text).slice(0, MOST_NAMED);
   const isOneOfMany = spans.filter(isSentence).length > 1;
   return {
-    up: words(telling.filter(({ weight }) => weight > 0)).slice(0, MOST_NAMED),
-    down: words(telling.filter(({ weight }) => weight < 0)).slice(0, MOST_NAMED),
-    sentences: isOneOfMany ? telling.filter(isSentence).slice(0, MOST_NAMED) : [],
+    up: strongest(words(telling.filter(({ weight }) => weight > 0))),
+    down: strongest(words(telling.filter(({ weight }) => weight < 0))),
+    sentences: isOneOfMany ? strongest(telling.filter(isSentence)) : [],
   };
+}
+
+/**
+ * @param {readonly Span[]} spans
+ * @param {string} text
+ * @returns {Span[]} The first span of each words, whatever their case.
+ */
+function onceEach(spans, text) {
+  /** @type {Map<string, Span>} */
+  const first = new Map();
+  for (const span of spans) {
+    const named = text.slice(span.begin, span.end).toLowerCase();
+    if (!first.has(named)) first.set(named, span);
+  }
+  return [...first.values()];
 }
 
 /** @param {Span} span */

@@ -311,4 +311,4 @@ export const TIMELINE_HINT = gettext(
   "Drag along the curve to see the text and the bars as they were.",
 );
 export const TIMELINE_ONE = gettext("The curve grows with the text.");
-export const TIMELINE_EMPTY = gettext("The curve starts with the first words.");
+export const TIMELINE_EMPTY = gettext("The curve starts with the first rating.");

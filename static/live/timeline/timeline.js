@@ -87,12 +87,17 @@ export function attachTimeline(page) {
     }
     const about = past && momentWords(display.headlineAt(past), index, recording.length);
     slider.setAttribute("aria-valuetext", about ?? NOW);
-    const few = [TIMELINE_EMPTY, isLeading ? WORKING_OUT : TIMELINE_ONE];
-    say("moment-text", past ? tail(past.text) : (few[recording.length] ?? TIMELINE_HINT));
+    say("moment-text", past ? tail(past.text) : hint());
     say("timeline-title", isLed ? AS_IT_READS_ON : title);
     backButton.disabled = !past;
     replayButton.dataset.playing = String(replay.isPlaying);
     replayButton.textContent = replay.isPlaying ? STOP_REPLAY : REPLAY;
+  }
+
+  function hint() {
+    if (isLeading) return WORKING_OUT;
+    if (recording.all.every(({ isTooShort }) => isTooShort)) return TIMELINE_EMPTY;
+    return recording.length === 1 ? TIMELINE_ONE : TIMELINE_HINT;
   }
 
   const axis = () => axisOf(display.labels, recording.at(-1));

@@ -32,6 +32,13 @@ describe("where to", () => {
     });
   }
 
+  test("what is no address is named", () => {
+    for (const address of ["localhost:8000", "ftp://stars.example", "", undefined]) {
+      const expected = new TypeError(`not an http or ws URL: ${address}`);
+      assert.throws(() => socketUrl(/** @type {string} */ (address)), expected);
+    }
+  });
+
   test("a key becomes a token that may stand in a header, and can be read back", () => {
     for (const key of ["k", "ke", "key", "sk_>>>???", "schlüssel"]) {
       const protocol = bearerSubprotocol(key);

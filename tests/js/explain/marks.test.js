@@ -84,7 +84,7 @@ describe("extremes", () => {
       ...[0.3, 0.9, 0.5, 0.4].map((weight, i) => word(i, i + 1, weight)),
       word(8, 9, -0.3),
     ];
-    const { up, down } = extremes(spans);
+    const { up, down } = extremes(spans, "abcdefghi");
     assert.deepEqual(
       up.map(({ weight }) => weight),
       [0.9, 0.5, 0.4],
@@ -96,16 +96,30 @@ describe("extremes", () => {
   });
 
   test("what has no mark in the text is not named either", () => {
-    assert.deepEqual(extremes([word(0, 1, 2), word(2, 3, 0)]), {
+    assert.deepEqual(extremes([word(0, 1, 2), word(2, 3, 0)], "a b"), {
       up: [word(0, 1, 2)],
       down: [],
       sentences: [],
     });
   });
 
+  test("what a text repeats is named once, where it is strongest", () => {
+    const spans = [word(0, 4, 0.5), word(5, 9, 0.9), word(10, 14, 0.4), word(15, 19, -0.2)];
+    assert.deepEqual(extremes(spans, "Good good fine good"), {
+      up: [spans[1], spans[2]],
+      down: [spans[3]],
+      sentences: [],
+    });
+    const sentences = [sentence(0, 5, 0.5), sentence(6, 11, 0.9)];
+    assert.deepEqual(extremes(sentences, "Good. good.").sentences, [sentences[1]]);
+  });
+
   test("sentences are named by how much they move, either way, if there are several", () => {
     const spans = [sentence(0, 9, 0.5), sentence(10, 19, -2), sentence(20, 29, 0)];
-    assert.deepEqual(extremes(spans).sentences, [spans[1], spans[0]]);
-    assert.deepEqual(extremes([sentence(0, 9, 0.5)]).sentences, []);
+    assert.deepEqual(extremes(spans, "Fine one. Dull one. Long one.").sentences, [
+      spans[1],
+      spans[0],
+    ]);
+    assert.deepEqual(extremes([sentence(0, 9, 0.5)], "Fine one.").sentences, []);
   });
 });

@@ -38,6 +38,7 @@ from starcast_client.conversation import Conversation
 from starcast_client.errors import ClientClosed, ConnectionFailed, StarcastError, Superseded, TextRefused
 from starcast_client.line import Line, Request, Want
 from starcast_client.messages import Closing, ErrorInfo, Explanation, LiveRating, Rating, Session, check_text
+from starcast_client.plurals import counted
 
 _Result = TypeVar("_Result")
 _logger: Final = logging.getLogger("starcast_client")
@@ -281,7 +282,7 @@ class AsyncClient:
             raise refusal
         limit = self._options.max_connect_attempts
         if limit is not None and self._attempts >= limit:
-            raise ConnectionFailed(f"no connection to {self._server.url} in {limit} tries: {trouble}")
+            raise ConnectionFailed(f"no connection to {self._server.url} in {counted(limit, 'attempt')}: {trouble}")
         if self.state is not State.OPEN:
             # A connection that was open is often back at the next try.
             self._warn(trouble)

@@ -38,6 +38,7 @@ from starcast_client.messages import (
     rating_fields,
     values_of,
 )
+from starcast_client.plurals import counted
 
 _logger = logging.getLogger("starcast_client")
 sleep = asyncio.sleep
@@ -198,7 +199,7 @@ class BulkClient:
         most_chars = self._limits.get("max_chars")
         if most_chars is None or len(text) <= most_chars:
             return None
-        message = f"a text may have {most_chars} characters, not {len(text)}"
+        message = f"a text may have {counted(most_chars, 'character')}, not {len(text):,}"
         return ErrorInfo("text_too_long", retryable=False, message=message, param="text")
 
     def _batches(self, window: Sequence[str], places: Sequence[int]) -> Iterable[Sequence[int]]:

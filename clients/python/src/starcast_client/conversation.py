@@ -25,6 +25,7 @@ from starcast_client.messages import (
     encode,
     parse,
 )
+from starcast_client.plurals import counted
 
 PONG_TIMEOUT_S: Final = 5.0
 CLOSING_TIMEOUT_S: Final = 10.0
@@ -167,10 +168,10 @@ class Conversation:
         """Check limits here: a frame that is too large would end the connection without an explanation."""
         limits = self.session.limits
         if limits.max_chars is not None and len(text) > limits.max_chars:
-            message = f"a text may have {limits.max_chars} characters, not {len(text)}"
+            message = f"a text may have {counted(limits.max_chars, 'character')}, not {len(text):,}"
             raise TextRefused(ErrorInfo("text_too_long", False, message, "text", self._seq))
         if limits.max_message_bytes is not None and len(frame.encode()) > limits.max_message_bytes:
-            message = f"a message may have {limits.max_message_bytes} bytes"
+            message = f"a message may have {counted(limits.max_message_bytes, 'byte')}"
             raise TextRefused(ErrorInfo("too_large", False, message, "text", self._seq))
 
     async def _send(self, frame: str) -> None:

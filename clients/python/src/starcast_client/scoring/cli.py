@@ -17,6 +17,7 @@ from typing import IO, Final
 from starcast_client.bulk import BulkClient
 from starcast_client.errors import StarcastError
 from starcast_client.messages import as_unicode
+from starcast_client.plurals import counted
 from starcast_client.scoring import outputs
 from starcast_client.scoring.outputs import OUTPUT_FORMATS, OutputFormat, Survey, output_format
 from starcast_client.scoring.progress import Progress, digest_of
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoding", type=_encoding, help="encoding of FILE (default: by its mark, or UTF-8)")
     parser.add_argument("--delimiter", type=_delimiter, help="separator of cells (default: comma; tab in .tsv)")
     parser.add_argument("--no-quotes", action="store_true", help="quotes in CSV or TSV are ordinary characters")
-    parser.add_argument("--sheet", help="sheet of an Excel workbook (default: the first)")
+    parser.add_argument("--sheet", help="sheet of an Excel workbook (default: the first shown)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="rate only the first N rows")
     parser.add_argument("--prefix", default="", help="put this before the names of the added columns")
     parser.add_argument("--requests", type=_positive, default=2, metavar="N", help="requests at a time (default: 2)")
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _stopped(f"{error}" if error.filename else f"{_name(output)}: {error.strerror}{again}")
+        return _stopped(f"{error.filename or _name(output)}: {error.strerror}{'' if error.filename else again}")
     except KeyboardInterrupt:
         _stopped(f"interrupted{again}")
         return 130
@@ -123,8 +124,9 @@ class _Run:
                 asyncio.run(self._print(source, survey, counts))
             else:
                 self._write(source, survey, counts)
-        without = f", {counts.empty} without a text" if counts.empty else ""
-        print(f"{survey.rows} rows, {counts.errors} with an error{without}, in {_name(self._output)}", file=sys.stderr)
+        without = f", {counts.empty:,} without a text" if counts.empty else ""
+        rows = counted(survey.rows, "row")
+        print(f"{rows}, {counts.errors:,} with an error{without}, in {_name(self._output)}", file=sys.stderr)
         return 1 if counts.errors else 0
 
     def _rows(self, source: Source) -> Iterator[Row]:
@@ -167,27 +169,35 @@ class _Run:
     def _take_over(self, source: Source, progress: Progress) -> None:
         """Continue a finished output: its input may have more rows now, or some have an error that may pass."""
         name = self._output.name
+        prefix, rated = self._arguments.prefix, self._written_rows()
+        try:
+            for number, (row, before) in enumerate(zip(self._rows(source), rated, strict=False)):
+                columns = progress.columns or Columns.of(_added(before.values, prefix))
+                record = columns.parse(before.values, prefix)
+                text = as_unicode(row.text)
+                if row.problem is None and as_unicode(before.text) not in (text, outputs.guarded(text)):
+                    raise UnreadableFile(
+                        f"{name} has ratings of another file: its row {number + 1} has another text; "
+                        "use --force to overwrite it, or name another --output"
+                    )
+                progress.append(number, row, record)
+            if next(rated, None) is not None:
+                raise UnreadableFile(f"{name} has more rows than {source.name}; use --force to overwrite it")
+        except UnreadableFile:
+            progress.remove()
+            raise
+        except (KeyError, ValueError, TypeError) as error:
+            progress.remove()
+            raise UnreadableFile(f"{name} holds something else; use --force to overwrite it") from error
+
+    def _written_rows(self) -> Iterator[Row]:
+        """Yield the rows of the output that is there. Raises ValueError where it is none."""
+        reading = Reading(outputs.name_of(self._arguments.column, self._format))
         try:
             with open_source(self._output, self._format) as written:
-                prefix = self._arguments.prefix
-                rated = read_rows(written, Reading(outputs.name_of(self._arguments.column, self._format)))
-                for number, (row, before) in enumerate(zip(self._rows(source), rated, strict=False)):
-                    columns = progress.columns or Columns.of(_added(before.values, prefix))
-                    record = columns.parse(before.values, prefix)
-                    text = as_unicode(row.text)
-                    if row.problem is None and as_unicode(before.text) not in (text, outputs.guarded(text)):
-                        raise UnreadableFile(
-                            f"{name} has ratings of another file: its row {number} has another text; "
-                            "use --force to overwrite it, or name another --output"
-                        )
-                    progress.append(number, row, record)
-                if next(rated, None) is not None:
-                    raise UnreadableFile(f"{name} has more rows than {source.name}; use --force to overwrite it")
-        except (KeyError, ValueError, TypeError, UnreadableFile) as error:
-            progress.remove()
-            if isinstance(error, UnreadableFile):
-                raise
-            raise UnreadableFile(f"{name} holds something else; use --force to overwrite it") from error
+                yield from read_rows(written, reading)
+        except UnreadableFile as error:
+            raise ValueError(str(error)) from error
 
     async def _rate(
         self, source: Source, survey: Survey, progress: Progress, again: list[tuple[int, Row]], model: str | None
@@ -311,8 +321,9 @@ def _delimiter(value: str) -> str:
 
 def _encoding(value: str) -> str:
     try:
-        "".encode(value)
-    except LookupError:
+        # What is no encoding of a file, such as idna, cannot do this.
+        b"\xff".decode(value, "replace")
+    except (LookupError, UnicodeError):
         raise argparse.ArgumentTypeError(f"{value!r} is no encoding of text; for instance cp1252 or utf-16") from None
     return codecs.lookup(value).name
 

@@ -85,7 +85,7 @@ class Progress:
                 )
             if record["digest"] != digest_of(row):
                 raise UnreadableFile(
-                    f"{self._path.name} has ratings of another file: its row {number} has another text; "
+                    f"{self._path.name} has ratings of another file: its row {number + 1} has another text; "
                     "use --force to start again, or name another --output"
                 )
             if may_pass(record):
@@ -99,7 +99,7 @@ class Progress:
         elif 0 <= record["row"] < self.rows:
             self._again[record["row"]] = record
         else:
-            raise UnreadableFile(f"{self._path.name} holds something else: row {self.rows} is missing")
+            raise UnreadableFile(f"{self._path.name} holds something else: row {self.rows + 1} is missing")
 
     def _load(self, line: bytes) -> dict[str, Any]:
         try:

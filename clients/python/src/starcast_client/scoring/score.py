@@ -42,7 +42,7 @@ async def score(
         if not isinstance(result, ErrorInfo):
             yield number, row, columns.rated(result)
         elif result.retryable and not keep_going:
-            raise Stopped(f"row {number}: {result}")
+            raise Stopped(f"row {number + 1}: {result}")
         else:
             yield number, row, columns.refused(result)
     for each in without_text():

@@ -48,7 +48,7 @@ _OTHERS: Final = {
     **dict.fromkeys(_COMPRESSED, "compressed twice: unpack it first"),
     b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it first",
     b"PAR1": "Parquet: name it .parquet, or use --format parquet",
-    b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or use --format xlsx",
+    b"PK\x03\x04": "a zip archive or an office document: unpack it, or use --format xlsx for a workbook",
     b"\xd0\xcf\x11\xe0": "a workbook of old Excel, or encrypted: save it as .xlsx without a password",
     b"%PDF": "a PDF: export its text first",
     b"{\\rtf": "rich text (RTF): save it as plain text",
@@ -63,7 +63,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_WEB_PAGES: Final = (b"<!doctype html", b"<html")
+_WEB_PAGES: Final = (b"<!doctype html", b"<html", b"<table", b"<?xml")
 _TAR: Final = (257, b"ustar")
 """Where a tar archive says what it is."""
 _HEAD_BYTES: Final = 4_096
@@ -86,6 +86,8 @@ class Source:
     """Of CSV and TSV, as the user says. None: as the file says."""
     is_marked: bool = False
     """Whether the encoding is that of a mark at its begin."""
+    is_assumed: bool = False
+    """Whether its format is what its name says, and not the user."""
 
     @contextlib.contextmanager
     def open_text(self) -> Iterator[IO[str]]:
@@ -135,7 +137,8 @@ def open_source(
     """
     if path.is_dir():
         raise UnreadableFile(f"{path} is a folder: give a file, one at a time")
-    format_, is_marked = format_ or _format_by_name(path), False
+    is_assumed, is_marked = format_ is None, False
+    format_ = format_ or _format_by_name(path)
     with contextlib.ExitStack() as stack:
         if path == STDIN and sys.stdin is None:
             raise UnreadableFile("standard input is closed: give a file, or write to it")
@@ -159,6 +162,7 @@ def open_source(
             encoding or "utf-8",
             delimiter,
             is_marked,
+            is_assumed,
         )
 
 
@@ -188,7 +192,7 @@ def _refuse_others(head: bytes, format_: Format, name: str) -> None:
     if head.startswith(_TAR[1], _TAR[0]):
         raise UnreadableFile(f"{name}: this is a tar archive: unpack it first")
     if head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(_WEB_PAGES):
-        raise UnreadableFile(f"{name}: this is a web page: save its text, or its table as .csv")
+        raise UnreadableFile(f"{name}: this is a web page or XML: save its text, or its table as .csv")
 
 
 def _encoding_of(head: bytes, encoding: str | None, name: str) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.checkpoint import CheckpointConfig
 from model_core.classifier import Variants
 from model_core.errors import CheckpointError, one_line
+from model_core.plurals import counted
 
 
 class TorchBackend:
@@ -28,10 +29,10 @@ class TorchBackend:
             )
         except Exception as error:  # The exceptions of transformers and safetensors have no common base class.
             raise CheckpointError(f"transformers cannot load {folder}: {one_line(error)}") from error
-        if report["missing_keys"]:
+        if missing := len(report["missing_keys"]):
             # Hugging Face would initialise missing weights at random with only a warning.
             raise CheckpointError(
-                f"{folder} is not a whole ELECTRA classifier, {len(report['missing_keys'])} weights are missing: "
+                f"{folder} is not a whole ELECTRA classifier, it lacks {counted(missing, 'weight')}: "
                 f"fine-tune it by python -m training.finetune --init {folder}"
             )
         dtype = torch.float16 if self._device.type == "cuda" else torch.float32

@@ -24,7 +24,7 @@ _BILL: Final = "starcast_bill"
 
 @async_only_middleware
 def charging(get_response: Middleware) -> Middleware:
-    """Middleware that refuses requests above the rate of their address. Static files are free.
+    """Middleware that refuses requests above the rate of their address. Static files, which come before it, are free.
 
     Always asynchronous: rates that processes share belong to the event loop, and Django would call it in a thread, as
     some middleware after it is synchronous.
@@ -46,8 +46,6 @@ def bill_of(request: HttpRequest) -> Bill:
 
 def _charge(request: HttpRequest) -> HttpResponse | None:
     path = request.path_info
-    if path.startswith(settings.STATIC_URL):
-        return None
     bill = admissions.bill(network_of(request.META.get("REMOTE_ADDR", "")), get_limits())
     setattr(request, _BILL, bill)
     wait_s = bill.spend(MESSAGE if path.startswith(_API) else PAGE)

@@ -13,7 +13,7 @@ from django.utils.translation import get_language_from_path
 
 from live.access.addresses import network_of
 from live.access.admissions import Bill, admissions
-from live.access.prices import MESSAGE, PAGE
+from live.access.prices import REQUEST
 from live.http.responses import Middleware, error_response
 from live.limits import get_limits
 from live.messages.protocol import beyond_rate
@@ -48,7 +48,7 @@ def _charge(request: HttpRequest) -> HttpResponse | None:
     path = request.path_info
     bill = admissions.bill(network_of(request.META.get("REMOTE_ADDR", "")), get_limits())
     setattr(request, _BILL, bill)
-    wait_s = bill.spend(MESSAGE if path.startswith(_API) else PAGE)
+    wait_s = bill.spend(REQUEST)
     if not wait_s:
         return None
     if path.startswith(_API):

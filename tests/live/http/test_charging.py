@@ -21,7 +21,12 @@ DESCRIPTIONS = ("/api/openapi.json", "/api/asyncapi.json")
 @pytest.fixture
 def budget(monkeypatch: pytest.MonkeyPatch, fake: ControlledClassifier, settings: SimpleNamespace) -> int:
     """Give each address units of work that are never refilled. Return how many."""
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 8 * REQUEST, "address_factor": 1}
+    settings.STARCAST_LIMITS = {
+        **settings.STARCAST_LIMITS,
+        "work_per_s": 1,
+        "work_burst": 8 * REQUEST,
+        "address_factor": 1,
+    }
     monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setattr("live.http.charging.admissions", Admissions(lambda _, *rate: TokenBucket(*rate)))
     return 8 * REQUEST

@@ -46,7 +46,7 @@ MIDDLEWARE = [
     "project.static_middleware.StaticFilesMiddleware",
     "live.http.charging.charging",
     "live.http.turns.turns",
-    "project.static_middleware.SynchronousSecurityMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "live.admin.middleware.AdminSessions",
     "django.middleware.locale.LocaleMiddleware",
@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "live.admin.middleware.AdminAuthentication",
     "live.admin.middleware.AdminMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "project.one_thread.one_thread",
 ]
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"

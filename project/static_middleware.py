@@ -2,7 +2,6 @@
 
 from asgiref.sync import markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
-from django.middleware.security import SecurityMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
@@ -47,9 +46,3 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         if "immutable" in response.get("Cache-Control", ""):
             del response["Last-Modified"]
         return response
-
-
-class SynchronousSecurityMiddleware(SecurityMiddleware):
-    """The first of the synchronous middleware: one hop into a thread, where Django would make one for each of them."""
-
-    async_capable = False

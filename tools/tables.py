@@ -12,7 +12,16 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from live.access.prices import BYTES_PER_UNIT, CONNECTION, EXPLANATION, FEEDBACK, MESSAGE, REQUEST, WATCHED
+from live.access.prices import (
+    BYTES_PER_UNIT,
+    CONNECTION,
+    EXPLANATION,
+    FEEDBACK,
+    MESSAGE,
+    PAGE_MADE_ANEW,
+    REQUEST,
+    WATCHED,
+)
 from live.limits import Limits
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS, comes_back
 from live.monitoring.metrics import REGISTRY
@@ -61,6 +70,7 @@ def prices() -> None:
         ("what", "units"),
         (
             ("an HTTP request, but for static files and health checks", str(REQUEST)),
+            ("a page of a room or of the admin, besides its request", str(PAGE_MADE_ANEW)),
             ("a WebSocket message, or a text that a request has rated", str(MESSAGE)),
             (f"{BYTES_PER_UNIT:,} bytes of either", "1"),
             (f"{CHARS_PER_UNIT} characters that are tokenised: those that changed, and a few hundred around them", "1"),

@@ -10,8 +10,10 @@ MESSAGE: Final = 15
 
 So one address, which has ``address_factor`` shares, cannot keep the loop busy with messages that ask for nothing.
 """
-REQUEST: Final = 45
-"""One HTTP request, but for static files and health checks: Daphne, Django's middleware, and a thread for them."""
+REQUEST: Final = 30
+"""One HTTP request, but for static files and health checks: Daphne, Django's middleware, and a thread for it."""
+PAGE_MADE_ANEW: Final = 30
+"""One page of a room or of the admin, on top of the request. Other pages are made once."""
 BYTES_PER_UNIT: Final = 4_096
 """Bytes of a message or a body that are received and parsed for one unit, on top of ``MESSAGE`` or ``REQUEST``."""
 CONNECTION: Final = 20

@@ -13,12 +13,13 @@ from django.utils.translation import get_language_from_path
 
 from live.access.addresses import network_of
 from live.access.admissions import Bill, admissions
-from live.access.prices import REQUEST
+from live.access.prices import PAGE_MADE_ANEW, REQUEST
 from live.http.responses import Middleware, error_response
 from live.limits import get_limits
 from live.messages.protocol import beyond_rate
 
 _API: Final = "/api/"
+_MADE_ANEW: Final = ("/watch/", "/ru/watch/", "/admin/")
 _BILL: Final = "starcast_bill"
 
 
@@ -48,7 +49,7 @@ def _charge(request: HttpRequest) -> HttpResponse | None:
     path = request.path_info
     bill = admissions.bill(network_of(request.META.get("REMOTE_ADDR", "")), get_limits())
     setattr(request, _BILL, bill)
-    wait_s = bill.spend(REQUEST)
+    wait_s = bill.spend(REQUEST + PAGE_MADE_ANEW * path.startswith(_MADE_ANEW))
     if not wait_s:
         return None
     if path.startswith(_API):

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from live.access.admissions import Admissions
-from live.access.prices import BYTES_PER_UNIT, REQUEST
+from live.access.prices import BYTES_PER_UNIT, PAGE_MADE_ANEW, REQUEST
 from live.access.token_buckets import TokenBucket
 from live.http import charging
 from model_core.errors import Overloaded
@@ -53,6 +53,12 @@ def test_descriptions_and_unknown_paths_of_the_api_are_charged_and_refused_by_an
     assert 429 not in statuses
     refused = Client().get(path)
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize("path", ["/watch/none/", "/ru/watch/none/", "/admin/none/"])
+def test_pages_that_are_made_anew_cost_more(budget: int, path: str) -> None:
+    statuses = [Client().get(path).status_code for _ in range(budget // (REQUEST + PAGE_MADE_ANEW) + 1)]
+    assert [status == 429 for status in statuses] == [False] * (len(statuses) - 1) + [True]
 
 
 def test_a_body_costs_its_bytes_before_anything_is_done_with_them(budget: int) -> None:

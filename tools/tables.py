@@ -69,7 +69,7 @@ def prices() -> None:
     _table(
         ("what", "units"),
         (
-            ("an HTTP request, but for static files and health checks", str(REQUEST)),
+            ("an HTTP request, but for static files, health checks and CORS preflights", str(REQUEST)),
             ("a page of a room or of the admin, besides its request", str(PAGE_MADE_ANEW)),
             ("a WebSocket message, or a text that a request has rated", str(MESSAGE)),
             (f"{BYTES_PER_UNIT:,} bytes of either", "1"),

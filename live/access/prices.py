@@ -11,7 +11,10 @@ MESSAGE: Final = 15
 So one address, which has ``address_factor`` shares, cannot keep the loop busy with messages that ask for nothing.
 """
 REQUEST: Final = 30
-"""One HTTP request, but for static files and health checks: Daphne, Django's middleware, and a thread for it."""
+"""One HTTP request: Daphne, Django's middleware, and a thread for it.
+
+Static files, health checks and CORS preflights are free.
+"""
 PAGE_MADE_ANEW: Final = 30
 """One page of a room or of the admin, on top of the request. Other pages are made once."""
 BYTES_PER_UNIT: Final = 4_096

@@ -34,6 +34,8 @@ CONNECTIONS: Final[dict[str, int]] = {
     "nonsense": 10,
     "explain": 41,
     "get": 20,
+    "files": 20,
+    "words": 20,
     "bodies": 10,
     "connects": 20,
     "messages": 20,
@@ -51,6 +53,10 @@ _ELSEWHERE: Final = "127.0.0.3"
 _PATHS: Final = (
     "/", "/ru/", "/model/", "/about/", "/widget/", "/messages.js", "/api/docs", "/api/socket", "/api/openapi.json",
     "/api/asyncapi.json", "/api/v1/model",
+)  # fmt: skip
+_FILES: Final = (
+    "/static/live/live-page.js", "/static/live/css/live.css", "/static/live/none.js", "/static/none", "/healthz",
+    "/readyz",
 )  # fmt: skip
 _LARGE_BODY: Final = 2**20 - 1_024
 _MESSAGES_BYTES: Final = 4 * 2**20
@@ -162,6 +168,16 @@ class Crowd:
         """Ask for all pages and descriptions again and again."""
         for path in itertools.cycle(_PATHS):
             await self._request("GET", path)
+
+    async def files(self) -> None:
+        """Ask for files of the page, for some that are not there, and for health checks again and again."""
+        for path in itertools.cycle(_FILES):
+            await self._request("GET", path)
+
+    async def words(self) -> None:
+        """Rate one word over HTTP again and again, and ask in ways that are refused."""
+        for method, path in itertools.cycle((("POST", "predict"), ("POST", "predict"), ("GET", "feedback"))):
+            await self._request(method, f"/api/v1/{path}", json.dumps({"text": f"word{next(self._numbers)}"}))
 
     async def bodies(self) -> None:
         """Send bodies of a megabyte that rate nothing: of lists without end, and of one text."""

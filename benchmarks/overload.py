@@ -22,7 +22,7 @@ from benchmarks.load.texts import read_texts
 from benchmarks.load.typist import ScenarioError, Window, run_scenario
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, raise_file_limit, write_json
 from benchmarks.peers.base import Launch
-from benchmarks.peers.registry import PEERS, starcast_environment
+from benchmarks.peers.registry import PEERS, prepare_starcast, starcast_environment
 from benchmarks.servers import REPOSITORY, ServerError, python, running
 from benchmarks.typists import figures
 
@@ -32,26 +32,22 @@ ALONE: Final = "alone"
 CASES: Final = (ALONE, *KINDS)
 
 
-def measure(options: argparse.Namespace, beside: str) -> dict[str, Any]:
+def measure(options: argparse.Namespace, launch: Launch, beside: str) -> dict[str, Any]:
     """Run typists at a fresh server, ``alone`` or next to a crowd. Raises ScenarioError, ServerError."""
     starcast = PEERS["starcast"]
     texts = read_texts(options.data)
     traces = [trace(texts, "short", f"{options.seed}-short-{number}") for number in range(options.typists)]
     window = Window(options.warmup_s, options.duration_s)
-    with tempfile.TemporaryDirectory() as data_dir:
-        launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
-        log = options.output / "logs" / f"overload-{beside}.log"
-        with running(starcast.command(launch), _environment(launch), log) as server:
-            connections = options.connections if beside == "paste" else CONNECTIONS.get(beside, 0)
-            seconds = window.warmup_s + window.duration_s + options.arriving_s
-            with _crowd(server.port, beside, connections, seconds, options.niceness) as others:
-                outcome = asyncio.run(
-                    run_scenario(partial(starcast.connect, server.port), traces, window, server.usage)
-                )
-                record = {"beside": beside, "server": server.announcement, **figures(outcome, window.duration_s)}
-                if others is not None:
-                    printed, _ = others.communicate()
-                    record["crowd"] = {"connections": connections, **json.loads(printed)}
+    log = options.output / "logs" / f"overload-{beside}.log"
+    with running(starcast.command(launch), _environment(launch), log) as server:
+        connections = options.connections if beside == "paste" else CONNECTIONS.get(beside, 0)
+        seconds = window.warmup_s + window.duration_s + options.arriving_s
+        with _crowd(server.port, beside, connections, seconds, options.niceness) as others:
+            outcome = asyncio.run(run_scenario(partial(starcast.connect, server.port), traces, window, server.usage))
+            record = {"beside": beside, "server": server.announcement, **figures(outcome, window.duration_s)}
+            if others is not None:
+                printed, _ = others.communicate()
+                record["crowd"] = {"connections": connections, **json.loads(printed)}
     return record
 
 
@@ -119,9 +115,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = begin(PROGRAM, argv)
     runs: list[dict[str, Any]] = []
     try:
-        for _ in range(options.rounds):
-            for beside in options.beside:
-                runs.append(measure(options, beside))
+        with tempfile.TemporaryDirectory() as data_dir:
+            launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
+            prepare_starcast(_environment(launch))
+            for beside in options.rounds * options.beside:
+                runs.append(measure(options, launch, beside))
                 print(line(runs[-1]), flush=True)
                 write_json(options.output, "overload.json", {**about, "typists": options.typists, "runs": runs})
     except (ScenarioError, ServerError) as error:

@@ -4,11 +4,9 @@
 """
 
 import argparse
-import os
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,8 +19,8 @@ from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwrig
 
 from benchmarks.machine import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, begin, write_json
 from benchmarks.peers.base import Launch
-from benchmarks.peers.registry import starcast_environment
-from benchmarks.servers import REPOSITORY, ServerError, python, running
+from benchmarks.peers.registry import prepare_starcast, starcast_environment
+from benchmarks.servers import ServerError, python, running
 from tools.chromium import ARGUMENTS, NAMES
 from tools.reviews import REVIEWS
 
@@ -207,13 +205,6 @@ def _watch_network(session: CDPSession, device: Device) -> list[float]:
     return fetched
 
 
-def _collect_static_files(environment: dict[str, str]) -> None:
-    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
-        subprocess.run(  # noqa: S603 - our own
-            python("manage.py", *command), cwd=REPOSITORY, env={**os.environ, **environment}, check=True
-        )
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description=__doc__)
@@ -254,7 +245,7 @@ def _measure_all(
     with tempfile.TemporaryDirectory() as data_dir, sync_playwright() as playwright:
         launch = Launch(options.checkpoint, options.threads, Path(data_dir), gradio_python=sys.executable)
         environment = starcast_environment(launch)
-        _collect_static_files(environment)
+        prepare_starcast(environment)
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         about["versions"]["chromium"] = browser.version
         log = options.output / "logs" / "page.log"

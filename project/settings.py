@@ -43,9 +43,9 @@ MIDDLEWARE = [
     "live.http.responses.api_errors",
     "live.access.login_throttle.login_rate",
     "corsheaders.middleware.CorsMiddleware",
+    "project.static_middleware.StaticFilesMiddleware",
     "live.http.charging.charging",
     "live.http.turns.turns",
-    "project.static_middleware.StaticFilesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "live.admin.middleware.AdminSessions",
@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "live.admin.middleware.AdminAuthentication",
     "live.admin.middleware.AdminMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "project.one_thread.one_thread",
 ]
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"

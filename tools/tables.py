@@ -12,7 +12,16 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from live.access.prices import BYTES_PER_UNIT, CONNECTION, EXPLANATION, FEEDBACK, MESSAGE, PAGE, WATCHED
+from live.access.prices import (
+    BYTES_PER_UNIT,
+    CONNECTION,
+    EXPLANATION,
+    FEEDBACK,
+    MESSAGE,
+    PAGE_MADE_ANEW,
+    REQUEST,
+    WATCHED,
+)
 from live.limits import Limits
 from live.messages.errors import CLOSE_MEANINGS, ERRORS, STATUS, comes_back
 from live.monitoring.metrics import REGISTRY
@@ -60,8 +69,10 @@ def prices() -> None:
     _table(
         ("what", "units"),
         (
-            ("a WebSocket message, or a request to the API", str(MESSAGE)),
-            (f"{BYTES_PER_UNIT:,} bytes of it", "1"),
+            ("an HTTP request, but for static files, health checks and CORS preflights", str(REQUEST)),
+            ("a page of a room or of the admin, besides its request", str(PAGE_MADE_ANEW)),
+            ("a WebSocket message, or a text that a request has rated", str(MESSAGE)),
+            (f"{BYTES_PER_UNIT:,} bytes of either", "1"),
             (f"{CHARS_PER_UNIT} characters that are tokenised: those that changed, and a few hundred around them", "1"),
             ("a token that is encoded: those that changed, and up to 15 before them", "1"),
             (f"{CACHED_PER_UNIT} tokens before them", "1"),
@@ -69,7 +80,6 @@ def prices() -> None:
             ("an explanation", str(EXPLANATION)),
             ("a stored feedback, besides its rating", str(FEEDBACK)),
             ("for each watcher of a room: a text, a flush, an explanation, or taking the room over", str(WATCHED)),
-            ("a page, or any other request but for static files and health checks", str(PAGE)),
         ),
     )
 

@@ -1,6 +1,8 @@
 """The peers by name."""
 
 import contextlib
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +13,7 @@ from typing import Final
 from benchmarks.peers.base import Connection, Launch, Peer
 from benchmarks.peers.gradio_api import GradioConnection
 from benchmarks.peers.socket import connect_socket
-from benchmarks.servers import Server, python, running
+from benchmarks.servers import REPOSITORY, Server, python, running
 
 _UNLIMITED = "1000000"
 UNLIMITED_WORK: Final = {"STARCAST_WORK_PER_S": "1000000000", "STARCAST_WORK_BURST": "1000000000"}
@@ -29,6 +31,17 @@ def starcast_environment(launch: Launch) -> dict[str, str]:
         "STARCAST_MAX_CONNECTIONS": _UNLIMITED,
         "STARCAST_MAX_CONNECTIONS_PER_ADDRESS": _UNLIMITED,
     }
+
+
+def prepare_starcast(environment: Mapping[str, str]) -> None:
+    """Make the tables and collect the files of the page in the data folder, which a server needs to show pages."""
+    for command in (["collectstatic", "--noinput"], ["migrate"]):
+        subprocess.run(  # noqa: S603 - our own
+            python("manage.py", *command, "--verbosity", "0"),
+            cwd=REPOSITORY,
+            env={**os.environ, **environment},
+            check=True,
+        )
 
 
 def _gradio_environment(_: Launch) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ninja.responses import NinjaJSONEncoder
 from live.access.addresses import network_of
 from live.access.authentication import identify
 from live.access.keys import KnownKey
-from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE, units_of_bytes
+from live.access.prices import EXPLANATION, FEEDBACK, MESSAGE, REQUEST, units_of_bytes
 from live.access.revocation import key_watch
 from live.access.tokens import make_token
 from live.access.usage import MAX_REFERENCES, SHOWN_DAYS, Usage, total
@@ -80,7 +80,7 @@ class _Call:
 
     def admit(self) -> None:
         """Charge for the request. Raises ProtocolError if the address or key has too little left of its rate."""
-        self._refuse(self._bill.spend(MESSAGE, self.key.prefix if self.key is not None else None))
+        self._refuse(self._bill.spend(REQUEST, self.key.prefix if self.key is not None else None))
 
     def spend(self, units: int) -> None:
         """Charge more. Raises ProtocolError as ``admit``."""
@@ -169,6 +169,7 @@ async def predict(request: HttpRequest, body: Body[PredictRequest]) -> HttpRespo
     if isinstance(body, PredictMany):
         return await _rate_many(call, body)
     check_length(body.text, get_limits())
+    call.spend(MESSAGE)
     rating = await rate(get_engine(), body.text, call.asker)
     call.used(rating)
     return json_response(rating)
@@ -222,7 +223,7 @@ async def feedback(request: HttpRequest, body: Body[FeedbackRequest]) -> HttpRes
     """Rate `text`, and store it with the rating and `stars`, so that the operator can train on it."""
     call: _Call = request.auth  # type: ignore[attr-defined]
     check_length(body.text, get_limits())
-    call.spend(FEEDBACK)
+    call.spend(FEEDBACK + MESSAGE)
     rating = await rate(get_engine(), body.text, call.asker)
     call.used(rating)
     return json_response(await store(body, rating, call.address))

@@ -13,18 +13,19 @@ from django.utils.translation import get_language_from_path
 
 from live.access.addresses import network_of
 from live.access.admissions import Bill, admissions
-from live.access.prices import MESSAGE, PAGE
+from live.access.prices import PAGE_MADE_ANEW, REQUEST
 from live.http.responses import Middleware, error_response
 from live.limits import get_limits
 from live.messages.protocol import beyond_rate
 
 _API: Final = "/api/"
+_MADE_ANEW: Final = ("/watch/", "/ru/watch/", "/admin/")
 _BILL: Final = "starcast_bill"
 
 
 @async_only_middleware
 def charging(get_response: Middleware) -> Middleware:
-    """Middleware that refuses requests above the rate of their address. Static files are free.
+    """Middleware that refuses requests above the rate of their address. Static files, which come before it, are free.
 
     Always asynchronous: rates that processes share belong to the event loop, and Django would call it in a thread, as
     some middleware after it is synchronous.
@@ -46,11 +47,9 @@ def bill_of(request: HttpRequest) -> Bill:
 
 def _charge(request: HttpRequest) -> HttpResponse | None:
     path = request.path_info
-    if path.startswith(settings.STATIC_URL):
-        return None
     bill = admissions.bill(network_of(request.META.get("REMOTE_ADDR", "")), get_limits())
     setattr(request, _BILL, bill)
-    wait_s = bill.spend(MESSAGE if path.startswith(_API) else PAGE)
+    wait_s = bill.spend(REQUEST + PAGE_MADE_ANEW * path.startswith(_MADE_ANEW))
     if not wait_s:
         return None
     if path.startswith(_API):

@@ -9,7 +9,6 @@ import contextlib
 from typing import Final
 from weakref import WeakValueDictionary
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import async_only_middleware
 
@@ -17,7 +16,7 @@ from live.access.addresses import network_of
 from live.http.responses import Middleware
 
 _ADMIN: Final = "/admin/"
-_NO_PAGES: Final = (settings.STATIC_URL, "/api/v1/")
+_NO_PAGES: Final = "/api/v1/"
 
 _turns: Final[WeakValueDictionary[tuple[str, bool], asyncio.Lock]] = WeakValueDictionary()
 """By address, and whether it is the turn of the admin, while somebody has or awaits the turn."""
@@ -25,7 +24,7 @@ _turns: Final[WeakValueDictionary[tuple[str, bool], asyncio.Lock]] = WeakValueDi
 
 @async_only_middleware
 def turns(get_response: Middleware) -> Middleware:
-    """Middleware that lets a page wait for the address's pages before it. Files, the API and POST do not wait."""
+    """Middleware that lets a page wait for the address's pages before it. The API and POST do not wait."""
 
     async def middleware(request: HttpRequest) -> HttpResponse:
         turn: contextlib.AbstractAsyncContextManager[object] = contextlib.nullcontext()

@@ -8,7 +8,7 @@ from twisted.web.http import HTTPChannel
 
 from live.access.addresses import client_network, network_of
 from live.access.admissions import admissions
-from live.access.prices import MESSAGE
+from live.access.prices import REQUEST
 from live.limits import get_limits
 from live.messages.protocol import CHARSETS
 from live.server.start_turns import StartTurns
@@ -65,7 +65,7 @@ class HttpRequest(WebRequest):
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """Refuse a request that the application does not see. It costs the address as much as others."""
-        if admissions.bill(self._network(), get_limits()).spend(MESSAGE):
+        if admissions.bill(self._network(), get_limits()).spend(REQUEST):
             status, status_text, body = 429, b"Too Many Requests", "Too many requests"
         super().basic_error(status, status_text, body)
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from live.access.admissions import Admissions
-from live.access.prices import MESSAGE
+from live.access.prices import CONNECTION, EXPLANATION, MESSAGE, REQUEST
 from live.access.token_buckets import TokenBucket
 from live.limits import Limits, shown_to_clients
 from model_core.tokenization.pieces import PIECE_CHARS
@@ -138,6 +138,26 @@ def test_a_class_of_60_typists_behind_one_address_is_within_its_rate(clock: list
     for _ in range(60 * 6):
         clock[0] += 1 / 6
         assert not any(typist is None or typist.spend(key) for typist in typists)
+
+
+def test_the_same_class_may_open_the_page_at_once_and_have_its_pauses_explained(clock: list[float]) -> None:
+    admissions, limits = in_memory(), Limits()
+    for _ in range(60):
+        for _ in ("page", "words", "icon", "manifest"):
+            assert not admissions.bill("school", limits).spend(REQUEST)
+        assert not admissions.bill("school", limits).spend(CONNECTION)
+    typists = [admissions.enter("school", limits) for _ in range(60)]
+    for _ in range(3):
+        assert not any(typist is None or typist.spend(MESSAGE + EXPLANATION) for typist in typists)
+
+
+def test_a_typist_without_websockets_has_each_of_ten_keys_a_second_rated(clock: list[float]) -> None:
+    admissions, limits = in_memory(), Limits(address_factor=1)
+    # Over HTTP a text is tokenised and encoded as a whole: here 120 characters in 40 tokens.
+    key = REQUEST + MESSAGE + units_of_chars(120) + Size(40).units
+    for _ in range(10 * 60):
+        clock[0] += 0.1
+        assert not admissions.bill("a", limits).spend(key)
 
 
 def test_limits_that_contradict_each_other_are_refused() -> None:

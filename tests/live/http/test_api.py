@@ -188,7 +188,7 @@ def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_each_text_costs_its_work_and_beyond_the_rate_one_is_told_when_to_come_back(
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 38, "address_factor": 5}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 56, "address_factor": 5}
     monkeypatch.setattr("live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
     assert (await post({"texts": ["a"] * 8}))[0] == 200
     assert (await post({"text": "a"}))[0] == 200
@@ -204,12 +204,12 @@ async def test_each_text_costs_its_work_and_beyond_the_rate_one_is_told_when_to_
 async def test_who_asks_for_much_is_told_when_there_will_be_enough(
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 400, "address_factor": 1}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 500, "address_factor": 1}
     monkeypatch.setattr("live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s, burst)))
     assert (await post({"texts": ["a"] * 20}))[0] == 200
     response = await AsyncClient().post(EXPLAIN, data='{"text": "a"}', content_type="application/json")
     assert response.status_code == 429
-    assert int(response["Retry-After"]) == 200 - (400 - 335 - 15)
+    assert int(response["Retry-After"]) == 250 - (500 - 350 - 30)
     # It cost no more than a request.
     assert (await post({"texts": ["a"] * 2}))[0] == 200
 
@@ -217,7 +217,7 @@ async def test_who_asks_for_much_is_told_when_there_will_be_enough(
 async def test_an_explanation_can_be_had_for_a_burst_smaller_than_its_price(
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 30, "address_factor": 1}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 200, "address_factor": 1}
     monkeypatch.setattr(
         "live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )
@@ -228,7 +228,7 @@ async def test_an_explanation_can_be_had_for_a_burst_smaller_than_its_price(
 async def test_keys_cannot_be_tried_faster_than_anything_else(
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 45, "address_factor": 1}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 90, "address_factor": 1}
     monkeypatch.setattr(
         "live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )
@@ -249,7 +249,7 @@ async def test_keys_cannot_be_tried_faster_than_anything_else(
 def test_addresses_of_one_network_of_ipv6_share_their_rate(
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 20, "address_factor": 1}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 70, "address_factor": 1}
     monkeypatch.setattr(
         "live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )
@@ -342,7 +342,7 @@ async def test_a_key_is_rated_before_the_rest_of_an_explanation(fake: Controlled
 async def test_an_explanation_has_a_price_of_its_own(
     fake: ControlledClassifier, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 485, "address_factor": 1}
+    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 530, "address_factor": 1}
     monkeypatch.setattr(
         "live.http.charging.admissions", Admissions(lambda _, per_s, burst: TokenBucket(per_s / 1000, burst))
     )

@@ -1,12 +1,13 @@
 """Every request is charged to its address, and descriptions are made once."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from django.test import Client
 
 from live.access.admissions import Admissions
-from live.access.prices import BYTES_PER_UNIT, MESSAGE, PAGE
+from live.access.prices import BYTES_PER_UNIT, PAGE_MADE_ANEW, REQUEST
 from live.access.token_buckets import TokenBucket
 from live.http import charging
 from model_core.errors import Overloaded
@@ -20,20 +21,25 @@ DESCRIPTIONS = ("/api/openapi.json", "/api/asyncapi.json")
 @pytest.fixture
 def budget(monkeypatch: pytest.MonkeyPatch, fake: ControlledClassifier, settings: SimpleNamespace) -> int:
     """Give each address units of work that are never refilled. Return how many."""
-    settings.STARCAST_LIMITS = {**settings.STARCAST_LIMITS, "work_per_s": 1, "work_burst": 200, "address_factor": 1}
+    settings.STARCAST_LIMITS = {
+        **settings.STARCAST_LIMITS,
+        "work_per_s": 1,
+        "work_burst": 8 * REQUEST,
+        "address_factor": 1,
+    }
     monkeypatch.setattr("live.access.token_buckets.time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setattr("live.http.charging.admissions", Admissions(lambda _, *rate: TokenBucket(*rate)))
-    return 200
+    return 8 * REQUEST
 
 
-@pytest.mark.parametrize("path", ["/about/", "/nowhere/", "/widget.js"])
+@pytest.mark.parametrize("path", ["/about/", "/nowhere/", "/widget.js", "/static/none.js"])
 def test_pages_and_unknown_paths_are_charged_and_beyond_the_rate_one_is_told_when_to_come_back(
     budget: int, path: str
 ) -> None:
-    statuses = [Client().get(path).status_code for _ in range(budget // PAGE)]
+    statuses = [Client().get(path).status_code for _ in range(budget // REQUEST)]
     assert 429 not in statuses
     refused = Client().get(path)
-    assert (refused.status_code, refused["Retry-After"]) == (429, str(PAGE))
+    assert (refused.status_code, refused["Retry-After"]) == (429, str(REQUEST))
     assert "<h1>Too many requests" in refused.content.decode()
     assert '<html lang="ru">' in Client().get(f"/ru{path}").content.decode()
     assert Client(REMOTE_ADDR="192.0.2.7").get(path).status_code == statuses[0]
@@ -43,17 +49,23 @@ def test_pages_and_unknown_paths_are_charged_and_beyond_the_rate_one_is_told_whe
 def test_descriptions_and_unknown_paths_of_the_api_are_charged_and_refused_by_an_error_object(
     budget: int, path: str
 ) -> None:
-    statuses = {Client().get(path).status_code for _ in range(budget // MESSAGE)}
+    statuses = {Client().get(path).status_code for _ in range(budget // REQUEST)}
     assert 429 not in statuses
     refused = Client().get(path)
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize("path", ["/watch/none/", "/ru/watch/none/", "/admin/none/"])
+def test_pages_that_are_made_anew_cost_more(budget: int, path: str) -> None:
+    statuses = [Client().get(path).status_code for _ in range(budget // (REQUEST + PAGE_MADE_ANEW) + 1)]
+    assert [status == 429 for status in statuses] == [False] * (len(statuses) - 1) + [True]
 
 
 def test_a_body_costs_its_bytes_before_anything_is_done_with_them(budget: int) -> None:
     def ask(size: int) -> int:
         return Client().post("/api/v1/tokens", b'"' + b"a" * size + b'"', content_type="application/json").status_code
 
-    assert [ask(100 * BYTES_PER_UNIT), ask(100 * BYTES_PER_UNIT)] == [400, 429]
+    assert [ask(150 * BYTES_PER_UNIT), ask(150 * BYTES_PER_UNIT)] == [400, 429]
     assert ask(100) == 400
 
 
@@ -71,15 +83,16 @@ def test_background_work_that_is_refused_costs_its_message_only(
         assert Client().post(path, body, content_type="application/json").status_code == 503
     (bucket,) = vars(charging)["admissions"]._buckets.values()
     assert isinstance(bucket, TokenBucket)
-    assert bucket._tokens == budget - 4 * MESSAGE
+    assert bucket._tokens == budget - 4 * REQUEST
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/static/live/css/page.css"])
-def test_health_checks_and_static_files_are_free(budget: int, path: str) -> None:
-    for _ in range(budget // MESSAGE + 1):
-        answer = Client().get(path)
-        answer.getvalue()  # A file, which is there after `make run`, is open until it is read.
-        assert answer.status_code != 429
+@pytest.mark.parametrize("path", ["/healthz", "/static/page.css"])
+def test_health_checks_and_static_files_are_free(
+    budget: int, settings: SimpleNamespace, tmp_path: Path, path: str
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+    (tmp_path / "page.css").touch()
+    assert {Client().get(path).status_code for _ in range(budget // REQUEST + 1)} == {200}
 
 
 @pytest.mark.parametrize("path", [*DESCRIPTIONS, *PAGES])

@@ -53,9 +53,8 @@ async def test_addresses_do_not_wait_for_each_other() -> None:
     assert await most_at_once(*requests, *requests) == REQUESTS
 
 
-async def test_ratings_and_static_files_do_not_wait() -> None:
+async def test_ratings_do_not_wait() -> None:
     assert await most_at_once(*(RequestFactory().post("/api/v1/predict") for _ in range(REQUESTS))) == REQUESTS
-    assert await most_at_once(*(RequestFactory().get("/static/live/page.js") for _ in range(REQUESTS))) == REQUESTS
 
 
 async def test_pages_do_not_wait_for_what_waits_for_the_database() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -110,6 +111,16 @@ def test_a_message_is_measured_in_bytes_and_a_text_in_characters() -> None:
     with pytest.raises(ProtocolError) as too_large:
         parse_client_message(frame, LIMITS)
     assert too_large.value.code == "too_large"
+
+
+@pytest.mark.parametrize(("most_bytes", "code"), [(65_536, "too_large"), (2_000_000, "text_too_long")])
+def test_a_megabyte_of_text_is_refused_within_50_ms(most_bytes: int, code: str) -> None:
+    frame, limits = update(1, "a" * 1_000_000), Limits(max_message_bytes=most_bytes, max_frame_bytes=2_000_000)
+    since = time.thread_time()
+    with pytest.raises(ProtocolError) as caught:
+        parse_client_message(frame, limits)
+    assert time.thread_time() - since < 0.05, "which is a few, and others do not count"
+    assert caught.value.code == code
 
 
 @given(st.text() | st.from_regex(r'\{"type": ?"(text\.update|flush|ping)".{0,60}\}?', fullmatch=True))

@@ -11,7 +11,7 @@ from twisted.internet.testing import StringTransport
 
 import live.server.daphne  # noqa: F401 - gives Twisted the reactor of asyncio, as in the server
 from live.access.admissions import Admissions
-from live.access.prices import MESSAGE
+from live.access.prices import REQUEST
 from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
 from live.server import http_protocol
@@ -151,7 +151,7 @@ async def test_who_leaves_before_its_turn_is_not_started_and_delays_no_other(fac
 
 @pytest.mark.parametrize("name", [b"Daphne-Root-Path", b"X-Real-IP"])
 async def test_what_daphne_cannot_decode_is_refused_and_charged(name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, 2 * MESSAGE)))
+    monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, 2 * REQUEST)))
     server = Server("X-Real-IP")
     upgrades: list[dict[bytes, bytes]] = [{}, {b"Upgrade": b"websocket"}, {}]
     answers = [await answer_to(HttpFactory(server), {name: b"caf\xe9", **upgrade}) for upgrade in upgrades]
@@ -160,7 +160,7 @@ async def test_what_daphne_cannot_decode_is_refused_and_charged(name: bytes, mon
 
 
 async def test_behind_a_proxy_the_client_is_charged_for_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, MESSAGE)))
+    monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: TokenBucket(0.001, REQUEST)))
     factory = HttpFactory(Server("X-Real-IP"))
     clients = (b"192.0.2.1", b"192.0.2.1", b"192.0.2.2")
     answers = [await answer_to(factory, {b"X-Real-IP": client, b"Daphne-Root-Path": b"caf\xe9"}) for client in clients]

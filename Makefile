@@ -43,10 +43,11 @@ check: .venv/check secret ## Check style and types and run the unit tests: a min
 	@$(MAKE) --no-print-directory -j 2 -O lint-python lint-js types-check
 	$(PYTEST) -m "$(UNIT)" --hypothesis-profile quick $(ARGS)
 
-test: lint types ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
+test: env ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
+	@$(MAKE) --no-print-directory -j 2 -O lint-python lint-js types
 	$(PYTEST) -m "$(TESTS)" $(ARGS)
 
-test-long: env .venv/ray/installed .venv/openapi/installed ## Run the long tests: faults of a whole site, and the benchmarks
+test-long: env .venv/ray/installed .venv/openapi/installed ## Run the long tests: a whole site and its faults, other browsers, walks through the docs, benchmarks
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: lint-python lint-js ## Check style and formatting of Python, and of JavaScript where npm is installed
@@ -59,8 +60,9 @@ lint-python: .venv/check secret
 	@# tests/project/test_schemas.py checks the schemas: each hook would load its program anew, for longer than the others.
 	SKIP=ruff-check,ruff-format,workflows,dependabot,issue-forms,issue-config,citation $(BIN)/pre-commit run --all-files
 
-lint-js:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME) && (cd tests/js && npm run --silent lint); \
+# Without $(MAKE) in the recipe, which `make --dry-run` would run.
+lint-js: $(if $(shell command -v npm),$(BIOME))
+	@if command -v npm >/dev/null; then cd tests/js && npm run --silent lint; \
 	else echo "npm is not installed: JavaScript is not linted"; fi
 
 types-check: .venv/check

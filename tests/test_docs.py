@@ -219,6 +219,8 @@ def test_the_javascript_example_of_the_protocol_runs(fake_server: RunningServer,
     assert re.fullmatch(rf"\d+\.\d stars: {quoted(example)}", finished.stdout.splitlines()[-1])
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_the_page_about_http_runs_in_one_fresh_shell_as_it_is_printed(
     fake_server: RunningServer, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -236,6 +238,8 @@ def test_the_page_about_http_runs_in_one_fresh_shell_as_it_is_printed(
     assert list((tmp_path / "feedback").iterdir())
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_the_ratings_of_the_readme_are_those_of_the_shipped_model(
     real_server: RunningServer, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -302,6 +306,8 @@ async def test_the_numbers_of_the_protocol_page_are_those_of_the_shipped_model(s
         assert shown == {**span, "weight": pytest.approx(span["weight"], abs=0.3)}
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_the_commands_that_switch_models_run_as_printed(data_dir: Path, tmp_path: Path) -> None:
     # A copy: servers of other tests would follow.
     shutil.copy(data_dir / "starcast.sqlite3", tmp_path)
@@ -319,6 +325,8 @@ STARTS: Final = [
 ]
 
 
+@pytest.mark.long
+@pytest.mark.ci
 @pytest.mark.parametrize("script", STARTS)
 def test_a_server_starts_as_printed(data_dir: Path, tmp_path: Path, script: str) -> None:
     require_program("make")

@@ -1,6 +1,8 @@
 """Chromium for tests and screenshots."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+HEADLESS_NAMES = ("chromium-headless-shell", *NAMES)
+"""Where it is installed, the one without a window: it takes the tests less of the processor."""
 
 # No updates or other background requests of Chromium itself.
 ARGUMENTS = [

@@ -10,7 +10,6 @@ from benchmarks.overload import ALONE, main
 
 
 @pytest.mark.long
-@pytest.mark.ci
 def test_it_measures_typists_alone_and_beside_crowds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCAST_BACKEND", "fake")
     # So little that pasters are beyond it, however fast the fake is.

@@ -12,7 +12,6 @@ from tools.chromium import NAMES
 
 
 @pytest.mark.long
-@pytest.mark.ci
 def test_each_page_is_measured_and_the_live_one_keeps_to_its_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

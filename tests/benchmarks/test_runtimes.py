@@ -28,6 +28,7 @@ def test_texts_of_a_length_are_cut_out_of_all_that_there_is() -> None:
     assert [text.tolist() for text in of_length(texts, 4)] == [[[0, 1, 2, 3]], [[4, 5, 6, 7]], [[8, 9, 10, 11]]]
 
 
+@pytest.mark.long
 def test_the_figures_are_written_with_how_they_came_about(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,6 @@ BUSY = replace(QUIET, rss_mib=150, descriptors=60, threads=6, tasks=103)
 
 
 @pytest.mark.long
-@pytest.mark.ci
 def test_typists_come_and_go_and_leave_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,7 +117,6 @@ def test_two_typists_at_a_real_server_get_all_their_newest_keys_answered(
 
 
 @pytest.mark.long
-@pytest.mark.ci
 def test_the_search_writes_the_limit_and_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCAST_BACKEND", "fake")
     options = ["--peers", "starcast", "--kinds", "short", "--find-limit", "--most-typists", "2", "--limit-ms", "60000"]

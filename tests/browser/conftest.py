@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from tests.conftest import require_program
 from tests.timing import PATIENCE_S
-from tools.chromium import ARGUMENTS, NAMES
+from tools.chromium import ARGUMENTS, HEADLESS_NAMES
 
 RECORD_SHOWN_SEQ = """
 window.shownSeqs = [];
@@ -42,7 +42,7 @@ def errors_of(page: Page) -> list[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium. It ends with the module: its event loop would be in the way of asynchronous tests."""
-    path = require_program(*NAMES)
+    path = require_program(*HEADLESS_NAMES)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

@@ -6,13 +6,12 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import violations
+from tests.browser.axe import COLOURS, violations
 from tests.browser.server_by_hand import VERDICTS, ServerByHand, greeting_of_recorded
 from tools.servers import RunningServer
 
 PATHS = ("/", f"/watch/{'A' * 22}/", "/model/", "/about/", "/widget/")
 LANGUAGES = ("", "/ru")
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PRAISE = "A warm, funny and beautifully acted film, one of the best of the year."
 # Radio buttons are one stop, at the first where none is chosen.
 INPUT = "input:not([type=radio]), label:first-of-type > input[type=radio]"
@@ -40,21 +39,31 @@ def rate(page: Page) -> None:
     expect(page.get_by_role("meter").last).not_to_have_attribute("aria-valuenow", "0", timeout=20_000)
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("path", PATHS)
-def test_axe_finds_nothing_on_any_page(
-    open_page: Callable[..., Page], fake_server: RunningServer, path: str, language: str, theme: str
+def test_axe_finds_nothing_on_any_page_in_either_theme_and_on_a_phone_nothing_is_wider_than_the_screen(
+    open_page: Callable[..., Page], fake_server: RunningServer, path: str, language: str
 ) -> None:
     # Colours in the middle of a fade are none that anybody reads.
-    page = open_page(f"{fake_server.http}{language}{path}", color_scheme=theme, reduced_motion="reduce")
-    assert violations(page) == []
+    page = open_page(f"{fake_server.http}{language}{path}", color_scheme="light", reduced_motion="reduce")
+
+    def look() -> None:
+        assert violations(page) == []
+        page.emulate_media(color_scheme="dark")
+        assert violations(page, rules=COLOURS) == []
+        page.emulate_media(color_scheme="light")
+
+    look()
     if page.locator("textarea").count():
         rate(page)
-        assert violations(page) == []
+        look()
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert violations(page) == []
+    page.set_viewport_size({"width": 1280, "height": 800})
     for summary in page.locator("summary").all():
         summary.click()
-    assert violations(page) == []
+    look()
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", ""), ("dark", "/ru")])
@@ -107,18 +116,6 @@ def test_axe_finds_nothing_in_a_headline_old_or_new(
     assert {name: each for name, each in found.items() if each} == {}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("path", PATHS)
-def test_on_a_phone_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
-    open_page: Callable[..., Page], fake_server: RunningServer, path: str, language: str
-) -> None:
-    page = open_page(f"{fake_server.http}{language}{path}", width=360)
-    if page.locator("textarea").count():
-        rate(page)
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
-    assert violations(page) == []
-
-
 @pytest.mark.parametrize("path", PATHS)
 def test_tab_reaches_everything_in_its_order_and_shows_where_it_is(
     open_page: Callable[..., Page], fake_server: RunningServer, path: str
@@ -133,13 +130,15 @@ def test_tab_reaches_everything_in_its_order_and_shows_where_it_is(
     assert len(expected) > 5
     # The page may have put the focus into its field.
     page.evaluate("document.body.tabIndex = -1, document.body.focus(), document.body.removeAttribute('tabindex')")
+    focused = f"""() => {{
+        const element = document.activeElement;
+        return [({name})(element), getComputedStyle(element).outlineStyle !== "none"];
+    }}"""
     reached = []
     for _ in expected:
         page.keyboard.press("Tab")
-        focused = page.locator(":focus")
-        assert focused.evaluate("element => getComputedStyle(element).outlineStyle") != "none"
-        reached.append(focused.evaluate(name))
-    assert reached == expected
+        reached.append(page.evaluate(focused))
+    assert reached == [[each, True] for each in expected]
     assert page.locator("[role=meter][tabindex]").count() == 0
 
 

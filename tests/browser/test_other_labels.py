@@ -59,7 +59,11 @@ def check_bars(page: Page, labels: LabelSet) -> None:
     assert sum(shares(page, "#label-chart")) == pytest.approx(100, abs=0.05 * len(labels))
 
 
-def test_the_page_shows_its_labels_and_its_own_words(page: Page, server: RunningServer, labels: LabelSet) -> None:
+def test_the_page_shows_its_labels_and_its_own_words_and_axe_finds_nothing(
+    page: Page, server: RunningServer, labels: LabelSet
+) -> None:
+    # Colours in the middle of a fade are none that anybody reads.
+    page.emulate_media(reduced_motion="reduce")
     page.goto(server.http)
     expect(page).to_have_title(PAGE.title)
     expect(page.locator("h1")).to_have_text(PAGE.title)
@@ -70,24 +74,20 @@ def test_the_page_shows_its_labels_and_its_own_words(page: Page, server: Running
     likeliest = labels.names[found.index(max(found))]
     expect(page.locator("#verdict")).to_contain_text(likeliest)
     expect(page.locator("#label-numbers tr")).to_have_count(len(labels))
+    # Up to 50 are all there.
+    layout = "rows" if labels is MANY else "columns"
+    expect(page.locator("#label-chart")).to_have_attribute("data-layout", layout)
+    expect(page.locator("#label-chart details")).to_have_count(0)
     if labels.values is None:
         expect(page.locator("#expected")).to_be_hidden()
     else:
         expect(page.locator("#expected")).to_have_text(re.compile(r"\d\.\d"))
     expect(page.locator("#timeline-line")).to_have_attribute("d", re.compile("M"))
     expect(page.locator("#contributions")).to_have_attribute("data-state", "shown")
-    page.locator("button[data-example]").click()
-    expect(page.locator("#review")).to_have_value(PAGE.examples[0])
-
-
-def test_axe_finds_nothing_in_the_page_of_other_labels(page: Page, server: RunningServer, labels: LabelSet) -> None:
-    # Colours in the middle of a fade are none that anybody reads.
-    page.emulate_media(reduced_motion="reduce")
-    page.goto(server.http)
-    rate(page, TEXT)
-    expect(page.locator("#contributions")).to_have_attribute("data-state", "shown")
     expect(page.locator("#feedback input")).to_have_count(len(labels))
     assert violations(page) == []
+    page.locator("button[data-example]").click()
+    expect(page.locator("#review")).to_have_value(PAGE.examples[0])
 
 
 def test_a_label_is_given_as_feedback(page: Page, server: RunningServer, labels: LabelSet) -> None:
@@ -127,14 +127,6 @@ def test_the_widget_has_a_bar_for_each_label(page: Page, server: RunningServer, 
     found = shares(page, "starcast-meter")
     assert sum(found) == pytest.approx(100, abs=0.05 * len(labels))
     expect(page.locator("starcast-meter .verdict")).to_contain_text(labels.names[found.index(max(found))])
-
-
-def test_up_to_50_labels_are_all_there(page: Page, server: RunningServer, labels: LabelSet) -> None:
-    page.goto(server.http)
-    rate(page, TEXT)
-    rows = labels is MANY
-    expect(page.locator("#label-chart")).to_have_attribute("data-layout", "rows" if rows else "columns")
-    expect(page.locator("#label-chart details")).to_have_count(0)
 
 
 def test_labels_after_the_50th_are_folded_and_long_names_widen_nothing(

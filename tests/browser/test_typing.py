@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from model_core.labels import STARS
+from model_core.loading import load_classifier
 from tests.browser.steps import bars, expect_fresh, shown_seqs, type_review
 from tools.reviews import REVIEWS
 from tools.servers import REPOSITORY, RunningServer, start_server
@@ -46,10 +48,8 @@ def test_three_hundred_fast_keys_lose_none(page: Page, real_server: RunningServe
     type_review(page, text, delay_ms=0)
     expect_fresh(page)
     assert page.locator("#review").input_value() == text
-    finished = subprocess.run(
-        [sys.executable, "manage.py", "classify", text], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    assert list(bars(page).values()) == pytest.approx(json.loads(finished.stdout)["probabilities"], abs=1e-6)
+    [rating] = load_classifier(settings.STARCAST_CHECKPOINT, threads=1).classify([text])
+    assert list(bars(page).values()) == pytest.approx(rating.probabilities, abs=1e-6)
 
 
 def test_an_empty_page_shows_the_prior_and_says_that_it_is_too_early(page: Page, fake_server: RunningServer) -> None:

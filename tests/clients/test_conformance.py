@@ -74,6 +74,7 @@ def test_our_server_keeps_every_promise_with_other_labels_and_limits(
     ],
     ids=["label", "stars", "state"],
 )
+@pytest.mark.long
 @pytest.mark.parametrize("labelled_server", [VALUED], indirect=True, ids=["three with values"])
 async def test_a_server_with_other_labels_that_breaks_a_promise_is_found_out(
     labelled_server: RunningServer, fields: dict[str, Any], broken: set[str], capsys: pytest.CaptureFixture[str]
@@ -216,7 +217,20 @@ MUTANTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+ONE_OF_EACH_KIND = {
+    "no spans",
+    "cancel ignored",
+    "key echoed",
+    "every key accepted",
+    "HTTP: wrong numbers",
+    "the truth",
+}
+"""The mutants of each run of the tests; the others differ from them in what they break, and not in how."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ONE_OF_EACH_KIND else pytest.mark.long) for name in MUTANTS]
+)
 async def test_a_server_that_breaks_one_promise_fails_that_check_alone(
     generous_server: RunningServer, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import expect, sync_playwright
 from websockets.sync.client import connect
 
 from tests.conftest import missing, require_program
-from tools.chromium import ARGUMENTS, NAMES
+from tools.chromium import ARGUMENTS, HEADLESS_NAMES
 from tools.servers import REPOSITORY, RunningServer
 
 COMPILER = REPOSITORY / "tests" / "js" / "node_modules" / "typescript" / "bin" / "tsc"
@@ -84,6 +84,8 @@ def test_the_package_holds_the_modules_of_the_page_and_their_types(project: Path
     assert [folder.name for folder in (project / "node_modules").iterdir() if folder.is_dir()] == ["starcast-client"]
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_a_strict_typescript_program_compiles_against_its_types(project: Path) -> None:
     node = require_program("node")
     (project / "consumer.ts").write_text(CONSUMER)
@@ -184,7 +186,8 @@ def test_the_example_of_the_package_runs_as_printed(project: Path, fake_server: 
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=require_program(*NAMES), args=[*ARGUMENTS, "--disable-features=LocalNetworkAccessChecks"]
+            executable_path=require_program(*HEADLESS_NAMES),
+            args=[*ARGUMENTS, "--disable-features=LocalNetworkAccessChecks"],
         )
         page = browser.new_page()
         page.route("**/example", lambda route: route.fulfill(body=page_source, content_type="text/html"))
@@ -225,7 +228,7 @@ def test_the_page_example_runs_as_printed(fake_server: RunningServer) -> None:
     # To Chromium a page that the test hands it comes from outside, and may not speak with the local network.
     arguments = [*ARGUMENTS, "--disable-features=LocalNetworkAccessChecks"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=require_program(*NAMES), args=arguments)
+        browser = playwright.chromium.launch(executable_path=require_program(*HEADLESS_NAMES), args=arguments)
         page = browser.new_page()
         page.route(address, lambda route: route.fulfill(body=example, content_type="text/html"))
         page.goto(address)

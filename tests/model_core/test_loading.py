@@ -178,18 +178,3 @@ print(*sorted({"torch", "transformers", "django", "live", "training", "onnxrunti
     tokens, imported = run_python(script, str(checkpoint))
     assert int(tokens) > 0
     assert imported == "onnxruntime"
-
-
-def test_no_module_of_the_core_imports_django_or_live() -> None:
-    script = """
-import importlib, pkgutil, sys
-import model_core
-names = [module.name for module in pkgutil.walk_packages(model_core.__path__, "model_core.")]
-for name in names:
-    importlib.import_module(name)
-print(*names)
-print(*sorted({"django", "channels", "live", "training", "project"} & sys.modules.keys()))
-"""
-    names, imported = run_python(script)
-    assert {"model_core.engine", "model_core.backends.onnx", "model_core.backends.torch"} <= set(names.split())
-    assert imported == ""

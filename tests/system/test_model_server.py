@@ -52,6 +52,8 @@ def model(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
+@pytest.mark.ci
 async def test_a_server_takes_up_a_model_and_goes_back_while_a_socket_types(
     server: RunningServer, folder: Path
 ) -> None:

@@ -43,7 +43,6 @@ def test_a_text_that_is_on_its_way_while_the_cable_is_out_is_answered_when_it_is
 
 
 @pytest.mark.long
-@pytest.mark.ci
 def test_who_is_gone_without_a_word_is_found_out_by_pings_and_leaves_nothing_behind(
     network: Network, far_server: RunningServer
 ) -> None:

@@ -31,6 +31,9 @@ OPERATIONS = {
 }
 
 
+MORE_IN_THE_LONG_LANE = pytest.mark.parametrize("requests", [10, pytest.param(100, marks=pytest.mark.long)])
+
+
 def described() -> dict[str, Any]:
     return dict(json.loads(Client().get("/api/openapi.json").content))
 
@@ -106,12 +109,12 @@ def generous_server(data_dir: Path) -> Iterator[RunningServer]:
         yield server
 
 
-def answers(server: RunningServer, key: str, path: str, mode: GenerationMode) -> Counter[int]:
+def answers(server: RunningServer, key: str, path: str, mode: GenerationMode, requests: int) -> Counter[int]:
     """The statuses of answers to generated requests, each held against the description."""
     operation = schemathesis.openapi.from_url(f"{server.http}/api/openapi.json")[path][OPERATIONS[path]]
     statuses = Counter[int]()
 
-    @settings_of(max_examples=40)
+    @settings_of(max_examples=requests)
     @given(case=operation.as_strategy(generation_mode=mode))
     def holds(case: Any) -> None:
         response = case.call(timeout=30, headers={"Authorization": f"Bearer {key}"})
@@ -123,19 +126,21 @@ def answers(server: RunningServer, key: str, path: str, mode: GenerationMode) ->
     return statuses
 
 
+@MORE_IN_THE_LONG_LANE
 @pytest.mark.parametrize("path", OPERATIONS)
 def test_every_request_that_the_description_allows_is_answered_as_it_says(
-    generous_server: RunningServer, key: str, path: str
+    generous_server: RunningServer, key: str, path: str, requests: int
 ) -> None:
-    statuses = answers(generous_server, key, path, GenerationMode.POSITIVE)
+    statuses = answers(generous_server, key, path, GenerationMode.POSITIVE, requests)
     assert set(statuses) == {200}
 
 
+@MORE_IN_THE_LONG_LANE
 @pytest.mark.parametrize("path", [path for path, method in OPERATIONS.items() if method == "POST"])
 def test_every_request_that_it_does_not_allow_is_refused_as_it_says(
-    generous_server: RunningServer, key: str, path: str
+    generous_server: RunningServer, key: str, path: str, requests: int
 ) -> None:
-    statuses = answers(generous_server, key, path, GenerationMode.NEGATIVE)
+    statuses = answers(generous_server, key, path, GenerationMode.NEGATIVE, requests)
     assert statuses
     assert 429 not in statuses
 

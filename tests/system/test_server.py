@@ -107,6 +107,8 @@ async def test_under_load_nothing_that_was_taken_is_lost_in_a_stop(data_dir: Pat
         assert server.process.wait(timeout=20) == 0
 
 
+@pytest.mark.long
+@pytest.mark.ci
 async def test_a_model_that_hangs_holds_up_the_stop_for_ten_seconds_at_most(data_dir: Path) -> None:
     with start_server(data_dir, program=("-c", HANGING, "serve"), STARCAST_BACKEND="fake") as server:
         async with await open_socket(server) as socket:
@@ -183,6 +185,8 @@ async def test_a_model_that_hangs_is_not_ready_however_many_ask(data_dir: Path) 
             assert {probe.status_code for probe in probes} == {503}
             assert probes[0].json()["reason"] == "the model did not answer in time"
             assert (await client.get("/healthz")).status_code == 200
+        # It would wait for the model.
+        server.process.kill()
 
 
 async def test_a_server_that_stops_takes_no_more_requests_over_connections_that_are_open(data_dir: Path) -> None:
@@ -204,8 +208,12 @@ async def test_a_server_that_stops_takes_no_more_requests_over_connections_that_
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "model_unavailable")
             with pytest.raises(httpx.ConnectError):
                 await client.get("/healthz")
+            # It would wait for the model.
+            server.process.kill()
 
 
+@pytest.mark.long
+@pytest.mark.ci
 async def test_requests_that_a_stop_would_cut_off_are_answered_by_an_error_in_time(data_dir: Path) -> None:
     long = "A slow start, but what an ending. " * 20
     with start_server(data_dir, program=("-c", SLOW, "serve"), STARCAST_BACKEND="fake") as server:

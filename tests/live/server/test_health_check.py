@@ -39,6 +39,8 @@ def test_after_some_failures_in_a_row_the_server_is_asked_to_stop(tmp_path: Path
     assert not (tmp_path / "failures").exists()
 
 
+@pytest.mark.long
+@pytest.mark.ci
 def test_a_server_whose_model_hangs_is_stopped(data_dir: Path, tmp_path: Path) -> None:
     with start_server(
         data_dir, program=("-c", HANGING, "serve"), STARCAST_BACKEND="fake", STARCAST_DEADLINE_MS="100"

@@ -14,13 +14,14 @@ from tools.topology.services import wait_until
 from tools.topology.site import Site
 from tools.topology.typists import type_through
 
-pytestmark = [pytest.mark.long, pytest.mark.ci]
+pytestmark = pytest.mark.long
 
 
 async def nothing() -> None:
     """No event: people just type."""
 
 
+@pytest.mark.ci
 async def test_no_typist_loses_the_newest_text_when_a_replica_is_killed(site: Site) -> None:
     async with killed(site) as event:
         typed = await type_through(site, event)
@@ -52,6 +53,7 @@ async def test_a_page_is_had_from_another_replica_while_one_stands_still(site: S
         assert sum(page.elapsed.total_seconds() > 10 for page in pages) <= 1
 
 
+@pytest.mark.ci
 async def test_no_typist_loses_the_newest_text_in_a_rolling_upgrade(site: Site) -> None:
     logged = len(site.proxy.log.read_text())
     async with upgraded(site) as event:

@@ -18,7 +18,6 @@ from tools.topology.typists import Typed
 
 
 @pytest.mark.long
-@pytest.mark.ci
 def test_it_brings_a_site_up_holds_it_to_the_protocol_and_takes_it_down() -> None:
     try:
         program("nginx")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.steps import expect_fresh, type_review
 from tests.conftest import require_program
-from tools.chromium import ARGUMENTS, NAMES
+from tools.chromium import ARGUMENTS, HEADLESS_NAMES
 from tools.reviews import REVIEWS
 from tools.topology.site import Site
 
@@ -15,7 +15,7 @@ from tools.topology.site import Site
 @pytest.fixture
 def page() -> Iterator[Page]:
     """An empty page that trusts the site's certificate, and must end without a breach of its policy."""
-    path = require_program(*NAMES)
+    path = require_program(*HEADLESS_NAMES)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         page = browser.new_context(ignore_https_errors=True).new_page()
@@ -27,6 +27,7 @@ def page() -> Iterator[Page]:
     assert not [words for words in said if "Content Security Policy" in words or "Error:" in words]
 
 
+@pytest.mark.long
 def test_who_types_while_each_server_is_killed_sees_the_newest_text_rated(page: Page, site: Site) -> None:
     page.goto(site.url)
     expect(page.locator("#connection")).to_have_attribute("data-state", "open")

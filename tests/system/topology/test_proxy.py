@@ -57,7 +57,7 @@ def proxy() -> Iterator[Proxy]:
     with contextlib.ExitStack() as stack:
         backend = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
         stack.callback(backend.server_close)
-        thread = threading.Thread(target=backend.serve_forever)
+        thread = threading.Thread(target=backend.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         stack.callback(thread.join)
         stack.callback(backend.shutdown)
@@ -211,6 +211,7 @@ def test_one_address_holds_a_bounded_number_of_connections(proxy: Proxy) -> None
             assert "Starcast" in refused.text
 
 
+@pytest.mark.long
 def test_a_client_that_is_slow_with_its_headers_is_cut_off(proxy: Proxy) -> None:
     began = time.monotonic()
     with (

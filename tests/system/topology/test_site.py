@@ -15,6 +15,8 @@ from tests.timing import PATIENCE_S
 from tools.topology.services import wait_until
 from tools.topology.site import Site
 
+pytestmark = [pytest.mark.long, pytest.mark.ci]
+
 
 def test_the_site_keeps_every_promise_of_the_protocol(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnxruntime
@@ -10,6 +11,9 @@ from model_core.cache import Caches, EncoderCache, FloatArray
 from model_core.classifier import Variants
 from model_core.errors import CheckpointError, one_line
 from model_core.labels import FILM_RATINGS
+
+_INT8_PRODUCTS: Final = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}
+"""Linux's names of these instructions, the last one on Arm."""
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:
@@ -22,6 +26,15 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     # computes uint8 x uint8 instead, which is exact and costs a tenth. Processors with VNNI are not affected.
     options.add_session_config_entry("session.x64quantprecision", "1")
     return options
+
+
+def has_int8_products() -> bool:
+    """Whether the processor has instructions for products of int8, as far as the system says."""
+    try:
+        words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return not _INT8_PRODUCTS.isdisjoint(words)
 
 
 def open_session(path: Path, threads: int, labels: int = len(FILM_RATINGS)) -> onnxruntime.InferenceSession:

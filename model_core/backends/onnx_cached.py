@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import onnxruntime
 
-from model_core.backends.onnx import open_session
+from model_core.backends.onnx import has_int8_products, open_session
 from model_core.cache import CachePool, Caches, EncoderCache, FloatArray
 from model_core.classifier import Variants
 from model_core.labels import FILM_RATINGS
@@ -73,11 +73,20 @@ class _Job:
         return self.end == len(self.input_ids)
 
 
-class CachedOnnxBackend:
-    """One ONNX Runtime session on ``threads`` cores, and the caches of all typists within ``cache_bytes``.
+@dataclass(frozen=True, slots=True)
+class _Sessions:
+    """The graphs in ONNX Runtime, all with the same number of threads."""
 
-    The few tokens of a key are too little work for several cores: batches run in parallel, and only a single batch uses
-    several threads.
+    blocks: onnxruntime.InferenceSession
+    """The next block of each of several texts."""
+    steps: onnxruntime.InferenceSession | None
+    """Several blocks of one text."""
+
+
+class CachedOnnxBackend:
+    """ONNX Runtime on ``threads`` cores, and the caches of all typists within ``cache_bytes``.
+
+    Passes run side by side, each on one core. Several cores share one pass only if there is no other.
     """
 
     def __init__(
@@ -91,16 +100,15 @@ class CachedOnnxBackend:
         steps: Path | None = None,
     ) -> None:
         """``steps``: the graph of many whole blocks; without it, long texts take longer."""
-        self._session = open_session(path, threads, labels)
-        self._steps = open_session(steps, threads, labels) if steps else None
         self._labels = labels
         self._threads = threads
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="starcast-batch")
+        self._side_by_side, self._alone = self._open(path, steps)
         self._block = block
         self._step = max(1, _STEP_TOKENS // block) * block
         self._read_tokens = read_tokens
         self._pool = CachePool(cache_bytes)
-        pasts = [node for node in self._session.get_inputs() if node.name.startswith("past_")]
+        pasts = [node for node in self._side_by_side.blocks.get_inputs() if node.name.startswith("past_")]
         self._pasts = [node.name for node in pasts if not node.name.endswith("_lengths")]
         self._states = [name.removeprefix("past_") for name in self._pasts]
         heads, _, head_size = next(node.shape[1:] for node in pasts if node.name in self._pasts)
@@ -115,16 +123,17 @@ class CachedOnnxBackend:
         ]
         for job in jobs:
             job.cache.keep(job.cache.shared_blocks(job.input_ids, self._block))
-        if self._steps is not None:
+        if self._alone.steps is not None:
             long = [job for job in jobs if self._whole_blocks(job) > self._block]
-            _results([self._executor.submit(self._encode, job, self._whole_blocks(job)) for job in long])
+            self._run_each([partial(self._encode, job, self._whole_blocks(job)) for job in long])
         result = np.empty((len(jobs), self._labels), dtype=np.float32)
         waiting = jobs
         while waiting:
             for job in waiting:
                 job.take_block(self._block)
             batches = list(_batches(waiting, self._threads))
-            for batch, logits in zip(batches, self._run_all(batches), strict=True):
+            passes = self._run_each([partial(self._run, batch) for batch in batches])
+            for batch, logits in zip(batches, passes, strict=True):
                 result[[job.row for job in batch]] = logits
             waiting = [job for job in waiting if not job.is_last_block]
         self._pool.use([cache for cache in caches if cache is not None])
@@ -135,7 +144,8 @@ class CachedOnnxBackend:
         cache.keep(cache.shared_blocks(input_ids, self._block))
         job = _Job(0, input_ids, cache)
         begin = job.past
-        self._encode(job, min(self._whole_blocks(job), max(1, tokens // self._block) * self._block))
+        tokens = min(self._whole_blocks(job), max(1, tokens // self._block) * self._block)
+        self._encode(job, tokens, self._alone)
         self._pool.use([cache])
         return job.past > begin
 
@@ -146,7 +156,7 @@ class CachedOnnxBackend:
         """
         jobs = [self._variant(variants, index) for index in variants.left]
         jobs.sort(key=lambda job: (job.row not in variants.under_way, -job.new, job.past))
-        passes: list[Callable[[], None]] = []
+        passes: list[Callable[[_Sessions], None]] = []
         while jobs and len(passes) < self._threads:
             first = jobs[0]
             if first.new > _VARIANT_TOKENS:
@@ -157,7 +167,7 @@ class CachedOnnxBackend:
                 together = alike[: max(1, tokens // first.new)]
                 passes.append(partial(self._finish_variants, variants, together))
                 jobs = [job for job in jobs if job not in together]
-        _results([self._executor.submit(run) for run in passes])
+        self._run_each(passes)
         return bool(passes)
 
     def _variant(self, variants: Variants, index: int) -> _Job:
@@ -168,17 +178,18 @@ class CachedOnnxBackend:
         shared = min(same, len(variants.begun.input_ids), len(ids) - 1) // self._block * self._block
         return _Job(index, ids, variants.begun, len(ids), shared)
 
-    def _step_variant(self, variants: Variants, job: _Job, tokens: int) -> None:
+    def _step_variant(self, variants: Variants, job: _Job, tokens: int, sessions: _Sessions) -> None:
         """Encode up to ``tokens`` more tokens of a long variant into a cache of its own."""
         if job.row not in variants.under_way:
             job.cache = variants.under_way[job.row] = variants.begun.fork()
             job.cache.keep(job.past)
         blocks = -(-(job.new - _VARIANT_TOKENS) // self._block)
-        self._encode(_Job(job.row, job.input_ids, job.cache), min(blocks, max(1, tokens // self._block)) * self._block)
+        tokens = min(blocks, max(1, tokens // self._block)) * self._block
+        self._encode(_Job(job.row, job.input_ids, job.cache), tokens, sessions)
 
-    def _finish_variants(self, variants: Variants, jobs: Sequence[_Job]) -> None:
+    def _finish_variants(self, variants: Variants, jobs: Sequence[_Job], sessions: _Sessions) -> None:
         """Read variants with the same cache to their ends in one pass."""
-        for job, logits in zip(jobs, self._run(jobs), strict=True):
+        for job, logits in zip(jobs, self._run(jobs, sessions), strict=True):
             variants.logits[job.row] = logits
             variants.under_way.pop(job.row, None)
 
@@ -190,16 +201,28 @@ class CachedOnnxBackend:
         """Return how many tokens are left to encode before the last block."""
         return (len(job.input_ids) - 1) // self._block * self._block - job.past
 
-    def _encode(self, job: _Job, tokens: int) -> None:
+    def _open(self, path: Path, steps: Path | None) -> tuple[_Sessions, _Sessions]:
+        """Load the graphs for passes side by side, each on one core, and for a single one that may have all cores."""
+        # A key is too little work to share, unless the processor has no fast products of int8.
+        key_threads = 1 if has_int8_products() else self._threads
+        graphs = {(path, 1), (path, key_threads)} | ({(steps, 1), (steps, self._threads)} if steps else set())
+        opened = {graph: self._executor.submit(open_session, *graph, self._labels) for graph in graphs}
+
+        def sessions(of_blocks: int, of_steps: int) -> _Sessions:
+            return _Sessions(opened[path, of_blocks].result(), opened[steps, of_steps].result() if steps else None)
+
+        return sessions(1, 1), sessions(key_threads, self._threads)
+
+    def _encode(self, job: _Job, tokens: int, sessions: _Sessions) -> None:
         """Encode this many more tokens of a text: whole blocks."""
         end = job.past + tokens
         while job.past < end:
-            if self._steps is None or end - job.past == self._block:
+            if sessions.steps is None or end - job.past == self._block:
                 job.take_block(self._block)
-                self._run([job])
+                self._run([job], sessions)
             else:
                 job.end = min(end, job.past + self._step)
-                self._run_step(self._steps, job)
+                self._run_step(sessions.steps, job)
 
     def _run_step(self, session: onnxruntime.InferenceSession, job: _Job) -> None:
         """Encode the next blocks of a text in one pass."""
@@ -209,12 +232,13 @@ class CachedOnnxBackend:
         logits, *states = session.run(["logits", *self._states], feed)
         job.cache.append(ids, np.concatenate(states), logits[0])
 
-    def _run_all(self, batches: Sequence[list[_Job]]) -> list[FloatArray]:
-        if len(batches) == 1:
-            return [self._run(batches[0])]
-        return _results([self._executor.submit(self._run, batch) for batch in batches])
+    def _run_each(self, passes: Sequence[Callable[[_Sessions], _Result]]) -> list[_Result]:
+        """Run passes side by side, or a single one on all cores."""
+        if len(passes) == 1:
+            return [passes[0](self._alone)]
+        return _results([self._executor.submit(run, self._side_by_side) for run in passes])
 
-    def _run(self, batch: Sequence[_Job]) -> FloatArray:
+    def _run(self, batch: Sequence[_Job], sessions: _Sessions) -> FloatArray:
         """Encode the next block of each text. Return logits [texts, labels] at the last tokens so far."""
         ids = np.zeros((len(batch), max(job.new for job in batch)), dtype=np.int64)
         for tokens, job in zip(ids, batch, strict=True):
@@ -226,7 +250,7 @@ class CachedOnnxBackend:
         }
         feed |= zip(self._pasts, self._stacked_pasts(batch), strict=True)
         finished = [0 if job.only_reads else job.new // self._block * self._block for job in batch]
-        each, *states = self._session.run(["logits", *(self._states if any(finished) else ())], feed)
+        each, *states = sessions.blocks.run(["logits", *(self._states if any(finished) else ())], feed)
         read = np.stack([self._read(job, logits[: job.new]) for job, logits in zip(batch, each, strict=True)])
         for row, (job, count) in enumerate(zip(batch, finished, strict=True)):
             if count:

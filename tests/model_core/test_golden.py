@@ -1,9 +1,11 @@
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from model_core.backends.onnx_cached import CachedOnnxBackend
 from model_core.checkpoint import GOLDEN_FILE
 from model_core.classifier import TextClassifier
 from model_core.errors import CheckpointError
@@ -39,7 +41,9 @@ def test_the_shipped_graphs_read_a_long_text_alike_in_any_steps(monkeypatch: pyt
     for step in (16, 64, 512):
         monkeypatch.setattr(classifier._backend, "_step", step)
         assert list(classifier.classify([text])) == [in_steps]
-    monkeypatch.setattr(classifier._backend, "_steps", None)
+    backend = classifier._backend
+    assert isinstance(backend, CachedOnnxBackend)
+    monkeypatch.setattr(backend, "_alone", dataclasses.replace(backend._alone, steps=None))
     [block_by_block] = classifier.classify([text])
     assert block_by_block == in_steps
 

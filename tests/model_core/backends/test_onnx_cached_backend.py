@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_core.backends.onnx import OnnxBackend
-from model_core.backends.onnx_cached import CachedOnnxBackend
+from model_core.backends.onnx import OnnxBackend, has_int8_products
+from model_core.backends.onnx_cached import CachedOnnxBackend, _Job, _Sessions
 from model_core.cache import EncoderCache, FloatArray
 from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, ONNX_STEPS_FILE, read_config
 from model_core.classifier import TextClassifier, Variant, Variants
@@ -87,15 +88,14 @@ def test_typing_token_by_token_equals_rating_each_text_whole(backend: CachedOnnx
 def test_only_new_tokens_are_encoded_block_by_block(
     backend: CachedOnnxBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoded: list[tuple[int, ...]] = []
-    session = backend._session
+    encoded: list[tuple[int, int]] = []
+    run = backend._run
 
-    class Watched:
-        def run(self, names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
-            encoded.append(feed["input_ids"].shape)
-            return list(session.run(names, feed))
+    def noted(batch: Sequence[_Job], sessions: _Sessions) -> FloatArray:
+        encoded.append((len(batch), max(job.new for job in batch)))
+        return run(batch, sessions)
 
-    monkeypatch.setattr(backend, "_session", Watched())
+    monkeypatch.setattr(backend, "_run", noted)
     cache = EncoderCache()
     for text in ((2, *IDS[:21]), (2, *IDS[:22]), (2, *IDS[:22], 5), (2, 9, *IDS[1:22])):
         backend.logits([text], [cache])
@@ -152,12 +152,12 @@ def test_an_error_comes_only_after_all_batches_are_done_with_their_caches(
     backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=2, cache_bytes=10**9)
     run, failed, done = CachedOnnxBackend._run, threading.Event(), threading.Event()
 
-    def slow_or_failing(self: CachedOnnxBackend, batch: list[Any]) -> FloatArray:
+    def slow_or_failing(self: CachedOnnxBackend, batch: list[Any], sessions: _Sessions) -> FloatArray:
         if batch[0].new < 3:
             failed.set()
             raise RuntimeError("no such product")
         assert failed.wait(60)
-        logits = run(self, batch)
+        logits = run(self, batch, sessions)
         done.set()
         return logits
 
@@ -266,7 +266,7 @@ def test_variants_are_rated_like_texts_of_their_own_and_leave_the_cache_as_it_wa
     monkeypatch.setattr("model_core.backends.onnx_cached._VARIANT_TOKENS", 2 * BLOCK)
     backend = in_steps(folder, step=2 * BLOCK)
     if not steps:
-        backend._steps = None
+        backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=2, cache_bytes=10**9)
     variants = variants_of(backend, cached)
     before = variants.begun.input_ids, variants.begun.states.copy(), variants.begun.logits.copy()
     passes = 0
@@ -300,3 +300,27 @@ def test_variants_of_a_text_whose_cache_was_emptied_are_read_from_their_begin(ba
     while backend.advance_variants(variants, 16):
         pass
     np.testing.assert_allclose(variants.logits[3], backend.logits([variants.texts[3].input_ids])[0], atol=ROUNDING)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_processors_with_and_without_products_of_int8_get_the_same_numbers(
+    folder: Path, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_core.backends.onnx_cached.has_int8_products", lambda: fast)
+    here, one = in_steps(folder, step=8), in_steps(folder, step=8, threads=1)
+    assert (here._alone.blocks is here._side_by_side.blocks) is fast
+    texts = [(2, *IDS), (2, *IDS[:7]), (2, 9)]
+    np.testing.assert_array_equal(here.logits(texts), one.logits(texts))
+    np.testing.assert_array_equal(here.logits(texts[:1]), one.logits(texts[:1]))
+
+
+def test_the_instructions_of_a_processor_are_read_where_linux_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, fast in (("fpu avx2\n", False), ("fpu avx_vnni\n", True), ("fpu not_avx_vnni", False)):
+        monkeypatch.setattr(Path, "read_text", lambda *_, said=f"flags\t: {flags}", **__: said)
+        assert has_int8_products() is fast
+
+    def no_such_file(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", no_such_file)
+    assert not has_int8_products()

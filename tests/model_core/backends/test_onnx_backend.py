@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from model_core.backends.onnx import OnnxBackend
+from model_core.backends.onnx import OnnxBackend, has_int8_products
 from model_core.checkpoint import ONNX_FILE
 from model_core.errors import CheckpointError
 
@@ -54,3 +54,23 @@ def test_a_graph_of_another_number_of_labels_is_refused(tmp_path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), tmp_path / ONNX_FILE)
     with pytest.raises(CheckpointError, match="8 logits"):
         OnnxBackend(tmp_path / ONNX_FILE, threads=1)
+
+
+@pytest.mark.skipif(not has_int8_products(), reason="products of uint8 and int8 saturate on this processor")
+def test_with_products_of_int8_the_quicker_ones_give_the_numbers_of_the_others(
+    checkpoint: Path, backend: OnnxBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_core.backends.onnx.has_int8_products", lambda: False)
+    np.testing.assert_array_equal(OnnxBackend(checkpoint / ONNX_FILE, threads=1).logits(TEXTS), backend.logits(TEXTS))
+
+
+def test_the_instructions_of_a_processor_are_read_where_linux_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, fast in (("fpu avx2\n", False), ("fpu avx_vnni\n", True), ("fpu not_avx_vnni", False)):
+        monkeypatch.setattr(Path, "read_text", lambda *_, said=f"flags\t: {flags}", **__: said)
+        assert has_int8_products() is fast
+
+    def no_such_file(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", no_such_file)
+    assert not has_int8_products()

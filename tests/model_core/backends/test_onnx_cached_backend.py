@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_core.backends.onnx import OnnxBackend, has_int8_products
+from model_core.backends.onnx import OnnxBackend
 from model_core.backends.onnx_cached import CachedOnnxBackend, _Job, _Sessions
 from model_core.cache import EncoderCache, FloatArray
 from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, ONNX_STEPS_FILE, read_config
@@ -312,15 +312,3 @@ def test_processors_with_and_without_products_of_int8_get_the_same_numbers(
     texts = [(2, *IDS), (2, *IDS[:7]), (2, 9)]
     np.testing.assert_array_equal(here.logits(texts), one.logits(texts))
     np.testing.assert_array_equal(here.logits(texts[:1]), one.logits(texts[:1]))
-
-
-def test_the_instructions_of_a_processor_are_read_where_linux_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    for flags, fast in (("fpu avx2\n", False), ("fpu avx_vnni\n", True), ("fpu not_avx_vnni", False)):
-        monkeypatch.setattr(Path, "read_text", lambda *_, said=f"flags\t: {flags}", **__: said)
-        assert has_int8_products() is fast
-
-    def no_such_file(*_: object, **__: object) -> str:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(Path, "read_text", no_such_file)
-    assert not has_int8_products()

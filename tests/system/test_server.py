@@ -33,11 +33,11 @@ SLOW = HANGING.replace("threading.Event()", "Gate()").replace(
     """
 class Gate(threading.Event):
     def wait(self, timeout=None):
-        return super().wait(0.3)
+        return super().wait(2)
 
 live.serving.process_engine.load_classifier""",
 )
-"""Takes 20 seconds for an explanation or for many texts."""
+"""Takes longer for an explanation, or for many texts, than a stop may."""
 
 
 def update(seq: int) -> str:

@@ -38,7 +38,7 @@ async def test_a_model_that_counts_words_is_explained_without_fault(method: str)
 
 
 async def test_a_stop_word_that_moves_the_stars_and_a_wrong_sign_are_found() -> None:
-    row = await judged(TEXT, classifier=Counting({"cast": 3.0, "bad": 1.0}))
+    row = await judged(TEXT, classifier=Counting({"cast": 3.0, "bad": 1.5, "good": 1.5}))
     assert row["first"] == ["cast"]
     assert row["drawn"] == [1, 3]
     assert row["signs"] == [1, 2]
@@ -59,7 +59,7 @@ async def test_a_text_of_which_nothing_is_drawn_counts_as_such() -> None:
 
 
 async def test_the_figures_are_means_over_texts_and_shares_over_words() -> None:
-    rows = [await judged(TEXT), await judged(TEXT, classifier=Counting({"cast": 3.0, "bad": 1.0}))]
+    rows = [await judged(TEXT), await judged(TEXT, classifier=Counting({"cast": 3.0, "bad": 1.5, "good": 1.5}))]
     figures = summary(rows)
     assert figures["texts"] == 2
     assert (figures["stop_word_first_percent"], figures["stop_words_first"]) == (50, ["cast"])

@@ -37,6 +37,9 @@ class HeldClassifier(ControlledClassifier):
 async def start(engine: Engine, *texts: str) -> list[asyncio.Task[Answer]]:
     """Ask for texts without waiting for the answers; on return all of them wait in the engine."""
     tasks = [asyncio.create_task(engine.classify(text)) for text in texts]
+    for task in tasks:
+        # A test may end without them. Their engine then closes, and a later test would log that nobody was told.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
     await asyncio.sleep(0)
     return tasks
 

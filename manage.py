@@ -8,10 +8,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import OperationalError, ProgrammingError
 
+from project.huge_pages import restart_with_huge_pages
+
 # Other users read what these write: the image is built by root, and runs as another user.
 FOR_ALL_USERS = ("collectstatic", "makemessages", "compilemessages")
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        restart_with_huge_pages()
     if sys.argv[1:2] not in ([name] for name in FOR_ALL_USERS):
         os.umask(0o077)  # The database, exports and dumps hold texts, sessions and digests of keys.
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")

@@ -8,7 +8,7 @@ import hashlib
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -126,10 +126,13 @@ class CachePool:
         # Weak, so that a cache goes with its typist.
         self._caches: weakref.WeakSet[EncoderCache] = weakref.WeakSet()
 
-    def use(self, caches: Sequence[EncoderCache]) -> None:
-        """Mark caches as just used, and empty some if the total is too large."""
+    def use(self, caches: Sequence[EncoderCache], under_way: Iterable[EncoderCache] = ()) -> None:
+        """Mark caches as just used, and empty some if the total is too large; none of those ``under_way``.
+
+        What is read in steps would never end if its cache were emptied after each.
+        """
         now = self._clock()
-        for cache in caches:
+        for cache in (*caches, *under_way):
             cache.last_used_s = now
             self._caches.add(cache)
         held = list(self._caches)

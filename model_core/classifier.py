@@ -125,9 +125,13 @@ class Variants:
 
     @property
     def size(self) -> Size:
-        """About how many tokens have to be encoded."""
-        known = len(self.begun.input_ids)
-        return Size(sum(len(variant.input_ids) - min(variant.same, known) for variant in self.texts))
+        """About how many tokens are left to encode; 0 only if all were read."""
+        return Size(sum(max(1, len(self.texts[index].input_ids) - self._known(index)) for index in self.left))
+
+    def _known(self, index: int) -> int:
+        if (own := self.under_way.get(index)) is not None:
+            return len(own.input_ids)
+        return min(self.texts[index].same, len(self.begun.input_ids))
 
 
 Input: TypeAlias = str | tuple[int, ...] | Variants

@@ -201,6 +201,10 @@ class Engine:
         loop = asyncio.get_running_loop()
         while batch := self._waiting.take(self._remeasure):
             classifier, first = self._classifier, batch[0]
+            if isinstance(first.text, Variants) and first.measured_by is not classifier:
+                # Neither their tokens nor what was read of them mean anything to another model.
+                first.settle(ModelUnavailable("the model was replaced meanwhile; ask again"))
+                continue
             texts, caches = [ticket.text for ticket in batch], [ticket.cache for ticket in batch]
             self._caches.update(caches)
             # A text that is read in steps is always the only one of its batch.

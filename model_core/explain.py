@@ -11,6 +11,7 @@ training.faithfulness`` compares both.
 """
 
 import asyncio
+import itertools
 import statistics
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -139,11 +140,12 @@ async def explain(
     asker = asker or Asker()
     try:
         async with asyncio.timeout(WITHIN_S if within_s is None else within_s), engine.jobs.turn(asker.group):
-            classifier = engine.classifier
+            # Both of the same model, which may be replaced while the text is read.
+            classifier, variants = engine.classifier, _Variants(engine, asker, value)
             # Many long texts at once would take half a second of the event loop. The turn lasts as long as the thread:
             # it cannot be cancelled, and there must not be one more for each explanation that is.
             read = await in_thread(_read, classifier, text)
-            return await _Explaining(_Variants(engine, asker, value), classifier, text, read).run(progress)
+            return await _Explaining(variants, classifier, text, read).run(progress)
     except TimeoutError as error:
         raise ModelUnavailable("the explanation took too long") from error
 
@@ -166,12 +168,21 @@ class _Read:
 
 def _read(classifier: ServedClassifier, text: str) -> _Read:
     located = classifier.locate(text)
-    text_words = parts_of(words(text), located)
+    text_words = _told_apart(parts_of(words(text), located))
     parts = words_of(parts_of(join(sentences(text), MAX_SENTENCES, "sentence"), located), text_words)
     if located.block is None:
         spans = join([word.span for word in text_words], MAX_PHRASES, "phrase")
         return _Read(located, parts, words_of(parts_of(spans, located), text_words))
     return _Read(located, parts, text_words)
+
+
+def _told_apart(parts: Sequence[Part]) -> list[Part]:
+    """Join words that are one token to the model, as all words of a script are that it does not know.
+
+    So there are no more words than tokens, or about as many, however long the text.
+    """
+    groups = [(tokens, list(group)) for tokens, group in itertools.groupby(parts, key=lambda part: part.tokens)]
+    return [Part(join([part.span for part in group], 1, "phrase")[0], tokens) for tokens, group in groups]
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,9 +357,10 @@ class _Explaining:
         """Return what each part adds where nothing else is said, between some filler."""
         start, end = self._read.special
         around = (filler.token,) * _AROUND
+        most = self._variants.model.max_tokens - len(end)
 
         def between(tokens: tuple[int, ...]) -> Variant:
-            return Variant((*start, *around, *tokens, *around, *end), 0)
+            return Variant((*(*start, *around, *tokens, *around)[:most], *end), 0)
 
         said = [tuple(self._ids[index] for index in part.tokens) for part in parts]
         filled = [filler.fill(tokens, range(len(tokens))) for tokens in said]

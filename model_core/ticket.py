@@ -79,6 +79,8 @@ class Ticket:
     """Units of the work that was done or begun."""
     is_taken: bool = field(init=False, default=False)
     """Whether the model has started on it."""
+    measured_by: ServedClassifier | None = field(init=False, default=None)
+    """Whose tokens those of ``Variants`` are."""
     typed_chars: int = field(init=False, default=0)
     """How many characters longer or shorter it became since its size was found, at least one for each replacement."""
     _answer: "asyncio.Future[Answer]" = field(init=False)
@@ -93,7 +95,9 @@ class Ticket:
         return units_of_chars(self.chars) if self.chars else units_of_tokens(self.tokens, self.cached)
 
     def has_steps(self, tokens: int) -> bool:
-        """Whether steps of ``tokens`` tokens leave some work for later."""
+        """Whether steps of ``tokens`` tokens leave some work for later. Of variants, they leave the ratings."""
+        if isinstance(self.text, Variants):
+            return self.tokens > 0
         return self.chars > 0 or (self.is_long and self.tokens > tokens)
 
     def units_of_step(self, tokens: int) -> int:
@@ -117,6 +121,7 @@ class Ticket:
 
         Raises BeyondRate.
         """
+        self.measured_by = classifier
         self.chars = classifier.prepare(self.text, self.cache)
         self.is_long = self.chars > MOST_CHARS_AT_ONCE
         self._charge(units_of_chars(self.chars))
@@ -132,7 +137,10 @@ class Ticket:
         self.is_taken = False
 
     def advanced(self, tokens: int) -> None:
-        """Note that this many more of its tokens are encoded."""
+        """Note that this many more of its tokens are encoded; of variants, as many as there are."""
+        if isinstance(self.text, Variants):
+            self.tokens = self.text.size.new
+            return
         self.tokens, self.cached = self.tokens - tokens, self.cached + tokens
 
     def replace(self, text: str, classifier: ServedClassifier, deadline: float) -> bool:

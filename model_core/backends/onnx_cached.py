@@ -168,6 +168,7 @@ class CachedOnnxBackend:
                 passes.append(partial(self._finish_variants, variants, together))
                 jobs = [job for job in jobs if job not in together]
         self._run_each(passes)
+        self._pool.use([variants.begun], variants.under_way.values())
         return bool(passes)
 
     def _variant(self, variants: Variants, index: int) -> _Job:

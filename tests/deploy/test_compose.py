@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from model_core.options import EngineOptions
 from project.environment import ALL
 from tools.servers import REPOSITORY
 from tools.topology.compose import environment, read_compose
@@ -85,6 +86,10 @@ def test_the_proxy_has_room_for_its_processes_and_those_that_a_reload_leaves() -
     template = (REPOSITORY / "deploy" / "nginx" / "nginx.conf.template").read_text()
     (workers,) = re.findall(r"^worker_processes (\d+);$", template, re.MULTILINE)
     assert 1 + 10 * int(workers) < SERVICES["proxy"]["pids_limit"]
+
+
+def test_the_server_has_room_for_a_thread_of_each_request_that_may_wait() -> None:
+    assert SERVICES["web"]["pids_limit"] >= 2 * EngineOptions().max_waiting
 
 
 def test_the_database_counts_as_healthy_only_where_servers_reach_it() -> None:

@@ -87,6 +87,17 @@ def test_a_cache_larger_than_the_budget_is_emptied_itself() -> None:
     assert cache.input_ids == ()
 
 
+def test_what_is_under_way_counts_and_is_not_emptied() -> None:
+    begun, under_way, idle = filled(1, 2), filled(1, 2), filled(1, 2)
+    times = iter((0, IDLE_S + 1, IDLE_S + 2))
+    pool = CachePool(2 * idle.states.nbytes, clock=lambda: next(times))
+    pool.use([idle])
+    pool.use([begun], [under_way])
+    assert [bool(cache.input_ids) for cache in (begun, under_way, idle)] == [True, True, False]
+    pool.use([begun], [under_way, filled(1, 2)])
+    assert [bool(cache.input_ids) for cache in (begun, under_way)] == [False, True]
+
+
 def test_who_leaves_takes_the_cache_along() -> None:
     pool = CachePool(max_bytes=10**9)
     cache = filled(1, 2)

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from model_core.cache import Caches, EncoderCache
 from model_core.classifier import Input, Prediction, Variant, Variants
 from model_core.errors import ModelUnavailable
 from model_core.fake import FakeClassifier, tokens_of
+from model_core.labels import NUM_LABELS
 from model_core.ticket import Answer
 from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
 
@@ -29,6 +31,8 @@ class StepwiseFake(HeldClassifier):
         self._reached.put([text])
         assert self.gate is not None
         self.gate.wait()
+        if isinstance(text, Variants):
+            text.logits[text.left[0]] = np.zeros(NUM_LABELS, dtype=np.float32)
         return True
 
     def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
@@ -48,8 +52,26 @@ async def test_a_key_goes_between_the_steps_of_variants_and_waits_for_no_other_b
     [key] = await start(engine, "key")
     stepwise.open.set()
     await outcomes(task, key)
-    assert stepwise.read[:3] == ["64 of V", "rating of k", "16 of V"]
+    # However many tokens were expected, no step reads all that is left: each of these reads one of the four.
+    assert stepwise.read[:6] == ["64 of V", "rating of k", *["16 of V"] * 3, "rating of V"]
     assert variants.predictions == FakeClassifier().classify([variant.input_ids for variant in variants.texts])
+
+
+async def test_another_model_does_not_go_on_with_variants_that_were_begun(make_engine: MakeEngine) -> None:
+    stepwise, other = StepwiseFake(), StepwiseFake()
+    stepwise.open.clear()
+    engine = make_engine(stepwise)
+    variants = Variants([Variant((number,) * 100, 0) for number in range(4)], EncoderCache())
+    task = asyncio.create_task(engine.classify(variants, background=True))
+    await stepwise.reached()
+    replaced = asyncio.create_task(engine.replace(other))
+    await asyncio.sleep(0)
+    stepwise.open.set()
+    await replaced
+    [outcome] = await outcomes(task)
+    assert isinstance(outcome, ModelUnavailable)
+    assert len(variants.logits) == 1
+    assert other.read == []
 
 
 async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngine) -> None:

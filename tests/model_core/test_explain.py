@@ -240,6 +240,39 @@ async def test_a_word_of_many_tokens_is_replaced_as_a_whole() -> None:
     }  # fmt: skip
 
 
+class OneToken(Counting):
+    """Reads a text as one token, as WordPiece does of a script that it does not know."""
+
+    def locate(self, text: str) -> LocatedTokens:
+        return LocatedTokens((self._id(text),), ((0, len(text)),), 4)
+
+    def words_of(self, text: Input) -> list[str]:
+        return [text] if isinstance(text, str) else super().words_of(text)
+
+
+async def test_words_that_are_one_token_to_the_model_are_weighed_together() -> None:
+    text = "ดี" * 10_000
+    classifier = OneToken({text: 1.0})
+    explanation = await explanation_of(text, classifier)
+    assert weights_of(text, explanation, "phrase") == {text: pytest.approx(GOOD)}
+    assert sum(map(len, classifier.batches)) < 10
+
+
+async def test_a_word_that_fills_the_model_has_no_room_for_filler() -> None:
+    text = "_".join(["good"] * FAKE_INFO.max_tokens)
+
+    class Parts(Counting):
+        def locate(self, text: str) -> LocatedTokens:
+            ends = range(4, len(text) + 1, 5)
+            return LocatedTokens((self._id("good"),) * len(ends), tuple((end - 4, end) for end in ends), 4)
+
+    classifier = Parts()
+    explanation = await explanation_of(text, classifier)
+    assert list(weights_of(text, explanation)) == [text]
+    rated = [ids for batch in classifier.batches for ids in batch if isinstance(ids, tuple)]
+    assert max(map(len, rated)) == FAKE_INFO.max_tokens
+
+
 async def test_of_a_long_text_the_words_that_say_most_alone_are_weighed_and_it_says_so() -> None:
     plain = "We saw it on a day in May with all of the others. "
     text = plain * 10 + "A good and bad film. " + plain * 20
@@ -310,6 +343,26 @@ async def test_a_model_that_is_replaced_meanwhile_ends_the_explanation() -> None
 
     with pytest.raises(ModelUnavailable):
         await explain(engine, "A good film", progress=replace)
+    await engine.close()
+
+
+async def test_a_model_that_is_replaced_while_the_text_is_located_ends_the_explanation() -> None:
+    class Slow(Counting):
+        def locate(self, text: str) -> LocatedTokens:
+            locating.release()
+            assert located.wait(10)
+            return super().locate(text)
+
+    locating, located = threading.Semaphore(0), threading.Event()
+    classifier, other = Slow(), Counting()
+    other.info = dataclasses.replace(FAKE_INFO, version="1")
+    engine = Engine(classifier)
+    task = asyncio.create_task(explain(engine, "A good film"))
+    assert await asyncio.to_thread(locating.acquire, timeout=10)
+    await engine.replace(other)
+    located.set()
+    with pytest.raises(ModelUnavailable):
+        await task
     await engine.close()
 
 

@@ -294,6 +294,20 @@ def test_variants_have_the_same_numbers_to_the_last_bit_in_steps_of_any_size(fol
         np.testing.assert_array_equal(found[0], other)
 
 
+def test_variants_are_read_to_the_end_with_no_room_for_caches_and_theirs_count(folder: Path) -> None:
+    backend = CachedOnnxBackend(folder / ONNX_CACHED_FILE, BLOCK, READ_TOKENS, threads=2, cache_bytes=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model_core.backends.onnx_cached._VARIANT_TOKENS", 2 * BLOCK)
+        variants, sizes = variants_of(backend, 1), []
+        while backend.advance_variants(variants, BLOCK):
+            sizes.append(variants.size.new)
+            assert backend._pool.nbytes == sum(cache.states.nbytes for cache in variants.under_way.values())
+    assert sizes == sorted(set(sizes), reverse=True)
+    assert sizes[-1] == 0
+    for index, variant in enumerate(variants.texts):
+        np.testing.assert_allclose(variants.logits[index], backend.logits([variant.input_ids])[0], atol=ROUNDING)
+
+
 def test_variants_of_a_text_whose_cache_was_emptied_are_read_from_their_begin(backend: CachedOnnxBackend) -> None:
     variants = variants_of(backend, 30)
     variants.begun.clear()

@@ -99,20 +99,27 @@ class Crowd:
         }
 
     async def paste(self) -> None:
-        """Paste reviews one after another, each new to the server, as fast as they are answered."""
+        """Paste reviews one after another, each new to the server, as fast as they are answered, and reconnect."""
+        while True:
+            async with self._connection() as socket:
+                with contextlib.suppress(ConnectionClosed):
+                    await self._paste_into(socket)
+            self.closed[socket.close_code or 0] += 1
+            await asyncio.sleep(_COME_BACK_S)
+
+    async def _paste_into(self, socket: ClientConnection) -> None:
         failures = 0
-        async with self._connection() as socket:
-            for seq in itertools.count(1):
-                sent_s = time.perf_counter()
-                await socket.send(_update(seq, self._whole_review()))
-                while (answer := self._take(await socket.recv(), {seq: sent_s})) is None:
-                    pass
-                if answer == "error":
-                    bound_s = min(_RETRY_CAP_S, _RETRY_S * 2**failures)
-                    failures += 1
-                    await asyncio.sleep(bound_s * random.uniform(0.5, 1))  # noqa: S311 - chance, not secrecy
-                else:
-                    failures = 0
+        for seq in itertools.count(1):
+            sent_s = time.perf_counter()
+            await socket.send(_update(seq, self._whole_review()))
+            while (answer := self._take(await socket.recv(), {seq: sent_s})) is None:
+                pass
+            if answer == "error":
+                bound_s = min(_RETRY_CAP_S, _RETRY_S * 2**failures)
+                failures += 1
+                await asyncio.sleep(bound_s * random.uniform(0.5, 1))  # noqa: S311 - chance, not secrecy
+            else:
+                failures = 0
 
     async def flood(self) -> None:
         """Send ten thousand messages per second, read all answers, and reconnect after each close."""

@@ -234,17 +234,14 @@ class _Variants:
             self.aim = aim_of(prediction)
         return self.aim.value(prediction)
 
-    async def rate(self, text: Input, cache: EncoderCache) -> float:
-        return self.aim.value(await self._predict(text, cache))
-
     async def rate_each(self, texts: Iterable[Variant], begun: EncoderCache) -> list[float]:
         """Rate variants of the text whose cache is ``begun``."""
         variants = Variants(list(texts), begun)
         if variants.texts:
-            await self._predict(variants, EncoderCache())
+            await self._predict(variants)
         return [self.aim.value(prediction) for prediction in variants.predictions]
 
-    async def _predict(self, text: Input, cache: EncoderCache) -> Prediction:
+    async def _predict(self, text: Input, cache: EncoderCache | None = None) -> Prediction:
         answer = await self._engine.classify(text, cache, self._asker, background=True)
         if answer.model != self.model:
             raise ModelUnavailable("the model was replaced during the explanation; ask again")

@@ -198,7 +198,7 @@ class ExplanationMessage(ServerMessage, Explained):
                     "unread": [],
                     "spans": [
                         {"begin": 0, "end": 34, "weight": 2.37, "unit": "sentence"},
-                        {"begin": 20, "end": 29, "weight": 2.08, "unit": "word"},
+                        {"begin": 20, "end": 29, "weight": 2.09, "unit": "word"},
                     ],
                 }
             ]

@@ -8,6 +8,9 @@ ratings, of what it adds to all other words and of what it adds to none: the two
 come, over which a Shapley value is the mean (Lundberg & Lee 2017). Leaving words out of the text (Li, Monroe & Jurafsky
 2016) would move all later tokens, which this model's rating shows more than the meaning of most words. ``python -m
 training.faithfulness`` compares both.
+
+What is left out of a long text is missed soon after its place: further on, all that was said since leaves little of it
+but rounding.
 """
 
 import asyncio
@@ -56,6 +59,8 @@ _LEAST_OF_STRONGEST: Final = 0.25
 _NEAR: Final = 0.7
 """Words from this share of the floor on are asked with the second filler."""
 
+_AFTER: Final = 64
+"""Tokens after a part of a long text, at which it is read what the part adds. More take longer and tell no more."""
 _AROUND: Final = 3
 """Filler on both sides of a word alone."""
 _NEGATED: Final = 4
@@ -258,6 +263,8 @@ class _Explaining:
         self._ids = read.located.input_ids
         self._whole = EncoderCache()
         self._value = 0.0
+        self._values: dict[int, float] = {}
+        """Of the text up to some ends, in tokens."""
         comma, the = classifier.fillers
         self._filler, self._other = Filler(comma, the), Filler(the, comma)
         self._sentences: dict[Part, float] = {}
@@ -269,7 +276,7 @@ class _Explaining:
         """Negations with what they turn, which take the place of their words."""
 
     async def run(self, progress: Progress | None) -> Explanation:
-        self._value = await self._variants.begin(self._text, self._whole)
+        self._value = self._values[len(self._ids)] = await self._variants.begin(self._text, self._whole)
         if not self._read.words:
             return self._so_far()
         words = self._weighed = [word for word in self._read.words if not self._is(is_function_word, word)]
@@ -346,9 +353,21 @@ class _Explaining:
         return list(map(_Weight, left_out, await self._alone(parts, filler)))
 
     async def _left_out(self, parts: Sequence[Part], filler: Filler) -> list[float]:
-        """Return what each part adds to all others."""
-        filled = (Variant(filler.fill(self._ids, part.tokens), part.tokens[0]) for part in parts)
-        return [self._value - value for value in await self._variants.rate_each(filled, self._whole)]
+        """Return what each part adds to all others, up to where it is missed."""
+        ids, ends = self._ids, [self._end_of(part) for part in parts]
+        new = sorted(set(ends) - self._values.keys())
+        values = await self._variants.rate_each((Variant(ids[:end], end) for end in new), self._whole)
+        self._values |= zip(new, values, strict=True)
+        filled = (
+            Variant(filler.fill(ids, part.tokens)[:end], part.tokens[0]) for part, end in zip(parts, ends, strict=True)
+        )
+        without = await self._variants.rate_each(filled, self._whole)
+        return [self._values[end] - value for end, value in zip(ends, without, strict=True)]
+
+    def _end_of(self, part: Part) -> int:
+        """Return up to which token the text is read to miss the part: the end of a block, or all of the text."""
+        most, block = len(self._ids), self._read.located.block
+        return most if block is None else min(most, -(-(part.tokens[-1] + 1 + _AFTER) // block) * block)
 
     async def _alone(self, parts: Sequence[Part], filler: Filler) -> list[float]:
         """Return what each part adds where nothing else is said, between some filler."""

@@ -282,6 +282,16 @@ async def test_of_a_long_text_the_words_that_say_most_alone_are_weighed_and_it_s
     assert FIRST_WORDS < len([part for part in explanation.contributions if part.unit == "word"]) < 60
 
 
+async def test_a_word_of_a_long_text_is_missed_soon_after_its_place_and_what_follows_is_not_read() -> None:
+    classifier = Counting(most=2)
+    explanation = await explanation_of("A good film. " + "We saw it in May. " * 30 + "good good good good", classifier)
+    first = next(part for part in explanation.contributions if part.unit == "word" and part.begin == 2)
+    assert first.weight == pytest.approx(GOOD)
+    _whole, *variants = [classifier.words_of(text) for batch in classifier.batches for text in batch]
+    without = [words for words in variants if words[:3] == ["A", ",", "film"]]
+    assert {len(words) for words in without} == {68}
+
+
 async def test_what_the_model_does_not_read_adds_nothing() -> None:
     text = "It is long. " * 200 + "A good end."
     explanation = await explanation_of(text)

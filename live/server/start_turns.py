@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-_TURNS_APART: Final = 10
+TURNS_APART: Final = 10
 """Turns of the event loop from one start to the next. About as many steps has a request, which wait for each other."""
 
 
@@ -37,7 +37,7 @@ class StartTurns:
         if self._turns_left > 1:
             self._wait(self._turns_left - 1)
         elif self._lines:
-            self._wait(_TURNS_APART)
+            self._wait(TURNS_APART)
             self._start_next()
         else:
             self._turns_left = 0

@@ -10,7 +10,8 @@ async def _turns(count: int) -> None:
 
 
 async def test_addresses_start_in_turns() -> None:
-    turns, started = StartTurns(), []
+    turns = StartTurns()
+    started: list[str] = []
     for name in ("many 1", "many 2", "many 3"):
         turns.enter("many", partial(started.append, name))
     turns.enter("one", lambda: started.append("one"))
@@ -36,7 +37,8 @@ async def test_few_requests_are_under_way_at_once() -> None:
 
 
 async def test_the_first_one_starts_at_once_also_after_others() -> None:
-    turns, started = StartTurns(), []
+    turns = StartTurns()
+    started: list[int] = []
     for number in range(3):
         turns.enter("one", partial(started.append, number))
         await _turns(2)

@@ -33,13 +33,17 @@ def _with_known_charset(content_type: bytes) -> bytes:
 class HttpRequest(WebRequest):
     """One request, which is a WebSocket's handshake at times."""
 
+    waits_for_turn = False
+
     def process(self) -> None:
         """Wait for a turn, and read nothing more of the client until then."""
+        self.waits_for_turn = True
         self.transport.pauseProducing()
         self.channel.factory.turns.enter(self._network(), self._start)
 
     def _start(self) -> None:
         """Hand the request on. Refuses what Daphne would decode and fail on, before anything was charged."""
+        self.waits_for_turn = False
         if self.channel is None:  # The client has left.
             return
         self.transport.resumeProducing()
@@ -98,8 +102,8 @@ class HttpChannel(HTTPChannel):
 
     @property
     def is_answering(self) -> bool:
-        """Whether the application works on a request, so that the client is not just silent or slow."""
-        return any(request.application_queue is not None for request in self.requests)
+        """Whether a request waits for its turn or its answer, so that the client is not just silent or slow."""
+        return any(request.waits_for_turn or request.application_queue is not None for request in self.requests)
 
 
 class Channels:

@@ -17,6 +17,7 @@ from live.limits import get_limits
 from live.server import http_protocol
 from live.server.http_protocol import HttpChannel, HttpFactory
 from live.server.socket_protocol import SocketProtocol
+from live.server.start_turns import TURNS_APART
 from tests.raw_sockets import HANDSHAKE, request
 
 
@@ -51,12 +52,18 @@ def open_channel(factory: HttpFactory, address: str = "192.0.2.1") -> tuple[Http
     return channel, transport
 
 
+async def one_starts() -> None:
+    """Wait until one request that waits was started, and the next one has not yet."""
+    for _ in range(TURNS_APART):
+        await asyncio.sleep(0)
+
+
 async def connected(factory: HttpFactory, address: str = "192.0.2.1", *, asks: bool = False) -> StringTransport:
     """Connect, and ask for something that is never answered."""
     channel, transport = open_channel(factory, address)
     if asks:
         channel.dataReceived(request({b"Host": b"localhost"}))
-        await asyncio.sleep(0)
+        await one_starts()
     return transport
 
 
@@ -64,7 +71,7 @@ async def answer_to(factory: HttpFactory, headers: dict[bytes, bytes]) -> bytes:
     """Connect, send a request, and return the beginning of what comes back in its turn."""
     channel, transport = open_channel(factory)
     channel.dataReceived(request({b"Host": b"localhost", **headers}))
-    await asyncio.sleep(0)
+    await one_starts()
     return bytes(transport.value()[:12])
 
 
@@ -90,6 +97,14 @@ async def test_where_all_are_being_answered_the_newest_is_ended(factory: HttpFac
     assert open_ones([await connected(factory, asks=number < 3) for number in range(4)]) == [0, 1, 2]
 
 
+async def test_who_waits_for_a_turn_is_not_taken_for_idle(factory: HttpFactory) -> None:
+    channels = [open_channel(factory) for _ in range(3)]
+    for channel, _ in channels[1:]:
+        channel.dataReceived(request({b"Host": b"localhost"}))
+    open_channel(factory)
+    assert open_ones([transport for _, transport in channels]) == [1, 2]
+
+
 async def test_who_has_all_places_makes_room_for_others_whatever_it_asked(factory: HttpFactory) -> None:
     greedy = [await connected(factory, asks=True) for _ in range(3)]
     assert not (await connected(factory, "192.0.2.2")).disconnecting
@@ -104,7 +119,7 @@ async def test_who_has_left_takes_no_place(factory: HttpFactory) -> None:
 
 
 @pytest.mark.parametrize("headers", [{b"Host": b"localhost"}, HANDSHAKE], ids=["requests", "handshakes"])
-async def test_of_many_that_come_at_once_each_turn_of_the_loop_starts_one(headers: dict[bytes, bytes]) -> None:
+async def test_of_many_that_come_at_once_one_starts_after_another(headers: dict[bytes, bytes]) -> None:
     server = Server()
     server.max_http_connections = 20
     factory = HttpFactory(server)
@@ -113,17 +128,17 @@ async def test_of_many_that_come_at_once_each_turn_of_the_loop_starts_one(header
     started = []
     for _ in range(21):
         started.append(len(server.asked))
-        await asyncio.sleep(0)
+        await one_starts()
     assert started == list(range(21))
 
 
-async def test_of_many_requests_of_one_connection_each_turn_of_the_loop_refuses_one(factory: HttpFactory) -> None:
+async def test_of_many_requests_of_one_connection_one_is_refused_after_another(factory: HttpFactory) -> None:
     channel, transport = open_channel(factory)
     channel.dataReceived(request({b"Host": b"localhost", b"Daphne-Root-Path": b"caf\xe9"}) * 5)
     refused = []
     for _ in range(6):
         refused.append(transport.value().count(b"HTTP/1.1 400"))
-        await asyncio.sleep(0)
+        await one_starts()
     assert refused == list(range(6))
 
 
@@ -132,7 +147,7 @@ async def test_addresses_take_turns_to_start(factory: HttpFactory) -> None:
     for channel in [open_channel(factory, address)[0] for address in addresses]:
         channel.dataReceived(request({b"Host": b"localhost"}))
     for _ in addresses:
-        await asyncio.sleep(0)
+        await one_starts()
     asked = [scope["client"][0] for scope in factory.server.asked]
     assert asked == ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
 
@@ -143,8 +158,8 @@ async def test_who_leaves_before_its_turn_is_not_started_and_delays_no_other(fac
         channel.dataReceived(request(HANDSHAKE))
     assert transport.producerState == "paused"
     first.connectionLost(None)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await one_starts()
+    await one_starts()
     [scope] = factory.server.asked
     assert scope["client"][0] == "192.0.2.2"
 

@@ -61,6 +61,8 @@ _NEAR: Final = 0.7
 
 _AFTER: Final = 64
 """Tokens after a part of a long text, at which it is read what the part adds. More take longer and tell no more."""
+_LEAST_LEFT: Final = 32
+"""Fewer tokens after those are read, too: to find out what the text is worth at another end costs as much."""
 _AROUND: Final = 3
 """Filler on both sides of a word alone."""
 _NEGATED: Final = 4
@@ -367,7 +369,10 @@ class _Explaining:
     def _end_of(self, part: Part) -> int:
         """Return up to which token the text is read to miss the part: the end of a block, or all of the text."""
         most, block = len(self._ids), self._read.located.block
-        return most if block is None else min(most, -(-(part.tokens[-1] + 1 + _AFTER) // block) * block)
+        if block is None:
+            return most
+        end = -(-(part.tokens[-1] + 1 + _AFTER) // block) * block
+        return end if most - end >= _LEAST_LEFT else most
 
     async def _alone(self, parts: Sequence[Part], filler: Filler) -> list[float]:
         """Return what each part adds where nothing else is said, between some filler."""

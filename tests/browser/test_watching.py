@@ -188,7 +188,9 @@ def test_a_dead_link_is_said_in_one_sentence_and_no_banner(page: Page, data_dir:
         expect(page.locator("#connection")).to_have_attribute("data-state", "closed")
         expect(page.locator("#alert")).to_be_empty()
         expect(page.locator("#freshness-words")).to_be_empty()
-        expect(page.locator("#verdict")).to_be_hidden()
+        for empty in ("#rating", "#watched-text", "#contributions", "#timeline"):
+            expect(page.locator(empty)).to_be_hidden()
+        expect(page.get_by_role("link", name="Write your own text")).to_be_visible()
 
 
 def test_a_watcher_retries_until_the_typist_of_a_room_reconnects(page: Page, fake_server: RunningServer) -> None:

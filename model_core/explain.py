@@ -188,8 +188,7 @@ def _told_apart(parts: Sequence[Part]) -> list[Part]:
 
     So there are no more words than tokens, or about as many, however long the text.
     """
-    groups = [(tokens, list(group)) for tokens, group in itertools.groupby(parts, key=lambda part: part.tokens)]
-    return [Part(join([part.span for part in group], 1, "phrase")[0], tokens) for tokens, group in groups]
+    return [_phrase(list(same)) for _, same in itertools.groupby(parts, key=lambda part: part.tokens)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,7 +415,7 @@ class _Explaining:
 
 def _phrase(words: Sequence[Part]) -> Part:
     [span] = join([word.span for word in words], 1, "phrase")
-    return Part(span, tuple(index for word in words for index in word.tokens))
+    return Part(span, tuple(dict.fromkeys(index for word in words for index in word.tokens)))
 
 
 def _contributions(weights: Mapping[Part, float], span: float) -> list[Contribution]:

@@ -145,13 +145,14 @@ LOGGING = {
         "line": {"()": "live.monitoring.logs.LineFormatter"},
         "json": {"()": "live.monitoring.logs.JsonFormatter"},
     },
+    "filters": {"failures": {"()": "live.monitoring.logs.FailureFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # django.request: live.monitoring.requests logs client errors; they are no warning to the operator.
+    # django.request: live.monitoring.requests logs client errors and refusals; they are no warning to the operator.
     # channels_redis: it logs a traceback per second while Redis is down, with a URL that may contain a password.
     # daphne: its debug records contain the addresses of clients.
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["failures"]},
         "channels_redis": {"level": "CRITICAL"},
         "daphne": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
     },

@@ -258,6 +258,7 @@ async def usage(request: HttpRequest) -> HttpResponse:
     try:
         used = await key_watch.usage_of(key)
     except DatabaseError as error:
+        logger.error("usage could not be read: %s", error)
         raise ProtocolError("storage_unavailable", "usage cannot be read at the moment") from error
     most = sorted(used.items(), key=lambda entry: entry[1].texts, reverse=True)[:MAX_REFERENCES]
     references = [ReferenceUsage(reference=reference, **asdict(usage)) for reference, usage in most]

@@ -1,5 +1,6 @@
 """Feedback requests and how they are stored."""
 
+import logging
 from typing import Annotated, Any, Final, Literal
 
 from channels.db import database_sync_to_async
@@ -12,6 +13,8 @@ from live.limits import get_limits
 from live.messages.http import RatedAnswer
 from live.messages.protocol import Answered, ProtocolError, Text
 from live.models import Feedback
+
+logger = logging.getLogger(__name__)
 
 
 def _of_type(kind: type) -> BeforeValidator:
@@ -89,6 +92,7 @@ async def store(request: FeedbackRequest, rating: RatedAnswer, address: str) -> 
         await database_sync_to_async(feedback.save)()
     except DatabaseError as error:
         # No traceback: some databases quote the row.
+        logger.error("feedback could not be stored: %s", error)
         raise ProtocolError("storage_unavailable", "this could not be stored; try again later") from error
     return FeedbackReply(**given, model_version=rating.model_version)
 

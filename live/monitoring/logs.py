@@ -11,6 +11,7 @@ import threading
 import traceback
 from contextvars import ContextVar
 from functools import cache
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -45,6 +46,17 @@ def route_of(request: HttpRequest) -> str:
     if request.resolver_match is not None:
         return request.resolver_match.route or "/"
     return request.path_info if request.path_info in _HEALTH else "other"
+
+
+class FailureFilter(logging.Filter):
+    """Leaves out Django's records of refusals by status 503, of which an overloaded server has many a second.
+
+    Whoever refuses for another reason than load, such as the database, logs it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is about something else."""
+        return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def _discreet(record: logging.LogRecord) -> logging.LogRecord:

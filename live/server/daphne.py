@@ -107,6 +107,8 @@ class StarcastServer(Server):
         last_resort = threading.Timer(_EXIT_WITHIN_S, _exit_without_it)
         last_resort.daemon = True
         last_resort.start()
+        # They were taken before the stop, so they are answered as those under way.
+        self.http_factory.turns.end()
         self._stopping = spawn(self._drain_and_stop())
 
     async def _drain_and_stop(self) -> None:

@@ -1,6 +1,7 @@
 """HTTP connections as Daphne has them, but no more than there is room for, and without what it fails on."""
 
 import re
+from collections import Counter
 from typing import Any, Final
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -16,7 +17,8 @@ from live.server.start_turns import StartTurns
 _ROOT_PATH: Final = "Daphne-Root-Path"
 _LARGEST_BODIES: Final = 2
 """A body may be that many times too large to be answered by ``too_large``. Of more, the connection ends at once."""
-
+_OPEN_BODIES: Final = 16
+"""Bodies of the largest size that an address may have sent in part. Whole ones do not count."""
 
 _CHARSET: Final = re.compile(rb'charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 
@@ -39,7 +41,9 @@ class HttpRequest(WebRequest):
         """Wait for a turn, and read nothing more of the client until then."""
         self.waits_for_turn = True
         self.transport.pauseProducing()
-        self.channel.factory.turns.enter(self._network(), self._start)
+        network = self._network()
+        self.channel.factory.open_bodies.remove(network, self)
+        self.channel.factory.turns.enter(network, self._start)
 
     def _start(self) -> None:
         """Hand the request on. Refuses what Daphne would decode and fail on, before anything was charged."""
@@ -66,6 +70,12 @@ class HttpRequest(WebRequest):
         super().handleContentChunk(data)
         if self.content.tell() > _LARGEST_BODIES * get_limits().max_body_bytes:
             self.channel.transport.abortConnection()
+        self.channel.factory.open_bodies.grow(self._network(), self, len(data))
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Give back the room of a body that came in part."""
+        self.channel.factory.open_bodies.remove(self._network(), self)
+        super().connectionLost(reason)
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """Refuse a request that the application does not see. It costs the address as much as others."""
@@ -138,6 +148,34 @@ class Channels:
             self._of.pop(channel.network, None)
 
 
+class OpenBodies:
+    """The bodies that came in part, which cost nothing until they are whole.
+
+    Above the bound of an address, the connection of its largest one ends: not of the newest, which may be a short text
+    of somebody else behind the same address.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[str, Counter[HttpRequest]] = {}
+        """Bytes by address and request."""
+
+    def grow(self, address: str, request: HttpRequest, size: int) -> None:
+        """Count ``size`` bytes more of a request's body."""
+        sizes = self._of.setdefault(address, Counter())
+        sizes[request] += size
+        if sizes.total() > _OPEN_BODIES * get_limits().max_body_bytes:
+            [(largest, _)] = sizes.most_common(1)
+            self.remove(address, largest)
+            largest.channel.transport.abortConnection()
+
+    def remove(self, address: str, request: HttpRequest) -> None:
+        """Count a request no longer, if it was counted."""
+        sizes = self._of.get(address, Counter())
+        sizes.pop(request, None)
+        if not sizes:
+            self._of.pop(address, None)
+
+
 class HttpFactory(HTTPFactory):
     """Makes the connections of a server."""
 
@@ -146,6 +184,7 @@ class HttpFactory(HTTPFactory):
     def __init__(self, server: Any) -> None:
         super().__init__(server)
         self.channels = Channels(server.max_http_connections)
+        self.open_bodies = OpenBodies()
         self.turns = StartTurns()
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802

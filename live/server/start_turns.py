@@ -1,9 +1,12 @@
 """Starts requests and handshakes one by one, so that many at once do not hold up the keys of others."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Final
+
+logger = logging.getLogger(__name__)
 
 TURNS_APART: Final = 10
 """Turns of the event loop from one start to the next. About as many steps has a request, which wait for each other."""
@@ -22,12 +25,21 @@ class StartTurns:
         """What waits, by address. The first address is next."""
         self._turns_left = 0
         """Until the next start; 0 if none is due."""
+        self._is_over = False
 
     def enter(self, address: str, start: Callable[[], object]) -> None:
         """Call ``start`` when its turn has come."""
         self._lines.setdefault(address, deque()).append(start)
-        if not self._turns_left:
+        if self._is_over:
+            self._start_next()
+        elif not self._turns_left:
             self._wait(1)
+
+    def end(self) -> None:
+        """Start all that waits, and from now on each at once: a server that stops would lose what waits."""
+        self._is_over = True
+        while self._lines:
+            self._start_next()
 
     def _wait(self, turns: int) -> None:
         self._turns_left = turns
@@ -48,4 +60,8 @@ class StartTurns:
         start = line.popleft()
         if line:
             self._lines[address] = line
-        start()
+        try:
+            start()
+        except Exception:
+            # The others are started all the same.
+            logger.exception("a request could not be started")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import time
@@ -13,6 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.raw_sockets import HANDSHAKE, request
 from tests.timing import PATIENCE_S
 from tools.servers import RunningServer, ask, open_socket, start_server
 
@@ -210,6 +212,37 @@ async def test_a_server_that_stops_takes_no_more_requests_over_connections_that_
                 await client.get("/healthz")
             # It would wait for the model.
             server.process.kill()
+
+
+async def test_requests_and_handshakes_that_wait_for_their_turn_at_a_stop_are_answered(data_dir: Path) -> None:
+    body = b'{"text": "fine"}'
+    headers = {b"Host": b"localhost", b"Content-Type": b"application/json", b"Content-Length": b"%d" % len(body)}
+    post = request(headers, b"/api/v1/predict", b"POST") + body
+
+    async def answer(server: RunningServer, sent: bytes) -> bytes:
+        """The first line that comes back, or nothing."""
+        reader, writer = connections.pop()
+        writer.write(sent)
+        async with asyncio.timeout(PATIENCE_S):
+            line = await reader.readline()
+        writer.close()
+        return line
+
+    with start_server(data_dir, STARCAST_BACKEND="fake", STARCAST_WORK_BURST="1000000") as server:
+        connections = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(150)]
+        # The server reads all of it before one of these many is answered.
+        os.kill(server.process.pid, signal.SIGSTOP)
+        answers = [asyncio.create_task(answer(server, post)) for _ in range(100)]
+        answers += [asyncio.create_task(answer(server, request(HANDSHAKE))) for _ in range(50)]
+        await asyncio.sleep(0)
+        os.kill(server.process.pid, signal.SIGCONT)
+        await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+        server.process.send_signal(signal.SIGTERM)
+        lines = await asyncio.gather(*answers)
+        assert await asyncio.to_thread(server.process.wait, timeout=20) == 0
+        assert "Traceback" not in server.logged()
+    assert {line.split()[1] for line in lines[:100]} <= {b"200", b"503"}
+    assert {line.split()[1] for line in lines[100:]} <= {b"101", b"503"}
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
 from live.messages.server import session_created
 from live.serving.process_engine import get_engine
-from model_core.errors import Overloaded
+from model_core.errors import ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO
 from tests.classifiers import ControlledClassifier
 from tests.communicators import WebsocketCommunicator
@@ -115,6 +116,32 @@ async def test_a_failing_model_is_an_internal_error_without_a_traceback(fake: Co
 async def test_no_model_is_unavailable(no_model: None) -> None:
     status, content = await post({"text": "fine"})
     assert (status, content["error"]["code"], content["error"]["retryable"]) == (503, "model_unavailable", True)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "names"),
+    [
+        (Overloaded("busy", 9), 503, []),
+        (ModelUnavailable("late"), 503, []),
+        (RuntimeError("a mistake"), 500, ["live.http.api", "django.request"]),
+    ],
+)
+@pytest.mark.parametrize("path", [PATH, EXPLAIN])
+async def test_a_failure_is_logged_and_a_refusal_is_not(
+    fake: ControlledClassifier,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    error: Exception,
+    status: int,
+    names: list[str],
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(get_engine(), "classify", fail)
+    assert (await post({"text": "fine"}, path))[0] == status
+    assert [record.name for record in caplog.records if record.levelno >= logging.WARNING] == names
 
 
 async def test_other_methods_and_paths_get_the_error_object_too(fake: ControlledClassifier) -> None:

@@ -170,6 +170,7 @@ async def test_a_full_disk_is_said_and_the_text_is_in_no_log(
     monkeypatch.setattr(Feedback, "save", fail)
     status, content = await post(GIVEN)
     assert (status, content["error"]["code"], content["error"]["retryable"]) == (503, "storage_unavailable", True)
+    assert [record.message for record in caplog.records] == ["feedback could not be stored: database or disk is full"]
     assert "script" not in caplog.text
 
 

@@ -215,6 +215,42 @@ async def test_a_body_without_end_ends_its_connection(factory: HttpFactory, is_c
     channel.connectionLost(None)
 
 
+def send_body(factory: HttpFactory, client: bytes, size: int, *, of: int) -> tuple[HttpChannel, StringTransport]:
+    """Send ``size`` bytes of a body ``of`` that length, as a proxy does for a client."""
+    channel, transport = open_channel(factory)
+    headers = {b"Host": b"localhost", b"X-Real-IP": client, b"Content-Length": b"%d" % of}
+    channel.dataReceived(request(headers, b"/api/v1/predict", b"POST") + b"a" * size)
+    return channel, transport
+
+
+@pytest.fixture
+def behind_a_proxy() -> HttpFactory:
+    server = Server("X-Real-IP")
+    server.max_http_connections = 100
+    return HttpFactory(server)
+
+
+async def test_an_address_has_room_for_sixteen_bodies_that_are_not_whole_and_its_largest_one_ends(
+    behind_a_proxy: HttpFactory,
+) -> None:
+    largest = get_limits().max_body_bytes
+    held = [send_body(behind_a_proxy, b"192.0.2.1", largest - 1 - number, of=largest) for number in range(16)]
+    other = send_body(behind_a_proxy, b"192.0.2.2", largest - 1, of=largest)
+    assert open_ones([transport for _, transport in held]) == list(range(16))
+    short = send_body(behind_a_proxy, b"192.0.2.1", 1_000, of=2_000)
+    assert open_ones([transport for _, transport in [*held, other, short]]) == list(range(1, 18))
+
+
+async def test_bodies_that_are_whole_or_whose_client_has_left_take_no_room(behind_a_proxy: HttpFactory) -> None:
+    largest = get_limits().max_body_bytes
+    whole = [send_body(behind_a_proxy, b"192.0.2.1", largest, of=largest) for _ in range(20)]
+    for _ in range(20):
+        channel, _ = send_body(behind_a_proxy, b"192.0.2.1", largest - 1, of=largest)
+        channel.connectionLost(None)
+    rest = send_body(behind_a_proxy, b"192.0.2.1", largest - 1, of=largest)
+    assert open_ones([transport for _, transport in [*whole, rest]]) == list(range(21))
+
+
 async def test_what_a_websocket_took_over_is_freed_without_the_garbage_collector(
     factory: HttpFactory, no_collector: None
 ) -> None:

@@ -1,6 +1,8 @@
 import asyncio
 from functools import partial
 
+import pytest
+
 from live.server.start_turns import StartTurns
 
 
@@ -46,15 +48,30 @@ async def test_the_first_one_starts_at_once_also_after_others() -> None:
         await _turns(100)
 
 
-async def test_one_that_fails_stops_no_other() -> None:
-    turns, started, failures = StartTurns(), [], []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
+@pytest.mark.parametrize("ends", [False, True])
+async def test_one_that_fails_stops_no_other(ends: bool, caplog: pytest.LogCaptureFixture) -> None:
+    turns, started = StartTurns(), []
 
     def fail() -> None:
         raise OSError("gone")
 
     turns.enter("one", fail)
     turns.enter("one", lambda: started.append("next"))
+    if ends:
+        turns.end()
     await _turns(100)
     assert started == ["next"]
-    assert [str(failure) for failure in failures] == ["gone"]
+    assert [record.message for record in caplog.records] == ["a request could not be started"]
+
+
+async def test_at_the_end_all_start_at_once_also_those_that_come_later() -> None:
+    turns = StartTurns()
+    started: list[str] = []
+    for address in ("many", "many", "one"):
+        turns.enter(address, partial(started.append, address))
+    turns.end()
+    assert started == ["many", "one", "many"]
+    turns.enter("late", partial(started.append, "late"))
+    assert started[3:] == ["late"]
+    await _turns(100)
+    assert len(started) == 4

@@ -18,7 +18,7 @@ _STEP_TOKENS_WHILE_TYPING: Final = (16, 128)
 _BACKGROUND_BATCH_UNITS: Final = 128
 _BACKGROUND_WAITS_S: Final = 0.05
 """Seconds of other work after which background work has a step, also while others wait: nobody can hold it up."""
-_GROUP_BATCH_UNITS: Final = 192
+_GROUP_BATCH_UNITS: Final = 128
 """Units that one group may have in a batch while another group types, whose next key waits for all of it."""
 _TYPING_S: Final = 1.0
 """Seconds after a key within which another one is expected."""

@@ -32,6 +32,8 @@ CONNECTIONS: Final[dict[str, int]] = {
     "more_punctuation": 40,
     "cjk": 10,
     "nonsense": 10,
+    "new_texts": 30,
+    "long_texts": 7,
     "explain": 41,
     "get": 20,
     "files": 20,
@@ -61,6 +63,7 @@ _FILES: Final = (
 _LARGE_BODY: Final = 2**20 - 1_024
 _MESSAGES_BYTES: Final = 4 * 2**20
 _PASTE_CHARS: Final = 2_000
+_SHORT_CHARS: Final = 280
 _RETRY_S, _RETRY_CAP_S = 0.4, 6.0
 """Pauses after consecutive refusals, as in our clients: they double up to the cap, and half of each is random."""
 _BURST, _BURST_EVERY_S = 100, 0.01
@@ -160,13 +163,25 @@ class Crowd:
             5, lambda number: ((f"q{number:x}" * 99)[:99] + " \n,、"[number % 4]) * (_LONGEST_CHARS // 100)
         )
 
+    async def new_texts(self) -> None:
+        """Send new texts of 50 words eight times a second, each short enough to be read in one step."""
+        await self._send_often(8, lambda _: self._whole_review()[:_SHORT_CHARS])
+
+    async def long_texts(self) -> None:
+        """Paste as fast as texts are answered. The first client has an address of its own and asks for explanations."""
+        if next(self._numbers) == 0:
+            await self._ask_for_explanations(_PASTE_CHARS, is_elsewhere=True)
+        await self.paste()
+
     async def explain(self) -> None:
         """Ask for explanations of 20,000 characters over HTTP, and again as soon as the server says.
 
         The first client has an address of its own, and a shorter text.
         """
         is_elsewhere = next(self._numbers) == 0
-        chars = _PASTE_CHARS if is_elsewhere else _LONGEST_CHARS
+        await self._ask_for_explanations(_PASTE_CHARS if is_elsewhere else _LONGEST_CHARS, is_elsewhere=is_elsewhere)
+
+    async def _ask_for_explanations(self, chars: int, *, is_elsewhere: bool) -> None:
         body = json.dumps({"text": "A slow start, but a wonderful ending. " * (chars // 38)})
         while True:
             await self._request("POST", "/api/v1/explain", body, is_elsewhere=is_elsewhere)

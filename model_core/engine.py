@@ -225,7 +225,7 @@ class Engine:
             finally:
                 self._batch_since = None
             done = time.perf_counter()
-            self._waiting.note_time(units, done - taken)
+            self._waiting.note_time(units, done - taken, background=first.background)
             for ticket in batch:
                 ticket.inference_s += done - taken
             match outcome:

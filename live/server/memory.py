@@ -10,14 +10,17 @@ from typing import Final
 
 _EVERY_S: Final = 20.0
 _GROWN: Final = 1.1
-"""Growth since the last time that is worth the work, for which threads that need memory may wait."""
+"""Growth that is worth the work, for which threads that need memory may wait."""
 _STATM: Final = Path("/proc/self/statm")
 _COLLECTIONS: Final = 2
 """Collections of younger garbage before all of it is collected. After Python's 10, that stops the loop for 40 ms."""
 
 
 async def keep_trimming() -> None:
-    """Give memory back when there is more than the last time, until cancelled. Only with glibc, on Linux."""
+    """Give memory back when there is more than there was at the least, until cancelled. Only with glibc, on Linux.
+
+    Where nothing could be given back, as in the middle of a burst, it is tried again, half as often.
+    """
     # What was loaded at start stays. Not looking at it again makes each collection quick.
     gc.collect()
     gc.freeze()
@@ -25,16 +28,21 @@ async def keep_trimming() -> None:
     trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is None or not _STATM.exists():
         return
-    least = 0
+    least, pause_s = 0, _EVERY_S
     while True:
-        await asyncio.sleep(_EVERY_S)
-        least = min(least, resident_bytes())
-        if resident_bytes() > _GROWN * least:
+        await asyncio.sleep(pause_s)
+        pause_s = _EVERY_S
+        before = resident_bytes()
+        least = min(least, before)
+        if before > _GROWN * least:
             # Closed connections refer to themselves in circles, and an idle server never collects by itself.
             gc.collect()
             # In a thread, since the call releases the interpreter.
             await asyncio.to_thread(trim, 0)
-            least = resident_bytes()
+            after = resident_bytes()
+            least = min(least or after, after)
+            if before <= _GROWN * after:
+                pause_s = 2 * _EVERY_S
 
 
 def resident_bytes() -> int:

@@ -16,6 +16,10 @@ _STEP_TOKENS: Final = 64
 _STEP_TOKENS_WHILE_TYPING: Final = (16, 128)
 """Bounds of a step while somebody types. It is as long as the last batch of keys, so that both get the same time."""
 _BACKGROUND_BATCH_UNITS: Final = 128
+_BACKGROUND_WAITS_S: Final = 0.05
+"""Seconds of other work after which background work has a step, also while others wait: nobody can hold it up."""
+_GROUP_BATCH_UNITS: Final = 128
+"""Units that one group may have in a batch while another group types, whose next key waits for all of it."""
 _TYPING_S: Final = 1.0
 """Seconds after a key within which another one is expected."""
 _UNIT_S: Final = 1e-4
@@ -37,6 +41,10 @@ class WaitingTexts:
         """When the last batch of keys (short texts, no background work) was taken."""
         self._key_tokens = 0
         """Tokens of that batch."""
+        self._typing: dict[str, float] = {}
+        """By group, when its last key was taken; of groups that typed within a second before the last batch of keys."""
+        self._background_waits_s = 0.0
+        """Seconds of other work since background work that waits had its last step."""
 
     def __len__(self) -> int:
         """Number of waiting texts."""
@@ -79,13 +87,12 @@ class WaitingTexts:
     def take(self, remeasure: Callable[[Ticket], None]) -> list[Ticket]:
         """Take the next batch, within the limits of a batch; at least one text if any waits.
 
-        Background work is next only if nothing else waits. ``remeasure`` is called for a replaced text whose turn it
-        is, and settles it if there is no size.
+        Background work is next if nothing else waits, or if it has waited for others for long. ``remeasure`` is called
+        for a replaced text whose turn it is, and settles it if there is no size.
         """
         batch: list[Ticket] = []
         while not batch and len(self):
-            lane = [item for item in self._texts if not item.background] or self._texts
-            batch = list(self._fill(lane, remeasure))
+            batch = list(self._fill(self._next_lane(), remeasure))
         if not batch:
             self._key_turns.clear()
             self._background_turns.clear()
@@ -95,12 +102,17 @@ class WaitingTexts:
         taken = set(batch)
         self._texts = [item for item in self._texts if item not in taken]
         if not (batch[0].is_long or batch[0].background):
-            self._key_s, self._key_tokens = time.perf_counter(), sum(item.tokens for item in batch)
+            now = self._key_s = time.perf_counter()
+            self._key_tokens = sum(item.tokens for item in batch)
+            self._typing = {group: key_s for group, key_s in self._typing.items() if now - key_s < _TYPING_S}
+            self._typing |= dict.fromkeys((item.asker.group for item in batch), now)
         return batch
 
-    def note_time(self, units: int, seconds: float) -> None:
-        """Note how long a batch took, to say how long the waiting ones will take."""
+    def note_time(self, units: int, seconds: float, *, background: bool) -> None:
+        """Note how long a batch took: the waiting ones will take as long, and background work has waited for it."""
         self._unit_s += _LATEST_SHARE * (seconds / max(1, units) - self._unit_s)
+        held_up = not background and any(item.background for item in self._texts)
+        self._background_waits_s = self._background_waits_s + seconds if held_up else 0.0
 
     @property
     def step_tokens(self) -> int:
@@ -114,6 +126,14 @@ class WaitingTexts:
     def _somebody_types(self) -> bool:
         return time.perf_counter() - self._key_s < _TYPING_S
 
+    def _next_lane(self) -> list[Ticket]:
+        """Return what waits of background work if that is next, or else what waits of other work."""
+        background = [item for item in self._texts if item.background]
+        others = [item for item in self._texts if not item.background]
+        if background and self._background_waits_s >= _BACKGROUND_WAITS_S:
+            return background
+        return others or background
+
     def _forget_settled(self) -> None:
         # A ticket is settled when its caller is cancelled or its deadline passes. That frees its place.
         self._texts = [item for item in self._texts if not item.is_settled]
@@ -125,6 +145,7 @@ class WaitingTexts:
         """Yield the next step of a long text, or as many of the next short texts as fit into one batch."""
         budget = self._options.max_batch_units
         texts, units = 0, 0
+        of_group: Counter[str] = Counter()
         for item in self._turns_of(lane[0]).in_turn(sorted(lane, key=lambda item: item.since)):
             if texts and item.is_long:
                 continue
@@ -136,6 +157,10 @@ class WaitingTexts:
                     continue
             if not texts and item.background:
                 budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_UNITS
+            group = item.asker.group
+            if of_group[group] and of_group[group] + item.units > _GROUP_BATCH_UNITS and len(self._typing) > 1:
+                continue
+            of_group[group] += item.units
             texts, units = texts + 1, units + item.units
             if texts > 1 and (texts > self._options.max_batch or units > budget):
                 return

@@ -9,9 +9,15 @@ from model_core.ticket import Answer
 from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
 
 
-async def test_keys_go_before_background_work_and_never_share_a_batch_with_it(
-    make_engine: MakeEngine, held: HeldClassifier
+@pytest.mark.parametrize(("waits_s", "next_ones"), [(60.0, ["key 1", "key 2"]), (1e-9, ["b1", "b2"])])
+async def test_keys_go_before_background_work_unless_it_has_waited_for_long_and_never_share_a_batch_with_it(
+    waits_s: float,
+    next_ones: list[str],
+    make_engine: MakeEngine,
+    held: HeldClassifier,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("model_core.scheduling.scheduler._BACKGROUND_WAITS_S", waits_s)
     engine = make_engine(held)
     first = await start_busy(engine, held)
     background = [asyncio.create_task(engine.classify(text, background=True)) for text in ("b1", "b2")]
@@ -19,7 +25,23 @@ async def test_keys_go_before_background_work_and_never_share_a_batch_with_it(
     keys = await start(engine, "key 1", "key 2")
     held.open.set()
     await outcomes(first, *background, *keys)
-    assert held.batches == [["first"], ["key 1", "key 2"], ["b1", "b2"]]
+    assert held.batches[:2] == [["first"], next_ones]
+    assert sorted(map(len, held.batches)) == [1, 2, 2]
+
+
+async def test_background_work_that_was_given_up_holds_up_no_key(
+    make_engine: MakeEngine, held: HeldClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_core.scheduling.scheduler._BACKGROUND_WAITS_S", 1e-9)
+    engine = make_engine(held)
+    first = await start_busy(engine, held)
+    background = asyncio.create_task(engine.classify("b1", background=True))
+    await asyncio.sleep(0)
+    [key] = await start(engine, "key 1")
+    background.cancel()
+    held.open.set()
+    await outcomes(first, background, key)
+    assert held.batches == [["first"], ["key 1"]]
 
 
 @pytest.mark.parametrize(("typing_s", "at_once"), [(-1.0, 2), (60.0, 1)])

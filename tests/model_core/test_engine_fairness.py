@@ -214,3 +214,18 @@ async def test_a_text_that_the_tokenizer_cannot_read_replaces_no_other(
     held.open.set()
     assert isinstance((await answered(ticket))[0], Answer)
     assert held.batches == [["first"], ["a film"]]
+
+
+@pytest.mark.parametrize(("other", "sizes"), [("many", [1, 7, 4]), ("one", [1, 7, 2, 2])])
+async def test_while_others_type_one_group_has_only_a_part_of_each_batch(
+    other: str, sizes: list[int], make_engine: MakeEngine, held: HeldClassifier
+) -> None:
+    engine = make_engine(held)
+    first = engine.submit("first", asker=Asker("many"))
+    await held.reached()
+    key = engine.submit("key", asker=Asker(other))
+    texts = [f"{number} " + "word " * 62 for number in range(10)]  # 63 tokens each
+    tickets = [engine.submit(text, asker=Asker("many")) for text in texts]
+    held.open.set()
+    await answered(first, key, *tickets)
+    assert list(map(len, held.batches)) == sizes

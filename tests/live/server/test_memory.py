@@ -23,11 +23,12 @@ def unfrozen() -> Iterator[None]:
 
 
 async def test_memory_is_given_back_after_it_has_grown_and_not_at_other_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    resident, trimmed = 100, 0
+    resident, in_use, trimmed = 100, 100, 0
+    pauses_s: list[float] = []
 
     def trim(_: int) -> int:
         nonlocal resident, trimmed
-        resident, trimmed = 100, trimmed + 1
+        resident, trimmed = in_use, trimmed + 1
         return 1
 
     def library(_: Any) -> SimpleNamespace:
@@ -36,7 +37,8 @@ async def test_memory_is_given_back_after_it_has_grown_and_not_at_other_times(mo
     looks: asyncio.Queue[None] = asyncio.Queue()
     slept = asyncio.Event()
 
-    async def sleep(_: float) -> None:
+    async def sleep(pause_s: float) -> None:
+        pauses_s.append(pause_s)
         slept.set()
         await looks.get()
 
@@ -45,14 +47,15 @@ async def test_memory_is_given_back_after_it_has_grown_and_not_at_other_times(mo
     monkeypatch.setattr(memory, "asyncio", SimpleNamespace(sleep=sleep, to_thread=asyncio.to_thread))
     task = asyncio.create_task(keep_trimming())
     counts = []
-    for now in (100, 105, 150, 105, 50, 60):
+    for now, used in ((120, 100), (105, 100), (150, 100), (600, 600), (600, 110), (110, 100), (50, 50), (60, 50)):
         await slept.wait()
         slept.clear()
-        resident = now
+        resident, in_use = now, used
         looks.put_nowait(None)
         await slept.wait()
         counts.append(trimmed)
-    assert counts == [1, 1, 2, 2, 2, 3]
+    assert counts == [1, 1, 2, 3, 4, 4, 4, 5]
+    assert [pause_s > pauses_s[0] for pause_s in pauses_s[1:]] == [False, False, False, True] + [False] * 4
     task.cancel()
     await asyncio.wait([task])
 

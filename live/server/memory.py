@@ -4,13 +4,16 @@ import asyncio
 import ctypes
 import gc
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-_EVERY_S: Final = 20.0
+_EVERY_S: Final = 15.0
 _GROWN: Final = 1.1
 """Growth that is worth the work, for which threads that need memory may wait."""
+_BUSY: Final = 0.5
+"""Share of one core from which on the process is busy: it would soon want back what it gives, and wait for it."""
 _STATM: Final = Path("/proc/self/statm")
 _COLLECTIONS: Final = 2
 """Collections of younger garbage before all of it is collected. After Python's 10, that stops the loop for 40 ms."""
@@ -19,7 +22,7 @@ _COLLECTIONS: Final = 2
 async def keep_trimming() -> None:
     """Give memory back when there is more than there was at the least, until cancelled. Only with glibc, on Linux.
 
-    Where nothing could be given back, as in the middle of a burst, it is tried again, half as often.
+    Not while the process is busy, as in a burst. Where nothing could be given back it is tried again, half as often.
     """
     # What was loaded at start stays. Not looking at it again makes each collection quick.
     gc.collect()
@@ -30,11 +33,13 @@ async def keep_trimming() -> None:
         return
     least, pause_s = 0, _EVERY_S
     while True:
+        began_s = time.process_time()
         await asyncio.sleep(pause_s)
+        is_busy = time.process_time() - began_s > _BUSY * pause_s
         pause_s = _EVERY_S
         before = resident_bytes()
         least = min(least, before)
-        if before > _GROWN * least:
+        if before > _GROWN * least and not is_busy:
             # Closed connections refer to themselves in circles, and an idle server never collects by itself.
             gc.collect()
             # In a thread, since the call releases the interpreter.

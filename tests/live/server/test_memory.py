@@ -23,7 +23,7 @@ def unfrozen() -> Iterator[None]:
 
 
 async def test_memory_is_given_back_after_it_has_grown_and_not_at_other_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    resident, in_use, trimmed = 100, 100, 0
+    resident, in_use, trimmed, used_s = 100, 100, 0, 0.0
     pauses_s: list[float] = []
 
     def trim(_: int) -> int:
@@ -45,17 +45,21 @@ async def test_memory_is_given_back_after_it_has_grown_and_not_at_other_times(mo
     monkeypatch.setattr(ctypes, "CDLL", library)
     monkeypatch.setattr(memory, "resident_bytes", lambda: resident)
     monkeypatch.setattr(memory, "asyncio", SimpleNamespace(sleep=sleep, to_thread=asyncio.to_thread))
+    monkeypatch.setattr(memory, "time", SimpleNamespace(process_time=lambda: used_s))
     task = asyncio.create_task(keep_trimming())
     counts = []
-    for now, used in ((120, 100), (105, 100), (150, 100), (600, 600), (600, 110), (110, 100), (50, 50), (60, 50)):
+    for now, used, is_busy in (
+        (120, 100, False), (105, 100, False), (150, 100, False), (600, 300, True), (600, 600, False), (600, 110, False),
+        (110, 100, False), (50, 50, False), (60, 50, False),
+    ):  # fmt: skip
         await slept.wait()
         slept.clear()
-        resident, in_use = now, used
+        resident, in_use, used_s = now, used, used_s + pauses_s[-1] * is_busy
         looks.put_nowait(None)
         await slept.wait()
         counts.append(trimmed)
-    assert counts == [1, 1, 2, 3, 4, 4, 4, 5]
-    assert [pause_s > pauses_s[0] for pause_s in pauses_s[1:]] == [False, False, False, True] + [False] * 4
+    assert counts == [1, 1, 2, 2, 3, 4, 4, 4, 5]
+    assert [pause_s > pauses_s[0] for pause_s in pauses_s[1:]] == [False] * 4 + [True] + [False] * 4
     task.cancel()
     await asyncio.wait([task])
 

@@ -271,6 +271,8 @@ def test_beside_the_bars_the_watched_text_begins_where_they_do_and_fills_its_col
     page: Page, fake_server: RunningServer
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
+    # Until the server has answered, it is no dead link.
+    page.route_web_socket(re.compile("/ws/v1/watch/"), lambda socket: None)
     page.goto(f"{fake_server.http}/watch/{'A' * 22}/")
     box: Callable[[str], dict[str, float]] = lambda place: page.locator(place).bounding_box()  # type: ignore[assignment,return-value]  # noqa: E731
     assert abs(box("#watched-text")["y"] - box("#rating")["y"]) < 2

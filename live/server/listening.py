@@ -13,8 +13,6 @@ ANYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - what users say for all addre
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 """What users say for this machine alone."""
 
-_BACKLOG: Final = 1_024
-"""Connections that may wait to be accepted, as after a restart. Of Twisted's 50, others would wait a second."""
 # An address reserved for documentation, so no machine has it. Nothing is sent there.
 _ELSEWHERE: Final = ("192.0.2.1", 9)
 
@@ -60,7 +58,8 @@ def address_in_network() -> str | None:
 
 
 def _endpoints(host: str, port: int) -> list[str]:
-    return [f"{described}:backlog={_BACKLOG}" for described in build_endpoint_description_strings(host=host, port=port)]
+    described: list[str] = build_endpoint_description_strings(host=host, port=port)
+    return described
 
 
 def _obstacle(host: str, port: int) -> int | None:

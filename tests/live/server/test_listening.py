@@ -3,9 +3,6 @@
 import socket
 
 import pytest
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.protocol import Factory
-from twisted.internet.testing import MemoryReactor
 
 from live.server import listening
 from tests.raw_sockets import has_ipv6
@@ -29,15 +26,6 @@ def test_localhost_is_listened_to_over_ipv6_too_where_the_port_is_free(host: str
 @pytest.mark.parametrize(("host", "port"), [("0.0.0.0", 8000), ("192.168.1.20", 8000), ("127.0.0.1", 0), ("::1", 8000)])
 def test_elsewhere_only_what_is_asked_for(host: str, port: int) -> None:
     assert len(listening.place_of(host, port).endpoints) == 1
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::1", "192.168.1.20"])
-def test_a_thousand_connections_may_wait_to_be_accepted(host: str) -> None:
-    reactor = MemoryReactor()
-    (described,) = listening.place_of(host, 8000).endpoints
-    serverFromString(reactor, described).listen(Factory())
-    ((port, _, backlog, interface),) = reactor.tcpServers
-    assert (port, backlog, interface) == (8000, 1_024, host)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ come, over which a Shapley value is the mean (Lundberg & Lee 2017). Leaving word
 2016) would move all later tokens, which this model's rating shows more than the meaning of most words. ``python -m
 training.faithfulness`` compares both.
 
-What is left out of a long text is missed soon after its place: further on, all that was said since leaves little of it
-but rounding.
+In a long text, the ratings with and without a part are compared some tokens after it, not at the end of the text, where
+they differ by little but rounding.
 """
 
 import asyncio
@@ -60,9 +60,9 @@ _NEAR: Final = 0.7
 """Words from this share of the floor on are asked with the second filler."""
 
 _AFTER: Final = 64
-"""Tokens after a part of a long text, at which it is read what the part adds. More take longer and tell no more."""
+"""Tokens after a part, at which a long text is rated with and without it. More take longer and tell no more."""
 _LEAST_LEFT: Final = 32
-"""Fewer tokens after those are read, too: to find out what the text is worth at another end costs as much."""
+"""If fewer tokens follow, the text is read to its end: to rate it at one more place would cost as much."""
 _AROUND: Final = 3
 """Filler on both sides of a word alone."""
 _NEGATED: Final = 4
@@ -263,9 +263,8 @@ class _Explaining:
         self._read = read
         self._ids = read.located.input_ids
         self._whole = EncoderCache()
-        self._value = 0.0
         self._values: dict[int, float] = {}
-        """Of the text up to some ends, in tokens."""
+        """The explained value of the first tokens of the text, by their number."""
         comma, the = classifier.fillers
         self._filler, self._other = Filler(comma, the), Filler(the, comma)
         self._sentences: dict[Part, float] = {}
@@ -277,7 +276,7 @@ class _Explaining:
         """Negations with what they turn, which take the place of their words."""
 
     async def run(self, progress: Progress | None) -> Explanation:
-        self._value = self._values[len(self._ids)] = await self._variants.begin(self._text, self._whole)
+        self._values[len(self._ids)] = await self._variants.begin(self._text, self._whole)
         if not self._read.words:
             return self._so_far()
         words = self._weighed = [word for word in self._read.words if not self._is(is_function_word, word)]
@@ -354,19 +353,19 @@ class _Explaining:
         return list(map(_Weight, left_out, await self._alone(parts, filler)))
 
     async def _left_out(self, parts: Sequence[Part], filler: Filler) -> list[float]:
-        """Return what each part adds to all others, up to where it is missed."""
+        """Return what each part adds to all others."""
         ids, ends = self._ids, [self._end_of(part) for part in parts]
         new = sorted(set(ends) - self._values.keys())
-        values = await self._variants.rate_each((Variant(ids[:end], end) for end in new), self._whole)
-        self._values |= zip(new, values, strict=True)
-        filled = (
+        whole = [Variant(ids[:end], end) for end in new]
+        filled = [
             Variant(filler.fill(ids, part.tokens)[:end], part.tokens[0]) for part, end in zip(parts, ends, strict=True)
-        )
-        without = await self._variants.rate_each(filled, self._whole)
-        return [self._values[end] - value for end, value in zip(ends, without, strict=True)]
+        ]
+        values = await self._variants.rate_each(whole + filled, self._whole)
+        self._values |= zip(new, values, strict=False)
+        return [self._values[end] - value for end, value in zip(ends, values[len(new) :], strict=True)]
 
     def _end_of(self, part: Part) -> int:
-        """Return up to which token the text is read to miss the part: the end of a block, or all of the text."""
+        """Return after how many tokens to rate the text with and without the part: whole blocks, or all."""
         most, block = len(self._ids), self._read.located.block
         if block is None:
             return most
@@ -403,7 +402,7 @@ class _Explaining:
             found += [Contribution(span.begin, span.end, 0.0, span.unit, stands_out=False) for span in silent]
         found.sort(key=lambda part: (part.begin, -part.end, part.unit != "sentence"))
         return Explanation(
-            self._value,
+            self._values[len(self._ids)],
             tuple(found),
             all_words,
             self._variants.model,

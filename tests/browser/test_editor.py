@@ -57,6 +57,24 @@ def test_latin_words_that_a_phone_composes_move_the_bars_at_every_key(page: Page
     assert page.locator("#review").evaluate("field => field.selectionStart") == len(word)
 
 
+@pytest.mark.parametrize("noticed", ["focus", "blur", "change"])
+def test_a_text_that_a_script_has_put_there_is_noticed(page: Page, fake_server: RunningServer, noticed: str) -> None:
+    page.goto(fake_server.http)
+    field = page.locator("#review")
+    rate(page, "A fine film")
+    (field.focus if noticed == "blur" else field.blur)()
+    field.evaluate("field => { field.value = 'A dull film'; }")
+    if noticed == "change":
+        field.dispatch_event("change")
+    else:
+        (field.blur if noticed == "blur" else field.focus)()
+    expect_fresh(page)
+    page.wait_for_function(
+        f"{probabilities('A dull film')[-1]} === "
+        "Number(Number(document.querySelector('[role=meter][data-stars=\"10\"]').dataset.probability).toFixed(6))"
+    )
+
+
 def test_dictated_words_come_all_at_once_and_count(page: Page, fake_server: RunningServer) -> None:
     page.goto(fake_server.http)
     page.locator("#review").focus()

@@ -154,3 +154,16 @@ def test_a_rating_of_another_text_is_dimmed_after_a_while_and_one_of_the_past_ti
     expect(rating).to_have_attribute("data-old", "true")
     server.answer(seq, 9)
     expect(rating).to_have_attribute("data-old", "false")
+
+
+def test_the_badge_says_that_the_answer_is_late_also_to_those_who_type_on(
+    page: Page, fake_server: RunningServer
+) -> None:
+    server = ServerByHand(page)
+    page.goto(fake_server.http)
+    page.locator("#review").fill("Fine ")
+    server.answer(server.wait_for(page, "Fine "), 9)
+    expect(page.locator("#freshness-words")).to_have_text("Matches your text")
+    # Faster than the badge waits, and without an end.
+    page.evaluate("setInterval(() => { review.value += 'e'; review.dispatchEvent(new Event('input')); }, 50)")
+    expect(page.locator("#freshness-words")).to_have_text("Catching up")

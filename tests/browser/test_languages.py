@@ -75,6 +75,14 @@ def test_numbers_are_written_as_russians_write_them(page: Page, fake_server: Run
     expect(page.locator(".tiles")).to_contain_text(re.compile(r"\d,\d"))
 
 
+def test_stars_are_counted_as_russians_count_them(page: Page, fake_server: RunningServer) -> None:
+    """The last number of an interval decides."""
+    page.goto(f"{fake_server.http}/ru/")
+    words = "%(chance)s likely %(from)s to %(to)s stars"
+    intervals = page.evaluate("words => [2, 4, 7, 10].map(high => django.ngettext(words, words, high))", words)
+    assert [re.findall(r"зв\w+", interval) for interval in intervals] == [["звезды"]] * 2 + [["звёзд"]] * 2
+
+
 def test_the_header_leads_to_the_same_page_in_the_other_language(page: Page, fake_server: RunningServer) -> None:
     page.goto(f"{fake_server.http}/model/")
     page.get_by_role("link", name="Русский").click()

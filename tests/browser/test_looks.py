@@ -68,6 +68,21 @@ def test_no_verdict_moves_the_bars_at_any_width(page: Page, fake_server: Running
 
 
 @pytest.mark.parametrize("language", ["/", "/ru/"])
+def test_on_a_phone_whose_letters_are_enlarged_nothing_is_wider_than_the_screen(
+    page: Page, fake_server: RunningServer, language: str
+) -> None:
+    server = ServerByHand(page)
+    page.set_viewport_size({"width": 360, "height": 800})
+    fonts = page.context.new_cdp_session(page)
+    fonts.send("Page.setFontSizes", {"fontSizes": {"standard": round(16 * 1.3), "fixed": round(13 * 1.3)}})
+    page.goto(fake_server.http + language)
+    for name, changed in VERDICTS:
+        page.locator("#review").fill(name)
+        server.answer(server.wait_for(page, name), 10, **changed)
+        page.wait_for_function("document.documentElement.scrollWidth === 360")
+
+
+@pytest.mark.parametrize("language", ["/", "/ru/"])
 def test_no_note_moves_what_stands_below_it(page: Page, fake_server: RunningServer, language: str) -> None:
     server = ServerByHand(page)
     page.goto(fake_server.http + language)

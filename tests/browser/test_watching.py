@@ -190,6 +190,7 @@ def test_a_dead_link_is_said_in_one_sentence_and_no_banner(page: Page, data_dir:
         expect(page.locator("#freshness-words")).to_be_empty()
         for empty in ("#rating", "#watched-text", "#contributions", "#timeline"):
             expect(page.locator(empty)).to_be_hidden()
+        expect(page.get_by_text("You can read here")).to_be_hidden()
         expect(page.get_by_role("link", name="Write your own text")).to_be_visible()
 
 

@@ -7,6 +7,7 @@
 
 import { browserTimers } from "../client/pacer.js";
 import { FILM, mostProbable } from "./labels.js";
+import { isSameStory } from "./stories.js";
 
 /**
  * @import { Rating, State, States } from "../client/protocol.js"
@@ -167,7 +168,9 @@ export class Settling {
 
   /** @param {Rating} rating @param {string} text */
   #settle(rating, text) {
-    this.headline = headlineOf(rating, text, this.scale, this.headline);
+    // What stood there before counts as long as it is the same text.
+    const before = isSameStory(this.headline.text, text) ? this.headline : NOTHING;
+    this.headline = headlineOf(rating, text, this.scale, before);
     this.#onHeadline(this.headline);
   }
 }

@@ -61,7 +61,7 @@ const UNREADABLE = gettext("Cannot read this");
 /** @param {Headline} headline @returns {[verdict: string, why: string]} Two lines: the verdict, and what it rests on. */
 export function headlineWords({ state, side, rating, text, labels }) {
   if (state === "nothing" || rating === null) return [START_TYPING, ""];
-  if (state === "no_opinion") return [NO_OPINION, gettext("Not enough for a rating.")];
+  if (state === "no_opinion") return [NO_OPINION, gettext("It found too little to rate.")];
   if (state === "unreadable") {
     // Without letters it is of no language.
     const isOfALanguage = /\p{L}/u.test(text);
@@ -119,7 +119,11 @@ export function intervalText([low, high]) {
   const words =
     from === to
       ? ngettext("%(chance)s likely %(from)s star", "%(chance)s likely %(from)s stars", low)
-      : gettext("%(chance)s likely %(from)s to %(to)s stars");
+      : ngettext(
+          "%(chance)s likely %(from)s to %(to)s stars",
+          "%(chance)s likely %(from)s to %(to)s stars",
+          high,
+        );
   return fill(words, { chance: percentText(INTERVAL_CHANCE), from, to });
 }
 

@@ -41,11 +41,13 @@ export class Editor extends Events {
       if (LINE_ENDS.includes(inputType) && !isComposing) this.#socket.flush();
     });
     field.addEventListener("blur", () => this.flush());
+    // A script may have changed the text without an input event.
+    for (const type of ["focus", "change"]) field.addEventListener(type, () => this.#look());
     field.addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
       if (key === "Enter" && (ctrlKey || metaKey)) this.flush();
     });
     // A browser restores text without an input event.
-    window.addEventListener("pageshow", () => this.tell());
+    window.addEventListener("pageshow", () => this.#look());
   }
 
   get text() {
@@ -110,12 +112,16 @@ export class Editor extends Events {
 
   /** Submits the current text, and asks for a final answer at once. */
   flush() {
-    this.tell();
+    this.#look();
     this.#socket.flush();
   }
 
   focus() {
     this.#field.focus({ preventScroll: true });
+  }
+
+  #look() {
+    if (!this.isTold) this.#changed();
   }
 
   #changed() {

@@ -58,22 +58,30 @@ export function attachFreshness(page) {
   const dim = dimmer(panel);
   /** @type {number | undefined} */
   let wordsTimer;
+  let wordsToCome = "";
 
   function show() {
     const state = freshness(page);
     const words = wordsOf(page);
     byId("freshness").dataset.state = display.isPaused && state !== "past" ? "stale" : state;
-    clearTimeout(wordsTimer);
-    wordsTimer = setTimeout(
-      () => say("freshness-words", words),
-      words === FRESHNESS.stale ? STALE_WORDS_AFTER_MS : 0,
-    );
+    // Further keys do not put off the words of the first one that waits.
+    if (words !== wordsToCome) {
+      clearTimeout(wordsTimer);
+      wordsTimer = setTimeout(
+        () => say("freshness-words", words),
+        words === FRESHNESS.stale ? STALE_WORDS_AFTER_MS : 0,
+      );
+      wordsToCome = words;
+    }
     panel.dataset.past = String(state === "past");
     dim(state === "stale" || state === "offline");
   }
 
   // An answer for an older text is late, but not old: the wait begins anew.
-  display.addEventListener("shown", () => dim(false));
+  display.addEventListener("shown", () => {
+    dim(false);
+    if (wordsToCome === FRESHNESS.stale) wordsToCome = "";
+  });
   editor.addEventListener("text", show);
   socket.addEventListener("state", show);
   for (const name of /** @type {const} */ (["shown", "headline", "refused", "pause", "past"])) {

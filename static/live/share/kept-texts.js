@@ -1,6 +1,6 @@
 /** Texts kept in this browser: off by default, limited in number, and never sent anywhere. Uses no DOM. */
 
-import { isSameStory } from "../timeline/recording.js";
+import { isSameStory } from "../lib/stories.js";
 
 export const MAX_TEXTS = 20;
 export const MAX_CHARS = 200_000;

@@ -26,9 +26,9 @@ export async function toFragment(text) {
 export async function fromFragment(fragment) {
   const content = fragment.replace(/^#/, "");
   try {
-    if (content.startsWith(PLAIN)) return decodeURIComponent(content.slice(PLAIN.length));
+    if (content.startsWith(PLAIN)) return decodeURIComponent(content.slice(PLAIN.length)) || null;
     if (content.startsWith(PACKED)) {
-      return await unpack(bytesOf(decodeURIComponent(content.slice(PACKED.length))));
+      return (await unpack(bytesOf(decodeURIComponent(content.slice(PACKED.length))))) || null;
     }
   } catch {
     return null;

@@ -65,25 +65,47 @@ export function heightOf(value, { low, high } = STARS_AXIS) {
 }
 
 /**
- * @param {readonly Drawn[]} moments Those without a verdict are left out.
+ * @param {readonly Drawn[]} moments
  * @param {Axis} [axis]
- * @returns {{line: string, band: string}} The curve, and the area of the interval, empty without one.
+ * @returns {{line: string, band: string}} The curve, with gaps where moments have no number, and the area of the interval,
+ *   empty without one.
  */
 export function curve(moments, axis = STARS_AXIS) {
-  const points = moments
-    .map((moment, i) => ({ moment, x: placeOf(i, moments.length) }))
-    .filter(({ moment }) => !moment.isTooShort);
-  /** @param {typeof points} some @param {(moment: Drawn) => number} drawnOf */
-  const path = (some, drawnOf) =>
-    some
+  const runs = runsOf(moments);
+  // A single rating is a level line at the right end, which is now.
+  if (moments.length === 1) runs[0]?.unshift({ moment: moments[0], x: 0 });
+  /** @param {Point[]} points @param {(moment: Drawn) => number} drawnOf */
+  const path = (points, drawnOf) =>
+    points
       .map(({ moment, x }) => `${x.toFixed(2)},${heightOf(drawnOf(moment), axis).toFixed(2)}`)
       .join("L");
-  if (points.length === 0) return { line: "", band: "" };
-  // A single rating is a level line at the right end, which is now.
-  if (moments.length === 1) points.unshift({ moment: moments[0], x: 0 });
-  const line = `M${path(points, axis.drawnOf)}`;
-  if (points.some(({ moment }) => moment.interval === undefined)) return { line, band: "" };
-  const upper = path(points, ({ interval }) => interval?.[1] ?? 0);
-  const lower = path(points.toReversed(), ({ interval }) => interval?.[0] ?? 0);
-  return { line, band: `M${upper}L${lower}Z` };
+  // A single point is a line to itself, of which the round ends are seen.
+  const line = runs.map(
+    (points) => `M${path(points.length > 1 ? points : [...points, ...points], axis.drawnOf)}`,
+  );
+  if (moments.some(({ interval }) => interval === undefined))
+    return { line: line.join(""), band: "" };
+  const band = runs.map((points) => {
+    const upper = path(points, ({ interval }) => interval?.[1] ?? 0);
+    const lower = path(points.toReversed(), ({ interval }) => interval?.[0] ?? 0);
+    return `M${upper}L${lower}Z`;
+  });
+  return { line: line.join(""), band: band.join("") };
+}
+
+/** @typedef {{moment: Drawn, x: number}} Point */
+
+/** @param {readonly Drawn[]} moments @returns {Point[][]} Those with a number, as long as they follow each other. */
+function runsOf(moments) {
+  /** @type {Point[][]} */
+  const runs = [];
+  let isNew = true;
+  for (const [i, moment] of moments.entries()) {
+    if (!moment.isTooShort) {
+      if (isNew) runs.push([]);
+      runs[runs.length - 1].push({ moment, x: placeOf(i, moments.length) });
+    }
+    isNew = moment.isTooShort;
+  }
+  return runs;
 }

@@ -1,5 +1,7 @@
 /** The ratings shown while a text was typed, from its first words on, in bounded memory. Uses no DOM. */
 
+import { isSameStory } from "../lib/stories.js";
+
 /** @import { RatedText } from "../page/display.js" */
 
 /** @typedef {RatedText & {atMs: number}} Moment */
@@ -63,19 +65,4 @@ export class Recording {
     const last = this.#moments.length - 1;
     this.#moments = this.#moments.filter((_, i) => i % 2 === 0 || i === last);
   }
-}
-
-/**
- * Whether one text was made from the other by editing: most of the shorter one is in the longer.
- * @param {string} before
- * @param {string} after
- * @returns {boolean}
- */
-export function isSameStory(before, after) {
-  const shorter = Math.min(before.length, after.length);
-  let begin = 0;
-  while (begin < shorter && before[begin] === after[begin]) begin++;
-  let end = 0;
-  while (end < shorter - begin && before.at(-1 - end) === after.at(-1 - end)) end++;
-  return 2 * (begin + end) >= shorter;
 }

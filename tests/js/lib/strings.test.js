@@ -78,7 +78,7 @@ describe("sentences", () => {
       [headline("says", "negative", 0.08), ["Negative 92%", "80% likely 7 to 10 stars"]],
       [headline("leans", "negative", 0.3), ["Leans negative 70%", "80% likely 7 to 10 stars"]],
       [headline("either_way", null, 0.56), ["Could go either way", "Positive 56%"]],
-      [headline("no_opinion", null, 0.9), ["No opinion yet", "Not enough for a rating."]],
+      [headline("no_opinion", null, 0.9), ["No opinion yet", "It found too little to rate."]],
       [headline("unreadable", null, 0.9), ["Cannot read this", "It reads English only."]],
       [
         headline("unreadable", null, 0.9, "12 ?!"),

@@ -50,6 +50,7 @@ describe("a text in a link", () => {
       "",
       "#",
       "#errors",
+      "#text=",
       "#text=%",
       "#z=!",
       "#z=%",

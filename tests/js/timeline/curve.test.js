@@ -26,7 +26,19 @@ test("the line runs over the whole width, and the band around it and back", () =
 });
 
 test("what was too short to tell has a place and no point", () => {
-  assert.equal(curve([moment(5, [1, 10], true), moment(10)]).line, "M100.00,0.00");
+  assert.equal(curve([moment(5, [1, 10], true), moment(10)]).line, "M100.00,0.00L100.00,0.00");
+});
+
+test("no line and no band leads over a moment without a number", () => {
+  const { line, band } = curve([
+    moment(10),
+    moment(10),
+    moment(5, [1, 10], true),
+    moment(1),
+    moment(1),
+  ]);
+  assert.equal(line, "M0.00,0.00L25.00,0.00M75.00,100.00L100.00,100.00");
+  assert.equal(band.match(/Z/g)?.length, 2);
 });
 
 test("one moment is a level that ends at the right", () => {

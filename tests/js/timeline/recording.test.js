@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  isSameStory,
-  MAX_CHARS,
-  MAX_MOMENTS,
-  Recording,
-} from "../../../static/live/timeline/recording.js";
+import { MAX_CHARS, MAX_MOMENTS, Recording } from "../../../static/live/timeline/recording.js";
 import { moment } from "../fakes.js";
 
 /** @param {string[]} texts */
@@ -45,15 +40,6 @@ describe("a story", () => {
     assert.deepEqual(textsOf(list), ["A", "A fine", "A fine film"]);
     list.lead([moment("A")], "A fine film");
     assert.equal(list.length, 3);
-  });
-
-  test("most of the shorter text must be there in the longer", () => {
-    assert.equal(isSameStory("ab", "ab and much more"), true);
-    assert.equal(isSameStory("much more and ab", "ab"), true);
-    assert.equal(isSameStory("abcd", "ab--"), true);
-    assert.equal(isSameStory("abcd", "a---"), false);
-    assert.equal(isSameStory("aaaa", "aa"), true);
-    assert.equal(isSameStory("", "a"), true);
   });
 });
 

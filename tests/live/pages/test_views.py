@@ -142,6 +142,12 @@ def test_an_error_has_a_page_of_its_own(status: int, words: str) -> None:
     assert 'href="/"' in page
 
 
+def test_a_form_without_its_token_gets_the_page_of_403() -> None:
+    page = Client(enforce_csrf_checks=True).post("/about/")
+    assert page.status_code == 403
+    assert "Not allowed" in page.content.decode()
+
+
 def test_the_model_page_shows_the_figures_that_the_card_shows(settings: Settings) -> None:
     card = (settings.STARCAST_CHECKPOINT / "README.md").read_text()
     page = html("/model/")

@@ -67,45 +67,52 @@ export function heightOf(value, { low, high } = STARS_AXIS) {
 /**
  * @param {readonly Drawn[]} moments
  * @param {Axis} [axis]
- * @returns {{line: string, band: string}} The curve, with gaps where moments have no number, and the area of the interval,
- *   empty without one.
+ * @returns {{line: string, unsure: string, band: string}} The curve of the moments with a number, what leads over those
+ *   without one, and the area of the interval. All are empty without a number, and the area without intervals.
  */
 export function curve(moments, axis = STARS_AXIS) {
-  const runs = runsOf(moments);
+  const points = moments.map((moment, i) => ({ moment, x: placeOf(i, moments.length) }));
   // A single rating is a level line at the right end, which is now.
-  if (moments.length === 1) runs[0]?.unshift({ moment: moments[0], x: 0 });
-  /** @param {Point[]} points @param {(moment: Drawn) => number} drawnOf */
-  const path = (points, drawnOf) =>
-    points
+  if (points.length === 1) points.unshift({ ...points[0], x: 0 });
+  /** @param {Point[]} some @param {(moment: Drawn) => number} drawnOf */
+  const path = (some, drawnOf) =>
+    some
       .map(({ moment, x }) => `${x.toFixed(2)},${heightOf(drawnOf(moment), axis).toFixed(2)}`)
       .join("L");
+  const sure = runsOf(points, ({ moment }) => !moment.isTooShort);
+  if (sure.length === 0) return { line: "", unsure: "", band: "" };
   // A single point is a line to itself, of which the round ends are seen.
-  const line = runs.map(
-    (points) => `M${path(points.length > 1 ? points : [...points, ...points], axis.drawnOf)}`,
-  );
+  const line = sure.map((run) => `M${path(run.length > 1 ? run : [...run, ...run], axis.drawnOf)}`);
+  // From the last point of the curve to its next one.
+  const unsure = runsOf(points, ({ moment }, i) =>
+    [points[i - 1], { moment }, points[i + 1]].some((point) => point?.moment.isTooShort),
+  ).map((run) => `M${path(run, axis.drawnOf)}`);
   if (moments.some(({ interval }) => interval === undefined))
-    return { line: line.join(""), band: "" };
-  const band = runs.map((points) => {
-    const upper = path(points, ({ interval }) => interval?.[1] ?? 0);
-    const lower = path(points.toReversed(), ({ interval }) => interval?.[0] ?? 0);
+    return { line: line.join(""), unsure: unsure.join(""), band: "" };
+  const band = sure.map((run) => {
+    const upper = path(run, ({ interval }) => interval?.[1] ?? 0);
+    const lower = path(run.toReversed(), ({ interval }) => interval?.[0] ?? 0);
     return `M${upper}L${lower}Z`;
   });
-  return { line: line.join(""), band: band.join("") };
+  return { line: line.join(""), unsure: unsure.join(""), band: band.join("") };
 }
 
 /** @typedef {{moment: Drawn, x: number}} Point */
 
-/** @param {readonly Drawn[]} moments @returns {Point[][]} Those with a number, as long as they follow each other. */
-function runsOf(moments) {
+/**
+ * @param {readonly Point[]} points
+ * @param {(point: Point, index: number) => boolean} isWanted
+ * @returns {Point[][]} Those that are wanted, as long as they follow each other.
+ */
+function runsOf(points, isWanted) {
   /** @type {Point[][]} */
   const runs = [];
   let isNew = true;
-  for (const [i, moment] of moments.entries()) {
-    if (!moment.isTooShort) {
-      if (isNew) runs.push([]);
-      runs[runs.length - 1].push({ moment, x: placeOf(i, moments.length) });
-    }
-    isNew = moment.isTooShort;
+  for (const [i, point] of points.entries()) {
+    const wanted = isWanted(point, i);
+    if (wanted && isNew) runs.push([]);
+    if (wanted) runs[runs.length - 1].push(point);
+    isNew = !wanted;
   }
   return runs;
 }

@@ -104,9 +104,10 @@ export function attachTimeline(page) {
 
   function draw() {
     const scale = axis();
-    const { line, band } = curve(recording.all, scale);
+    const { line, unsure, band } = curve(recording.all, scale);
     for (const [i, id] of ["axis-high", "axis-low"].entries()) say(id, scale.names[i]);
     byId("timeline-line").setAttribute("d", line);
+    byId("timeline-unsure").setAttribute("d", unsure);
     byId("timeline-band").setAttribute("d", band);
     slider.max = String(Math.max(1, recording.length - 1));
     slider.disabled = replayButton.disabled = recording.length < 2;

@@ -90,7 +90,11 @@ describe("the curve of labels", () => {
   test("is of the label that is likeliest now, on an axis of probability", () => {
     const axis = axisOf(KINDS, moments[1]);
     assert.deepEqual(axis.names, ["100%", "0%"]);
-    assert.deepEqual(curve(moments, axis), { line: "M0.00,80.00L100.00,40.00", band: "" });
+    assert.deepEqual(curve(moments, axis), {
+      line: "M0.00,80.00L100.00,40.00",
+      unsure: "",
+      band: "",
+    });
   });
 
   test("is of the expected value where there are values", () => {

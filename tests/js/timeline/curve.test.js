@@ -29,16 +29,22 @@ test("what was too short to tell has a place and no point", () => {
   assert.equal(curve([moment(5, [1, 10], true), moment(10)]).line, "M100.00,0.00L100.00,0.00");
 });
 
-test("no line and no band leads over a moment without a number", () => {
-  const { line, band } = curve([
+test("over a moment without a number leads no line and no band, but an unsure line from one to the other", () => {
+  const { line, unsure, band } = curve([
     moment(10),
     moment(10),
-    moment(5, [1, 10], true),
+    moment(5.5, [1, 10], true),
     moment(1),
     moment(1),
   ]);
   assert.equal(line, "M0.00,0.00L25.00,0.00M75.00,100.00L100.00,100.00");
+  assert.equal(unsure, "M25.00,0.00L50.00,50.00L75.00,100.00");
   assert.equal(band.match(/Z/g)?.length, 2);
+});
+
+test("moments without a number in turn with others have one unsure line", () => {
+  const turns = [moment(10), moment(1, [1, 10], true), moment(10), moment(1, [1, 10], true)];
+  assert.equal(curve(turns).unsure.match(/M/g)?.length, 1);
 });
 
 test("one moment is a level that ends at the right", () => {
@@ -50,6 +56,6 @@ test("one moment is a level that ends at the right", () => {
 });
 
 test("nothing is drawn of nothing", () => {
-  assert.deepEqual(curve([]), { line: "", band: "" });
-  assert.deepEqual(curve([moment(5, [1, 10], true)]), { line: "", band: "" });
+  assert.deepEqual(curve([]), { line: "", unsure: "", band: "" });
+  assert.deepEqual(curve([moment(5, [1, 10], true)]), { line: "", unsure: "", band: "" });
 });

@@ -109,6 +109,11 @@ def test_a_page_or_description_is_made_once_and_not_sent_to_who_has_it(
     monkeypatch.setattr("live.pages.views.describe", fail)
     monkeypatch.setattr("live.pages.views.render", fail)
     assert Client().get(path).content == first.content
+    # A client may choose any port.
+    other = Client().get(path, headers={"Host": "testserver:8123"})
+    assert other.content == first.content.replace(b"//testserver", b"//testserver:8123").replace(
+        b'"host": "testserver"', b'"host": "testserver:8123"'
+    )
     again = Client().get(path, headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
 

@@ -86,6 +86,13 @@ def test_background_work_that_is_refused_costs_its_message_only(
     assert bucket._tokens == budget - 4 * REQUEST
 
 
+@pytest.mark.django_db
+def test_a_refused_login_is_charged_as_other_requests(budget: int) -> None:
+    answers = [Client().post("/admin/login/") for _ in range(budget // REQUEST + 1)]
+    assert {answer.status_code for answer in answers[-2:]} == {429}
+    assert b"Too many attempts" not in answers[-1].content
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/static/page.css"])
 def test_health_checks_and_static_files_are_free(
     budget: int, settings: SimpleNamespace, tmp_path: Path, path: str

@@ -32,6 +32,7 @@ CONNECTIONS: Final[dict[str, int]] = {
     "more_punctuation": 40,
     "cjk": 10,
     "nonsense": 10,
+    "signs": 10,
     "new_texts": 30,
     "long_texts": 7,
     "explain": 41,
@@ -162,6 +163,10 @@ class Crowd:
         await self._send_often(
             5, lambda number: ((f"q{number:x}" * 99)[:99] + " \n,、"[number % 4]) * (_LONGEST_CHARS // 100)
         )
+
+    async def signs(self) -> None:
+        """Send 10,000 signs without a name three times a second, where the names of emoji are looked for."""
+        await self._send_often(3, lambda number: f"{'☓' * (_LONGEST_CHARS // 2)}{number}")
 
     async def new_texts(self) -> None:
         """Send new texts of 50 words eight times a second, each short enough to be read in one step."""

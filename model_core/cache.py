@@ -1,14 +1,15 @@
 """What is remembered of one typist's text: its tokens, and keys, values and logits of its finished blocks.
 
 A cache belongs to one typist. It can be dropped at any time: it is rebuilt from the text. The event loop reads it and
-sets ``pieces`` and ``encoded``; all else belongs to the model thread.
+sets ``group``, ``pieces`` and ``encoded``; all else belongs to the model thread.
 """
 
 import hashlib
+import itertools
 import time
 import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Final
 
 import numpy as np
@@ -32,7 +33,7 @@ _NO_LOGITS: Final = np.zeros((0, 0), dtype=np.float32)
 class EncoderCache:
     """Keys, values and logits of the first tokens of a text, in whole blocks, and the pieces of the newest text."""
 
-    __slots__ = ("__weakref__", "_recent", "encoded", "input_ids", "last_used_s", "logits", "pieces", "states")
+    __slots__ = ("__weakref__", "_recent", "encoded", "group", "input_ids", "last_used_s", "logits", "pieces", "states")
 
     def __init__(self) -> None:
         self.input_ids: tuple[int, ...] = ()
@@ -42,6 +43,8 @@ class EncoderCache:
         self.logits: FloatArray = _NO_LOGITS
         """Logits at each token: [tokens, labels]."""
         self.last_used_s = 0.0
+        self.group = ""
+        """Whose it is: the key or network address of the client."""
         self.pieces = Pieces()
         """The text that was tokenised last. At most 20,000 characters and their tokens."""
         self.encoded: tuple[Pieces, Encoding] | None = None
@@ -54,6 +57,7 @@ class EncoderCache:
         The model must not be reading a text of this cache. It may empty it to save memory.
         """
         twin = EncoderCache()
+        twin.group = self.group
         input_ids, states, logits = self.input_ids, self.states, self.logits
         # Arrays are never changed in place, so both may keep the same.
         if len(input_ids) == states.shape[2] == len(logits):
@@ -116,8 +120,9 @@ Caches = Sequence[EncoderCache | None] | None
 class CachePool:
     """Keeps the total size of all caches within ``max_bytes``.
 
-    Idle caches are emptied first. If all are in use, the most recently used ones are emptied: with the oldest first,
-    each would be emptied just before its next use.
+    Idle caches are emptied first. If all are in use, those of the group that holds most are emptied, so that one client
+    with many texts costs no other its cache; the most recently used ones first: with the oldest first, each would be
+    emptied just before its next use.
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -139,14 +144,43 @@ class CachePool:
         excess = sum(cache.states.nbytes for cache in held) - self._max_bytes
         if excess <= 0:
             return
-        idle = [cache for cache in held if cache.last_used_s < now - IDLE_S]
-        for cache in (*sorted(idle, key=lambda cache: cache.last_used_s), *reversed(caches)):
-            excess -= cache.states.nbytes
-            cache.clear()
+        for cache in itertools.chain(_idle(held, now), _in_use(held, caches, set(under_way))):
             if excess <= 0:
                 return
+            excess -= cache.states.nbytes
+            cache.clear()
 
     @property
     def nbytes(self) -> int:
         """Bytes held by all caches."""
         return sum(cache.states.nbytes for cache in list(self._caches))
+
+
+def _idle(held: Iterable[EncoderCache], now: float) -> list[EncoderCache]:
+    """Return the idle caches, the longest idle first."""
+    idle = [cache for cache in held if cache.last_used_s < now - IDLE_S]
+    return sorted(idle, key=lambda cache: cache.last_used_s)
+
+
+def _in_use(
+    held: Iterable[EncoderCache], batch: Sequence[EncoderCache], under_way: Set[EncoderCache]
+) -> Iterator[EncoderCache]:
+    """Yield caches in use in the order in which to empty them: always of the group that holds most then.
+
+    Of groups that hold as much, one of the batch is first. Otherwise they would empty each other's in turn.
+    """
+    sizes: Counter[str] = Counter()
+    places = {id(cache): place for place, cache in enumerate(batch)}
+    lines: dict[str, list[EncoderCache]] = {}
+    for cache in sorted(held, key=lambda cache: (cache.last_used_s, places.get(id(cache), -1))):
+        sizes[cache.group] += cache.states.nbytes
+        if cache.states.nbytes and cache not in under_way:
+            lines.setdefault(cache.group, []).append(cache)
+    own = {cache.group for cache in batch}
+    while lines:
+        most = max(lines, key=lambda group: (sizes[group], group in own))
+        cache = lines[most].pop()
+        if not lines[most]:
+            del lines[most]
+        sizes[most] -= cache.states.nbytes
+        yield cache

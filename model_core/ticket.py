@@ -88,6 +88,7 @@ class Ticket:
 
     def __post_init__(self) -> None:
         self._answer = asyncio.get_running_loop().create_future()
+        self.cache.group = self.asker.group
 
     @property
     def units(self) -> int:

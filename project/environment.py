@@ -162,7 +162,8 @@ class Model(FromEnvironment):
         ge=1,
         description="Megabytes of the cache for unfinished texts, which makes a key cost only its new words. A token "
         "takes 18 KB, a text of 60 words about 1.5 MB. When the cache is full, texts whose typists paused are read "
-        "again at the next key; if all type at once, some are read again at every key.",
+        "again at the next key; if all type at once, some of the address or key that holds most are read again at "
+        "every key.",
         json_schema_extra={"default_is": "a quarter of the memory, at least 256"},
     )
 

@@ -41,10 +41,10 @@ MIDDLEWARE = [
     "live.monitoring.requests.access",
     "live.http.health.health_checks",
     "live.http.responses.api_errors",
-    "live.access.login_throttle.login_rate",
     "corsheaders.middleware.CorsMiddleware",
     "project.static_middleware.StaticFilesMiddleware",
     "live.http.charging.charging",
+    "live.access.login_throttle.login_rate",
     "live.http.turns.turns",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -145,8 +145,11 @@ LOGGING = {
         "line": {"()": "live.monitoring.logs.LineFormatter"},
         "json": {"()": "live.monitoring.logs.JsonFormatter"},
     },
-    "filters": {"failures": {"()": "live.monitoring.logs.FailureFilter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "filters": {
+        "failures": {"()": "live.monitoring.logs.FailureFilter"},
+        "refusals": {"()": "live.monitoring.logs.RefusalFilter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["refusals"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # django.request: live.monitoring.requests logs client errors and refusals; they are no warning to the operator.
     # channels_redis: it logs a traceback per second while Redis is down, with a URL that may contain a password.

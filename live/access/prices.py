@@ -18,7 +18,10 @@ Static files, health checks and CORS preflights are free.
 PAGE_MADE_ANEW: Final = 30
 """One page of a room or of the admin, on top of the request. Other pages are made once."""
 BYTES_PER_UNIT: Final = 4_096
-"""Bytes of a message or a body that are received and parsed for one unit, on top of ``MESSAGE`` or ``REQUEST``."""
+"""Bytes of a message or a body that are received and parsed for one unit, on top of ``MESSAGE`` or ``REQUEST``.
+
+Also of a body that is sent to what is free otherwise.
+"""
 CONNECTION: Final = 20
 """One new WebSocket."""
 EXPLANATION: Final = 450

@@ -1,8 +1,10 @@
 """Pages and descriptions of the API are made once for a model and kept, with an ETag.
 
-Each takes up to tens of milliseconds to make.
+Each takes up to tens of milliseconds to make. They name the host, of which a client may choose the port, and with a
+wildcard the name: so they are made for a host that stands for any, and get the name when they are sent.
 """
 
+import copy
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
@@ -16,34 +18,41 @@ from model_core.classifier import ModelInfo
 
 View = Callable[[HttpRequest], HttpResponse]
 
-_MOST_KEPT: Final = 64
-"""A host may have many names, and each has descriptions of its own."""
+_ANY_HOST: Final = "any-host.invalid"
+"""As long as no page speaks of it."""
 
-_kept: dict[tuple[str, str, str, ModelInfo | None], tuple[bytes, str]] = {}
+_kept: dict[tuple[str, str], tuple[ModelInfo | None, bytes, str]] = {}
+"""By path and scheme: what was made for the model, and its type."""
 
 
 def made_once(view: View) -> View:
-    """Keep what the view answers at each address, and answer 304 to clients that have it."""
+    """Keep what the view answers at each path, and answer 304 to clients that have it."""
 
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
-        address = (request.path_info, request.scheme or "", request.get_host(), get_served_info())
+        host, model = request.get_host(), get_served_info()
+        address = request.path_info, request.scheme or ""
         # Other threads may empty it at any time.
-        if (kept := _kept.get(address)) is None:
-            made = view(request)
+        kept = _kept.get(address)
+        if kept is None or kept[0] != model:
+            made = view(_for_any_host(request))
             if made.status_code != 200:
                 return made
-            kept = made.content, made["Content-Type"]
-            if len(_kept) >= _MOST_KEPT:
-                _kept.clear()
-            # The view may have seen another model, if it was switched meanwhile.
-            if get_served_info() == address[-1]:
+            # The view may have seen another model, if it was switched meanwhile: then this is not found again.
+            kept = model, made.content, made["Content-Type"]
+            if get_served_info() == model:
                 _kept[address] = kept
-        content, content_type = kept
-        return HttpResponse(content, content_type=content_type)
+        _, content, content_type = kept
+        return HttpResponse(content.replace(_ANY_HOST.encode(), host.encode()), content_type=content_type)
 
     conditional: View = conditional_page(answer)
     return conditional
+
+
+def _for_any_host(request: HttpRequest) -> HttpRequest:
+    twin = copy.copy(request)
+    twin.get_host = lambda: _ANY_HOST  # type: ignore[method-assign]
+    return twin
 
 
 def _on_setting_changed(**_: Any) -> None:

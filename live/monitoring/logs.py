@@ -6,8 +6,10 @@ types and lines of code, and requests are logged by route.
 
 import copy
 import logging
+import math
 import sys
 import threading
+import time
 import traceback
 from contextvars import ContextVar
 from functools import cache
@@ -29,6 +31,7 @@ _FIELDS: Final = (
 )  # fmt: skip
 """Fields of a JSON record, in this order. Others, such as Django's ``request``, are dropped."""
 _REFUSALS: Final = "django.security."
+_REFUSALS_EVERY_S: Final = 60.0
 _HINTS: Final = {"DisallowedHost": "; add the host names of this server to STARCAST_ALLOWED_HOSTS"}
 _CSRF: Final = "django.security.csrf"
 _HEALTH: Final = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -57,6 +60,24 @@ class FailureFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a record is about something else."""
         return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class RefusalFilter(logging.Filter):
+    """Lets one record a minute of each kind of refusal through, of which anybody can cause any number on the disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is no refusal, or the first of its kind in a minute."""
+        if not record.name.startswith(_REFUSALS):
+            return True
+        now = time.monotonic()
+        if now - self._logged_at.get(record.name, -math.inf) < _REFUSALS_EVERY_S:
+            return False
+        self._logged_at[record.name] = now
+        return True
 
 
 def _discreet(record: logging.LogRecord) -> logging.LogRecord:

@@ -1,5 +1,6 @@
 """HTTP connections as Daphne has them, but no more than there is room for, and without what it fails on."""
 
+import os
 import re
 from collections import Counter
 from typing import Any, Final
@@ -9,12 +10,13 @@ from twisted.web.http import HTTPChannel
 
 from live.access.addresses import client_network, network_of
 from live.access.admissions import admissions
-from live.access.prices import REQUEST
+from live.access.prices import REQUEST, units_of_bytes
 from live.limits import get_limits
 from live.messages.protocol import CHARSETS
 from live.server.start_turns import StartTurns
 
 _ROOT_PATH: Final = "Daphne-Root-Path"
+_API: Final = b"/api/v1/"
 _LARGEST_BODIES: Final = 2
 """A body may be that many times too large to be answered by ``too_large``. Of more, the connection ends at once."""
 _OPEN_BODIES: Final = 16
@@ -57,6 +59,11 @@ class HttpRequest(WebRequest):
         if not all(value.isascii() for value in values):
             self.basic_error(400, b"Bad Request", "Invalid header value")
             return
+        if self._unread_bytes_are_beyond_rate():
+            # Who goes on would be read on.
+            self.channel.persistent = False
+            self.basic_error(429, b"Too Many Requests", "Too many bytes")
+            return
         kinds = self.requestHeaders.getRawHeaders(b"content-type", ())
         self.requestHeaders.setRawHeaders(b"content-type", map(_with_known_charset, kinds))
         channel = self.channel
@@ -76,6 +83,14 @@ class HttpRequest(WebRequest):
         """Give back the room of a body that came in part."""
         self.channel.factory.open_bodies.remove(self._network(), self)
         super().connectionLost(reason)
+
+    def _unread_bytes_are_beyond_rate(self) -> bool:
+        """Charge for a body that was received though nothing reads it. The API charges for those that it reads."""
+        if self.method == b"POST" and self.path.startswith(_API):
+            return False
+        units = units_of_bytes(self.content.seek(0, os.SEEK_END))
+        self.content.seek(0)
+        return bool(units and admissions.bill(self._network(), get_limits()).spend(units))
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """Refuse a request that the application does not see. It costs the address as much as others."""

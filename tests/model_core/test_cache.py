@@ -81,6 +81,24 @@ def test_where_all_are_in_use_those_that_fit_stay() -> None:
     assert [bool(cache.input_ids) for cache in caches] == [True, True, True, False]
 
 
+def test_who_holds_most_makes_room_for_others() -> None:
+    pool = CachePool(3 * filled(1, 2).states.nbytes, clock=lambda: 0)
+
+    def use(group: str, count: int) -> list[EncoderCache]:
+        caches = [filled(1, 2) for _ in range(count)]
+        for cache in caches:
+            cache.group = group
+            pool.use([cache])
+        return caches
+
+    many, one, another = use("many", 3), use("one", 1), use("another", 1)
+    assert sum(bool(cache.input_ids) for cache in many) == 1
+    assert [bool(cache.input_ids) for cache in (*one, *another)] == [True, True]
+    # Of those that hold as much, who comes last has no room.
+    assert not use("last", 1)[0].input_ids
+    assert one[0].fork().group == "one"
+
+
 def test_a_cache_larger_than_the_budget_is_emptied_itself() -> None:
     cache = filled(1, 2)
     CachePool(max_bytes=1).use([cache])

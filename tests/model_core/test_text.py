@@ -69,7 +69,9 @@ def test_version_2_reads_emoji_by_their_english_names(text: str, cleaned: str) -
     assert clean_text(text, version=2) == cleaned
 
 
-@pytest.mark.parametrize("text", ["Film © 2003 ™", "★★☆ of 10", "naïve — “yes”", "映画", "\U0001f3fd", "\U0001f1e9"])
+@pytest.mark.parametrize(
+    "text", ["Film © 2003 ™", "★★☆ of 10", "naïve — “yes”", "映画", "\U0001f3fd", "\U0001f1e9", "🇦🇦", "☓🀁"]
+)
 def test_version_2_leaves_text_without_emoji_as_it_is(text: str) -> None:
     assert clean_text(text, version=2) == text
 
@@ -92,6 +94,12 @@ def test_a_text_is_cut_again_after_names_are_put_in() -> None:
     assert len(found.replaced) < MAX_CHARS / len("thumbs up")
     assert not clean("👍" * 10, version=2).cut
     assert clean("ab", max_chars=1).cut
+
+
+@pytest.mark.parametrize("sign", ["☓", "✁\ufe0f", "🀁", "\U0001faff"])
+def test_signs_without_a_name_are_not_looked_up(monkeypatch: pytest.MonkeyPatch, sign: str) -> None:
+    monkeypatch.delattr("model_core.text._replacement")
+    assert clean_text(sign * 1_000, version=2) == sign * 1_000
 
 
 @given(

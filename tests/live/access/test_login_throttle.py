@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 
 import live.access.login_throttle
 from live.access.admissions import new_bucket
+from live.access.token_buckets import TokenBucket
 
 WRONG = {"username": "root", "password": "not this one"}
 RIGHT = {"username": "root", "password": "correct horse battery"}
@@ -58,3 +59,14 @@ def test_a_failure_is_logged_with_its_address_and_nothing_that_was_typed(caplog:
         Client(REMOTE_ADDR="203.0.113.7").post("/admin/login/", {"username": "my-password", "password": "x"})
     assert "203.0.113.7" in caplog.text
     assert "my-password" not in caplog.text
+
+
+def test_of_refused_attempts_the_log_has_one_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live.access.login_throttle, "_log", TokenBucket(1 / 60, 1))
+    live.access.login_throttle._buckets["login:203.0.113.7"] = bucket = new_bucket("login", 1 / 30, 1)
+    assert bucket.take()
+    statuses = {Client(REMOTE_ADDR="203.0.113.7").post("/admin/login/", WRONG).status_code for _ in range(20)}
+    assert statuses == {429}
+    assert caplog.text.count("tried too often, from 203.0.113.7") == 1

@@ -86,6 +86,13 @@ def test_background_work_that_is_refused_costs_its_message_only(
     assert bucket._tokens == budget - 4 * REQUEST
 
 
+@pytest.mark.django_db
+def test_a_refused_login_is_charged_as_other_requests(budget: int) -> None:
+    answers = [Client().post("/admin/login/") for _ in range(budget // REQUEST + 1)]
+    assert {answer.status_code for answer in answers[-2:]} == {429}
+    assert b"Too many attempts" not in answers[-1].content
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/static/page.css"])
 def test_health_checks_and_static_files_are_free(
     budget: int, settings: SimpleNamespace, tmp_path: Path, path: str
@@ -109,6 +116,11 @@ def test_a_page_or_description_is_made_once_and_not_sent_to_who_has_it(
     monkeypatch.setattr("live.pages.views.describe", fail)
     monkeypatch.setattr("live.pages.views.render", fail)
     assert Client().get(path).content == first.content
+    # A client may choose any port.
+    other = Client().get(path, headers={"Host": "testserver:8123"})
+    assert other.content == first.content.replace(b"//testserver", b"//testserver:8123").replace(
+        b'"host": "testserver"', b'"host": "testserver:8123"'
+    )
     again = Client().get(path, headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
 

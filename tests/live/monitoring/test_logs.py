@@ -21,7 +21,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from live.monitoring.logs import JsonFormatter, LineFormatter, log_unhandled, session_id
+from live.monitoring.logs import JsonFormatter, LineFormatter, RefusalFilter, log_unhandled, session_id
 from model_core.errors import CheckpointError
 from tests.printed import blocks
 from tests.timing import PATIENCE_S
@@ -140,7 +140,7 @@ async def test_no_fault_brings_texts_or_keys_into_the_log(data_dir: Path, log_fo
         logged = server.logged()
     assert "the model failed on a text of" in logged
     assert "POST api/v1/predict 500" in logged
-    assert logged.count("refused: DisallowedHost") == 2
+    assert logged.count("refused: DisallowedHost") == 1  # In a minute.
     assert "Forbidden (Origin checking failed): admin/login/" in logged
     assert all("daphne.server" in line for line in logged.splitlines() if "127.0.0.1" in line), "where it listens"
     functions = ("parse_or_quote", "check_or_quote", "fields_or_quote", "explain_or_quote", "no_reference")
@@ -314,3 +314,25 @@ def test_lines_and_objects_name_the_session() -> None:
         session_id.reset(token)
     assert (shown["session_id"], shown["level"], shown["message"]) == ("abc", "ERROR", "hello")
     assert shown["timestamp"].endswith("+00:00")
+
+
+def test_of_each_kind_of_refusal_one_record_a_minute_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1_000.0]
+    monkeypatch.setattr("live.monitoring.logs.time.monotonic", lambda: clock[0])
+    refusals = RefusalFilter()
+
+    def kept(logger: str) -> bool:
+        return bool(refusals.filter(logging.LogRecord(logger, logging.ERROR, "", 0, "whatever was sent", (), None)))
+
+    host, csrf = "django.security.DisallowedHost", "django.security.csrf"
+    assert [kept(name) for name in (host, host, csrf, "live.http.api", "live.http.api")] == [
+        True,
+        False,
+        True,
+        True,
+        True,
+    ]
+    clock[0] += 59
+    assert not kept(host)
+    clock[0] += 1
+    assert kept(host)

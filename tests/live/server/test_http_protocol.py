@@ -11,7 +11,7 @@ from twisted.internet.testing import StringTransport
 
 import live.server.daphne  # noqa: F401 - gives Twisted the reactor of asyncio, as in the server
 from live.access.admissions import Admissions
-from live.access.prices import REQUEST
+from live.access.prices import BYTES_PER_UNIT, REQUEST
 from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
 from live.server import http_protocol
@@ -249,6 +249,42 @@ async def test_bodies_that_are_whole_or_whose_client_has_left_take_no_room(behin
         channel.connectionLost(None)
     rest = send_body(behind_a_proxy, b"192.0.2.1", largest - 1, of=largest)
     assert open_ones([transport for _, transport in [*whole, rest]]) == list(range(21))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "charged"),
+    [(b"GET", b"/api/v1/model", True), (b"POST", b"/healthz", True), (b"POST", b"/api/v1/predict", False)],
+)
+async def test_a_body_that_nothing_reads_is_charged(
+    factory: HttpFactory, monkeypatch: pytest.MonkeyPatch, method: bytes, path: bytes, charged: bool
+) -> None:
+    body = b"a" * 3 * BYTES_PER_UNIT
+    bucket = TokenBucket(0.001, 100)
+    monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: bucket))
+    channel, _ = open_channel(factory)
+    headers = {b"Host": b"localhost", b"Content-Length": b"%d" % len(body)}
+    channel.dataReceived(request(headers, path, method) + body)
+    await one_starts()
+    assert len(factory.server.asked) == 1
+    assert bucket.take(97 if charged else 100)
+    assert not bucket.take()
+
+
+async def test_who_sends_too_much_that_nothing_reads_is_refused_and_read_no_more(
+    factory: HttpFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = TokenBucket(0.001, REQUEST)
+    assert bucket.take(REQUEST)
+    monkeypatch.setattr(http_protocol, "admissions", Admissions(lambda *_: bucket))
+    channel, transport = open_channel(factory)
+    channel.dataReceived(
+        request({b"Host": b"localhost", b"Content-Length": b"%d" % BYTES_PER_UNIT}, b"/healthz", b"POST")
+        + b"a" * BYTES_PER_UNIT
+    )
+    await one_starts()
+    assert transport.value().startswith(b"HTTP/1.1 429")
+    assert transport.disconnecting
+    assert not factory.server.asked
 
 
 async def test_what_a_websocket_took_over_is_freed_without_the_garbage_collector(

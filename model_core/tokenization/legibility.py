@@ -60,6 +60,8 @@ _RATING: Final = re.compile(
     r"|\*{2,10}(?!\w)",
     re.IGNORECASE,
 )
+_MAY_BE_A_RATING: Final = re.compile(r"(?<![\d.,])(?:10|\d)(?:[.,]\d)?(?![.,]*\d)")
+"""A number up to 10 alone, perhaps the begin of a rating."""
 _CODE: Final = re.compile(r"[{}=<>_\\|$]|\w\(|\w\.[a-z]|::|;\s*$|--\w|&&", re.MULTILINE)
 _LATIN_END: Final = 0x250
 
@@ -105,12 +107,20 @@ class Legibility:
         if len(text.split(None, FEW_WORDS)) < FEW_WORDS and len(set(code)) < _KINDS_OF_CODE:
             others = sum(table.other_script[piece] for piece in pieces)
             # Of another script, some letters have a piece and others are unknown.
-            return 0.0 if others and 2 * (others + pieces.count(self._unknown)) > len(pieces) else 1.0
+            if others and 2 * (others + pieces.count(self._unknown)) > len(pieces):
+                return 0.0
+            return _NEITHER if self._is_other_number(short, pieces) else 1.0
         score = PRIOR + self._evidence(pieces)
         if not any(table.letters[piece] for piece in pieces):
             return 1.0 if _RATING.search(short) or not _MOODS.isdisjoint(short) else 0.0
         score += OF_A_RATING * (_RATING.search(short) is not None) + OF_CODE * len(code)
         return round(_sigmoid(score), 4)
+
+    def _is_other_number(self, text: str, pieces: Sequence[int]) -> bool:
+        """Whether a text of few words has only numbers, and none may be a rating."""
+        if any(self._table.letters[piece] for piece in pieces) or not any(char.isdigit() for char in text):
+            return False
+        return not (_RATING.search(text) or _MAY_BE_A_RATING.search(text))
 
     def _evidence(self, pieces: tuple[int, ...]) -> float:
         whole, start, continues, words = self._table.whole, self._table.start, self._table.continues, self._table.words
@@ -177,3 +187,7 @@ def sample(text: str) -> str:
 
 def _sigmoid(score: float) -> float:
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, score))))
+
+
+_NEITHER: Final = round(_sigmoid(PRIOR), 4)
+"""What speaks neither for English nor against it."""

@@ -4,6 +4,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from model_core.checkpoint import TOKENIZER_FILE
+from model_core.states import DEFAULT_STATES
 from model_core.text import MAX_CHARS, TEXT_VERSIONS, clean_text
 from model_core.tokenization.legibility import Legibility
 from model_core.tokenizer import TextTokenizer
@@ -91,6 +92,16 @@ def test_one_or_two_words_are_legible_unless_they_are_of_another_script(tokenize
     assert legible(tokenizer, "qxzv") == 1.0
     assert legible(tokenizer, "sehr langweilig") == 1.0
     assert legible(tokenizer, "очень скучно") == 0.0
+
+
+@pytest.mark.parametrize("text", ["12345 67890", "3.14159", "£20", "100%", "15."])
+def test_numbers_alone_that_are_no_rating_say_nothing(tokenizer: TextTokenizer, text: str) -> None:
+    assert 0.5 < legible(tokenizer, text) < DEFAULT_STATES.clearly_legible
+
+
+@pytest.mark.parametrize("text", ["1", "10!", "8.5", "9,5", "1/1", "7 7", "-1", ":)", "..."])
+def test_a_number_that_may_be_a_rating_or_its_begin_is_legible(tokenizer: TextTokenizer, text: str) -> None:
+    assert legible(tokenizer, text) == 1.0
 
 
 def test_long_texts_are_read_at_both_ends(tokenizer: TextTokenizer) -> None:

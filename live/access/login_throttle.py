@@ -10,18 +10,17 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
+from live.access.address_rates import AddressRates
 from live.access.addresses import network_of
-from live.access.admissions import new_bucket
-from live.access.token_buckets import Bucket, TokenBucket
+from live.access.token_buckets import TokenBucket
 
 logger = logging.getLogger(__name__)
 
 _PATH: Final = "/admin/login/"
 _AT_ONCE: Final = 10
 _EVERY_S: Final = 30
-_SWEEP_ABOVE: Final = 1_024
 
-_buckets: dict[str, Bucket] = {}
+_attempts = AddressRates("login")
 _log = TokenBucket(1 / 60, 1)
 """Anybody can cause any number of records on the disk."""
 
@@ -57,13 +56,7 @@ def log_failure(request: HttpRequest | None = None, **_: Any) -> None:
 def _is_too_often(request: HttpRequest) -> bool:
     if request.method != "POST" or request.path_info != _PATH:
         return False
-    if len(_buckets) > _SWEEP_ABOVE:
-        for name in [name for name, bucket in _buckets.items() if bucket.is_full()]:
-            del _buckets[name]
-    name = f"login:{network_of(request.META.get('REMOTE_ADDR', ''))}"
-    if name not in _buckets:
-        _buckets[name] = new_bucket(name, 1 / _EVERY_S, _AT_ONCE)
-    if _buckets[name].take():
+    if not _attempts.spend(network_of(request.META.get("REMOTE_ADDR", "")), _AT_ONCE, _EVERY_S):
         return False
     if _log.take():
         logger.warning("passwords of the admin are tried too often, from %s", request.META.get("REMOTE_ADDR"))

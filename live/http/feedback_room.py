@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from django.db.models import Count, Sum
 from django.utils import timezone
 
-from live.access.daily_shares import DailyShares
+from live.access.address_rates import DAY_S, AddressRates
 from live.limits import Limits, get_limits
 from live.messages.protocol import ProtocolError, beyond_rate
 from live.models import Feedback
@@ -53,7 +53,7 @@ class FeedbackRoom:
     """What is left of the limits, as far as this process knows."""
 
     def __init__(self) -> None:
-        self._shares = DailyShares("feedback")
+        self._rates = AddressRates("feedback")
         self._rows = self._size = 0
         self._counted_at = -math.inf
 
@@ -68,7 +68,7 @@ class FeedbackRoom:
             self._counted_at = time.monotonic()
         if self._rows >= limits.max_feedback or self._size + size > limits.max_feedback_mb * _MB:
             raise ProtocolError("storage_unavailable", "no more feedback is taken at the moment")
-        if wait_s := self._shares.spend(address, limits.max_feedback_per_day):
+        if wait_s := self._rates.spend(address, limits.max_feedback_per_day, DAY_S / limits.max_feedback_per_day):
             raise beyond_rate("enough feedback for today; thank you", wait_s)
         self._rows += 1
         self._size += size

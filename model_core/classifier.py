@@ -150,10 +150,11 @@ class Backend(Protocol):
         """
         ...
 
-    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
-        """Encode up to ``tokens`` more tokens of a text into its cache, ahead of ``logits``. Return whether any were.
+    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+        """Encode up to ``tokens`` more tokens of each text into its cache, ahead of ``logits``.
 
-        False means that ``logits`` has to encode the rest. A backend without caches always returns False.
+        Return for each whether any were. False means that ``logits`` has to encode the rest. A backend without caches
+        always returns False.
         """
         ...
 
@@ -190,10 +191,10 @@ class ServedClassifier(Classifier, Protocol):
         """Rate texts; results in the order of the texts. ``caches`` as for ``Backend.logits``."""
         ...
 
-    def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
-        """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read.
+    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+        """Read up to ``tokens`` more tokens of each text, ahead of ``classify``. Return for each whether any were read.
 
-        Between two such steps of a long text, other texts can be rated. False means that ``classify`` reads the rest.
+        Between two such steps of long texts, other texts can be rated. False means that ``classify`` reads the rest.
         """
         ...
 
@@ -286,12 +287,15 @@ class TextClassifier:
             for encoding, logits in zip(encodings, known, strict=True)
         ]
 
-    def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
-        """Read up to ``tokens`` more tokens of a text, ahead of ``classify``. Return whether any were read."""
-        if isinstance(text, Variants):
-            return self._advance_variants(text, tokens)
-        encoding = self._encode(text, cache)
-        return cache.recall(encoding.input_ids) is None and self._backend.advance(encoding.input_ids, cache, tokens)
+    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+        """Read up to ``tokens`` more tokens of each text, ahead of ``classify``. Return for each whether any were."""
+        if len(texts) == 1 and isinstance(texts[0], Variants):
+            return [self._advance_variants(texts[0], tokens)]
+        input_ids = [self._encode(text, cache).input_ids for text, cache in zip(texts, caches, strict=True)]
+        new = [row for row, cache in enumerate(caches) if cache.recall(input_ids[row]) is None]
+        advanced = self._backend.advance([input_ids[row] for row in new], [caches[row] for row in new], tokens)
+        by_row = dict(zip(new, advanced, strict=True))
+        return [by_row.get(row, False) for row in range(len(texts))]
 
     def _advance_variants(self, variants: Variants, tokens: int) -> bool:
         left = variants.left

@@ -207,13 +207,14 @@ class Engine:
                 continue
             texts, caches = [ticket.text for ticket in batch], [ticket.cache for ticket in batch]
             self._caches.update(caches)
-            # A text that is read in steps is always the only one of its batch.
-            step = self._waiting.step_tokens if first.has_steps(self._waiting.step_tokens) else 0
-            units = sum(ticket.units_of_step(self._waiting.step_tokens) for ticket in batch)
+            # The same for all texts of a batch.
+            step = self._waiting.step_tokens(first)
+            in_steps = [ticket.has_steps(step) for ticket in batch]
+            units = sum(ticket.units_of_step(step) for ticket in batch)
             taken = self._batch_since = time.perf_counter()
             try:
                 outcome = await loop.run_in_executor(
-                    self._executor, _step, classifier, texts, caches, bool(first.chars), step
+                    self._executor, _step, classifier, texts, caches, bool(first.chars), in_steps, step
                 )
             except (Exception, asyncio.CancelledError) as error:
                 for ticket in batch:
@@ -230,15 +231,19 @@ class Engine:
                 ticket.inference_s += done - taken
             match outcome:
                 case list():
-                    self._answer(batch, outcome, classifier.info, done)
+                    rated = []
+                    for ticket, rating in zip(batch, outcome, strict=True):
+                        if rating is None:
+                            ticket.advanced(step)
+                            self._waiting.add(ticket)
+                        else:
+                            rated.append((ticket, rating))
+                    self._answer(rated, classifier.info, done)
                 case int():
                     first.chars = outcome
                     self._waiting.add(first)
                 case Size():
                     self._enter_tokenised(first, outcome)
-                case None:
-                    first.advanced(step)
-                    self._waiting.add(first)
 
     def _enter_tokenised(self, ticket: Ticket, size: Size) -> None:
         """Put a text that was tokenised in steps back into the queue, if the asker can pay for its tokens."""
@@ -249,16 +254,15 @@ class Engine:
         else:
             self._waiting.add(ticket)
 
-    def _answer(
-        self, batch: Sequence[Ticket], outcomes: Sequence[Prediction | EngineError], model: ModelInfo, done: float
-    ) -> None:
-        queue_s = [done - ticket.since - ticket.inference_s for ticket in batch]
-        for ticket, outcome, waited_s in zip(batch, outcomes, queue_s, strict=True):
+    def _answer(self, rated: Sequence[tuple[Ticket, Prediction | EngineError]], model: ModelInfo, done: float) -> None:
+        queue_s = [done - ticket.since - ticket.inference_s for ticket, _ in rated]
+        for (ticket, outcome), waited_s in zip(rated, queue_s, strict=True):
             if isinstance(outcome, EngineError):
                 ticket.settle(outcome)
             else:
                 ticket.settle(Answer(outcome, model, waited_s * 1000, ticket.inference_s * 1000))
-        self._observe(batch, queue_s)
+        if rated:
+            self._observe([ticket for ticket, _ in rated], queue_s)
 
     def _observe(self, batch: Sequence[Ticket], queue_s: Sequence[float]) -> None:
         if self._observer is None:
@@ -272,21 +276,35 @@ class Engine:
             self._observer_failed = True
 
 
-_Outcome = list[Prediction | EngineError] | Size | int | None
-"""Of a batch: the ratings; or of a step: the size of the text, how many characters are left, or None for its tokens."""
+_Outcome = list[Prediction | EngineError | None] | Size | int
+"""Of a batch: the ratings, with None for each text of which only some tokens were encoded; or of characters that were
+tokenised: the size of the text, or how many are left."""
 
 
 def _step(
-    classifier: ServedClassifier, texts: list[Input], caches: list[EncoderCache], tokenises: bool, tokens: int
+    classifier: ServedClassifier,
+    texts: list[Input],
+    caches: list[EncoderCache],
+    tokenises: bool,
+    in_steps: list[bool],
+    tokens: int,
 ) -> _Outcome:
-    """In the model thread: rate a batch, or tokenise some of a long text, or encode ``tokens`` of its tokens."""
-    text, cache = texts[0], caches[0]
+    """In the model thread: tokenise some of a long text; or rate a batch, but encode ``tokens`` of texts in steps."""
+    left = list(range(len(texts)))
     with contextlib.suppress(Exception):  # Rating the text will raise it again.
         if tokenises:
+            text, cache = texts[0], caches[0]
             return classifier.tokenise(text, cache, MOST_CHARS_AT_ONCE) or classifier.measure(text, cache)
-        if tokens and classifier.advance(text, cache, tokens):
-            return None
-    return _classify(classifier, texts, caches)
+        if any(in_steps):
+            # All of them side by side; of those that are read to the end now, the last block is left.
+            advanced = classifier.advance(texts, caches, tokens)
+            left = [row for row in left if not (in_steps[row] and advanced[row])]
+    result: list[Prediction | EngineError | None] = [None] * len(texts)
+    if left:
+        rated = _classify(classifier, [texts[row] for row in left], [caches[row] for row in left])
+        for row, rating in zip(left, rated, strict=True):
+            result[row] = rating
+    return result
 
 
 def _classify(

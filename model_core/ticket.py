@@ -95,6 +95,11 @@ class Ticket:
         """The cost of the work that is left, as far as it is known."""
         return units_of_chars(self.chars) if self.chars else units_of_tokens(self.tokens, self.cached)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other text may be in its batch: variants, characters, and long texts that somebody waits for."""
+        return self.chars > 0 or isinstance(self.text, Variants) or (self.is_long and not self.background)
+
     def has_steps(self, tokens: int) -> bool:
         """Whether steps of ``tokens`` tokens leave some work for later. Of variants, they leave the ratings."""
         if isinstance(self.text, Variants):

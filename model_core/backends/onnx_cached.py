@@ -139,15 +139,19 @@ class CachedOnnxBackend:
         self._pool.use([cache for cache in caches if cache is not None])
         return result
 
-    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
-        """Encode up to ``tokens`` more tokens into the cache, all but the last block. Return whether any were."""
-        cache.keep(cache.shared_blocks(input_ids, self._block))
-        job = _Job(0, input_ids, cache)
-        begin = job.past
-        tokens = min(self._whole_blocks(job), max(1, tokens // self._block) * self._block)
-        self._encode(job, tokens, self._alone)
-        self._pool.use([cache])
-        return job.past > begin
+    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+        """Encode up to ``tokens`` more tokens of each text into its cache, all but its last block.
+
+        Return for each whether any were.
+        """
+        jobs = [_Job(row, ids, cache) for row, (ids, cache) in enumerate(zip(input_ids, caches, strict=True))]
+        for job in jobs:
+            job.cache.keep(job.cache.shared_blocks(job.input_ids, self._block))
+        step = max(1, tokens // self._block) * self._block
+        left = [min(step, self._whole_blocks(job)) for job in jobs]
+        self._run_each([partial(self._encode, job, count) for job, count in zip(jobs, left, strict=True)])
+        self._pool.use(caches)
+        return [count > 0 for count in left]
 
     def advance_variants(self, variants: Variants, tokens: int) -> bool:
         """Read variants that are left for about ``tokens`` tokens on each core. Return whether any were read.

@@ -15,7 +15,13 @@ _STEP_TOKENS: Final = 64
 """Tokens per step of a long text. A pass cannot be interrupted, so small steps let keys go in between."""
 _STEP_TOKENS_WHILE_TYPING: Final = (16, 128)
 """Bounds of a step while somebody types. It is as long as the last batch of keys, so that both get the same time."""
-_BACKGROUND_BATCH_UNITS: Final = 128
+_BACKGROUND_STEP_TOKENS: Final = 128
+_BACKGROUND_BATCH_UNITS: Final = 288
+"""Two steps of long texts: each core reads one in less time than both read one after the other."""
+_QUIET_BATCH_UNITS: Final = 576
+"""Four steps, which leave no core idle, but may take 70 ms."""
+_QUIET_S: Final = 10.0
+"""Seconds without a key after which the next one may wait for so much."""
 _BACKGROUND_WAITS_S: Final = 0.05
 """Seconds of other work after which background work has a step, also while others wait: nobody can hold it up."""
 _GROUP_BATCH_UNITS: Final = 128
@@ -114,11 +120,10 @@ class WaitingTexts:
         held_up = not background and any(item.background for item in self._texts)
         self._background_waits_s = self._background_waits_s + seconds if held_up else 0.0
 
-    @property
-    def step_tokens(self) -> int:
+    def step_tokens(self, ticket: Ticket) -> int:
         """Tokens of a long text to read before others get their turn."""
         if not self._somebody_types:
-            return _STEP_TOKENS
+            return _STEP_TOKENS if ticket.is_alone else _BACKGROUND_STEP_TOKENS
         least, most = _STEP_TOKENS_WHILE_TYPING
         return min(most, max(least, self._key_tokens))
 
@@ -142,12 +147,14 @@ class WaitingTexts:
         return self._background_turns if ticket.background else self._key_turns
 
     def _fill(self, lane: list[Ticket], remeasure: Callable[[Ticket], None]) -> Iterator[Ticket]:
-        """Yield the next step of a long text, or as many of the next short texts as fit into one batch."""
+        """Yield the next text that is alone in its batch, or as many of the next others as fit into one batch."""
         budget = self._options.max_batch_units
         texts, units = 0, 0
         of_group: Counter[str] = Counter()
-        for item in self._turns_of(lane[0]).in_turn(sorted(lane, key=lambda item: item.since)):
-            if texts and item.is_long:
+        # Of background work, what is to be tokenised is first: it is soon done, and more texts can be read together.
+        in_order = sorted(lane, key=lambda item: (item.background and not item.chars, item.since))
+        for item in self._turns_of(lane[0]).in_turn(in_order):
+            if texts and item.is_alone:
                 continue
             if item.typed_chars:
                 remeasure(item)
@@ -156,20 +163,28 @@ class WaitingTexts:
                 if item.is_long or item.is_settled:
                     continue
             if not texts and item.background:
-                budget = _STEP_TOKENS if self._somebody_types else _BACKGROUND_BATCH_UNITS
+                budget = self._background_budget(item)
             group = item.asker.group
             if of_group[group] and of_group[group] + item.units > _GROUP_BATCH_UNITS and len(self._typing) > 1:
                 continue
             of_group[group] += item.units
-            texts, units = texts + 1, units + item.units
+            texts, units = texts + 1, units + item.units_of_step(self.step_tokens(item))
             if texts > 1 and (texts > self._options.max_batch or units > budget):
                 return
             self._spend(item)
             yield item
-            if item.is_long:
+            if item.is_alone:
                 return
 
+    def _background_budget(self, first: Ticket) -> int:
+        """Return the units of a batch of background work with this text."""
+        if self._somebody_types:
+            return self.step_tokens(first) if first.is_long else _STEP_TOKENS
+        is_quiet = time.perf_counter() - self._key_s >= _QUIET_S
+        return _QUIET_BATCH_UNITS if is_quiet else _BACKGROUND_BATCH_UNITS
+
     def _spend(self, ticket: Ticket) -> None:
-        units = ticket.units_of_step(self.step_tokens)
+        step = self.step_tokens(ticket)
+        units = ticket.units_of_step(step)
         ticket.spent += units
-        self._turns_of(ticket).spend(ticket, units, None if ticket.has_steps(self.step_tokens) else ticket.spent)
+        self._turns_of(ticket).spend(ticket, units, None if ticket.has_steps(step) else ticket.spent)

@@ -32,9 +32,9 @@ class StubBackend:
         self.caches = caches
         return np.array([[len(ids), ids[1] / 10, 0, 0, 0, 0, 0, 0] for ids in input_ids], dtype=np.float32)
 
-    def advance(self, input_ids: tuple[int, ...], cache: EncoderCache, tokens: int) -> bool:
-        self.advanced.append((input_ids, tokens))
-        return True
+    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+        self.advanced += [(ids, tokens) for ids in input_ids]
+        return [True] * len(input_ids)
 
     def advance_variants(self, variants: Variants, tokens: int) -> bool:
         return False
@@ -156,11 +156,12 @@ def test_a_text_is_read_ahead_by_its_tokens_unless_it_was_rated_already(tokenize
     backend = StubBackend()
     classifier = TextClassifier(INFO, tokenizer, backend)
     cache = EncoderCache()
-    assert classifier.advance("the film was bad", cache, 128)
+    assert classifier.advance(["the film was bad"], [cache], 128) == [True]
     classifier.classify(["the film was bad"], [cache])
     assert backend.advanced == [(backend.asked[0], 128)]
-    assert not classifier.advance("the film was bad", cache, 128)
-    assert len(backend.advanced) == 1
+    texts = ["the film was bad", "the film was good"]
+    assert classifier.advance(texts, [cache, EncoderCache()], 128) == [False, True]
+    assert len(backend.advanced) == 2
 
 
 def test_the_tokens_of_a_text_that_is_read_ahead_are_made_once(
@@ -178,7 +179,7 @@ def test_the_tokens_of_a_text_that_is_read_ahead_are_made_once(
     cache = EncoderCache()
     assert classifier.prepare("the film was bad", cache) == len("the film was bad")
     for _ in range(3):
-        classifier.advance("the film was bad", cache, 1)
+        classifier.advance(["the film was bad"], [cache], 1)
         classifier.classify(["good"])
     classifier.classify(["the film was bad"], [cache])
     assert encoded.count("the film was bad") == 1
@@ -190,9 +191,9 @@ def test_variants_are_rated_one_by_one_where_the_backend_keeps_nothing(tokenizer
     ids = [(2, 7, 9), (2, 3), (2, 5, 5, 5)]
     variants = Variants([Variant(each, 1) for each in ids], EncoderCache())
     assert classifier.measure(variants, EncoderCache()).new == 9
-    assert classifier.advance(variants, EncoderCache(), 64)
+    assert classifier.advance([variants], [EncoderCache()], 64) == [True]
     assert backend.asked == ids[:1]
     [last] = classifier.classify([variants])
     assert variants.predictions == classifier.classify(ids)
     assert last == variants.predictions[-1]
-    assert not classifier.advance(variants, EncoderCache(), 64)
+    assert classifier.advance([variants], [EncoderCache()], 64) == [False]

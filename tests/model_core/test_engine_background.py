@@ -44,19 +44,25 @@ async def test_background_work_that_was_given_up_holds_up_no_key(
     assert held.batches == [["first"], ["key 1"]]
 
 
-@pytest.mark.parametrize(("typing_s", "at_once"), [(-1.0, 2), (60.0, 1)])
-async def test_background_batches_are_small_and_smaller_while_somebody_types(
-    typing_s: float, at_once: int, make_engine: MakeEngine, held: HeldClassifier, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("typing_s", "quiet_s", "at_once"), [(60.0, 60.0, 1), (-1.0, 60.0, 5), (-1.0, -1.0, 8)])
+async def test_background_batches_are_larger_a_second_after_the_last_key_and_largest_once_it_is_quiet(
+    typing_s: float,
+    quiet_s: float,
+    at_once: int,
+    make_engine: MakeEngine,
+    held: HeldClassifier,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("model_core.scheduling.scheduler._TYPING_S", typing_s)
+    monkeypatch.setattr("model_core.scheduling.scheduler._QUIET_S", quiet_s)
     engine = make_engine(held)
     first = await start_busy(engine, held)
-    texts = [f"{number} " + "word " * 51 for number in range(4)]  # 52 tokens each
+    texts = [f"{number} " + "word " * 51 for number in range(8)]  # 52 tokens each
     background = [asyncio.create_task(engine.classify(text, background=True)) for text in texts]
     await asyncio.sleep(0)
     held.open.set()
     await outcomes(first, *background)
-    assert held.batches[1:] == [texts[number : number + at_once] for number in range(0, 4, at_once)]
+    assert held.batches[1:] == [texts[number : number + at_once] for number in range(0, 8, at_once)]
 
 
 async def test_more_background_work_than_may_wait_is_all_done_and_leaves_room_for_keys(

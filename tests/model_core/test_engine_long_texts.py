@@ -24,16 +24,17 @@ class StepwiseFake(HeldClassifier):
         self.read: list[str] = []
         self.open.set()
 
-    def advance(self, text: Input, cache: EncoderCache, tokens: int) -> bool:
-        self.read.append(f"{tokens} of {str(text)[0]}")
+    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+        self.read.append(f"{tokens} of {' and '.join(str(text)[0] for text in texts)}")
         if self._fails:
             raise RuntimeError("the fake classifier was told to fail in a step")
-        self._reached.put([text])
+        self._reached.put(list(texts))
         assert self.gate is not None
         self.gate.wait()
-        if isinstance(text, Variants):
-            text.logits[text.left[0]] = np.zeros(NUM_LABELS, dtype=np.float32)
-        return True
+        for text in texts:
+            if isinstance(text, Variants):
+                text.logits[text.left[0]] = np.zeros(NUM_LABELS, dtype=np.float32)
+        return [True] * len(texts)
 
     def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         self.read += [f"rating of {str(text)[0]}" for text in texts]
@@ -72,6 +73,19 @@ async def test_another_model_does_not_go_on_with_variants_that_were_begun(make_e
     assert isinstance(outcome, ModelUnavailable)
     assert len(variants.logits) == 1
     assert other.read == []
+
+
+async def test_long_texts_in_the_background_are_read_side_by_side_until_somebody_types(make_engine: MakeEngine) -> None:
+    stepwise = StepwiseFake()
+    stepwise.open.clear()
+    engine = make_engine(stepwise)
+    long = [asyncio.create_task(engine.classify(f"{name} " + "word " * 300, background=True)) for name in "abc"]
+    await stepwise.reached()
+    [key] = await start(engine, "key")
+    stepwise.open.set()
+    answers = await outcomes(*long, key)
+    assert stepwise.read[:4] == ["128 of a and b and c", "rating of k", "16 of a", "16 of a"]
+    assert all(isinstance(answer, Answer) for answer in answers)
 
 
 async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngine) -> None:

@@ -1,0 +1,32 @@
+"""The soft labels of the repository are of the published dataset, and know its ratings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.system.test_golden import ARCHIVE
+from training.trainer.soft_labels import KINDS, Library, part_path, read_soft_labels
+
+FOLDER = Path(__file__).parents[2] / "training" / "soft_labels" / "teacher"
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.ci,
+    pytest.mark.skipif(not ARCHIVE.exists(), reason="the dataset archive is not at hand: see STARCAST_TEST_DATA"),
+]
+
+
+def test_shared_soft_labels_belong_to_the_texts_of_the_dataset_and_its_ratings() -> None:
+    library = Library(ARCHIVE)
+    labels = read_soft_labels(FOLDER, library)
+    assert len(labels.names) >= 25_000
+    rated = [(row, review.label) for row, name in enumerate(labels.names) if (review := library.review(name))]
+    rows, classes = np.array(rated).T
+    assert (labels.probabilities[rows].argmax(axis=1) == classes).mean() > 0.5
+
+
+def test_the_parts_of_each_kind_are_the_first_ones_without_a_gap() -> None:
+    for kind in KINDS:
+        parts = sorted(FOLDER.glob(f"{kind}-[0-9]*.safetensors"))
+        assert parts == [part_path(FOLDER, kind, number) for number in range(len(parts))]

@@ -200,6 +200,7 @@ class Ticket:
             return
         if isinstance(outcome, EngineError):
             self._answer.set_exception(outcome)
+            self._answer.exception()  # Where nobody waits for it any more, asyncio would log it.
         else:
             self._answer.set_result(outcome)
 

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import contextvars
 import dataclasses
+import gc
 import logging
 import threading
 from collections.abc import Sequence
@@ -365,6 +366,19 @@ async def test_closing_refuses_what_waits_and_leaves_no_task(held: HeldClassifie
     await asyncio.to_thread(thread.join, PATIENCE_S)
     assert not thread.is_alive()
     assert held.batches == [["first"]]
+
+
+async def test_an_error_that_nobody_waits_for_is_not_logged(
+    held: HeldClassifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Engine(held)
+    first = await start_busy(engine, held)
+    engine.submit("a")
+    await engine.close()
+    await outcomes(first)
+    held.open.set()
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_closing_takes_callers_that_were_just_cancelled(held: HeldClassifier) -> None:

@@ -131,6 +131,10 @@ class WaitingTexts:
     def _somebody_types(self) -> bool:
         return time.perf_counter() - self._key_s < _TYPING_S
 
+    @property
+    def _several_groups_type(self) -> bool:
+        return self._somebody_types and len(self._typing) > 1
+
     def _next_lane(self) -> list[Ticket]:
         """Return what waits of background work if that is next, or else what waits of other work."""
         background = [item for item in self._texts if item.background]
@@ -165,7 +169,7 @@ class WaitingTexts:
             if not texts and item.background:
                 budget = self._background_budget(item)
             group = item.asker.group
-            if of_group[group] and of_group[group] + item.units > _GROUP_BATCH_UNITS and len(self._typing) > 1:
+            if of_group[group] and of_group[group] + item.units > _GROUP_BATCH_UNITS and self._several_groups_type:
                 continue
             of_group[group] += item.units
             texts, units = texts + 1, units + item.units_of_step(self.step_tokens(item))

@@ -11,7 +11,7 @@ from model_core.classifier import Input, Prediction, Variant, Variants
 from model_core.errors import ModelUnavailable
 from model_core.fake import FakeClassifier, tokens_of
 from model_core.labels import NUM_LABELS
-from model_core.ticket import Answer
+from model_core.ticket import Answer, Asker
 from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start, start_busy
 
 
@@ -86,6 +86,20 @@ async def test_long_texts_in_the_background_are_read_side_by_side_until_somebody
     answers = await outcomes(*long, key)
     assert stepwise.read[:4] == ["128 of a and b and c", "rating of k", "16 of a", "16 of a"]
     assert all(isinstance(answer, Answer) for answer in answers)
+
+
+async def test_those_who_typed_once_do_not_keep_long_texts_of_one_group_apart(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_core.scheduling.scheduler._TYPING_S", -1.0)
+    stepwise = StepwiseFake()
+    engine = make_engine(stepwise)
+    await outcomes(*(asyncio.create_task(engine.classify(f"{name} key", asker=Asker(name))) for name in "ab"))
+    texts = [f"{name} " + "word " * 300 for name in "cd"]
+    await outcomes(
+        *(asyncio.create_task(engine.classify(text, asker=Asker("bulk"), background=True)) for text in texts)
+    )
+    assert stepwise.read[2:4] == ["128 of c and d", "128 of c and d"]
 
 
 async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngine) -> None:

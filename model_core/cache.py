@@ -165,9 +165,9 @@ def _idle(held: Iterable[EncoderCache], now: float) -> list[EncoderCache]:
 def _in_use(
     held: Iterable[EncoderCache], batch: Sequence[EncoderCache], under_way: Set[EncoderCache]
 ) -> Iterator[EncoderCache]:
-    """Yield caches in use in the order in which to empty them: always of the group that holds most then.
+    """Yield caches in use in the order in which to empty them: the next is always one of the largest group.
 
-    Of groups that hold as much, one of the batch is first. Otherwise they would empty each other's in turn.
+    Of groups of equal size, one with texts in the batch is first. Otherwise the groups would empty each other's caches.
     """
     sizes: Counter[str] = Counter()
     places = {id(cache): place for place, cache in enumerate(batch)}

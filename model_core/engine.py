@@ -296,7 +296,7 @@ def _step(
             text, cache = texts[0], caches[0]
             return classifier.tokenise(text, cache, MOST_CHARS_AT_ONCE) or classifier.measure(text, cache)
         if any(in_steps):
-            # All of them side by side; of those that are read to the end now, the last block is left.
+            # Texts that end in this step are read side by side with the others, but for the last block.
             advanced = classifier.advance(texts, caches, tokens)
             left = [row for row in left if not (in_steps[row] and advanced[row])]
     result: list[Prediction | EngineError | None] = [None] * len(texts)

@@ -113,8 +113,8 @@ def _names() -> Mapping[str, str]:
 def _line_break_or_emoji() -> re.Pattern[str]:
     """What is replaced in version 2.
 
-    An emoji begins with a sign that has a name. Half of the signs of these ranges have none, and to look each up takes
-    tens of milliseconds where a text has nothing else.
+    Only characters with a name can begin an emoji. Half of the characters in the ranges have none; looking up each one
+    of a long text would take tens of milliseconds.
     """
     named = sorted(ord(sign) for sign in _names() if re.fullmatch(f"[{_FIRST}]", sign))
     # As ranges, since a set of single astral characters is searched one by one.

@@ -22,7 +22,7 @@ _EVERY_S: Final = 30
 
 _attempts = AddressRates("login")
 _log = TokenBucket(1 / 60, 1)
-"""Anybody can cause any number of records on the disk."""
+"""Limits the records of refused attempts, which could fill the disk."""
 
 
 @sync_and_async_middleware

@@ -20,7 +20,7 @@ PAGE_MADE_ANEW: Final = 30
 BYTES_PER_UNIT: Final = 4_096
 """Bytes of a message or a body that are received and parsed for one unit, on top of ``MESSAGE`` or ``REQUEST``.
 
-Also of a body that is sent to what is free otherwise.
+Bodies that no view reads cost the same, also where requests are free.
 """
 CONNECTION: Final = 20
 """One new WebSocket."""

@@ -1,7 +1,7 @@
 """Pages and descriptions of the API are made once for a model and kept, with an ETag.
 
-Each takes up to tens of milliseconds to make. They name the host, of which a client may choose the port, and with a
-wildcard the name: so they are made for a host that stands for any, and get the name when they are sent.
+Each takes up to tens of milliseconds to make. They contain the host, which a client can vary: by its port, and where a
+wildcard is allowed, by its name. So one page with a placeholder is kept for all hosts.
 """
 
 import copy
@@ -19,7 +19,7 @@ from model_core.classifier import ModelInfo
 View = Callable[[HttpRequest], HttpResponse]
 
 _ANY_HOST: Final = "any-host.invalid"
-"""As long as no page speaks of it."""
+"""Placeholder for the host. No page may contain it otherwise."""
 
 _kept: dict[tuple[str, str], tuple[ModelInfo | None, bytes, str]] = {}
 """By path and scheme: what was made for the model, and its type."""
@@ -38,7 +38,7 @@ def made_once(view: View) -> View:
             made = view(_for_any_host(request))
             if made.status_code != 200:
                 return made
-            # The view may have seen another model, if it was switched meanwhile: then this is not found again.
+            # The view may have used another model, if it was switched meanwhile. Then the page is not kept.
             kept = model, made.content, made["Content-Type"]
             if get_served_info() == model:
                 _kept[address] = kept

@@ -63,7 +63,7 @@ class FailureFilter(logging.Filter):
 
 
 class RefusalFilter(logging.Filter):
-    """Lets one record a minute of each kind of refusal through, of which anybody can cause any number on the disk."""
+    """Lets one record a minute of each kind of refusal through. Otherwise anybody could fill the disk with them."""
 
     def __init__(self) -> None:
         super().__init__()

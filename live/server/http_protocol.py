@@ -60,7 +60,7 @@ class HttpRequest(WebRequest):
             self.basic_error(400, b"Bad Request", "Invalid header value")
             return
         if self._unread_bytes_are_beyond_rate():
-            # Who goes on would be read on.
+            # Otherwise more requests would be read from this connection.
             self.channel.persistent = False
             self.basic_error(429, b"Too Many Requests", "Too many bytes")
             return
@@ -85,7 +85,7 @@ class HttpRequest(WebRequest):
         super().connectionLost(reason)
 
     def _unread_bytes_are_beyond_rate(self) -> bool:
-        """Charge for a body that was received though nothing reads it. The API charges for those that it reads."""
+        """Charge for a body that no view reads. The API itself charges for its POST bodies."""
         if self.method == b"POST" and self.path.startswith(_API):
             return False
         units = units_of_bytes(self.content.seek(0, os.SEEK_END))

@@ -19,9 +19,9 @@ _BACKGROUND_STEP_TOKENS: Final = 128
 _BACKGROUND_BATCH_UNITS: Final = 288
 """Two steps of long texts: each core reads one in less time than both read one after the other."""
 _QUIET_BATCH_UNITS: Final = 576
-"""Four steps, which leave no core idle, but may take 70 ms."""
+"""Four steps. They keep all cores busy, but a key may wait longer for them."""
 _QUIET_S: Final = 10.0
-"""Seconds without a key after which the next one may wait for so much."""
+"""Seconds without a key after which batches of background work may be that large."""
 _BACKGROUND_WAITS_S: Final = 0.05
 """Seconds of other work after which background work has a step, also while others wait: nobody can hold it up."""
 _GROUP_BATCH_UNITS: Final = 128
@@ -155,7 +155,7 @@ class WaitingTexts:
         budget = self._options.max_batch_units
         texts, units = 0, 0
         of_group: Counter[str] = Counter()
-        # Of background work, what is to be tokenised is first: it is soon done, and more texts can be read together.
+        # Background texts are tokenised before any is read, so that several can be read together.
         in_order = sorted(lane, key=lambda item: (item.background and not item.chars, item.since))
         for item in self._turns_of(lane[0]).in_turn(in_order):
             if texts and item.is_alone:

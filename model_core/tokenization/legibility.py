@@ -61,7 +61,7 @@ _RATING: Final = re.compile(
     re.IGNORECASE,
 )
 _MAY_BE_A_RATING: Final = re.compile(r"(?<![\d.,])(?:10|\d)(?:[.,]\d)?(?![.,]*\d)")
-"""A number up to 10 alone, perhaps the begin of a rating."""
+"""A number up to 10, which may be a rating or the beginning of one."""
 _CODE: Final = re.compile(r"[{}=<>_\\|$]|\w\(|\w\.[a-z]|::|;\s*$|--\w|&&", re.MULTILINE)
 _LATIN_END: Final = 0x250
 
@@ -190,4 +190,4 @@ def _sigmoid(score: float) -> float:
 
 
 _NEITHER: Final = round(_sigmoid(PRIOR), 4)
-"""What speaks neither for English nor against it."""
+"""For texts without evidence for or against English."""

@@ -1,14 +1,13 @@
 """The soft labels of the repository are of the published dataset, and know its ratings."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tests.system.test_golden import ARCHIVE
+from tools.servers import REPOSITORY
 from training.trainer.soft_labels import KINDS, Library, part_path, read_soft_labels
 
-FOLDER = Path(__file__).parents[2] / "training" / "soft_labels" / "teacher"
+FOLDER = REPOSITORY / "training" / "soft_labels" / "teacher"
 
 pytestmark = [
     pytest.mark.long,

@@ -5,6 +5,7 @@ encodes several blocks of a long text in one pass. It sums in the same order as 
 differences in rounding into a hundredth: a text has bit-identical results, typed or pasted, alone or in a batch.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ The order of sums depends on it and on padding, so it is the same whatever waits
 # Cost of a pass on one core, in units of encoding one token (0.1 ms with the shipped model on the core measured).
 _PASS: Final = 10.0
 _PAST: Final = 1 / 32
-_COPIED_PAST: Final = 1 / 16
+_COPIED_PAST: Final = 1 / 11
 """The pasts of several texts have to be copied together first."""
 
 
@@ -131,7 +132,7 @@ class CachedOnnxBackend:
         while waiting:
             for job in waiting:
                 job.take_block(self._block)
-            batches = list(_batches(waiting, self._threads))
+            batches = _batches(waiting, self._threads)
             passes = self._run_each([partial(self._run, batch) for batch in batches])
             for batch, logits in zip(batches, passes, strict=True):
                 result[[job.row for job in batch]] = logits
@@ -282,10 +283,11 @@ class CachedOnnxBackend:
             yield from batch[0].cache.states[:, None, :, :longest]
         else:
             _, heads, _, head_size = self._no_past.shape
-            stacked = np.zeros((len(self._pasts), len(batch), heads, longest, head_size), dtype=np.float32)
+            stacked = np.empty((len(self._pasts), len(batch), heads, longest, head_size), dtype=np.float32)
             for row, job in enumerate(batch):
                 if job.past:
-                    stacked[:, row, :, : job.past] = job.cache.states
+                    stacked[:, row, :, : job.past] = job.cache.states[:, :, : job.past]
+                stacked[:, row, :, job.past :] = 0
             yield from stacked
 
 
@@ -295,24 +297,35 @@ def _results(runs: Sequence[Future[_Result]]) -> list[_Result]:
     return [run.result() for run in runs]
 
 
-def _batches(jobs: Sequence[_Job], threads: int) -> Iterator[list[_Job]]:
-    """Group jobs of similar size to reduce padding, into at least one batch per thread."""
-    share = sum(_cost([job]) - _PASS for job in jobs) / threads
-    batch: list[_Job] = []
-    for job in sorted(jobs, key=lambda job: (job.past, job.new)):
-        joined = [*batch, job]
-        if batch and (
-            max(job.new for job in joined) * len(joined) > _BATCH_TOKENS
-            or _cost(joined) > _cost(batch) + _cost([job])
-            or _cost(joined) - _PASS > share
-        ):
-            yield batch
-            joined = [job]
-        batch = joined
-    yield batch
+def _batches(jobs: Sequence[_Job], threads: int) -> list[list[_Job]]:
+    """Group jobs of similar size so that all passes together cost least, into at least one batch per thread.
+
+    The most expensive is first, so that the threads end at about the same time.
+    """
+    in_order = sorted(jobs, key=lambda job: (job.new, job.past))
+    share = sum(_cost(1, job.new, job.past) - _PASS for job in jobs) / threads
+    # least[n]: cost of the best batches for the first n jobs, the last of which begins at begins[n].
+    least, begins = [0.0], [0]
+    for end in range(1, len(in_order) + 1):
+        new, past = in_order[end - 1].new, 0
+        best, best_begin = math.inf, end - 1
+        for begin in reversed(range(end)):
+            past = max(past, in_order[begin].past)
+            texts = end - begin
+            cost = _cost(texts, new, past)
+            if texts > 1 and (texts * new > _BATCH_TOKENS or cost - _PASS > share):
+                break
+            if least[begin] + cost < best:
+                best, best_begin = least[begin] + cost, begin
+        least.append(best)
+        begins.append(best_begin)
+    batches, end = [], len(in_order)
+    while end:
+        batches.append(in_order[begins[end] : end])
+        end = begins[end]
+    return sorted(batches, key=lambda batch: -_cost(len(batch), batch[-1].new, max(job.past for job in batch)))
 
 
-def _cost(batch: Sequence[_Job]) -> float:
-    """Return the cost of one pass over the batch, in encoded tokens."""
-    new, past = max(job.new for job in batch), max(job.past for job in batch)
-    return _PASS + len(batch) * (new + past * (_PAST if len(batch) == 1 else _COPIED_PAST))
+def _cost(texts: int, new: int, past: int) -> float:
+    """Return the cost of one pass over texts padded to this size, in encoded tokens."""
+    return _PASS + texts * (new + past * (_PAST if texts == 1 else _COPIED_PAST))

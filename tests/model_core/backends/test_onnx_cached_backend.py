@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_core.backends.onnx import OnnxBackend
-from model_core.backends.onnx_cached import CachedOnnxBackend, _Job, _Sessions
+from model_core.backends.onnx_cached import CachedOnnxBackend, _batches, _cost, _Job, _Sessions
 from model_core.cache import EncoderCache, FloatArray
 from model_core.checkpoint import ONNX_CACHED_FILE, ONNX_FILE, ONNX_STEPS_FILE, read_config
 from model_core.classifier import TextClassifier, Variant, Variants
@@ -144,6 +145,35 @@ def test_batches_side_by_side_give_each_text_its_own_numbers(folder: Path, plain
     for end in (3, 9, 10, 30):
         texts = [(2, *IDS[row : row + end + row]) for row in range(9)]
         np.testing.assert_allclose(backend.logits(texts, caches), plain.logits(texts), atol=ROUNDING)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 16), st.integers(0, 30)), min_size=1, max_size=7),
+    st.integers(1, 3),
+    st.randoms(use_true_random=False),
+)
+def test_no_other_grouping_of_texts_by_size_costs_less(
+    sizes: list[tuple[int, int]], threads: int, random: Random
+) -> None:
+    jobs = [
+        _Job(row, (7,) * (new + 16 * blocks), EncoderCache(), new + 16 * blocks, shared=16 * blocks)
+        for row, (new, blocks) in enumerate(sizes)
+    ]
+
+    def cost(batch: list[_Job]) -> float:
+        return _cost(len(batch), max(job.new for job in batch), max(job.past for job in batch))
+
+    batches = _batches(random.sample(jobs, len(jobs)), threads)
+    assert sorted(job.row for batch in batches for job in batch) == list(range(len(jobs)))
+    assert [cost(batch) for batch in batches] == sorted(map(cost, batches), reverse=True)
+    assert len(batches) >= min(threads, len(jobs))
+    share = sum(cost([job]) - _cost(0, 0, 0) for job in jobs) / threads
+    jobs.sort(key=lambda job: (job.new, job.past))
+    for cuts in range(2 ** (len(jobs) - 1)):
+        ends = [at for at in range(1, len(jobs)) if cuts >> (at - 1) & 1]
+        other = [jobs[begin:end] for begin, end in zip([0, *ends], [*ends, len(jobs)], strict=True)]
+        if all(len(batch) == 1 or cost(batch) - _cost(0, 0, 0) <= share for batch in other):
+            assert sum(map(cost, batches)) <= sum(map(cost, other)) + 1e-9
 
 
 def test_an_error_comes_only_after_all_batches_are_done_with_their_caches(

@@ -82,7 +82,7 @@ def scripted_server(
                 self.send_header("Location", "https://example.org/")
             self.end_headers()
             # A client may have left.
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(ConnectionError):
                 self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:

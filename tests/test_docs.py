@@ -66,6 +66,9 @@ RUN_BY: Final[Mapping[str, Mapping[str, str]]] = {
         "starcast score": CLIENT + "test_the_command_that_rates_a_file_runs_as_printed",
         "starcast-conformance": CLIENT + "test_the_command_that_holds_a_server_to_the_protocol_runs_as_printed",
     },
+    "docs/bulk.md": {
+        ".venv/bin/python -m benchmarks.bulk": TRAINING + "test_every_command_takes_the_options_that_are_printed"
+    },
     "clients/python/README.md": {
         "pip install": INSTALLING + "test_the_python_client_is_installed_as_printed_and_rates",
         "from starcast_client import Client": CLIENT + "test_each_python_example_prints_a_rating",

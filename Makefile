@@ -18,9 +18,8 @@ MESSAGES := $(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap -
 STATIC := $(or $(STARCAST_STATIC_DIR),$(or $(STARCAST_DATA_DIR),var)/static)/staticfiles.json
 COG := $(BIN)/cog -P -I . -p "from tools import tables" --verbosity 1
 BIOME := tests/js/node_modules/.bin/biome
-# The tests of one file share what they start. Two processes: a third gains nothing on two cores, but for unit tests, some of
-# which only wait.
-PYTEST := $(BIN)/python -m pytest --dist loadgroup
+# The tests of one file share what they start. Three processes on two cores, since some tests only wait.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup
 TESTS ?= not long
 UNIT := not system and not browser and not training and not long
 # All but what imports packages that `make check` does not install, such as PyTorch; `make types` checks that too.
@@ -42,11 +41,11 @@ env: .venv/all secret ## Install everything: training, tests, linters
 
 check: .venv/check secret ## Check style and types and run the unit tests: a minute, without PyTorch, servers or a browser
 	@$(MAKE) --no-print-directory -j 2 -O lint-python lint-js types-check
-	$(PYTEST) -n 3 -m "$(UNIT)" --hypothesis-profile quick $(ARGS)
+	$(PYTEST) -m "$(UNIT)" --hypothesis-profile quick $(ARGS)
 
 test: env ## Check style and types and run all tests but the long ones (ARGS="-k socket" for some)
 	@$(MAKE) --no-print-directory -j 2 -O lint-python lint-js types
-	$(PYTEST) -n 2 -m "$(TESTS)" $(ARGS)
+	$(PYTEST) -m "$(TESTS)" $(ARGS)
 
 test-long: env .venv/ray/installed .venv/openapi/installed ## Run the long tests: a whole site and its faults, other browsers, walks through the docs, benchmarks
 	$(BIN)/python -m pytest -m long $(ARGS)

@@ -72,8 +72,8 @@ def markers_of(path: Path) -> set[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let unit tests import nothing that `make check` does not install, where it is installed too."""
-    # Where `make run` has collected static files, each test client would look at all of them for a tenth of a second.
+    """Hide what a fresh clone, or `make check`, does not have: collected static files, and packages."""
+    # Each test client would look at all collected files for a tenth of a second.
     settings.STATIC_ROOT = TESTS / "none"
     if "not system" not in config.option.markexpr:
         return

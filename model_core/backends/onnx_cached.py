@@ -286,7 +286,7 @@ class CachedOnnxBackend:
             stacked = np.empty((len(self._pasts), len(batch), heads, longest, head_size), dtype=np.float32)
             for row, job in enumerate(batch):
                 if job.past:
-                    stacked[:, row, :, : job.past] = job.cache.states[:, :, : job.past]
+                    stacked[:, row, :, : job.past] = job.cache.states
                 stacked[:, row, :, job.past :] = 0
             yield from stacked
 

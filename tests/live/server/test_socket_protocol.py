@@ -1,13 +1,17 @@
 """One WebSocket connection as the server sees it, over a transport in memory."""
 
 import asyncio
+import socket
 import time
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.error import ConnectionDone
+from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
@@ -16,7 +20,7 @@ from live.access.admissions import Admissions
 from live.access.prices import CONNECTION, MESSAGE
 from live.access.token_buckets import TokenBucket
 from live.server import socket_protocol
-from live.server.socket_protocol import SocketProtocol
+from live.server.socket_protocol import SocketProtocol, _write
 from tests.raw_sockets import HANDSHAKE, PING, TEXT, frame, request
 
 
@@ -150,3 +154,65 @@ async def test_a_closed_connection_is_freed_without_the_garbage_collector(server
     gone = weakref.ref(protocol)
     del protocol
     assert gone() is None
+
+
+class Writers:
+    """The part of a reactor that a transport needs."""
+
+    def __init__(self) -> None:
+        self.added: set[object] = set()
+
+    def addWriter(self, writer: object) -> None:  # noqa: N802
+        self.added.add(writer)
+
+    def removeWriter(self, writer: object) -> None:  # noqa: N802
+        self.added.discard(writer)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, socket.socket, Writers]]:
+    """A transport, the socket at its other end, and its reactor."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    writers = Writers()
+    transport = Connection(near, None, writers)
+    transport.connected = True
+    with near, far:
+        yield transport, far, writers
+
+
+def test_a_message_is_sent_at_once_where_nothing_is_ahead_of_it(
+    ends: tuple[Connection, socket.socket, Writers],
+) -> None:
+    transport, far, writers = ends
+    _write(transport, b"message")
+    assert far.recv(100) == b"message"
+    assert not writers.added
+
+
+def test_messages_to_a_client_that_reads_late_come_whole_and_in_order(
+    ends: tuple[Connection, socket.socket, Writers],
+) -> None:
+    transport, far, writers = ends
+    messages = [bytes([letter]) * 300_000 for letter in b"abc"]
+    for message in messages:
+        _write(transport, message)
+    assert writers.added == {transport}
+    came = b""
+    while writers.added:
+        came += far.recv(2**20)
+        # As the reactor would in the next turn, and another message meanwhile.
+        if transport.doWrite() is None and len(messages) == 3 and len(came) > 400_000:
+            messages.append(b"d" * 1_000)
+            _write(transport, messages[-1])
+    while len(came) < sum(map(len, messages)):
+        came += far.recv(2**20)
+    assert came == b"".join(messages)
+
+
+def test_the_transport_finds_out_that_the_connection_is_lost(ends: tuple[Connection, socket.socket, Writers]) -> None:
+    transport, far, writers = ends
+    far.close()
+    _write(transport, b"message")
+    assert writers.added == {transport}
+    assert transport.doWrite() is CONNECTION_LOST

@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from model_core.checkpoint import TOKENIZER_FILE
 from model_core.states import DEFAULT_STATES
 from model_core.text import MAX_CHARS, TEXT_VERSIONS, clean_text
-from model_core.tokenization.legibility import Legibility
+from model_core.tokenization.legibility import _CODE, _MAY_BE_CODE, _MAY_STATE_A_RATING, _RATING, Legibility
 from model_core.tokenizer import TextTokenizer
 from tests.tiny import tiny_config
 
@@ -121,6 +123,12 @@ def test_long_texts_are_sampled_so_that_a_key_costs_the_same_at_any_length(token
     changed = [*pieces]
     changed[in_the_middle] = raw.encode("q", add_special_tokens=False).ids * len(pieces[in_the_middle])
     assert reader(text, changed) == reader(text, pieces)
+
+
+@given(st.text("ab1é٣ (.:;-&_{\n\t$x9*/of", max_size=12))
+def test_the_quick_looks_miss_no_code_and_no_rating(text: str) -> None:
+    assert (_CODE.search(text) is None) == (_MAY_BE_CODE.search(text) is None)
+    assert _RATING.search(text) is None or _MAY_STATE_A_RATING.search(text) is not None
 
 
 def test_a_checkpoint_of_another_language_says_nothing_of_legibility() -> None:

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import time
 import weakref
+from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Final
@@ -110,7 +111,7 @@ class EncoderCache:
 
 
 def _digest(input_ids: Sequence[int]) -> bytes:
-    return hashlib.blake2b(np.array(input_ids, dtype=np.int32).tobytes(), digest_size=16).digest()
+    return hashlib.blake2b(array("I", input_ids), digest_size=16).digest()
 
 
 Caches = Sequence[EncoderCache | None] | None

@@ -1,6 +1,8 @@
 """Starts and stops the real server as a subprocess."""
 
 import contextlib
+import errno
+import itertools
 import json
 import os
 import re
@@ -11,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -19,11 +21,31 @@ from websockets.typing import Subprotocol
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+_FIRST_PORT: Final = 20_000
+_PORTS: Final = 12_000
+_numbers: Final = itertools.count(os.getpid() * 101)
+"""Each process begins elsewhere, so that two that ask at the same time get different ports."""
+
+
 def free_port() -> int:
-    """Return a free TCP port of loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a free TCP port of loopback, and not the same again soon.
+
+    It stays free until it is used: it is below the ports that systems give to connections, and to servers that ask for
+    any.
+    """
+    while True:
+        port = _FIRST_PORT + next(_numbers) % _PORTS
+        if all(_is_free(family, port) for family in (socket.AF_INET, socket.AF_INET6)):
+            return port
+
+
+def _is_free(family: socket.AddressFamily, port: int) -> bool:
+    try:
+        with socket.socket(family) as probe:
+            probe.bind(("127.0.0.1" if family == socket.AF_INET else "::1", port))
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE  # Not every machine has IPv6.
+    return True
 
 
 @dataclass

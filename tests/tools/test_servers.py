@@ -1,15 +1,20 @@
+import itertools
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
+from tools import servers
 from tools.servers import free_port
 
 
-def test_a_port_that_is_taken_is_passed_over() -> None:
-    next_one = free_port() + 1
-    with socket.create_server(("127.0.0.1", next_one)):
-        assert free_port() > next_one
+def test_a_port_that_is_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Far from the last port, after which the first is next.
+    monkeypatch.setattr(servers, "_numbers", itertools.count(os.getpid() % 10_000))
+    taken = free_port() + 1
+    with socket.create_server(("127.0.0.1", taken)):
+        assert free_port() > taken
 
 
 def test_no_connection_gets_a_port_by_chance_before_the_server_does() -> None:

@@ -253,7 +253,8 @@ def _write(transport: Any, data: bytes) -> None:
     The transport alone would register the socket for the next turn of the loop and then take it back: two system calls
     and a turn more for each message.
     """
-    if isinstance(transport, Connection) and not (transport.TLS or transport.dataBuffer or transport._tempDataBuffer):  # noqa: SLF001 - the only way to ask
+    is_plain = isinstance(transport, Connection) and transport.connected and not transport.TLS
+    if is_plain and not (transport.dataBuffer or transport._tempDataBuffer):  # noqa: SLF001 - the only way to ask
         sent = transport.writeSomeData(data)
         # Of a lost connection, it is an error, which the transport will find too.
         if isinstance(sent, int):

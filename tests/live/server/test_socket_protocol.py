@@ -11,6 +11,7 @@ import pytest
 from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.error import ConnectionDone
 from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -168,6 +169,9 @@ class Writers:
     def removeWriter(self, writer: object) -> None:  # noqa: N802
         self.added.discard(writer)
 
+    def removeReader(self, reader: object) -> None:  # noqa: N802
+        pass
+
 
 @pytest.fixture
 def ends() -> Iterator[tuple[Connection, socket.socket, Writers]]:
@@ -208,6 +212,14 @@ def test_messages_to_a_client_that_reads_late_come_whole_and_in_order(
     while len(came) < sum(map(len, messages)):
         came += far.recv(2**20)
     assert came == b"".join(messages)
+
+
+def test_after_the_end_of_the_connection_nothing_is_written(ends: tuple[Connection, socket.socket, Writers]) -> None:
+    transport, _, writers = ends
+    transport.protocol = Protocol()
+    transport.connectionLost(Failure(ConnectionDone()))
+    _write(transport, b"message")
+    assert not writers.added
 
 
 def test_the_transport_finds_out_that_the_connection_is_lost(ends: tuple[Connection, socket.socket, Writers]) -> None:

@@ -17,9 +17,8 @@ class ServerInAThread:
         self.url = ""
         self._script = script
         self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     def __enter__(self) -> str:
         self._thread.start()
@@ -29,9 +28,9 @@ class ServerInAThread:
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
-        self._loop.close()
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         async with fake_server(self._script) as server:
             self.url = server.url
             self._ready.set()

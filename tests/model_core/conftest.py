@@ -19,7 +19,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # PyTorch takes seconds to load, and most tests do without.
     from tests.factories import write_checkpoint
 
-    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+    checkpoint: Path = write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+    return checkpoint
 
 
 @pytest.fixture

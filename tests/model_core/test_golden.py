@@ -20,7 +20,8 @@ SHIPPED = REPOSITORY / "model_core" / "checkpoints" / "starcast-electra-6x384"
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_checkpoint(tmp_path_factory.mktemp("tiny"))
+    checkpoint: Path = write_checkpoint(tmp_path_factory.mktemp("tiny"))
+    return checkpoint
 
 
 def test_an_export_answers_as_it_did(exported: Path) -> None:

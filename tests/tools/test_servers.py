@@ -10,9 +10,10 @@ from tools.servers import free_port
 
 
 def test_a_port_that_is_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Far from the last port, after which the first is next.
-    monkeypatch.setattr(servers, "_numbers", itertools.count(os.getpid() % 10_000))
-    taken = free_port() + 1
+    first = os.getpid() % 10_000  # Far from the last port, after which the first is next.
+    monkeypatch.setattr(servers, "_numbers", itertools.count(first))
+    taken = free_port()
+    monkeypatch.setattr(servers, "_numbers", itertools.count(first))
     with socket.create_server(("127.0.0.1", taken)):
         assert free_port() > taken
 

@@ -110,12 +110,17 @@ class Engine:
         try:
             # The deadline includes the time in the queue.
             async with (
-                asyncio.timeout(self._options.background_deadline_ms / 1000),
+                asyncio.timeout(self.background_deadline_s),
                 self._background.through(weight),
             ):
                 return await self._enter(ticket)
         except TimeoutError as error:
             raise ModelUnavailable(TOO_LATE) from error
+
+    @property
+    def background_deadline_s(self) -> float:
+        """Seconds that one piece of background work may take: a text, or an explanation."""
+        return self._options.background_deadline_ms / 1000
 
     def replace_text(self, ticket: Ticket, text: str) -> bool:
         """Replace the text of a ticket that waits, and return True; False if ``Ticket.replace`` says so.

@@ -35,8 +35,6 @@ from model_core.tokenizer import LocatedTokens
 METHOD: Final = "filler"
 ExplainedIn = Literal["stars", "values", "probability"]
 """What weights are counted in."""
-WITHIN_S: Final = 30.0
-"""Seconds. Background work has no limit of its own."""
 MAX_SENTENCES: Final = 12
 MAX_PHRASES: Final = 32
 """Words of a model that cannot read a text block by block are joined into at most this many phrases."""
@@ -135,18 +133,17 @@ async def explain(
     asker: Asker | None = None,
     progress: Progress | None = None,
     value: Callable[[Prediction], float] | None = None,
-    within_s: float | None = None,
 ) -> Explanation:
     """Explain one text as background work, one text at a time.
 
     ``progress`` is called with what is known so far: the sentences, then also the words that say most alone. ``value``
     is explained, in stars, in place of what ``aim_of`` says. Raises EngineError, Overloaded if many explanations of
-    the asker's group wait, or ModelUnavailable after ``within_s`` seconds (by default ``WITHIN_S``) or if the model is
-    replaced meanwhile.
+    the asker's group wait, or ModelUnavailable if it takes longer than background work may or if the model is replaced
+    meanwhile.
     """
     asker = asker or Asker()
     try:
-        async with asyncio.timeout(WITHIN_S if within_s is None else within_s), engine.jobs.turn(asker.group):
+        async with asyncio.timeout(engine.background_deadline_s), engine.jobs.turn(asker.group):
             # Both of the same model, which may be replaced while the text is read.
             classifier, variants = engine.classifier, _Variants(engine, asker, value)
             # Many long texts at once would take half a second of the event loop. The turn lasts as long as the thread:

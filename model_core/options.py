@@ -34,7 +34,8 @@ class EngineOptions:
     background_deadline_ms: int = Field(
         default=30_000,
         ge=1,
-        description="The same in milliseconds for background work: explanations, and requests with several texts.",
+        description="The same in milliseconds for background work: an explanation, and each text of a request with "
+        "several.",
     )
 
 

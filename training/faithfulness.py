@@ -58,11 +58,7 @@ _KEY: Final = ("method", "weights", "review", "chars")
 Explain = Callable[[Engine, str], Awaitable[Explanation]]
 
 
-async def _served(engine: Engine, text: str) -> Explanation:
-    return await explain(engine, text, within_s=_WITHIN_S)
-
-
-METHODS: Final[Mapping[str, Explain]] = {METHOD: _served, leave_out.METHOD: leave_out.leave_out}
+METHODS: Final[Mapping[str, Explain]] = {METHOD: explain, leave_out.METHOD: leave_out.leave_out}
 
 
 @dataclass(frozen=True)

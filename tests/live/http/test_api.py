@@ -16,6 +16,7 @@ from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
 from live.messages.server import session_created
 from live.serving.process_engine import get_engine
+from model_core.engine import Engine
 from model_core.errors import ModelUnavailable, Overloaded
 from model_core.fake import FAKE_INFO
 from tests.classifiers import ControlledClassifier
@@ -347,7 +348,7 @@ async def test_a_model_that_fails_on_a_part_is_an_internal_error(fake: Controlle
 async def test_an_explanation_is_given_up_after_a_time(
     fake: ControlledClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model_core.explain.WITHIN_S", 0.05)
+    monkeypatch.setattr(Engine, "background_deadline_s", 0.05)
     fake.gate = threading.Event()
     status, content = await post({"text": "A fine film"}, EXPLAIN)
     fake.gate.set()

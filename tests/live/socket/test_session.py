@@ -417,7 +417,7 @@ async def test_a_model_that_fails_on_a_part_is_told_with_the_seq(typist: Typist)
 
 
 async def test_an_explanation_is_given_up_after_a_time(typist: Typist, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model_core.explain.WITHIN_S", 0.05)
+    monkeypatch.setattr(Engine, "background_deadline_s", 0.05)
     let_go(typist)
     typist.type(1, "A fine film")
     await typist.prediction()

@@ -88,7 +88,7 @@ packages: .venv/package $(BIOME) ## Build both clients, Python and npm, into bui
 	$(BIN)/twine check --strict build/packages/python/*
 	cd clients/js && npm pack --silent --pack-destination ../../build/packages/npm
 
-train: env ## Train the shipped recipe into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
+train: env ## Train the first stage, or CONFIG, into RUN (resumes); DATA=archive CONFIG=file ARGS="--epochs 1"
 	$(BIN)/python -m training.finetune --data $(DATA) --config $(CONFIG) --run $(RUN) $(ARGS)
 
 classifier: env ## Train a classifier for labels of your own; DATA=folder NAME=questions ARGS="--init minilm"

@@ -8,7 +8,10 @@ from model_core.labels import FILM_RATINGS, LabelSet
 
 
 def columns_of(labels: LabelSet) -> dict[str, type]:
-    """Return names and types, in order, as of ``starcast score``; ``p_7`` is the probability of the label 7."""
+    """Return names and types, in order, as of ``starcast score`` without ``error``.
+
+    ``p_7`` is the probability of the label 7.
+    """
     value = int if labels.is_film else float
     first: dict[str, type] = {"label": str}
     if labels.is_film:

@@ -38,7 +38,7 @@ class RoomOpened(ServerMessage):
             "examples": [
                 {
                     "type": "room.opened",
-                    "room_id": "pXn2xu3VbLQ1vGdrWsrUpw",
+                    "room_id": "tY3O7waXN_I3__o_15HNdw",
                     "secret": "q0Jm1cS6xN0o0tQ3mRk5b8mN0y3m4cJr1sZ2o3v4w5E",
                     "max_watchers": 50,
                 }

@@ -66,7 +66,7 @@ class Described(Scale):
 
 
 class SessionCreated(ServerMessage, Described):
-    """The first message of every connection: model, labels, limits and options."""
+    """The first message of every connection: model, labels, thresholds and limits."""
 
     model_config = ConfigDict(
         json_schema_extra={

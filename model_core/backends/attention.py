@@ -48,7 +48,7 @@ def random_blocks(lengths: Tensor, width: int, longest: int) -> tuple[Tensor, Te
 def rate(
     model: ElectraForSequenceClassification, input_ids: Sequence[Sequence[int]], pad_id: int, config: CheckpointConfig
 ) -> Tensor:
-    """Return logits [texts, 8] of one padded batch, with the attention and read tokens of ``config``."""
+    """Return logits [texts, labels] of one padded batch, with the attention and read tokens of ``config``."""
     ids, lengths = (tensor.to(model.device) for tensor in pad(input_ids, pad_id, multiple=8))
     if config.attention == "full":
         return rate_at_cls(model, ids, lengths)
@@ -61,14 +61,14 @@ def rate(
 
 
 def rate_at_cls(model: ElectraForSequenceClassification, ids: Tensor, lengths: Tensor) -> Tensor:
-    """Return logits [texts, 8] under full attention, read at [CLS]. ids: [texts, width], lengths: [texts]."""
+    """Return logits [texts, labels] under full attention, read at [CLS]. ids: [texts, width], lengths: [texts]."""
     mask = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
     logits: Tensor = model(input_ids=ids, attention_mask=mask.long()).logits
     return logits
 
 
 def rate_at(model: ElectraForSequenceClassification, ids: Tensor, blocks: Tensor, reads: Tensor) -> Tensor:
-    """Return logits [texts, reads, 8] under block-causal attention, read at the tokens ``reads`` [texts, reads].
+    """Return logits [texts, reads, labels] under block-causal attention, read at the tokens ``reads`` [texts, reads].
 
     ``blocks`` [texts, width] has each token's block number, as from ``even_blocks``. Read only at the last token of a
     block or of the text.

@@ -40,7 +40,7 @@ class TorchBackend:
 
     @torch.inference_mode()
     def logits(self, input_ids: Sequence[tuple[int, ...]], caches: Caches = None) -> FloatArray:
-        """Return logits [texts, 8] of one padded batch. Every text is encoded whole; caches are not used."""
+        """Return logits [texts, labels] of one padded batch. Every text is encoded whole; caches are not used."""
         logits = rate(self._model, input_ids, self._pad_id, self._config)
         return np.asarray(logits.float().cpu().numpy())
 

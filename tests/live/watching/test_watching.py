@@ -18,7 +18,7 @@ from live.access.admissions import Admissions, admissions
 from live.access.prices import EXPLANATION, MESSAGE, WATCHED
 from live.access.token_buckets import TokenBucket
 from live.limits import get_limits
-from live.messages.rooms import RoomEnd
+from live.messages.rooms import RoomEnd, RoomOpened
 from live.watching.audience import audiences
 from live.watching.room import new_secret, room_id_of, rooms
 from model_core.errors import Overloaded
@@ -257,6 +257,11 @@ async def test_a_second_connection_with_the_secret_takes_the_room_over(connect: 
     await typed(first, 2, "nobody sees this")
     await typed(second, 2, "second again")
     assert (await until(watcher, "room.state", is_fresh=True, text="second again"))["is_typist_here"]
+
+
+def test_the_documented_room_has_the_name_that_its_secret_gives_it() -> None:
+    [example] = RoomOpened.model_json_schema()["examples"]
+    assert example["room_id"] == room_id_of(example["secret"])
 
 
 async def test_the_name_of_a_room_does_not_give_away_its_secret_and_is_no_secret(connect: Connect) -> None:

@@ -150,11 +150,10 @@ class Backend(Protocol):
         """
         ...
 
-    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
         """Encode up to ``tokens`` more tokens of each text into its cache, ahead of ``logits``.
 
-        Return for each whether any were. False means that ``logits`` has to encode the rest. A backend without caches
-        always returns False.
+        Return how many were, of each. 0 means that ``logits`` has to encode the rest, as without caches it always has.
         """
         ...
 
@@ -191,10 +190,10 @@ class ServedClassifier(Classifier, Protocol):
         """Rate texts; results in the order of the texts. ``caches`` as for ``Backend.logits``."""
         ...
 
-    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
-        """Read up to ``tokens`` more tokens of each text, ahead of ``classify``. Return for each whether any were read.
+    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
+        """Read up to ``tokens`` more tokens of each text, ahead of ``classify``. Return how many were read, of each.
 
-        Between two such steps of long texts, other texts can be rated. False means that ``classify`` reads the rest.
+        Between two such steps of long texts, other texts can be rated. 0 means that ``classify`` reads the rest.
         """
         ...
 
@@ -287,15 +286,15 @@ class TextClassifier:
             for encoding, logits in zip(encodings, known, strict=True)
         ]
 
-    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
-        """Read up to ``tokens`` more tokens of each text, ahead of ``classify``. Return for each whether any were."""
+    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
+        """Read up to ``tokens`` more tokens of each text, ahead of ``classify``. Return how many were, of each."""
         if len(texts) == 1 and isinstance(texts[0], Variants):
-            return [self._advance_variants(texts[0], tokens)]
+            return [tokens if self._advance_variants(texts[0], tokens) else 0]
         input_ids = [self._encode(text, cache).input_ids for text, cache in zip(texts, caches, strict=True)]
         new = [row for row, cache in enumerate(caches) if cache.recall(input_ids[row]) is None]
         advanced = self._backend.advance([input_ids[row] for row in new], [caches[row] for row in new], tokens)
         by_row = dict(zip(new, advanced, strict=True))
-        return [by_row.get(row, False) for row in range(len(texts))]
+        return [by_row.get(row, 0) for row in range(len(texts))]
 
     def _advance_variants(self, variants: Variants, tokens: int) -> bool:
         left = variants.left

@@ -238,8 +238,8 @@ class Engine:
                 case list():
                     rated = []
                     for ticket, rating in zip(batch, outcome, strict=True):
-                        if rating is None:
-                            ticket.advanced(step)
+                        if isinstance(rating, int):
+                            ticket.advanced(rating)
                             self._waiting.add(ticket)
                         else:
                             rated.append((ticket, rating))
@@ -281,8 +281,8 @@ class Engine:
             self._observer_failed = True
 
 
-_Outcome = list[Prediction | EngineError | None] | Size | int
-"""Of a batch: the ratings, with None for each text of which only some tokens were encoded; or of characters that were
+_Outcome = list[Prediction | EngineError | int] | Size | int
+"""Of a batch: the ratings, or of a text of which only some tokens were encoded, how many; of characters that were
 tokenised: the size of the text, or how many are left."""
 
 
@@ -295,6 +295,7 @@ def _step(
     tokens: int,
 ) -> _Outcome:
     """In the model thread: tokenise some of a long text; or rate a batch, but encode ``tokens`` of texts in steps."""
+    result: list[Prediction | EngineError | int] = [0] * len(texts)
     left = list(range(len(texts)))
     with contextlib.suppress(Exception):  # Rating the text will raise it again.
         if tokenises:
@@ -302,9 +303,8 @@ def _step(
             return classifier.tokenise(text, cache, MOST_CHARS_AT_ONCE) or classifier.measure(text, cache)
         if any(in_steps):
             # Texts that end in this step are read side by side with the others, but for the last block.
-            advanced = classifier.advance(texts, caches, tokens)
-            left = [row for row in left if not (in_steps[row] and advanced[row])]
-    result: list[Prediction | EngineError | None] = [None] * len(texts)
+            result[:] = classifier.advance(texts, caches, tokens)
+            left = [row for row in left if not (in_steps[row] and result[row])]
     if left:
         rated = _classify(classifier, [texts[row] for row in left], [caches[row] for row in left])
         for row, rating in zip(left, rated, strict=True):

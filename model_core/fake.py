@@ -102,9 +102,9 @@ class FakeClassifier:
             return text.predictions[-1]
         return _rate(clean_text(text) if isinstance(text, str) else " ".join(map(str, text)), self.info)
 
-    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
         """Leave all to ``classify``."""
-        return [False] * len(texts)
+        return [0] * len(texts)
 
 
 def tokens_of(text: str) -> list[int]:

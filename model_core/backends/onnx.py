@@ -62,9 +62,9 @@ class OnnxBackend:
         rows = [run(None, {"input_ids": np.array([ids], dtype=np.int64)})[0] for ids in input_ids]
         return np.concatenate(rows)
 
-    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
         """Leave all to ``logits``."""
-        return [False] * len(input_ids)
+        return [0] * len(input_ids)
 
     def advance_variants(self, variants: Variants, tokens: int) -> bool:
         """Leave all to ``logits``."""

@@ -140,10 +140,10 @@ class CachedOnnxBackend:
         self._pool.use([cache for cache in caches if cache is not None])
         return result
 
-    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
-        """Encode up to ``tokens`` more tokens of each text into its cache, all but its last block.
+    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
+        """Encode up to ``tokens`` more tokens of each text into its cache: whole blocks, and not the last one.
 
-        Return for each whether any were.
+        Return how many were, of each.
         """
         jobs = [_Job(row, ids, cache) for row, (ids, cache) in enumerate(zip(input_ids, caches, strict=True))]
         for job in jobs:
@@ -152,7 +152,7 @@ class CachedOnnxBackend:
         left = [min(step, self._whole_blocks(job)) for job in jobs]
         self._run_each([partial(self._encode, job, count) for job, count in zip(jobs, left, strict=True)])
         self._pool.use(caches)
-        return [count > 0 for count in left]
+        return left
 
     def advance_variants(self, variants: Variants, tokens: int) -> bool:
         """Read variants that are left for about ``tokens`` tokens on each core. Return whether any were read.

@@ -44,9 +44,9 @@ class TorchBackend:
         logits = rate(self._model, input_ids, self._pad_id, self._config)
         return np.asarray(logits.float().cpu().numpy())
 
-    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
         """Leave all to ``logits``."""
-        return [False] * len(input_ids)
+        return [0] * len(input_ids)
 
     def advance_variants(self, variants: Variants, tokens: int) -> bool:
         """Leave all to ``logits``."""

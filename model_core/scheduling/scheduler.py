@@ -125,7 +125,8 @@ class WaitingTexts:
         if not self._somebody_types:
             return _STEP_TOKENS if ticket.is_alone else _BACKGROUND_STEP_TOKENS
         least, most = _STEP_TOKENS_WHILE_TYPING
-        return min(most, max(least, self._key_tokens))
+        # Whole steps of the least: a model reads whole blocks.
+        return min(most, max(least, self._key_tokens // least * least))
 
     @property
     def _somebody_types(self) -> bool:

@@ -32,9 +32,9 @@ class StubBackend:
         self.caches = caches
         return np.array([[len(ids), ids[1] / 10, 0, 0, 0, 0, 0, 0] for ids in input_ids], dtype=np.float32)
 
-    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+    def advance(self, input_ids: Sequence[tuple[int, ...]], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
         self.advanced += [(ids, tokens) for ids in input_ids]
-        return [True] * len(input_ids)
+        return [tokens] * len(input_ids)
 
     def advance_variants(self, variants: Variants, tokens: int) -> bool:
         return False
@@ -156,11 +156,11 @@ def test_a_text_is_read_ahead_by_its_tokens_unless_it_was_rated_already(tokenize
     backend = StubBackend()
     classifier = TextClassifier(INFO, tokenizer, backend)
     cache = EncoderCache()
-    assert classifier.advance(["the film was bad"], [cache], 128) == [True]
+    assert classifier.advance(["the film was bad"], [cache], 128) == [128]
     classifier.classify(["the film was bad"], [cache])
     assert backend.advanced == [(backend.asked[0], 128)]
     texts = ["the film was bad", "the film was good"]
-    assert classifier.advance(texts, [cache, EncoderCache()], 128) == [False, True]
+    assert classifier.advance(texts, [cache, EncoderCache()], 128) == [0, 128]
     assert len(backend.advanced) == 2
 
 
@@ -191,9 +191,9 @@ def test_variants_are_rated_one_by_one_where_the_backend_keeps_nothing(tokenizer
     ids = [(2, 7, 9), (2, 3), (2, 5, 5, 5)]
     variants = Variants([Variant(each, 1) for each in ids], EncoderCache())
     assert classifier.measure(variants, EncoderCache()).new == 9
-    assert classifier.advance([variants], [EncoderCache()], 64) == [True]
+    assert classifier.advance([variants], [EncoderCache()], 64) == [64]
     assert backend.asked == ids[:1]
     [last] = classifier.classify([variants])
     assert variants.predictions == classifier.classify(ids)
     assert last == variants.predictions[-1]
-    assert classifier.advance([variants], [EncoderCache()], 64) == [False]
+    assert classifier.advance([variants], [EncoderCache()], 64) == [0]

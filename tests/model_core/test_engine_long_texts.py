@@ -16,15 +16,19 @@ from tests.model_core.engines import HeldClassifier, MakeEngine, outcomes, start
 
 
 class StepwiseFake(HeldClassifier):
-    """Reads a text in steps for as long as it is asked to, notes them, and fails in one where it is told to."""
+    """Reads a text in steps for as long as it is asked to, notes them, and fails in one where it is told to.
 
-    def __init__(self, fails: bool = False) -> None:
+    It reads at most ``most`` tokens in one step.
+    """
+
+    def __init__(self, fails: bool = False, most: int = 1000) -> None:
         super().__init__()
+        self._most = most
         self._fails = fails
         self.read: list[str] = []
         self.open.set()
 
-    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[bool]:
+    def advance(self, texts: Sequence[Input], caches: Sequence[EncoderCache], tokens: int) -> list[int]:
         self.read.append(f"{tokens} of {' and '.join(str(text)[0] for text in texts)}")
         if self._fails:
             raise RuntimeError("the fake classifier was told to fail in a step")
@@ -34,7 +38,7 @@ class StepwiseFake(HeldClassifier):
         for text in texts:
             if isinstance(text, Variants):
                 text.logits[text.left[0]] = np.zeros(NUM_LABELS, dtype=np.float32)
-        return [True] * len(texts)
+        return [min(tokens, self._most)] * len(texts)
 
     def classify(self, texts: Sequence[Input], caches: Caches = None) -> list[Prediction]:
         self.read += [f"rating of {str(text)[0]}" for text in texts]
@@ -115,7 +119,15 @@ async def test_a_key_goes_between_the_steps_of_a_long_text(make_engine: MakeEngi
     assert stepwise.read[-1] == "rating of l"
 
 
-@pytest.mark.parametrize(("keys", "step"), [(1, 16), (4, 24), (32, 128)])
+async def test_of_a_text_only_what_was_read_counts_as_read(make_engine: MakeEngine) -> None:
+    """A model reads whole blocks, which may be less than a step."""
+    stepwise = StepwiseFake(most=10)
+    engine = make_engine(stepwise)
+    await engine.classify("l " * 402)
+    assert stepwise.read == [*["64 of l"] * 34, "rating of l"]  # 340 of 402, and one step is left.
+
+
+@pytest.mark.parametrize(("keys", "step"), [(1, 16), (4, 16), (6, 32), (32, 128)])
 async def test_while_somebody_types_a_step_is_as_long_as_the_batch_of_keys_before_it(
     keys: int, step: int, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,10 +139,10 @@ def _valid_ids(ids: Collection[int]) -> set[int]:
 
 
 def _write(used: Mapping[int, datetime], usage: Mapping[User, Usage]) -> None:
-    # First, since it is all or nothing: it must not be counted twice.
-    store(usage)
     for pk, last_used in used.items():
         ApiKey.objects.filter(pk=pk).update(last_used=last_used)
+    # Last, and all or nothing: if anything fails, all is written again, and usage must not be counted twice.
+    store(usage)
 
 
 key_watch = KeyWatch()

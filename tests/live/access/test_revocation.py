@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from django.db import OperationalError
+from django.db.models import QuerySet
 
 from live.access import revocation
 from live.access.keys import KnownKey, create_key
 from live.access.revocation import KeyWatch
+from live.access.usage import Usage, stored_usage
 from live.models import ApiKey
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -113,3 +115,22 @@ async def test_a_database_that_fails_for_a_while_is_asked_again(monkeypatch: pyt
     watch.note_use(known)
     await finished(watch)
     assert await last_used(record) is not None
+
+
+async def test_usage_is_counted_once_where_the_database_fails_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = KeyWatch()
+    _, known = await new_key()
+    failures = iter([True, True])
+    update = QuerySet.update
+
+    def sometimes(rows: QuerySet[ApiKey], **fields: Any) -> int:
+        if "last_used" in fields and next(failures, False):
+            raise OperationalError("database is locked")
+        return update(rows, **fields)
+
+    monkeypatch.setattr(QuerySet, "update", sometimes)
+    monkeypatch.setattr(revocation, "_WRITE_S", 0.0)
+    watch.note_use(known)
+    watch.note_usage(known, Usage(texts=1, tokens=10))
+    await finished(watch)
+    assert await database_sync_to_async(stored_usage)(known.id) == {"": Usage(texts=1, tokens=10)}

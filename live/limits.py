@@ -120,7 +120,10 @@ class Limits:
         "with Redis, all count together.",
     )
     feedback_days: int = Field(
-        default=365, ge=0, description="Days after which feedback is deleted; 0 for never. Checked every hour."
+        default=365,
+        ge=0,
+        le=36_500,
+        description="Days after which feedback is deleted; 0 for never. Checked every hour.",
     )
 
     @model_validator(mode="after")

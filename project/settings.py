@@ -87,7 +87,8 @@ REDIS_URL = _server.redis_url
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
     if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    # By default a group would forget its members after a day, and a room may be open for longer.
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"group_expiry": float("inf")}}
 }
 
 STATIC_URL = "static/"

@@ -90,8 +90,9 @@ def _check_hosts() -> list[CheckMessage]:
 def _check_origins() -> list[CheckMessage]:
     return [
         Error(
-            f"{origin!r} is not an origin.",
-            hint="STARCAST_ORIGINS takes a scheme and a host only, such as https://example.com.",
+            f"{origin!r} is not an origin as browsers send it.",
+            hint="STARCAST_ORIGINS takes a scheme, a host in lower case and a port that is not the usual one, and "
+            "nothing else, such as https://example.com.",
             id="starcast.E004",
         )
         for origin in settings.STARCAST_ORIGINS
@@ -172,6 +173,9 @@ def _check_names() -> list[CheckMessage]:
 def _is_origin(origin: str) -> bool:
     try:
         parts = urlsplit(origin)
+        is_usual = parts.port == {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}" and bool(parts.netloc)
+    if parts.scheme not in ("http", "https") or not parts.netloc or is_usual:
+        return False
+    return origin == f"{parts.scheme}://{parts.netloc}".lower()

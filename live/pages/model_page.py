@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +22,6 @@ _MIN_BIN_SHARE: Final = 0.001
 Metrics = Mapping[str, Any]
 
 
-@lru_cache(maxsize=4)
 def model_card(folder: Path) -> dict[str, Any]:
     """Return the template context: ``model``, and ``figures`` (None if the checkpoint has none).
 

@@ -58,6 +58,20 @@ class _Count:
     until: float
 
 
+class _Clock:
+    """The time of day, but never earlier than before: it may be set back."""
+
+    def __init__(self) -> None:
+        self._last_ns = 0
+
+    def now_ns(self) -> int:
+        self._last_ns = max(self._last_ns + 1, time.time_ns())
+        return self._last_ns
+
+
+_clock = _Clock()
+
+
 class Room:
     """Sends its audiences the newest state, and answers their beats. The typist never waits for either."""
 
@@ -85,7 +99,7 @@ class Room:
         """Make this connection the typist, and tell the previous one that its room was taken."""
         before, self._typist = self._typist, typist
         self._away_since = None
-        self._token = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
+        self._token = f"{_clock.now_ns():016x}-{secrets.token_hex(4)}"
         if self._task is None:
             # In a context of its own: the connection's would live as long as the task.
             self._task = spawn(self._work(), context=Context())

@@ -27,6 +27,8 @@ def found() -> list[str | None]:
         ("STARCAST_METRICS_TOKEN", "two words that are long", "starcast.E020"),
         ("STARCAST_ORIGINS", ["https://example.com/"], "starcast.E004"),
         ("STARCAST_ORIGINS", ["https://["], "starcast.E004"),
+        ("STARCAST_ORIGINS", ["https://Example.com"], "starcast.E004"),
+        ("STARCAST_ORIGINS", ["https://example.com:443"], "starcast.E004"),
         ("ALLOWED_HOSTS", ["https://example.com"], "starcast.E008"),
         ("ALLOWED_HOSTS", ["example.com:8000"], "starcast.E008"),
         ("ALLOWED_HOSTS", ["example.com/stars"], "starcast.E008"),

@@ -88,6 +88,13 @@ def test_a_model_that_was_compared_with_nothing_is_shown_alone(folder: Path) -> 
     assert [line.kind for line in figures["prefix_chart"].lines] == ["starcast"]
 
 
+def test_a_checkpoint_that_changed_is_read_anew(folder: Path) -> None:
+    version = model_card(folder)["model"]["version"]
+    config = (folder / "config.json").read_text(encoding="utf-8")
+    (folder / "config.json").write_text(config.replace(version, "2099.01.01"), encoding="utf-8")
+    assert model_card(folder)["model"]["version"] == "2099.01.01"
+
+
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         model_card(tmp_path)

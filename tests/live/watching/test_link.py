@@ -1,6 +1,8 @@
 """The link to the channel layer, with listeners of the tests."""
 
 import asyncio
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,6 +24,17 @@ async def test_a_listener_that_raises_ends_nothing_for_the_others(caplog: pytest
             assert (await heard.get())["number"] == number
     assert "the listener was told to fail" in caplog.text
     await link.leave("bad", fail)
+    await link.leave("good", heard.put_nowait)
+
+
+async def test_a_listener_hears_for_longer_than_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    link, heard = Link(), asyncio.Queue[Message]()
+    await link.join("good", heard.put_nowait)
+    days_later = time.time() + 2 * 86_400
+    monkeypatch.setattr("channels.layers.time", SimpleNamespace(time=lambda: days_later))
+    await link.send("good", {"number": 1})
+    async with asyncio.timeout(10):
+        assert (await heard.get())["number"] == 1
     await link.leave("good", heard.put_nowait)
 
 

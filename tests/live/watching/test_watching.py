@@ -245,6 +245,23 @@ async def test_a_typist_who_comes_back_with_the_secret_goes_on_in_the_room(
     await until(watcher, "room.closed")
 
 
+async def test_a_clock_that_is_set_back_costs_no_typist_the_room(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typist = await connect(CLASSIFY_PATH)
+    room = await opened(typist)
+    watcher = await connect(watch(room))
+    await typed(typist, 1, "before")
+    await until(watcher, "room.state", text="before")
+    await typist.disconnect()
+    earlier_ns = time.time_ns() - 3_600 * 10**9
+    monkeypatch.setattr("live.watching.room.time.time_ns", lambda: earlier_ns)
+    back = await connect(CLASSIFY_PATH)
+    assert await opened(back, secret=room["secret"]) == room
+    await typed(back, 1, "before and after")
+    await until(watcher, "room.state", is_typist_here=True, text="before and after")
+
+
 async def test_a_second_connection_with_the_secret_takes_the_room_over(connect: Connect) -> None:
     first, second = await connect(CLASSIFY_PATH), await connect(CLASSIFY_PATH)
     room = await opened(first)

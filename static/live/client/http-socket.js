@@ -108,7 +108,10 @@ export class HttpSocket {
       if (final !== undefined) return this.#lost(final);
       this.#say({ type: "error", error: { ...reply.error, seq } });
     } else {
-      if (JSON.stringify(reply.classes) !== this.#classes) return this.#modelChanged();
+      if (JSON.stringify(reply.classes) !== this.#classes) {
+        this.#waiting ??= { seq, text };
+        return this.#modelChanged();
+      }
       this.#answered = { seq, text, rating: reply };
       this.#predict(this.#skipped);
       this.#skipped = 0;

@@ -98,6 +98,9 @@ export class TextPacer {
 
   /** A new session is open. The server knows no text yet, so the newest one is sent again. */
   connected() {
+    // A text that is under way went over another transport, whose answer will not come.
+    this.#release();
+    this.#stopRetry();
     this.#isOnline = true;
     this.#failures = 0;
     this.#isWaiting = this.#newest !== null;

@@ -67,7 +67,8 @@ export class RatingClient extends RatingSocket {
     this.addEventListener("state", ({ detail: { state, code } }) => {
       if (state !== "closed") return;
       // The server sends the reason before it closes for good.
-      const { code: why, message } = this.#refusal ?? {
+      const refusal = code === null ? null : this.#refusal;
+      const { code: why, message } = refusal ?? {
         code: code ?? "closed",
         message: closedBy(code),
       };
@@ -85,7 +86,7 @@ export class RatingClient extends RatingSocket {
   rate(text, { signal } = {}) {
     const rated = this.#before.then(() => this.#rateNow(text, signal));
     this.#before = rated.catch(() => {});
-    return rated;
+    return signal === undefined ? rated : unlessAborted(rated, signal);
   }
 
   /** @param {string} text The whole text so far. It replaces one that is being rated. */
@@ -145,6 +146,26 @@ export class RatingClient extends RatingSocket {
    */
   #fail(code, message) {
     this.#pending?.reject(new RatingError(code, message));
+  }
+}
+
+/**
+ * @template Value
+ * @param {Promise<Value>} promise
+ * @param {AbortSignal} signal
+ * @returns {Promise<Value>} Rejects with the signal's reason as soon as it is aborted.
+ */
+async function unlessAborted(promise, signal) {
+  signal.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+  });
+  try {
+    return /** @type {Value} */ (await Promise.race([promise, aborted]));
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

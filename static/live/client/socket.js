@@ -74,6 +74,7 @@ export const BACKOFF_CAP_MS = 15_000;
 export const PONG_TIMEOUT_MS = 5_000;
 // This error does not concern a text.
 const NO_ROOM_LEFT = "too_many_rooms";
+const RATE_LIMITED = "rate_limited";
 export const NO_ANSWER = "no_answer";
 const SESSION_TIMEOUT_MS = 10_000;
 // A slow line may take longer, so this is said, and the connection is kept.
@@ -408,8 +409,9 @@ export class RatingSocket extends Events {
     if (code === NO_ROOM_LEFT) {
       return this.#emit("room", { type: "room.closed", reason: NO_ROOM_LEFT });
     }
-    const isOfExplanation =
-      this.#textToExplain !== null && this.#pacer.isSettled && seq === this.#pacer.seq;
+    // The server names no text where it refuses the request itself.
+    const isOfNewest = seq === this.#pacer.seq || ((seq ?? null) === null && code === RATE_LIMITED);
+    const isOfExplanation = this.#textToExplain !== null && this.#pacer.isSettled && isOfNewest;
     if (!isOfExplanation) {
       this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#timers.now() + retryAfterMs);
       this.#pacer.failed(seq, retryable, retryAfterMs);

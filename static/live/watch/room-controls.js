@@ -38,6 +38,15 @@ export function attachRooms({ socket, messageLine, session }) {
     if (isWanted) tell("room-watchers", isLost ? ROOM_LOST : watchersText(watchers));
   }
 
+  /** @param {{room_id: string, secret: string}} room */
+  function opened(room) {
+    const isNew = secret === undefined;
+    secret = room.secret;
+    link.value = new URL(roomUrl.replace("ROOM", room.room_id), location.href).href;
+    show();
+    if (isNew) passFocus(byId("room-stop"));
+  }
+
   /** @param {string} [reason] */
   function ended(reason = "") {
     isWanted = false;
@@ -48,18 +57,30 @@ export function attachRooms({ socket, messageLine, session }) {
     if (words !== "") messageLine.say(words);
   }
 
+  // A button that had the focus is hidden: its successor gets it, unless the person has gone on.
+  /** @param {HTMLElement} button */
+  function passFocus(button) {
+    if (document.activeElement === document.body) button.focus();
+  }
+
   socket.addEventListener("room", ({ detail: message }) => {
     switch (message.type) {
       case "room.opened":
-        secret = message.secret;
-        link.value = new URL(roomUrl.replace("ROOM", message.room_id), location.href).href;
-        return show();
+        if (!isWanted) return;
+        return opened(message);
       case "room.watchers":
         watchers = message.count;
         return show();
       case "room.closed":
-        return ended(message.reason);
+        // What this page closed itself it knows already, and it may have asked for another room since.
+        return message.reason === "closed" ? undefined : ended(message.reason);
     }
+  });
+  socket.addEventListener("refused", ({ detail: { seq } }) => {
+    // No text was refused: perhaps the room.
+    if (!isWanted || secret !== undefined || (seq ?? null) !== null) return;
+    ended();
+    passFocus(openButton);
   });
   /** @param {Partial<Session>} session */
   function greeted({ transport }) {
@@ -76,7 +97,6 @@ export function attachRooms({ socket, messageLine, session }) {
     isWanted = true;
     socket.openRoom();
     show();
-    byId("room-stop").focus();
   });
   byId("room-stop").addEventListener("click", () => {
     socket.closeRoom();

@@ -65,6 +65,16 @@ test("an empty text is a text", () => {
   assert.deepEqual(sent, [[1, ""]]);
 });
 
+test("what was under way when another session takes over is sent again at once", () => {
+  pacer.connected();
+  pacer.submit("a");
+  pacer.connected();
+  assert.deepEqual(sent, [
+    [1, "a"],
+    [2, "a"],
+  ]);
+});
+
 test("it is settled only when the newest text has its prediction", () => {
   assert.equal(pacer.isSettled, false);
   pacer.connected();

@@ -117,6 +117,31 @@ describe("a text without a rating", () => {
     assert.deepEqual(texts(), ["a"]);
   });
 
+  test("is one that waits for its turn, as soon as its caller waits no longer", async () => {
+    const first = live.rate("a");
+    const controller = new AbortController();
+    const second = live.rate("b", { signal: controller.signal });
+    controller.abort(new Error("enough"));
+    await assert.rejects(second, { message: "enough" });
+    server().say(session());
+    server().say(prediction(1));
+    assert.equal((await first).seq, 1);
+    assert.deepEqual(texts(), ["a"]);
+  });
+
+  test("is told that it was closed, and not what was refused before", async () => {
+    server().say(session());
+    const refused = live.rate("a");
+    await settled();
+    server().say(serverError("text_too_long", 1, false));
+    await assert.rejects(refused, { code: "text_too_long" });
+    server().end(1006);
+    const waiting = live.rate("b");
+    await settled();
+    live.close();
+    await assert.rejects(waiting, { code: "closed" });
+  });
+
   test("is every one that waits when the connection is closed, and those after", async () => {
     const waiting = ["a", "b"].map((text) => live.rate(text));
     await settled();

@@ -299,6 +299,15 @@ describe("explanations", () => {
     assert.equal(details("explanation").length, 1);
   });
 
+  test("so is one that the server refuses without naming the text", () => {
+    openAndAnswer();
+    rating.explain();
+    server().say(serverError("rate_limited", undefined, true, { retry_after_ms: 5_000 }));
+    timers.advance(5_000);
+    assert.deepEqual(sentTypes().at(-1), ["explain", 1]);
+    assert.equal(sentTypes().filter(([type]) => type === "explain").length, 2);
+  });
+
   test("a question without a connection is asked when there is one, without a text never", () => {
     rating.explain();
     open();

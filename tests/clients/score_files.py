@@ -35,8 +35,8 @@ def write(path: Path, texts: list[str]) -> None:
 
 def read(path: Path) -> list[dict[str, Any]]:
     """Read an output."""
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    match path.name.removesuffix(".gz").rpartition(".")[2]:
+    content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
+    match path.name.lower().removesuffix(".gz").rpartition(".")[2]:
         case "jsonl":
             return [json.loads(line) for line in content.splitlines()]
         case "parquet":

@@ -128,6 +128,22 @@ async def test_a_server_that_stays_busy_is_given_up_and_says_why() -> None:
     assert result.code == "overloaded"
 
 
+async def test_the_time_that_the_program_takes_is_none_of_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("starcast_client.bulk.sleep", no_pause)
+    monkeypatch.setattr("starcast_client.bulk._WINDOW_TEXTS", 1)
+    is_busy = iter([True])
+    with scripted_server(
+        lambda texts: (503, error("overloaded", True)) if texts == ["d"] and any(is_busy) else None
+    ) as s:
+        async with BulkClient(s.url, patience_s=0.2) as client:
+            results = []
+            async for result in client.rate_many(["a", "b", "c", "d"]):
+                results.append(result)
+                await asyncio.sleep(0.3)
+    assert all(isinstance(result, Rating) for result in results)
+    assert s.texts == ["a", "b", "c", "d", "d"]
+
+
 async def test_the_pause_that_a_server_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 

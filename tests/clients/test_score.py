@@ -37,7 +37,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.mark.parametrize(
-    "output_name", ["out.jsonl", "out.csv", "out.tsv", "out.parquet", "out.csv.gz", "out.jsonl.gz"]
+    "output_name", ["out.jsonl", "out.csv", "out.tsv", "out.parquet", "out.csv.gz", "out.jsonl.GZ"]
 )
 @pytest.mark.parametrize("name", ["in.txt", "in.csv", "in.tsv", "in.jsonl", "in.parquet"])
 def test_every_format_becomes_every_other_in_order_with_unrounded_numbers(
@@ -288,6 +288,9 @@ def test_two_runs_do_not_write_one_output(
         (["in.doc"], "--format"),
         (["in.txt", "--output", "out.xlsx"], "an output ends in"),
         (["in.txt", "--output", "out.parquet.gz"], "compresses itself"),
+        (["in.txt", "--output", "out.parquet.xz"], "compresses itself"),
+        (["in.txt", "--output", "out.csv.xz"], "compressed as .gz, not as .xz"),
+        (["in.txt", "--output", "out.jsonl.BZ2"], "compressed as .gz, not as .bz2"),
         (["in.txt", "--output", "-", "--output-format", "parquet"], "file of its own"),
         (["missing.txt"], "No such file"),
         (["nowhere/in.txt"], "No such file"),

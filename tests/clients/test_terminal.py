@@ -48,6 +48,8 @@ async def test_typed_text_is_rated_and_drawn(monkeypatch: pytest.MonkeyPatch) ->
             assert "5.5 stars expected, 50% positive" in str(app.query_one("#summary", Static).render())
             bars = str(app.query_one("#bars", Static).render())
             assert [line.split()[0] for line in bars.strip().splitlines()] == ["1", "2", "3", "4", "7", "8", "9", "10"]
+            show(app, rated(label="[/x]", expected_value=None, interval=None, positive=None))
+            assert "[/x] 12%" in str(app.query_one("#summary", Static).render())
             await pilot.press("ctrl+l")
             assert app.query_one(TextArea).text == ""
             await pilot.press("ctrl+q")

@@ -135,7 +135,7 @@ class LiveApp(App[int]):
                         async for rating in client.predictions():
                             self._show(rating)
                     except TextRefused as error:
-                        self.query_one("#summary", Static).update(error.info.message)
+                        self.query_one("#summary", Static).update(Text(error.info.message))
         except StarcastError as error:
             self.failure = error
             self.exit(1)
@@ -148,7 +148,8 @@ class LiveApp(App[int]):
     def _show(self, rating: LiveRating) -> None:
         values = self._client.session.values if self._client.session else None
         words = _invitation(rating.labels) if rating.is_prior else summary(rating, values)
-        self.query_one("#summary", Static).update(words)
+        # A label may look like markup.
+        self.query_one("#summary", Static).update(Text(words))
         self.query_one("#bars", Static).update(draw(rating.labels, rating.probabilities, standing_out(rating)))
 
     def _show_state(self, state: State) -> None:

@@ -13,7 +13,7 @@ from typing import IO, Any, Final, Literal, get_args
 
 from starcast_client.messages import as_unicode
 from starcast_client.scoring.ratings import Columns, Record
-from starcast_client.scoring.sources import Source, UnreadableFile, suffix_of
+from starcast_client.scoring.sources import COMPRESSION_SUFFIXES, Source, UnreadableFile, suffix_of
 from starcast_client.scoring.tables import Row
 
 OutputFormat = Literal["jsonl", "csv", "tsv", "parquet"]
@@ -76,8 +76,11 @@ def output_format(path: Path, wanted: OutputFormat | None) -> OutputFormat:
     found = wanted or (_FORMAT_OF_SUFFIX.get(suffix_of(path)) if str(path) != "-" else "jsonl")
     if found is None:
         raise UnreadableFile(f"{path.name}: an output ends in {', '.join(_FORMAT_OF_SUFFIX)}; or use --output-format")
-    if found == "parquet" and (str(path) == "-" or path.suffix == ".gz"):
+    suffix = path.suffix.lower()
+    if found == "parquet" and (str(path) == "-" or suffix in COMPRESSION_SUFFIXES):
         raise UnreadableFile("Parquet goes to a file of its own, uncompressed: it compresses itself")
+    if suffix in COMPRESSION_SUFFIXES and not _is_compressed(path):
+        raise UnreadableFile(f"{path.name}: an output is compressed as .gz, not as {suffix}")
     return found
 
 
@@ -103,7 +106,7 @@ def write(
             values = (row | {name: _plain(row[name], kinds[name]) for name in plain} for row in merged)
             parquet.write_rows(unfinished, values, kinds, like)
         else:
-            with _open(unfinished, path.suffix == ".gz") as file:
+            with _open(unfinished, _is_compressed(path)) as file:
                 line_of = LineMaker(format_, survey, columns, prefix)
                 file.write(line_of.header)
                 file.writelines(line_of(row, record) for row, record in rows)
@@ -214,6 +217,10 @@ def _common(kinds: set[type]) -> type:
     if kinds == {int, float}:
         return float
     return next(iter(kinds)) if len(kinds) == 1 and object not in kinds else str
+
+
+def _is_compressed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
 
 
 def _open(path: Path, compressed: bool) -> IO[bytes]:

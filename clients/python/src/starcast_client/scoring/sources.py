@@ -43,7 +43,7 @@ _COMPRESSED: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
 }
-_COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz")
+COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz")
 _OTHERS: Final = {
     **dict.fromkeys(_COMPRESSED, "compressed twice: unpack it first"),
     b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it first",
@@ -169,7 +169,7 @@ def open_source(
 def suffix_of(path: Path) -> str:
     """Return the suffix that names the format, without that of a compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in _COMPRESSION_SUFFIXES:
+    while suffixes and suffixes[-1] in COMPRESSION_SUFFIXES:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
 

@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import io
 import json
+import math
 import re
 import sys
 import tarfile
@@ -303,9 +304,19 @@ def add_validation_argument(parser: argparse.ArgumentParser) -> None:
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
+        numbers = [float(part) for part in text.split(",")]
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError
+        return numbers
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers, such as 1,2,3") from None
+
+
+def _delimiter(text: str) -> str:
+    character = "\t" if text == "\\t" else text
+    if len(character) != 1 or character in '"\r\n':
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character, such as ; or \\t for a tab")
+    return character
 
 
 def _names(text: str) -> list[str]:
@@ -346,7 +357,11 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep-duplicates", action="store_true", help="Keep every row that has a text and a label")
     parser.add_argument("--encoding", default="utf-8", help="Encoding of CSV, TSV, JSON lines (default: %(default)s)")
-    parser.add_argument("--delimiter", help="Character between the cells of CSV and TSV (default: comma or tab)")
+    parser.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        help="Character between the cells of CSV and TSV, or \\t for a tab (default: comma or tab)",
+    )
 
 
 def _import(options: argparse.Namespace) -> None:

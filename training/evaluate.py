@@ -37,7 +37,7 @@ from training.data import (
     labels_of,
     load_split,
 )
-from training.errors import TrainingError
+from training.errors import DataError, TrainingError
 from training.evaluation.kept import KeptPredictions
 from training.evaluation.metrics import (
     FIGURES,
@@ -204,6 +204,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.float_reviews and options.backend != "onnx":
         parser.error("--float sets the int8 graph against float: it needs --backend onnx")
+    if options.output is not None and not options.output.parent.is_dir():
+        parser.error(f"--output: there is no folder {options.output.parent}")
     try:
         result = _judge(options)
     except (CheckpointError, TrainingError) as error:
@@ -265,6 +267,8 @@ def _count(text: str) -> int:
 def _judge(options: argparse.Namespace) -> dict[str, Any]:
     split = load_split(options.data, options.split, options.validation_share)
     reviews = spread(split, options.limit) if options.limit else split
+    if not reviews:
+        raise DataError(f"{options.data} has no texts of the {options.split} split")
     config, _ = read_config(options.checkpoint)
     check_labels(config.labels, reviews, options.checkpoint)
     classifier = _load(options, options.backend)

@@ -152,7 +152,20 @@ def test_a_missing_archive_is_one_line(capsys: pytest.CaptureFixture[str], tmp_p
     assert capsys.readouterr().err.startswith("error: ")
 
 
-@pytest.mark.parametrize("options", [["--prefixes", "-1"], ["--limit", "x"], ["--float", "5", "--backend", "torch"]])
+def test_a_split_without_texts_is_one_line(capsys: pytest.CaptureFixture[str], archive: Path, checkpoint: Path) -> None:
+    assert main(["--data", str(archive), "--checkpoint", str(checkpoint), "--validation-share", "0"]) == 1
+    assert "no texts of the validation split" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--prefixes", "-1"],
+        ["--limit", "x"],
+        ["--float", "5", "--backend", "torch"],
+        ["--output", "nowhere/metrics.json"],
+    ],
+)
 def test_options_that_make_no_sense_are_refused(capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(options)

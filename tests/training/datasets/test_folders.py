@@ -200,6 +200,25 @@ def test_a_table_that_makes_no_dataset_is_refused(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_tab_between_cells_is_named_as_the_message_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_csv(tmp_path / "rows.csv", ROWS, "\t")
+    assert main(["import", str(table), "--output", str(tmp_path / "data")]) == 1
+    assert r"--delimiter '\t'" in capsys.readouterr().err
+    assert counts_of(imported(table, "--delimiter", r"\t", "--test-share", "0"))["train"] == len(ROWS)
+
+
+@pytest.mark.parametrize("arguments", [["--delimiter", "ab"], ["--delimiter", ""], ["--values", "1,nan"]], ids=" ".join)
+def test_what_is_no_delimiter_and_no_number_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["import", str(tmp_path / "rows.csv"), "--output", str(tmp_path / "data"), *arguments])
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["rows.docx", "rows.parquet", "missing.csv"])
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
     if not name.startswith("missing"):

@@ -69,6 +69,7 @@ class ServerByHand:
         self._greeting = greeting
         self.texts: dict[int, str] = {}
         self.flushed: list[int] = []
+        self.rooms_asked_for = 0
         self._socket: WebSocketRoute | None = None
         page.route_web_socket(SOCKET, self._greet)
 
@@ -83,6 +84,8 @@ class ServerByHand:
             self.texts[message["seq"]] = message["text"]
         elif message["type"] == "flush":
             self.flushed.append(message["seq"])
+        elif message["type"] == "room.open":
+            self.rooms_asked_for += 1
 
     def wait_for(self, page: Page, text: str) -> int:
         """Wait for a text; its number."""
@@ -96,6 +99,13 @@ class ServerByHand:
     def wait_for_flush(self, page: Page, seq: int) -> None:
         """Wait until the final answer to a text is asked for."""
         _wait(page, lambda: seq in self.flushed)
+
+    def refuse_room(self, page: Page, times: int) -> None:
+        """Wait until a room is asked for the given time, and refuse it by the rate, which names no text."""
+        _wait(page, lambda: self.rooms_asked_for == times)
+        assert self._socket is not None
+        error = {"code": "rate_limited", "message": "", "retryable": True, "retry_after_ms": 500}
+        self._socket.send(json.dumps({"type": "error", "error": error}))
 
     def answer(self, seq: int, stars: int, **changed: Any) -> None:
         assert self._socket is not None

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.conftest import ON_PURPOSE, errors_of
-from tests.browser.server_by_hand import GREETING, SOCKET, prediction
+from tests.browser.server_by_hand import GREETING, ServerByHand, prediction
 from tests.browser.steps import bars, expect_fresh
 from tools.servers import RunningServer, start_server
 
@@ -121,30 +121,20 @@ def test_who_stops_and_shares_again_at_once_shares_a_new_room(
     page.evaluate("['room-stop', 'room-open'].forEach(id => document.getElementById(id).click())")
     expect(page.locator("#room-link")).not_to_have_value(old)
     expect(page.locator("#room")).to_have_attribute("data-state", "open")
+    expect(page.locator("#room-stop")).to_be_focused()
     friend.goto(page.locator("#room-link").input_value())
     expect_typist(friend, "here")
 
 
 def test_a_room_that_is_refused_can_be_asked_for_again(page: Page, fake_server: RunningServer) -> None:
-    refusal = {"code": "rate_limited", "message": "", "retryable": True, "retry_after_ms": 500}
-    asked: list[str] = []
-
-    def serve(socket: WebSocketRoute) -> None:
-        def answer(frame: str | bytes) -> None:
-            if json.loads(frame)["type"] == "room.open":
-                asked.append("room.open")
-                socket.send(json.dumps({"type": "error", "error": refusal}))
-
-        socket.on_message(answer)
-        socket.send(json.dumps(GREETING))
-
-    page.route_web_socket(SOCKET, serve)
+    server = ServerByHand(page)
     page.goto(fake_server.http)
     for times in (1, 2):
         page.locator("#room-open").click()
-        expect(page.locator("#room-open")).to_be_visible()
+        expect(page.locator("#room")).to_have_attribute("data-state", "open")
+        server.refuse_room(page, times)
         expect(page.locator("#room")).to_have_attribute("data-state", "closed")
-        assert len(asked) == times
+        expect(page.locator("#room-open")).to_be_focused()
 
 
 def test_after_a_restart_of_the_server_both_go_on_in_the_same_room(page: Page, friend: Page, data_dir: Path) -> None:

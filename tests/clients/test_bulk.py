@@ -132,16 +132,20 @@ async def test_the_time_that_the_program_takes_is_none_of_the_patience(monkeypat
     monkeypatch.setattr("starcast_client.bulk.sleep", no_pause)
     monkeypatch.setattr("starcast_client.bulk._WINDOW_TEXTS", 1)
     is_busy = iter([True])
-    with scripted_server(
-        lambda texts: (503, error("overloaded", True)) if texts == ["d"] and any(is_busy) else None
-    ) as s:
-        async with BulkClient(s.url, patience_s=0.2) as client:
-            results = []
+
+    def busy_once(texts: list[str]) -> Answer | None:
+        return (503, error("overloaded", True)) if texts == ["d"] and any(is_busy) else None
+
+    results = []
+    with scripted_server(busy_once) as server:
+        async with BulkClient(server.url, patience_s=30) as client:
             async for result in client.rate_many(["a", "b", "c", "d"]):
                 results.append(result)
-                await asyncio.sleep(0.3)
+                # All that was asked for is answered, and then the program is busy for an hour.
+                await asyncio.wait(client._windows)
+                client._answered_at -= 3600
     assert all(isinstance(result, Rating) for result in results)
-    assert s.texts == ["a", "b", "c", "d", "d"]
+    assert server.texts == ["a", "b", "c", "d", "d"]
 
 
 async def test_the_pause_that_a_server_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

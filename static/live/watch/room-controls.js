@@ -57,8 +57,10 @@ export function attachRooms({ socket, messageLine, session }) {
     if (words !== "") messageLine.say(words);
   }
 
-  // A button that had the focus is hidden: its successor gets it, unless the person has gone on.
-  /** @param {HTMLElement} button */
+  /**
+   * Focuses what takes the place of a button that is hidden now, unless the person has gone on.
+   * @param {HTMLElement} button
+   */
   function passFocus(button) {
     if (document.activeElement === document.body) button.focus();
   }

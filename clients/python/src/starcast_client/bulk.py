@@ -95,7 +95,7 @@ class BulkClient:
         self._requests = requests
         self._patience_s = patience_s
         self._places = asyncio.Semaphore(requests)
-        self._batches_under_way = 0
+        self._places_taken = 0
         self._answered_at = 0.0
         """When the server last answered, or was asked after a pause."""
         self._has_warned = False
@@ -172,37 +172,37 @@ class BulkClient:
         return [result for result in results if result is not None]
 
     async def _rate_batch(self, window: Sequence[str], batch: Sequence[int], results: list[Result | None]) -> None:
-        async with self._places:
-            with self._under_way():
-                pauses = _pauses()
-                while batch:
-                    body = json.dumps({"texts": [as_unicode(window[place]) for place in batch]}, ensure_ascii=False)
-                    content = await self._ask("POST", "predict/batch", body.encode())
-                    again: list[int] = []
-                    pause_s = next(pauses)
-                    for place, result in zip(
-                        batch, self._results(content, [window[place] for place in batch]), strict=True
-                    ):
-                        if isinstance(result, ErrorInfo) and result.retryable and not self._has_waited_enough():
-                            again.append(place)
-                            pause_s = max(pause_s, (result.retry_after_ms or 0) / 1000)
-                        else:
-                            results[place] = result
-                            self._answered_at = asyncio.get_running_loop().time()
-                    batch = again
-                    if batch:
-                        await sleep(pause_s)
+        async with self._place():
+            pauses = _pauses()
+            while batch:
+                body = json.dumps({"texts": [as_unicode(window[place]) for place in batch]}, ensure_ascii=False)
+                content = await self._ask("POST", "predict/batch", body.encode())
+                again: list[int] = []
+                pause_s = next(pauses)
+                for place, result in zip(
+                    batch, self._results(content, [window[place] for place in batch]), strict=True
+                ):
+                    if isinstance(result, ErrorInfo) and result.retryable and not self._has_waited_enough():
+                        again.append(place)
+                        pause_s = max(pause_s, (result.retry_after_ms or 0) / 1000)
+                    else:
+                        results[place] = result
+                        self._answered_at = asyncio.get_running_loop().time()
+                batch = again
+                if batch:
+                    await sleep(pause_s)
 
-    @contextlib.contextmanager
-    def _under_way(self) -> Iterator[None]:
-        """Count a batch. Before the first of several, nothing was asked, so the server could not answer."""
-        if not self._batches_under_way:
-            self._answered_at = asyncio.get_running_loop().time()
-        self._batches_under_way += 1
-        try:
-            yield
-        finally:
-            self._batches_under_way -= 1
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Wait for a place, and take it. While none was taken, nothing was asked, so the server could not answer."""
+        async with self._places:
+            if not self._places_taken:
+                self._answered_at = asyncio.get_running_loop().time()
+            self._places_taken += 1
+            try:
+                yield
+            finally:
+                self._places_taken -= 1
 
     def _refusal(self, text: str) -> ErrorInfo | None:
         """Return the error of a text that is too long for the server, which may not read the whole request.
